@@ -1,0 +1,60 @@
+#include "bench/cost.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "bench/harness/round_trip.hpp"
+
+namespace ringbell::bench {
+namespace {
+
+// Two forks, a link, the pinning.
+constexpr double kPointSeconds = 0.01;
+constexpr double kWarmUpShare = 1.1;
+
+// A round trip, nobody asleep, each process on its own CPU: so much, and so much for each byte.
+struct Cost {
+  std::string_view transport;
+  double base_ns;
+  double byte_ns;
+};
+
+constexpr std::array kCosts{
+    Cost{"ringbell", 300, 0.2},  Cost{"pipe", 1800, 0.5},        Cost{"pipe_1m", 1800, 0.5},
+    Cost{"fifo", 1800, 0.5},     Cost{"unix_stream", 3400, 0.3}, Cost{"unix_seqpacket", 3400, 0.3},
+    Cost{"posix_mq", 2600, 1.4}, Cost{"sysv_mq", 2700, 1.4},     Cost{"tcp", 7000, 1.0},
+};
+
+constexpr double kSwitchNs = 3000;       // both on one CPU: to the other and back
+constexpr double kWakeNs = 75'000;       // of two sleepers on halted CPUs
+constexpr double kQuickWakeNs = 12'000;  // on CPUs that may not halt
+constexpr double kWakesOfByteNs = 1.5;   // more wake-ups while a large message passes
+
+double round_trip_ns(const Point& point) {
+  const auto* const found = std::find_if(kCosts.begin(), kCosts.end(), [&](const Cost& cost) {
+    return cost.transport == point.transport;
+  });
+  Cost cost = found != kCosts.end() ? *found : kCosts.back();
+  if (point.loaned) cost.byte_ns = 0;
+  const bool ours_spinning = point.transport == "ringbell" && point.spin_first;
+  if (point.placement == Placement::one_cpu) {
+    cost.base_ns = 1.5 * cost.base_ns + kSwitchNs;
+  } else if (sleeps(point.wait) && !ours_spinning) {
+    cost.base_ns += point.quick_wake ? kQuickWakeNs : kWakeNs;
+    if (point.transport != "ringbell") cost.byte_ns += kWakesOfByteNs;
+  }
+  return cost.base_ns + cost.byte_ns * static_cast<double>(point.message_bytes);
+}
+
+}  // namespace
+
+double cost_seconds(const Point& point) {
+  if (point.bench == Bench::throughput) {
+    return kPointSeconds + kWarmUpShare * std::chrono::duration<double>(point.duration).count();
+  }
+  const auto round_trips = static_cast<double>(point.samples + warm_ups_of(point.samples));
+  return kPointSeconds + round_trips * round_trip_ns(point) * 1e-9;
+}
+
+}  // namespace ringbell::bench

@@ -1,0 +1,232 @@
+#include "bench/file_copy/file_copy.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "bench/file_copy/copy_path.hpp"
+#include "bench/file_copy/files.hpp"
+#include "bench/file_copy/sha256.hpp"
+#include "bench/harness/process_pair.hpp"
+#include "bench/harness/shared.hpp"
+
+namespace ringbell::bench {
+namespace {
+
+constexpr double kSlowestBytesPerSecond =
+    20e6;                                       // for the deadline: a busy machine, both on one CPU
+constexpr double kUsualBytesPerSecond = 800e6;  // for the time left: a copy and its SHA-256
+
+struct Transport {
+  const char* name;
+  bool ring;
+  Result<CopySides> (*open)(const CopyJob&);
+};
+
+constexpr std::array kTransports{
+    Transport{"ringbell", true, ring_sides},
+    Transport{"ringbell_uring", true, uring_sides},
+    Transport{"pipe", false, pipe_sides},
+    Transport{"pipe_1m", false, large_pipe_sides},
+    Transport{"unix_stream", false, unix_stream_sides},
+    Transport{"posix_mq", false, posix_mq_sides},
+    Transport{"sysv_mq", false, sysv_mq_sides},
+};
+
+struct Setting {
+  Transport transport;
+  Placement placement;
+  bool spins;
+  bool quick_wake;
+
+  [[nodiscard]] const char* wait() const noexcept {
+    if (transport.ring) return spins ? "spin" : "park";
+    return spins ? "polled" : "blocking";
+  }
+};
+
+struct Source {
+  SourceFile file;
+  Sha256 digest;
+};
+
+struct Copied {
+  CopyFigures figures;
+  std::string note;
+};
+
+Result<Source> prepare_source(const FileCopyOptions& options) {
+  Result<SourceFile> file = options.file.empty()
+                                ? assemble_source(options.folder, options.assembled_bytes)
+                                : open_source(options.file);
+  if (!file) return tl::unexpected(file.error());
+  // If there is no room for a copy, say so before an hour of hashing.
+  const Result<FileDescriptor> room = create_destination(options.folder, file->file_bytes);
+  if (!room) return tl::unexpected(room.error());
+  // Reading all of it also brings it into the page cache.
+  const Result<Sha256> digest = sha256_of_file(file->file.get(), file->file_bytes);
+  if (!digest) return tl::unexpected(digest.error());
+  return Source{std::move(*file), *digest};
+}
+
+// One copy; the destination is gone when this returns.
+Result<Copied> copy_once(const Setting& setting, const FileCopyOptions& options,
+                         const Source& source) {
+  const Result<FileDescriptor> destination =
+      create_destination(options.folder, source.file.file_bytes);
+  if (!destination) return tl::unexpected(destination.error());
+  const CopyJob job{source.file.file.get(), destination->get(), source.file.file_bytes,
+                    setting.spins};
+  const Result<CopySides> sides = setting.transport.open(job);
+  if (!sides) return tl::unexpected(sides.error());
+  const Result<Shared<CopyFigures>> figures = Shared<CopyFigures>::create();
+  if (!figures) return tl::unexpected(figures.error());
+  CopyFigures& shared = **figures;
+
+  PairOptions pair;
+  pair.placement = setting.placement;
+  pair.cpus = options.cpus;
+  pair.quick_wake = setting.quick_wake;
+  pair.deadline += std::chrono::seconds(
+      static_cast<long>(static_cast<double>(job.file_bytes) / kSlowestBytesPerSecond));
+  const auto run = [&shared](const CopySide& side, SideFigures& side_figures) {
+    CopyMeter meter(shared.sides_ready, side_figures);
+    return side(meter);
+  };
+  const Result<void> ran = run_pair(
+      pair, [&] { return run(sides->reads, shared.reads); },
+      [&] { return run(sides->writes, shared.writes); });
+  if (!ran) return tl::unexpected(ran.error());
+
+  const Result<Sha256> digest = sha256_of_file(destination->get(), job.file_bytes);
+  if (!digest) return tl::unexpected(digest.error());
+  if (*digest != source.digest) {
+    return fail(ErrorCode::corrupt,
+                fmt::format("the copy of {} through {} differs from it (SHA-256)", source.file.path,
+                            setting.transport.name));
+  }
+  return Copied{shared, sides->note};
+}
+
+// The run of the median time.
+Result<Copied> copy_median(const Setting& setting, const FileCopyOptions& options,
+                           const Source& source) {
+  std::vector<Copied> runs;
+  for (int run = 0; run < std::max(options.runs, 1); ++run) {
+    Result<Copied> copied = copy_once(setting, options, source);
+    if (!copied) return copied;
+    runs.push_back(std::move(*copied));
+  }
+  const auto middle = runs.begin() + static_cast<std::ptrdiff_t>((runs.size() - 1) / 2);
+  std::nth_element(runs.begin(), middle, runs.end(), [](const Copied& a, const Copied& b) {
+    return a.figures.elapsed_ns() < b.figures.elapsed_ns();
+  });
+  return *middle;
+}
+
+Row row_of(const Setting& setting, const FileCopyOptions& options, const Source& source) {
+  Row row{{"bench", "file_copy"},
+          {"transport", setting.transport.name},
+          {"wait", setting.wait()},
+          {"placement", name_of(setting.placement)},
+          {"file_bytes", source.file.file_bytes},
+          {"repeat", options.repeat}};
+  if (!setting.spins) row["quick_wake"] = setting.quick_wake;
+  return row;
+}
+
+void add_figures(const Copied& copied, const FileCopyOptions& options, Row& row) {
+  const CopyFigures& figures = copied.figures;
+  const auto file_bytes = row["file_bytes"].get<double>();
+  const auto copied_bytes = static_cast<double>(figures.kernel_bytes() + figures.wrapper_bytes());
+  const double seconds = static_cast<double>(figures.elapsed_ns()) / 1e9;
+  row["kernel_copied_bytes"] = figures.kernel_bytes();
+  row["wrapper_copied_bytes"] = figures.wrapper_bytes();
+  row["copies_per_byte"] = copied_bytes / file_bytes;
+  row["seconds"] = seconds;
+  row["bytes_per_s"] = file_bytes / seconds;
+  row["sha256_match"] = true;  // else there would be no row but an Error
+  row["runs"] = options.runs;
+  row["note"] = fmt::format(
+      "{}{}source in the page cache; destination a new file of reserved size on "
+      "the disk's file system, not yet written back",
+      copied.note, copied.note.empty() ? "" : "; ");
+}
+
+// What one transport cannot do leaves the others their rows.
+bool ends_measuring(const Error& error) {
+  return error.code == ErrorCode::corrupt || ends_the_run(error);
+}
+
+Result<std::vector<Setting>> settings_of(const FileCopyOptions& options) {
+  const std::vector<std::string>& known = file_copy_transports();
+  for (const std::string& name : options.transports) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      return fail(
+          ErrorCode::invalid_argument,
+          fmt::format("no transport {} for files; there are {}", name, fmt::join(known, ", ")));
+    }
+  }
+  std::vector<Setting> settings;
+  for (const Placement placement : options.placements) {
+    for (const Transport& transport : kTransports) {
+      const auto& wanted = options.transports;
+      if (!wanted.empty() &&
+          std::find(wanted.begin(), wanted.end(), transport.name) == wanted.end()) {
+        continue;
+      }
+      if (options.spinning_rows && placement == Placement::two_cpus) {
+        settings.push_back({transport, placement, true, false});
+      }
+      for (const bool quick_wake : options.quick_wakes) {
+        settings.push_back({transport, placement, false, quick_wake});
+      }
+    }
+  }
+  return settings;
+}
+
+}  // namespace
+
+const std::vector<std::string>& file_copy_transports() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const Transport& transport : kTransports) all.emplace_back(transport.name);
+    return all;
+  }();
+  return names;
+}
+
+Result<void> measure_file_copies(const FileCopyOptions& options, RowSink& sink) {
+  const Result<std::vector<Setting>> settings = settings_of(options);
+  if (!settings) return tl::unexpected(settings.error());
+  sink.announce("file to copy",
+                static_cast<double>(options.assembled_bytes) / kUsualBytesPerSecond);
+  const Result<Source> source = prepare_source(options);
+  if (!source) return tl::unexpected(source.error());
+  const double seconds_a_row =
+      options.runs * static_cast<double>(source->file.file_bytes) / kUsualBytesPerSecond;
+
+  for (const Setting& setting : *settings) {
+    sink.announce(fmt::format("file to file, {}, {}, {}", setting.transport.name, setting.wait(),
+                              name_of(setting.placement)),
+                  seconds_a_row);
+    Row row = row_of(setting, options, *source);
+    const Result<Copied> copied = copy_median(setting, options, *source);
+    if (!copied && ends_measuring(copied.error())) return tl::unexpected(copied.error());
+    if (copied) {
+      add_figures(*copied, options, row);
+    } else {
+      row["error"] = copied.error().message;
+    }
+    sink.add(std::move(row));
+  }
+  return {};
+}
+
+}  // namespace ringbell::bench

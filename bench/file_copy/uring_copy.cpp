@@ -1,0 +1,177 @@
+// The ring with io_uring at both ends: READ_FIXED into several claimed records and WRITE_FIXED out
+// of several peeked ones at a time. Records complete in any order; they are shown to the other
+// side, and given back to it, in the order of the ring.
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "bench/file_copy/copy_path.hpp"
+#include "bench/file_copy/file_io.hpp"
+#include "bench/file_copy/ring_channel.hpp"
+#include "bench/file_copy/uring.hpp"
+
+namespace ringbell::bench {
+namespace {
+
+constexpr unsigned kDepth = 4;  // requests in flight on each side
+
+// Requests in flight, oldest first; a request's tag is its number.
+template <class Bytes>
+class Flight {
+ public:
+  struct Request {
+    Bytes left;                   // not yet read or written
+    std::uint64_t offset;         // of `left` in the file
+    std::uint64_t ring_position;  // the end of the record
+  };
+
+  [[nodiscard]] bool full() const noexcept { return next_ - oldest_ == kDepth; }
+  [[nodiscard]] bool empty() const noexcept { return next_ == oldest_; }
+  std::uint64_t add(Request request) noexcept {
+    at(next_) = request;
+    return next_++;
+  }
+  [[nodiscard]] Request& at(std::uint64_t tag) noexcept { return requests_[tag % kDepth]; }
+  [[nodiscard]] Request& oldest() noexcept { return at(oldest_); }
+  void drop_oldest() noexcept { ++oldest_; }
+
+ private:
+  std::array<Request, kDepth> requests_{};
+  std::uint64_t oldest_ = 0;
+  std::uint64_t next_ = 0;
+};
+
+[[nodiscard]] std::span<std::byte> both_images(const Channel& channel) noexcept {
+  const Region& region = channel.region();
+  return {region.data(), 2 * region.geometry().capacity_bytes};
+}
+
+tl::unexpected<Error> fail_request(int result, const char* what) {
+  errno = -result;
+  return fail_errno(what);
+}
+
+// Starts as many reads as there are requests and room for. Waits for room only with none in flight:
+// a wait shows what is staged, and that must not be while it is being read.
+Result<void> start_reads(const CopyJob& job, Sender& sender, Uring& uring,
+                         Flight<std::span<std::byte>>& flight, std::uint64_t& offset) {
+  while (offset < job.file_bytes && !flight.full()) {
+    const auto wanted =
+        static_cast<std::uint32_t>(chunk_at(offset, job.file_bytes, kFileChunkBytes));
+    std::span<std::byte> room = sender.claim(wanted);
+    if (room.empty()) {
+      if (!flight.empty()) break;
+      const Result<std::span<std::byte>> waited = sender.claim_for(wanted);
+      if (!waited) return tl::unexpected(waited.error());
+      room = *waited;
+    }
+    sender.stage();
+    uring.read(job.source_fd, room, offset, flight.add({room, offset, sender.staged_position()}));
+    offset += wanted;
+  }
+  return {};
+}
+
+Result<void> read_into_ring(const CopyJob& job, Channel& channel, CopyMeter& meter) {
+  Result<Sender> sender = Sender::open(std::move(channel), file_wait(job));
+  if (!sender) return tl::unexpected(sender.error());
+  Result<Uring> uring = Uring::create(kDepth, both_images(sender->channel()));
+  if (!uring) return tl::unexpected(uring.error());
+  Result<void> done = meter.start();
+  if (!done) return done;
+
+  Flight<std::span<std::byte>> flight;
+  std::uint64_t offset = 0;
+  std::uint64_t completed_bytes = 0;
+  while (offset < job.file_bytes || !flight.empty()) {
+    done = start_reads(job, *sender, *uring, flight, offset);
+    if (!done) return done;
+    const Result<Uring::Completion> completion = uring->wait();
+    if (!completion) return tl::unexpected(completion.error());
+    auto& request = flight.at(completion->tag);
+    if (completion->result < 0)
+      return fail_request(completion->result, "reading the source failed");
+    if (completion->result == 0) return fail_source_became_shorter(request.offset);
+    const auto got = static_cast<std::size_t>(completion->result);
+    completed_bytes += got;
+    request.left = request.left.subspan(got);
+    request.offset += got;
+    if (!request.left.empty()) {
+      uring->read(job.source_fd, request.left, request.offset, completion->tag);
+    }
+    for (; !flight.empty() && flight.oldest().left.empty(); flight.drop_oldest()) {
+      sender->flush_to(flight.oldest().ring_position);
+    }
+  }
+  return meter.stop({.kernel_bytes = completed_bytes});
+}
+
+// Starts as many writes as there are requests and records for; waits for a record only with none in
+// flight. `offset`: of the next record in the file.
+Result<void> start_writes(const CopyJob& job, Receiver& receiver, Uring& uring,
+                          Flight<std::span<const std::byte>>& flight, std::uint64_t& offset) {
+  while (offset < job.file_bytes && !flight.full()) {
+    std::span<const std::byte> record = receiver.peek();
+    if (record.empty()) {
+      if (!flight.empty()) break;
+      const Result<std::span<const std::byte>> waited = receiver.peek_for();
+      if (!waited) return tl::unexpected(waited.error());
+      record = *waited;
+    }
+    receiver.hold();
+    uring.write(job.destination_fd, record, offset,
+                flight.add({record, offset, receiver.position()}));
+    offset += record.size();
+  }
+  return {};
+}
+
+Result<void> write_from_ring(const CopyJob& job, Channel& channel, CopyMeter& meter) {
+  Result<Receiver> receiver = Receiver::open(std::move(channel), file_wait(job));
+  if (!receiver) return tl::unexpected(receiver.error());
+  Result<Uring> uring = Uring::create(kDepth, both_images(receiver->channel()));
+  if (!uring) return tl::unexpected(uring.error());
+  Result<void> done = meter.start();
+  if (!done) return done;
+
+  Flight<std::span<const std::byte>> flight;
+  std::uint64_t offset = 0;
+  std::uint64_t completed_bytes = 0;
+  while (offset < job.file_bytes || !flight.empty()) {
+    done = start_writes(job, *receiver, *uring, flight, offset);
+    if (!done) return done;
+    const Result<Uring::Completion> completion = uring->wait();
+    if (!completion) return tl::unexpected(completion.error());
+    if (completion->result <= 0) {
+      return fail_request(completion->result, "writing the destination failed");
+    }
+    auto& request = flight.at(completion->tag);
+    const auto put = static_cast<std::size_t>(completion->result);
+    completed_bytes += put;
+    request.left = request.left.subspan(put);
+    request.offset += put;
+    if (!request.left.empty()) {
+      uring->write(job.destination_fd, request.left, request.offset, completion->tag);
+    }
+    for (; !flight.empty() && flight.oldest().left.empty(); flight.drop_oldest()) {
+      receiver->release_to(flight.oldest().ring_position);
+    }
+  }
+  return meter.stop({.kernel_bytes = completed_bytes});
+}
+
+}  // namespace
+
+Result<CopySides> uring_sides(const CopyJob& job) {
+  Result<Channel> made = file_channel(job);
+  if (!made) return tl::unexpected(made.error());
+  const auto channel = std::make_shared<Channel>(std::move(*made));
+  return CopySides{
+      [job, channel](CopyMeter& meter) { return read_into_ring(job, *channel, meter); },
+      [job, channel](CopyMeter& meter) { return write_from_ring(job, *channel, meter); },
+      "io_uring's copies, which the kernel leaves out of rchar and wchar, are the sum of its "
+      "completions"};
+}
+
+}  // namespace ringbell::bench

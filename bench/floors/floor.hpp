@@ -1,0 +1,87 @@
+// What the single floors have in common.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include <ringbell/core/layout.hpp>
+#include <ringbell/transport/error.hpp>
+#include "bench/harness/clock.hpp"
+#include "bench/harness/histogram.hpp"
+#include "bench/harness/process_pair.hpp"
+#include "bench/harness/shared.hpp"
+
+namespace ringbell::bench {
+
+inline constexpr std::size_t kLineBytes = 64;
+
+// Per round trip or per message.
+struct FloorFigures {
+  double p50_ns;
+  double p99_ns;
+  std::uint64_t samples;
+  std::optional<double> bytes_per_s;
+};
+
+struct Trips {
+  std::uint64_t warm_up;
+  std::uint64_t samples;
+
+  [[nodiscard]] std::uint64_t all() const noexcept { return warm_up + samples; }
+};
+
+// `trip(i)` makes the i-th round trip, i = 1, 2, ... One reading of the clock for each, as in the
+// round-trip benchmark: the end of one is the beginning of the next.
+template <class Trip>
+void time_trips(const Trips& trips, Histogram& histogram, Trip&& trip) {
+  std::uint64_t i = 1;
+  for (; i <= trips.warm_up; ++i) trip(i);
+  std::uint64_t previous_ns = now_ns();
+  for (; i <= trips.all(); ++i) {
+    trip(i);
+    const std::uint64_t end_ns = now_ns();
+    histogram.record(end_ns - previous_ns);
+    previous_ns = end_ns;
+  }
+}
+
+[[nodiscard]] inline FloorFigures figures_of(const Histogram& histogram) {
+  return {histogram.quantile(0.5), histogram.quantile(0.99), histogram.count(), std::nullopt};
+}
+
+// A floor's atomics, bare: acquire and release, no pause.
+inline void store(std::uint64_t& word, std::uint64_t value) noexcept {
+  std::atomic_ref<std::uint64_t>(word).store(value, std::memory_order_release);
+}
+[[nodiscard]] inline std::uint64_t load(std::uint64_t& word) noexcept {
+  return std::atomic_ref<std::uint64_t>(word).load(std::memory_order_acquire);
+}
+inline void await(std::uint64_t& word, std::uint64_t value) noexcept {
+  while (load(word) != value) {
+  }
+}
+
+// Two processes hand a cache line to and fro: one each way, or one for both ways with 48 bytes in
+// it.
+[[nodiscard]] Result<FloorFigures> two_lines(const PairOptions& pair, const Trips& trips);
+[[nodiscard]] Result<FloorFigures> one_line(const PairOptions& pair, const Trips& trips);
+inline constexpr std::size_t kOneLineMessageBytes = 48;
+
+// The least that a ring of messages must do. REQUIRES: message_bytes is 8 or 56.
+[[nodiscard]] Result<FloorFigures> ring_of_lines(const PairOptions& pair, const Trips& trips,
+                                                 std::size_t message_bytes);
+
+// Copying messages in at one end and out at the other.
+[[nodiscard]] Result<FloorFigures> shared_memcpy(const PairOptions& pair, std::size_t message_bytes,
+                                                 double seconds);
+// The same bytes by one process alone: in and out, one after the other.
+[[nodiscard]] Result<FloorFigures> memcpy_one_thread(const PairOptions& pair,
+                                                     std::size_t message_bytes, double seconds);
+
+// Two processes wake each other and sleep.
+[[nodiscard]] Result<FloorFigures> futex_trips(const PairOptions& pair, const Trips& trips);
+[[nodiscard]] Result<FloorFigures> eventfd_trips(const PairOptions& pair, const Trips& trips);
+
+}  // namespace ringbell::bench

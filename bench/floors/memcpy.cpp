@@ -1,0 +1,236 @@
+// memcpy through a buffer that two processes share: the bandwidth that a ring of messages can have.
+//
+//   slots        | stamp, message | stamp, message | ...     a stamp says which message is there
+//   freed        how many messages were copied out           published after each 1/8 of the slots
+//
+// No ring logic: fixed slots, indexed by a count that both sides keep for themselves. A short
+// message has its stamp in front of it; a longer one has a line of its own for the stamp. Each of
+// the two is used where it was the faster (README.md); other layouts were not tried.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <type_traits>
+#include <vector>
+
+#include <sys/mman.h>
+
+#include "bench/floors/floor.hpp"
+#include "bench/transports/ringbell.hpp"
+
+namespace ringbell::bench {
+namespace {
+
+constexpr std::size_t kFreedEvery = 8;             // times a lap
+constexpr std::size_t kOwnLineFrom = 256;          // bytes of a message
+constexpr std::uint64_t kBatchBytes = 256 * 1024;  // timed together: one clock reading is nothing
+constexpr std::uint64_t kLargestBatch = 4096;
+
+struct Control {
+  alignas(core::kFalseSharingBytes) std::uint64_t freed;
+  alignas(core::kFalseSharingBytes) std::uint64_t stop;
+  alignas(core::kFalseSharingBytes) FloorFigures figures;
+};
+
+// Where the messages are, for both processes.
+class Slots {
+ public:
+  [[nodiscard]] static Result<Slots> create(std::size_t message_bytes) {
+    const std::uint64_t bytes = Ringbell::ring_bytes(message_bytes);
+    void* const pages = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                               MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (pages == MAP_FAILED) return fail_errno("mapping a shared buffer failed");
+    return Slots(static_cast<std::byte*>(pages), bytes, message_bytes);
+  }
+  Slots(Slots&& other) noexcept
+      : pages_(std::exchange(other.pages_, nullptr)),
+        bytes_(other.bytes_),
+        front_bytes_(other.front_bytes_),
+        slot_bytes_(other.slot_bytes_),
+        count_(other.count_) {}
+  Slots& operator=(Slots&&) = delete;
+  ~Slots() {
+    if (pages_ != nullptr) ::munmap(pages_, bytes_);
+  }
+
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
+  [[nodiscard]] std::uint64_t& stamp(std::size_t index) const noexcept {
+    return *reinterpret_cast<std::uint64_t*>(pages_ + index * slot_bytes_);
+  }
+  [[nodiscard]] std::byte* message(std::size_t index) const noexcept {
+    return pages_ + index * slot_bytes_ + front_bytes_;
+  }
+
+ private:
+  Slots(std::byte* pages, std::uint64_t bytes, std::size_t message_bytes) noexcept
+      : pages_(pages),
+        bytes_(bytes),
+        front_bytes_(message_bytes < kOwnLineFrom ? sizeof(std::uint64_t) : kLineBytes),
+        slot_bytes_(rounded(front_bytes_ + message_bytes)),
+        count_(std::max<std::size_t>(bytes / slot_bytes_, 1)) {}
+
+  // To the next 16 bytes while two messages fit a line, else to the next line.
+  [[nodiscard]] static std::size_t rounded(std::size_t bytes) noexcept {
+    const std::size_t to = bytes <= 16 ? 16 : kLineBytes;
+    return (bytes + to - 1) / to * to;
+  }
+
+  std::byte* pages_;
+  std::size_t bytes_;
+  std::size_t front_bytes_;
+  std::size_t slot_bytes_;
+  std::size_t count_;
+};
+
+// Keeps the compiler from seeing through a private buffer.
+inline void touch(void* bytes) noexcept { asm volatile("" : : "r"(bytes) : "memory"); }
+
+// A compile-time size where the copy is a few instructions, else 0.
+template <std::size_t size_bytes>
+using FixedSize = std::integral_constant<std::size_t, size_bytes>;
+
+template <class Use>
+auto with_size(std::size_t message_bytes, Use&& use) {
+  switch (message_bytes) {
+    case 8:
+      return use(FixedSize<8>{});
+    case 56:
+      return use(FixedSize<56>{});
+    case 256:
+      return use(FixedSize<256>{});
+    default:
+      return use(FixedSize<0>{});
+  }
+}
+
+template <std::size_t fixed_bytes>
+void copy(std::byte* to, const std::byte* from, std::size_t size_bytes) noexcept {
+  std::memcpy(to, from, fixed_bytes == 0 ? size_bytes : fixed_bytes);
+}
+
+template <std::size_t fixed_bytes>
+void copy_in(const Slots& slots, Control& control, std::size_t message_bytes) {
+  std::vector<std::byte> message(message_bytes, std::byte{1});
+  std::uint64_t freed = 0;
+  std::size_t index = 0;
+  for (std::uint64_t i = 1;; ++i) {
+    while (i - freed > slots.count()) {
+      freed = load(control.freed);
+      if (load(control.stop) != 0) return;
+    }
+    touch(message.data());
+    copy<fixed_bytes>(slots.message(index), message.data(), message_bytes);
+    store(slots.stamp(index), i);
+    index = index + 1 == slots.count() ? 0 : index + 1;
+  }
+}
+
+FloorFigures figures_of(std::vector<double>& batches_ns, std::uint64_t messages,
+                        std::size_t message_bytes, std::uint64_t elapsed_ns) {
+  const auto at = [&batches_ns](double share) {
+    const auto place =
+        static_cast<std::ptrdiff_t>(share * static_cast<double>(batches_ns.size() - 1));
+    std::nth_element(batches_ns.begin(), batches_ns.begin() + place, batches_ns.end());
+    return batches_ns[static_cast<std::size_t>(place)];
+  };
+  const double bytes = static_cast<double>(messages) * static_cast<double>(message_bytes);
+  return {at(0.5), at(0.99), messages, bytes * 1e9 / static_cast<double>(elapsed_ns)};
+}
+
+// Calls `batch(count)` until the time is up.
+template <class Batch>
+FloorFigures time_batches(std::size_t message_bytes, double seconds, Batch&& batch) {
+  const std::uint64_t count =
+      std::clamp<std::uint64_t>(kBatchBytes / message_bytes, 1, kLargestBatch);
+  const auto wanted_ns = static_cast<std::uint64_t>(seconds * 1e9);
+  std::vector<double> batches_ns;
+  const std::uint64_t warm_until_ns = now_ns() + wanted_ns / 10;
+  while (now_ns() < warm_until_ns) batch(count);
+  const std::uint64_t begin_ns = now_ns();
+  std::uint64_t previous_ns = begin_ns;
+  while (previous_ns - begin_ns < wanted_ns) {
+    batch(count);
+    const std::uint64_t end_ns = now_ns();
+    batches_ns.push_back(static_cast<double>(end_ns - previous_ns) / static_cast<double>(count));
+    previous_ns = end_ns;
+  }
+  return figures_of(batches_ns, batches_ns.size() * count, message_bytes, previous_ns - begin_ns);
+}
+
+template <std::size_t fixed_bytes>
+void copy_out(const Slots& slots, Control& control, std::size_t message_bytes, double seconds) {
+  std::vector<std::byte> message(message_bytes);
+  const std::size_t free_every = std::max<std::size_t>(slots.count() / kFreedEvery, 1);
+  std::uint64_t i = 0;
+  std::uint64_t freed = 0;
+  std::size_t index = 0;
+  control.figures = time_batches(message_bytes, seconds, [&](std::uint64_t count) {
+    for (std::uint64_t left = count; left > 0; --left) {
+      await(slots.stamp(index), ++i);
+      copy<fixed_bytes>(message.data(), slots.message(index), message_bytes);
+      touch(message.data());
+      index = index + 1 == slots.count() ? 0 : index + 1;
+      if (i - freed == free_every) {
+        freed = i;
+        store(control.freed, freed);
+      }
+    }
+  });
+  store(control.stop, 1);
+}
+
+}  // namespace
+
+Result<FloorFigures> shared_memcpy(const PairOptions& pair, std::size_t message_bytes,
+                                   double seconds) {
+  const Result<Slots> slots = Slots::create(message_bytes);
+  if (!slots) return tl::unexpected(slots.error());
+  const Result<Shared<Control>> control = Shared<Control>::create();
+  if (!control) return tl::unexpected(control.error());
+  return with_size(message_bytes, [&](auto size) -> Result<FloorFigures> {
+    const Result<void> ran = run_pair(
+        pair,
+        [&]() -> Result<void> {
+          copy_in<size()>(*slots, **control, message_bytes);
+          return {};
+        },
+        [&]() -> Result<void> {
+          copy_out<size()>(*slots, **control, message_bytes, seconds);
+          return {};
+        });
+    if (!ran) return tl::unexpected(ran.error());
+    return (*control)->figures;
+  });
+}
+
+Result<FloorFigures> memcpy_one_thread(const PairOptions& pair, std::size_t message_bytes,
+                                       double seconds) {
+  const Result<Slots> slots = Slots::create(message_bytes);
+  if (!slots) return tl::unexpected(slots.error());
+  const Result<Shared<Control>> control = Shared<Control>::create();
+  if (!control) return tl::unexpected(control.error());
+  const auto copy_both_ways = [&](auto size) {
+    std::vector<std::byte> in(message_bytes, std::byte{1});
+    std::vector<std::byte> out(message_bytes);
+    std::size_t index = 0;
+    (*control)->figures = time_batches(message_bytes, seconds, [&](std::uint64_t count) {
+      for (std::uint64_t left = count; left > 0; --left) {
+        touch(in.data());
+        copy<size()>(slots->message(index), in.data(), message_bytes);
+        copy<size()>(out.data(), slots->message(index), message_bytes);
+        touch(out.data());
+        index = index + 1 == slots->count() ? 0 : index + 1;
+      }
+    });
+  };
+  const Result<void> ran = run_pair(
+      pair,
+      [&]() -> Result<void> {
+        with_size(message_bytes, copy_both_ways);
+        return {};
+      },
+      []() -> Result<void> { return {}; });
+  if (!ran) return tl::unexpected(ran.error());
+  return (*control)->figures;
+}
+
+}  // namespace ringbell::bench

@@ -1,0 +1,197 @@
+// How messages get on and off a link when throughput is measured: copied, copied with their whole
+// content verified, in batches, or loaned.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "bench/harness/throughput.hpp"
+
+namespace ringbell::bench {
+
+template <LinkEnd End, class Size>
+class CopiedLane {
+ public:
+  CopiedLane(End& end, Size size) : end_(end), size_(size), buffer_(size.size()) {}
+
+  [[nodiscard]] bool put(std::uint64_t sequence) {
+    stamp(size_.of(buffer_), sequence);
+    return end_.send(size_.of(buffer_));
+  }
+  void burst_done() noexcept {}
+  [[nodiscard]] const Error& error() const noexcept { return end_.error(); }
+
+  [[nodiscard]] Result<Verified::Seen> take(std::uint64_t count, Verified& verified) {
+    for (; count > 0; --count) {
+      if (end_.receive(size_.of(buffer_)) != size_.size()) [[unlikely]] {
+        return tl::unexpected(end_.error());
+      }
+      keep(size_.of(buffer_));
+      const Verified::Seen seen = verified.see(sequence_of(size_.of(buffer_)));
+      if (seen != Verified::Seen::due) [[unlikely]]
+        return seen;
+    }
+    return Verified::Seen::due;
+  }
+
+ private:
+  End& end_;
+  [[no_unique_address]] Size size_;
+  MessageBuffer buffer_;
+};
+
+// Every byte is written for each message and verified.
+template <LinkEnd End, class Size>
+class ChecksumLane {
+ public:
+  ChecksumLane(End& end, Size size) : end_(end), size_(size), buffer_(size.size()) {}
+
+  [[nodiscard]] bool put(std::uint64_t sequence) {
+    fill(size_.of(buffer_), sequence);
+    return end_.send(size_.of(buffer_));
+  }
+  void burst_done() noexcept {}
+  [[nodiscard]] const Error& error() const noexcept { return end_.error(); }
+
+  [[nodiscard]] Result<Verified::Seen> take(std::uint64_t count, Verified& verified) {
+    for (; count > 0; --count) {
+      if (end_.receive(size_.of(buffer_)) != size_.size()) return tl::unexpected(end_.error());
+      const std::uint64_t sequence = sequence_of(size_.of(buffer_));
+      if (checksum(size_.of(buffer_)) != checksum_due(size_.size(), sequence)) {
+        return fail_wrong_content(sequence);
+      }
+      const Verified::Seen seen = verified.see(sequence);
+      if (seen != Verified::Seen::due) return seen;
+    }
+    return Verified::Seen::due;
+  }
+
+ private:
+  End& end_;
+  [[no_unique_address]] Size size_;
+  MessageBuffer buffer_;
+};
+
+// Copied, but shown to the receiver kSendsPerLook at a time; the receiver takes what is there and
+// gives it back together.
+template <class End, class Size>
+class BatchLane {
+ public:
+  static constexpr std::size_t kBatch = kSendsPerLook;
+
+  BatchLane(End& end, Size size) : end_(end), size_(size), buffer_(size.size()) {}
+
+  [[nodiscard]] bool put(std::uint64_t sequence) {
+    stamp(size_.of(buffer_), sequence);
+    return end_.stage(size_.of(buffer_));
+  }
+  void burst_done() noexcept { end_.flush(); }
+  [[nodiscard]] const Error& error() const noexcept { return end_.error(); }
+
+  [[nodiscard]] Result<Verified::Seen> take(std::uint64_t count, Verified& verified) {
+    auto seen = Verified::Seen::due;
+    const auto use = [&](std::span<const std::byte> record) {
+      if (record.size() != size_.size()) [[unlikely]] {
+        seen = Verified::Seen::wrong;
+        return;
+      }
+      std::memcpy(size_.of(buffer_).data(), record.data(), size_.size());
+      keep(size_.of(buffer_));
+      const Verified::Seen now = verified.see(sequence_of(size_.of(buffer_)));
+      if (now != Verified::Seen::due) [[unlikely]]
+        seen = now;
+    };
+    while (count > 0 && seen == Verified::Seen::due) {
+      const std::size_t taken = end_.drain(use, kBatch);
+      if (taken == 0) [[unlikely]]
+        return tl::unexpected(end_.error());
+      count -= std::min<std::uint64_t>(count, taken);
+    }
+    return seen;
+  }
+
+ private:
+  End& end_;
+  [[no_unique_address]] Size size_;
+  MessageBuffer buffer_;
+};
+
+// Written and read where they stand, and of each only the sequence number.
+template <class End, class Size>
+class LoanedLane {
+ public:
+  LoanedLane(End& end, Size size) : end_(end), size_(size) {}
+
+  [[nodiscard]] bool put(std::uint64_t sequence) {
+    const std::span<std::byte> room = end_.claim(static_cast<std::uint32_t>(size_.size()));
+    if (room.empty()) [[unlikely]]
+      return false;
+    stamp(room, sequence);
+    end_.commit();
+    return true;
+  }
+  void burst_done() noexcept {}
+  [[nodiscard]] const Error& error() const noexcept { return end_.error(); }
+
+  [[nodiscard]] Result<Verified::Seen> take(std::uint64_t count, Verified& verified) {
+    for (; count > 0; --count) {
+      const std::span<const std::byte> record = end_.peek();
+      if (record.empty()) [[unlikely]]
+        return tl::unexpected(end_.error());
+      const bool whole = record.size() == size_.size();
+      const Verified::Seen seen = whole ? verified.see(sequence_of(record)) : Verified::Seen::wrong;
+      end_.release();
+      if (seen != Verified::Seen::due) [[unlikely]]
+        return seen;
+    }
+    return Verified::Seen::due;
+  }
+
+ private:
+  End& end_;
+  [[no_unique_address]] Size size_;
+};
+
+template <Transport T>
+class Throughput {
+ public:
+  // Adds the figures to the row. Errors: corrupt, if something wrong came; whatever stopped it.
+  [[nodiscard]] static Result<void> measure(const Point& point, const CpuPair& cpus, Row& row) {
+    const Result<T> link = T::open(point.link_options());
+    if (!link) return tl::unexpected(link.error());
+    const Result<Shared<Stream>> stream = Shared<Stream>::create();
+    if (!stream) return tl::unexpected(stream.error());
+    link->describe(row);
+    const Result<void> ran = with_size<T>(point.message_bytes, [&](auto size) {
+      return run_pair(
+          point.pair_options(cpus),
+          [&] { return side(*link, Party::first, point, size, **stream); },
+          [&] { return side(*link, Party::second, point, size, **stream); });
+    });
+    if (ran) describe_throughput(**stream, point, row);
+    return ran;
+  }
+
+ private:
+  template <class Size>
+  [[nodiscard]] static Result<void> side(const T& link, Party party, const Point& point, Size size,
+                                         Stream& stream) {
+    Result<typename T::End> end = link.end(party);
+    if (!end) return tl::unexpected(end.error());
+    const auto run = [&](auto lane) {
+      return party == Party::first ? send_until_stopped(std::move(lane), stream)
+                                   : receive_until_stopped(std::move(lane), point, stream);
+    };
+    if constexpr (requires { end->flush(); }) {
+      if (point.loaned) return run(LoanedLane(*end, size));
+      if (point.batch > 1) return run(BatchLane(*end, size));
+    }
+    if (point.checksum) return run(ChecksumLane(*end, size));
+    return run(CopiedLane(*end, size));
+  }
+};
+
+}  // namespace ringbell::bench

@@ -1,0 +1,53 @@
+// One point of the comparison: what is measured, over what, how the sides wait and where they run.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "bench/harness/process_pair.hpp"
+#include "bench/harness/row.hpp"
+#include "bench/transports/transport.hpp"
+
+namespace ringbell::bench {
+
+enum class Bench { round_trip, throughput };
+
+struct Point {
+  Bench bench = Bench::round_trip;
+  std::string transport;
+  Wait wait = Wait::blocking;
+  Placement placement = Placement::two_cpus;
+  std::size_t message_bytes = 8;
+  bool quick_wake = false;
+  bool spin_first = true;  // of ringbell's sleeping waits; false: always to sleep
+  bool loaned = false;     // payload neither copied in nor out
+  bool checksum = false;   // content filled in and verified too
+  std::size_t batch = 1;   // messages that become visible together
+  int repeat = 0;
+  std::uint64_t samples = 0;             // round_trip
+  std::chrono::nanoseconds duration{0};  // throughput: of the measured window
+  bool shared = false;  // the repeats share the samples or the time that one should have
+  double estimated_seconds = 0;
+
+  [[nodiscard]] LinkOptions link_options() const noexcept {
+    return {.message_bytes = message_bytes,
+            .wait = wait,
+            .yield = placement == Placement::one_cpu && !sleeps(wait),
+            .spin_first = spin_first};
+  }
+
+  [[nodiscard]] PairOptions pair_options(const CpuPair& cpus) const noexcept {
+    // Estimates are made on a quiet machine; a stall this long is a hang.
+    const auto deadline = std::chrono::seconds(30 + static_cast<long>(20 * estimated_seconds));
+    return {.placement = placement, .cpus = cpus, .quick_wake = quick_wake, .deadline = deadline};
+  }
+
+  // The fields of its row that say what was measured.
+  [[nodiscard]] Row labels() const;
+  // One line for people.
+  [[nodiscard]] std::string title() const;
+};
+
+}  // namespace ringbell::bench

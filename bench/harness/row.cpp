@@ -1,0 +1,33 @@
+#include "bench/harness/row.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace ringbell::bench {
+
+Result<RowSink> RowSink::create(const std::string& path, Progress progress) {
+  RowSink sink;
+  sink.file_.reset(std::fopen(path.c_str(), "we"));
+  if (!sink.file_) {
+    return fail_errno(fmt::format("writing {} failed", path),
+                      "choose another place (--out, --json)");
+  }
+  sink.path_ = path;
+  sink.progress_ = std::move(progress);
+  return sink;
+}
+
+void RowSink::add(Row row) {
+  if (file_ && written_) {
+    const std::string line =
+        row.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+    if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size() ||
+        std::fflush(file_.get()) != 0) {
+      written_ = fail_errno(fmt::format("writing {} failed", path_));
+    }
+  }
+  rows_.push_back(std::move(row));
+}
+
+}  // namespace ringbell::bench

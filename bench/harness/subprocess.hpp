@@ -1,0 +1,19 @@
+// Other programs: git for the commit, the report for the plots. No shell.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <ringbell/transport/error.hpp>
+
+namespace ringbell::bench {
+
+// What the program printed, its stderr left out. Errors: system, if it cannot be started or ends
+// with a status other than 0.
+[[nodiscard]] Result<std::string> output_of(const std::vector<std::string>& command,
+                                            const std::string& folder);
+
+// Runs it with this process's stdout; its last line on stderr becomes the Error's.
+[[nodiscard]] Result<void> run(const std::vector<std::string>& command, const std::string& folder);
+
+}  // namespace ringbell::bench

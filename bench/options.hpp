@@ -1,0 +1,29 @@
+// The command line of ringbell-compare.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "bench/harness/placement.hpp"
+#include "bench/plan.hpp"
+
+namespace ringbell::bench {
+
+struct Options {
+  PlanOptions plan;
+  std::string file;  // to copy; empty: one is put together
+  std::string out = "build/compare";
+  std::string json;  // empty: compare.jsonl in `out`
+  CpuPair cpus{0, -1};
+};
+
+// What the command line asks for, or the exit status with which to end at once: 0 after --help, 2
+// after one line on stderr that says what is allowed.
+struct Parsed {
+  std::optional<Options> options;
+  int exit_status = 0;
+};
+
+[[nodiscard]] Parsed parse_options(int argc, char** argv);
+
+}  // namespace ringbell::bench

@@ -1,0 +1,45 @@
+// What a run measures, in which order, and how long that should take.
+//
+// Points that are compared with each other stand next to each other in time, because a shared
+// machine's mood changes: all transports of one size and setting come in a row, repeats are whole
+// passes over everything.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "bench/harness/point.hpp"
+
+namespace ringbell::bench {
+
+enum class Mode {
+  quick,  // at most 90 s: a look at everything, a tenth of the samples
+  plain,  // at most 6 minutes: the sizes and settings that tell most
+  full,   // every size, wait and placement, three repeats; about 50 minutes
+};
+
+[[nodiscard]] constexpr const char* name_of(Mode mode) noexcept {
+  return mode == Mode::quick ? "quick" : mode == Mode::plain ? "plain" : "full";
+}
+
+inline constexpr std::array<std::size_t, 7> kMessageSizes{8, 56, 256, 1024, 4096, 65536, 1048576};
+// The size whose content is verified byte by byte too.
+inline constexpr std::size_t kChecksumBytes = 1024;
+
+struct PlanOptions {
+  Mode mode = Mode::plain;
+  // Only these; empty: as the mode has it.
+  std::vector<std::size_t> sizes;
+  std::vector<std::string> transports;
+};
+
+[[nodiscard]] constexpr int repeats_of(Mode mode) noexcept { return mode == Mode::full ? 3 : 1; }
+
+// The points of one repeat.
+[[nodiscard]] std::vector<Point> plan(const PlanOptions& options, int repeat);
+
+[[nodiscard]] double estimated_seconds(const std::vector<Point>& points);
+
+}  // namespace ringbell::bench

@@ -1,0 +1,117 @@
+#include "bench/run.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "bench/file_copy/file_copy.hpp"
+#include "bench/floors/floors.hpp"
+#include "bench/transports/registry.hpp"
+
+namespace ringbell::bench {
+namespace {
+
+FloorOptions floor_options(const Options& options, int repeat) {
+  FloorOptions floors;
+  floors.cpus = options.cpus;
+  floors.repeat = repeat;
+  if (!options.plan.sizes.empty()) floors.memcpy_sizes = options.plan.sizes;
+  if (options.plan.mode == Mode::quick) {
+    floors.spinning_samples /= 10;
+    floors.sleeping_samples /= 10;
+    floors.memcpy_seconds = 0.1;
+  }
+  return floors;
+}
+
+// Nothing is left to copy through if the user's transports do not carry files.
+std::vector<std::string> for_files(const std::vector<std::string>& names) {
+  const std::vector<std::string>& known = file_copy_transports();
+  if (names.empty()) return known;
+  std::vector<std::string> chosen;
+  for (const std::string& name : known) {
+    const bool is_ours = name.starts_with("ringbell_");
+    const std::string asked = is_ours ? "ringbell" : name;
+    if (std::find(names.begin(), names.end(), name) != names.end() ||
+        std::find(names.begin(), names.end(), asked) != names.end()) {
+      chosen.push_back(name);
+    }
+  }
+  return chosen;
+}
+
+FileCopyOptions file_options(const Options& options, int repeat) {
+  FileCopyOptions files;
+  files.file = options.file;
+  files.folder = options.out;
+  files.transports = for_files(options.plan.transports);
+  files.cpus = options.cpus;
+  files.repeat = repeat;
+  if (options.plan.mode == Mode::quick) {
+    files.placements = {Placement::two_cpus};
+    files.runs = 1;
+  }
+  return files;
+}
+
+double file_seconds(const FileCopyOptions& files) {
+  constexpr double kUsualBytesPerSecond = 800e6;
+  std::error_code none;
+  const auto size =
+      files.file.empty() ? files.assembled_bytes : std::filesystem::file_size(files.file, none);
+  const double rows = 3.0 * static_cast<double>(files.transports.size());
+  return (rows * files.runs + 1) * static_cast<double>(size) / kUsualBytesPerSecond;
+}
+
+Result<void> run_point(const Point& point, const Options& options, RowSink& sink,
+                       Result<void>& verified) {
+  sink.announce(point.title(), point.estimated_seconds);
+  Row row = point.labels();
+  if (point.shared) row["shared_by_repeats"] = true;
+  const Result<void> measured = measure(point, options.cpus, row);
+  if (!measured) {
+    row["error"] = measured.error().message;
+    if (measured.error().code == ErrorCode::corrupt) {
+      row["verified"] = false;
+      if (verified) {
+        verified = fail(ErrorCode::corrupt,
+                        fmt::format("{}: {}", point.title(), measured.error().message));
+      }
+    }
+  }
+  sink.add(std::move(row));
+  if (!sink.written()) return sink.written();
+  if (!measured && ends_the_run(measured.error())) {
+    return tl::unexpected(Error{measured.error().code, measured.error().errno_value,
+                                fmt::format("{}: {}", point.title(), measured.error().message)});
+  }
+  return {};
+}
+
+}  // namespace
+
+double planned_seconds(const Options& options) {
+  const double one = estimated_seconds(floor_options(options, 0)) +
+                     estimated_seconds(plan(options.plan, 0)) +
+                     file_seconds(file_options(options, 0));
+  return one * repeats_of(options.plan.mode);
+}
+
+Result<void> run_all(const Options& options, RowSink& sink) {
+  Result<void> verified;
+  for (int repeat = 0; repeat < repeats_of(options.plan.mode); ++repeat) {
+    if (auto done = measure_floors(floor_options(options, repeat), sink); !done) return done;
+    for (const Point& point : plan(options.plan, repeat)) {
+      if (auto done = run_point(point, options, sink, verified); !done) return done;
+    }
+    const FileCopyOptions files = file_options(options, repeat);
+    if (files.transports.empty()) continue;
+    if (auto done = measure_file_copies(files, sink); !done) return done;
+  }
+  return verified;
+}
+
+}  // namespace ringbell::bench

@@ -1,0 +1,16 @@
+// Runs what the options ask for: floors, points, files.
+#pragma once
+
+#include "bench/harness/row.hpp"
+#include "bench/options.hpp"
+
+namespace ringbell::bench {
+
+// All of it, for the progress line.
+[[nodiscard]] double planned_seconds(const Options& options);
+
+// Adds the rows. What cannot run on this machine becomes a row with "error", and the rest is run.
+// Errors: what ends the run, and corrupt, at the end, if anything that came was not what was sent.
+[[nodiscard]] Result<void> run_all(const Options& options, RowSink& sink);
+
+}  // namespace ringbell::bench

@@ -1,0 +1,15 @@
+// The rows of a run as tables for a person at a terminal.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bench/harness/row.hpp"
+
+namespace ringbell::bench {
+
+// One table for each setting that was measured, and one each for files, floors and what failed.
+// Of several repeats the median one is shown.
+[[nodiscard]] std::string table_of(const std::vector<Row>& rows);
+
+}  // namespace ringbell::bench

@@ -1,0 +1,90 @@
+#include "bench/transports/ringbell.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+
+#include <fmt/format.h>
+
+namespace ringbell::bench {
+namespace {
+
+core::DoorbellKind doorbell_of(Wait wait) noexcept {
+  switch (wait) {
+    case Wait::park:
+      return core::DoorbellKind::futex;
+    case Wait::eventfd:
+      return core::DoorbellKind::eventfd;
+    default:
+      return core::DoorbellKind::none;
+  }
+}
+
+WaitOptions wait_of(const LinkOptions& options) noexcept {
+  WaitOptions wait;
+  wait.kind = sleeps(options.wait) ? WaitOptions::Kind::park : WaitOptions::Kind::spin;
+  if (!options.spin_first) wait.spin_budget = std::chrono::nanoseconds::zero();
+  wait.yield = options.yield;
+  return wait;
+}
+
+}  // namespace
+
+std::uint64_t Ringbell::ring_bytes(std::size_t message_bytes) noexcept {
+  constexpr std::uint64_t kSmallest = 256 * 1024;
+  constexpr std::uint64_t kDepthOfLarge = 16;
+  constexpr std::uint64_t kLargest = 4 * 1024 * 1024;
+  const std::uint64_t deep = std::bit_ceil(message_bytes) * kDepthOfLarge;
+  return std::clamp(deep, kSmallest, kLargest);
+}
+
+Result<Ringbell> Ringbell::open(const LinkOptions& options) {
+  ChannelOptions channel;
+  channel.capacity_bytes = ring_bytes(options.message_bytes);
+  channel.doorbell = doorbell_of(options.wait);
+  Result<Channel> to_second = Channel::create(channel);
+  if (!to_second) return tl::unexpected(to_second.error());
+  Result<Channel> to_first = Channel::create(channel);
+  if (!to_first) return tl::unexpected(to_first.error());
+  return Ringbell(std::move(*to_second), std::move(*to_first), options);
+}
+
+Result<RingbellEnd> Ringbell::end(Party party) const {
+  const Channel& out = channels_[party == Party::first ? 0 : 1];
+  const Channel& in = channels_[party == Party::first ? 1 : 0];
+  const WaitOptions wait = wait_of(options_);
+  Result<Sender> sender = Sender::attach(out.fds(), wait);
+  if (!sender) return tl::unexpected(sender.error());
+  Result<Receiver> receiver = Receiver::attach(in.fds(), wait);
+  if (!receiver) return tl::unexpected(receiver.error());
+  return RingbellEnd(std::move(*sender), std::move(*receiver));
+}
+
+void Ringbell::describe(Row& row) const {
+  row["ring_bytes"] = channels_[0].region().geometry().capacity_bytes;
+}
+
+std::span<std::byte> RingbellEnd::wait_for_room(std::uint32_t size_bytes) {
+  Result<std::span<std::byte>> room = sender_.claim_for(size_bytes);
+  if (room) return *room;
+  failed(std::move(room.error()));
+  return {};
+}
+
+std::span<const std::byte> RingbellEnd::wait_for_record() {
+  Result<std::span<const std::byte>> record = receiver_.peek_for();
+  if (record) return *record;
+  failed(std::move(record.error()));
+  return {};
+}
+
+std::size_t RingbellEnd::wrong_size(std::size_t size_bytes) {
+  if (size_bytes != 0) {
+    failed(ErrorCode::corrupt, fmt::format("a message of {} bytes came, of another size than was "
+                                           "sent",
+                                           size_bytes));
+  }
+  return 0;
+}
+
+}  // namespace ringbell::bench

@@ -1,0 +1,105 @@
+// ringbell: two channels, one each way. Messages are copied in and out, as a program without a
+// place of its own for them would, or loaned: written and read where they stand.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include <ringbell/ringbell.hpp>
+#include "bench/transports/transport.hpp"
+
+namespace ringbell::bench {
+
+class RingbellEnd : public Failing {
+ public:
+  RingbellEnd(Sender sender, Receiver receiver) noexcept
+      : sender_(std::move(sender)), receiver_(std::move(receiver)) {}
+
+  // A span of static extent makes the copy one of constant size, as for a message that is a struct.
+  template <std::size_t extent>
+  [[nodiscard]] bool send(std::span<std::byte, extent> message) {
+    const std::span<std::byte> room = claim(static_cast<std::uint32_t>(message.size()));
+    if (room.empty()) [[unlikely]]
+      return false;
+    std::memcpy(room.data(), message.data(), message.size());
+    sender_.commit();
+    return true;
+  }
+
+  template <std::size_t extent>
+  [[nodiscard]] std::size_t receive(std::span<std::byte, extent> into) {
+    const std::span<const std::byte> record = peek();
+    if (record.size() != into.size()) [[unlikely]]
+      return wrong_size(record.size());
+    std::memcpy(into.data(), record.data(), into.size());
+    receiver_.release();
+    return into.size();
+  }
+
+  // In batches: send several with stage() and show them with flush().
+  template <std::size_t extent>
+  [[nodiscard]] bool stage(std::span<std::byte, extent> message) {
+    const std::span<std::byte> room = claim(static_cast<std::uint32_t>(message.size()));
+    if (room.empty()) [[unlikely]]
+      return false;
+    std::memcpy(room.data(), message.data(), message.size());
+    sender_.stage();
+    return true;
+  }
+  void flush() noexcept { sender_.flush(); }
+
+  // Calls use(span) for at least 1 and at most `limit` records, waiting for the first, and gives
+  // them back together. Returns how many; 0: failed.
+  template <class Use>
+  [[nodiscard]] std::size_t drain(Use&& use, std::size_t limit) {
+    if (peek().empty()) [[unlikely]]
+      return 0;
+    return receiver_.drain(use, limit);
+  }
+
+  // Loaned: the record itself, waited for. Empty: failed.
+  [[nodiscard]] std::span<std::byte> claim(std::uint32_t size_bytes) {
+    const std::span<std::byte> room = sender_.claim(size_bytes);
+    return room.empty() ? wait_for_room(size_bytes) : room;
+  }
+  void commit() noexcept { sender_.commit(); }
+  [[nodiscard]] std::span<const std::byte> peek() {
+    const std::span<const std::byte> record = receiver_.peek();
+    return record.empty() ? wait_for_record() : record;
+  }
+  void release() noexcept { receiver_.release(); }
+
+ private:
+  [[nodiscard, gnu::noinline]] std::span<std::byte> wait_for_room(std::uint32_t size_bytes);
+  [[nodiscard, gnu::noinline]] std::span<const std::byte> wait_for_record();
+  // Says so unless the wait for a record had failed already. Returns what receive() should.
+  [[nodiscard, gnu::noinline]] std::size_t wrong_size(std::size_t size_bytes);
+
+  Sender sender_;
+  Receiver receiver_;
+};
+
+class Ringbell {
+ public:
+  using End = RingbellEnd;
+
+  // The ring of each direction, for messages of this size: as small as fits the L2 cache, and
+  // several messages deep.
+  [[nodiscard]] static std::uint64_t ring_bytes(std::size_t message_bytes) noexcept;
+
+  [[nodiscard]] static Result<Ringbell> open(const LinkOptions& options);
+  [[nodiscard]] Result<RingbellEnd> end(Party party) const;
+  void describe(Row& row) const;
+
+ private:
+  Ringbell(Channel to_second, Channel to_first, const LinkOptions& options) noexcept
+      : channels_{std::move(to_second), std::move(to_first)}, options_(options) {}
+
+  std::array<Channel, 2> channels_;  // to the second party, to the first
+  LinkOptions options_;
+};
+
+}  // namespace ringbell::bench

@@ -1,0 +1,26 @@
+#include "bench/transports/unix_stream.hpp"
+
+#include <array>
+
+#include <sys/socket.h>
+
+namespace ringbell::bench {
+
+Result<OneWay> make_unix_pair(int type) {
+  std::array<int, 2> fds{};
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds.data()) != 0) {
+    return fail_errno("socketpair(AF_UNIX) failed");
+  }
+  return OneWay{FileDescriptor(fds[0]), FileDescriptor(fds[1])};
+}
+
+Result<UnixStream> UnixStream::open(const LinkOptions& options) {
+  Result<OneWay> pair = make_unix_pair(SOCK_STREAM);
+  if (!pair) return tl::unexpected(pair.error());
+  Result<StreamLink> link = StreamLink::over({std::move((*pair)[0]), FileDescriptor()},
+                                             {std::move((*pair)[1]), FileDescriptor()}, options);
+  if (!link) return tl::unexpected(link.error());
+  return UnixStream(std::move(*link));
+}
+
+}  // namespace ringbell::bench

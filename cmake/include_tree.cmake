@@ -1,0 +1,10 @@
+# The include line is the same in the tree and after installation, <ringbell/core/...>, though the
+# folders stand at the top: links in the build folder give them the installed shape.
+set(RINGBELL_INCLUDE_DIR ${PROJECT_BINARY_DIR}/include)
+file(MAKE_DIRECTORY ${RINGBELL_INCLUDE_DIR}/ringbell)
+foreach(entry IN ITEMS core transport)
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${entry}
+    ${RINGBELL_INCLUDE_DIR}/ringbell/${entry} SYMBOLIC)
+endforeach()
+file(CREATE_LINK ${PROJECT_SOURCE_DIR}/transport/ringbell.hpp
+  ${RINGBELL_INCLUDE_DIR}/ringbell/ringbell.hpp SYMBOLIC)

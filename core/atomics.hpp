@@ -1,0 +1,90 @@
+// The Atomics policy: how the algorithms of core/ touch memory that another process may be
+// touching.
+//
+// Every algorithm is a template over a policy with the static functions below, so the very same
+// code runs on hardware (this file), under an explorer of interleavings and weak behaviours, and
+// under a policy that kills its process at the n-th operation. A policy sees each operation with
+// its memory order and the label of the edge that the operation is one end of; the labels are
+// explained at the top of the header that declares them.
+//
+// The words themselves are plain integers in plain structs (layout.hpp), so that shared memory is a
+// file format and not a C++ object; std::atomic_ref makes each access atomic.
+#pragma once
+
+#include <atomic>
+#include <concepts>
+#include <cstdint>
+
+namespace ringbell::core {
+
+// A happens-before edge of an algorithm, or a deliberate lack of one (relaxed). Compared by address
+// of nothing: the text is the identity.
+struct Edge {
+  const char* label;
+};
+
+template <class T>
+concept SharedWord = std::same_as<T, std::uint32_t> || std::same_as<T, std::uint64_t>;
+
+// What an algorithm may ask of a policy.
+template <class A>
+concept AtomicsPolicy = requires(std::uint64_t& word, const std::uint64_t& read_only,
+                                 std::uint64_t& expected) {
+  { A::load(read_only, std::memory_order_acquire, Edge{"?"}) } -> std::same_as<std::uint64_t>;
+  {A::store(word, std::uint64_t{1}, std::memory_order_release, Edge{"?"})};
+  {
+    A::compare_exchange(word, expected, std::uint64_t{1}, std::memory_order_acq_rel,
+                        std::memory_order_relaxed, Edge{"?"})
+    } -> std::same_as<bool>;
+  {A::fence(std::memory_order_seq_cst, Edge{"?"})};
+  {A::compiler_fence()};
+  {A::pause()};
+};
+
+// The policy for real use: each function is one instruction (or none) on x86-64 and AArch64.
+struct HardwareAtomics {
+  template <SharedWord T>
+  [[nodiscard, gnu::always_inline]] static T load(const T& word, std::memory_order order,
+                                                  Edge) noexcept {
+    static_assert(std::atomic_ref<T>::is_always_lock_free);
+    // atomic_ref<const T> is C++26; a lock-free load never writes, so a read-only mapping is fine.
+    return std::atomic_ref<T>(const_cast<T&>(word)).load(order);  // NOLINT(*-const-cast)
+  }
+
+  template <SharedWord T>
+  [[gnu::always_inline]] static void store(T& word, T value, std::memory_order order,
+                                           Edge) noexcept {
+    std::atomic_ref<T>(word).store(value, order);
+  }
+
+  // Strong. On failure `expected` holds what was there.
+  template <SharedWord T>
+  [[nodiscard, gnu::always_inline]] static bool compare_exchange(T& word, T& expected, T desired,
+                                                                 std::memory_order success,
+                                                                 std::memory_order failure,
+                                                                 Edge) noexcept {
+    return std::atomic_ref<T>(word).compare_exchange_strong(expected, desired, success, failure);
+  }
+
+  [[gnu::always_inline]] static void fence(std::memory_order order, Edge) noexcept {
+    std::atomic_thread_fence(order);
+  }
+
+  // Keeps the compiler, and only the compiler, from moving memory accesses across.
+  [[gnu::always_inline]] static void compiler_fence() noexcept {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+
+  // Tells the CPU that this is a spin loop.
+  [[gnu::always_inline]] static void pause() noexcept {
+    if constexpr (requires { __builtin_ia32_pause(); }) {
+      __builtin_ia32_pause();
+    } else {
+      compiler_fence();
+    }
+  }
+};
+
+static_assert(AtomicsPolicy<HardwareAtomics>);
+
+}  // namespace ringbell::core

@@ -1,0 +1,131 @@
+// Every byte that two processes share, as a file format.
+//
+//   offset 0                one page                one page                  `capacity` bytes
+//   +------------------+    +------------------+    +----------------------------------------+
+//   | RegionHeader     |    | control lines    |    | data, mapped twice in a row            |
+//   +------------------+    +------------------+    +----------------------------------------+
+//   ^ never written         ^ control_offset        ^ data_offset
+//     after creation
+//
+// "One page" is Geometry::page_bytes: 4 KiB, or 2 MiB for a region of huge pages. Numbers are
+// little endian; there are no pointers; every field keeps its place, which the asserts below pin. A
+// change of anything here is a new kLayoutVersion.
+//
+// Padding between fields that different processes store is a literal 128 bytes: two 64-byte lines,
+// because x86 prefetches lines in adjacent pairs. It must not follow the compiler's -mtune, so
+// std::hardware_destructive_interference_size is no candidate.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace ringbell::core {
+
+inline constexpr std::size_t kFalseSharingBytes = 128;
+inline constexpr std::array<char, 8> kRegionMagic = {'r', 'i', 'n', 'g', 'b', 'e', 'l', 'l'};
+inline constexpr std::uint32_t kLayoutVersion = 1;
+
+// Which ring a region holds. 0 is no ring, so that zeroed memory is never taken for one.
+enum class RingKind : std::uint32_t { spsc = 1 };
+
+// How a process that sleeps on this region is woken. Fixed at creation: both sides must agree.
+enum class DoorbellKind : std::uint32_t {
+  none = 1,     // nobody ever sleeps; publishing does not even look
+  futex = 2,    // the bell word is the futex
+  eventfd = 3,  // two eventfds travel beside the region's fd
+};
+
+// The shape of a region: the creator writes it once, whoever attaches checks it against the real
+// size of the file, copies it, and never reads it from shared memory again.
+struct Geometry {
+  std::uint64_t region_bytes;      // of the file: data_offset + capacity_bytes
+  std::uint64_t control_offset;    // from the start of the file
+  std::uint64_t data_offset;       // from the start of the file, a multiple of page_bytes
+  std::uint64_t capacity_bytes;    // of the data area, a power of two and a multiple of page_bytes
+  std::uint32_t record_alignment;  // 8, 16, 32 or 64: records start at multiples of it
+  std::uint32_t page_bytes;        // the granularity of the mapping: 4096, or 2 MiB (hugetlb)
+
+  friend constexpr bool operator==(const Geometry&, const Geometry&) = default;
+};
+
+// The first bytes of a region. Stored by the creator before anyone else can have the file.
+struct RegionHeader {
+  std::array<char, 8> magic;     // kRegionMagic
+  std::uint32_t layout_version;  // kLayoutVersion
+  std::uint32_t ring_kind;       // RingKind
+  Geometry geometry;
+  std::uint32_t doorbell_kind;  // DoorbellKind
+  std::uint32_t creator_pid;    // in the creator's pid namespace: for people, not for logic
+  std::uint64_t created_unix_ns;
+};
+
+// Where one side says that it sleeps. parking.hpp has the bits and the protocol.
+struct alignas(kFalseSharingBytes) BellLine {
+  std::uint32_t
+      word;  // stored by the side that parks, its parked bit cleared by the one that rings
+  std::uint32_t padding;  // 0
+};
+
+// Says whether a side is there. 0: never was; 1: open; 2: closed for good, in order.
+enum class SideState : std::uint32_t { absent = 0, open = 1, closed = 2 };
+
+// The control lines of an SpscRing (spsc_ring.hpp).
+struct alignas(kFalseSharingBytes) SpscControl {
+  // Stored by the reader.
+  alignas(kFalseSharingBytes) std::uint64_t head;  // free-running: bytes read and given back
+  std::uint32_t reader_state;                      // SideState
+  std::uint32_t reader_pid;                        // for people
+  // Stored by the writer.
+  alignas(kFalseSharingBytes) std::uint32_t writer_state;  // SideState
+  std::uint32_t writer_pid;                                // for people
+  // The reader sleeps here until there is something to read; the writer reads it at each commit.
+  BellLine data_bell;
+  // The writer sleeps here until there is room; the reader reads it when it publishes its head.
+  BellLine space_bell;
+};
+
+// In front of every record in the data area: its size in bytes, or 0: nothing here yet.
+using RecordHeader = std::uint64_t;
+inline constexpr std::size_t kRecordHeaderBytes = sizeof(RecordHeader);
+
+static_assert(std::is_standard_layout_v<Geometry> && std::is_trivially_copyable_v<Geometry>);
+static_assert(sizeof(Geometry) == 40 && alignof(Geometry) == 8);
+static_assert(offsetof(Geometry, region_bytes) == 0);
+static_assert(offsetof(Geometry, control_offset) == 8);
+static_assert(offsetof(Geometry, data_offset) == 16);
+static_assert(offsetof(Geometry, capacity_bytes) == 24);
+static_assert(offsetof(Geometry, record_alignment) == 32);
+static_assert(offsetof(Geometry, page_bytes) == 36);
+
+static_assert(std::is_standard_layout_v<RegionHeader> &&
+              std::is_trivially_copyable_v<RegionHeader>);
+static_assert(sizeof(RegionHeader) == 72 && alignof(RegionHeader) == 8);
+static_assert(offsetof(RegionHeader, magic) == 0);
+static_assert(offsetof(RegionHeader, layout_version) == 8);
+static_assert(offsetof(RegionHeader, ring_kind) == 12);
+static_assert(offsetof(RegionHeader, geometry) == 16);
+static_assert(offsetof(RegionHeader, doorbell_kind) == 56);
+static_assert(offsetof(RegionHeader, creator_pid) == 60);
+static_assert(offsetof(RegionHeader, created_unix_ns) == 64);
+
+static_assert(std::is_standard_layout_v<BellLine> && sizeof(BellLine) == kFalseSharingBytes);
+static_assert(offsetof(BellLine, word) == 0);
+
+static_assert(std::is_standard_layout_v<SpscControl>);
+static_assert(sizeof(SpscControl) == 4 * kFalseSharingBytes);
+static_assert(alignof(SpscControl) == kFalseSharingBytes);
+static_assert(offsetof(SpscControl, head) == 0);
+static_assert(offsetof(SpscControl, reader_state) == 8);
+static_assert(offsetof(SpscControl, reader_pid) == 12);
+static_assert(offsetof(SpscControl, writer_state) == 128);
+static_assert(offsetof(SpscControl, writer_pid) == 132);
+static_assert(offsetof(SpscControl, data_bell) == 256);
+static_assert(offsetof(SpscControl, space_bell) == 384);
+
+static_assert(std::atomic_ref<std::uint32_t>::is_always_lock_free);
+static_assert(std::atomic_ref<std::uint64_t>::is_always_lock_free);
+
+}  // namespace ringbell::core

@@ -1,0 +1,106 @@
+// Sleeping without a lost wake-up, and without a fence on the publishing side.
+//
+// Two sides share a condition (a record is there; there is room) and one bell word. The side that
+// is about to sleep parks; the side that makes the condition true publishes.
+//
+//   parks                                          publishes
+//   K1  bell word <- parked                        C1  the condition becomes true (a release store)
+//   K2  heavy barrier on every CPU                 C2  compiler barrier only
+//   K3  is the condition true? then do not sleep   C3  bell word parked? then clear it and ring
+//   K4  sleep while the bell word says parked
+//
+// This is Dekker's pattern: without an order between C1 and C3 both could miss the other's store.
+// The order comes from K2, membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED), which runs a full barrier
+// on every CPU that runs a registered process: wherever it hits the publisher, either C1 is before
+// it, and K3 sees the condition, or C3 is after it, and sees the parked bit. A fence on the
+// publishing side would do as well and costs as much as a message. It is what is left where the
+// kernel refuses membarrier: the parking side then sets the fence bit for good, and the publisher
+// fences (C2') before it looks again. Whether the publishing process could be registered is its own
+// affair: if not, it always fences.
+//
+// Invariants
+//   I1  The parked bit is set only by the side that parks. It is cleared by either side.
+//   I2  Whoever clears it by a compare-exchange in ring() must ring.
+// Edges
+//   K   the bell word, and the pair of barriers around it, as above. The loads and stores of the
+//       word are relaxed: they order nothing else, the condition has its own edges.
+// Progress: wait-free, apart from ring(), which is lock-free and runs only if the other side
+// parked.
+// Death: a publisher that dies between clearing the bit and ringing leaves the other asleep.
+// Whoever parks must therefore never sleep without a time-out: it looks again by itself.
+#pragma once
+
+#include <cstdint>
+
+#include <ringbell/core/atomics.hpp>
+
+namespace ringbell::core {
+
+template <AtomicsPolicy Atomics = HardwareAtomics>
+class Parking {
+ public:
+  static constexpr std::uint32_t kParked = 1;  // the side sleeps, or is about to
+  static constexpr std::uint32_t kFence = 2;   // it has no heavy barrier: the publisher must fence
+
+  // --- the side that parks ---------------------------------------------------------------------
+
+  // At attach: nobody is parked yet. `can_barrier`: this process may issue the heavy barrier.
+  static void open(std::uint32_t& word, bool can_barrier) noexcept {
+    Atomics::store(word, can_barrier ? 0 : kFence, std::memory_order_relaxed, kBell);
+  }
+
+  // K1 and K2. `heavy_barrier` is called if can_barrier. What it returns is what the word says
+  // while parked: sleep only as long as the word is that. Look at the condition before (K3).
+  template <class HeavyBarrier>
+  [[nodiscard]] static std::uint32_t park(std::uint32_t& word, bool can_barrier,
+                                          HeavyBarrier&& heavy_barrier) noexcept {
+    const std::uint32_t parked = can_barrier ? kParked : (kParked | kFence);
+    Atomics::store(word, parked, std::memory_order_relaxed, kBell);  // K1
+    if (can_barrier) {
+      Atomics::compiler_fence();
+      heavy_barrier();  // K2
+    } else {
+      Atomics::fence(std::memory_order_seq_cst, kBell);  // K2, the other half is C2'
+    }
+    return parked;
+  }
+
+  // Awake again, whether rung or not.
+  static void unpark(std::uint32_t& word, bool can_barrier) noexcept { open(word, can_barrier); }
+
+  // --- the side that publishes -----------------------------------------------------------------
+
+  // C2 and C3, after the release store. True: the other side must be woken, by ring().
+  // `must_fence`: this process is not registered for the heavy barrier.
+  [[nodiscard, gnu::always_inline]] static bool somebody_waits(const std::uint32_t& word,
+                                                               bool must_fence) noexcept {
+    if (must_fence) [[unlikely]] {
+      Atomics::fence(std::memory_order_seq_cst, kBell);
+    } else {
+      Atomics::compiler_fence();
+    }
+    return Atomics::load(word, std::memory_order_relaxed, kBell) != 0;  // C3
+  }
+
+  // The rest of C3. `wake` is called if the other side is parked and this call cleared its bit.
+  template <class Wake>
+  static void ring(std::uint32_t& word, Wake&& wake) noexcept {
+    std::uint32_t seen = Atomics::load(word, std::memory_order_relaxed, kBell);
+    if ((seen & kFence) != 0) {
+      Atomics::fence(std::memory_order_seq_cst, kBell);  // C2'
+      seen = Atomics::load(word, std::memory_order_relaxed, kBell);
+    }
+    while ((seen & kParked) != 0) {
+      if (Atomics::compare_exchange(word, seen, seen & ~kParked, std::memory_order_relaxed,
+                                    std::memory_order_relaxed, kBell)) {
+        wake();  // I2
+        return;
+      }
+    }
+  }
+
+ private:
+  static constexpr Edge kBell{"park.K"};
+};
+
+}  // namespace ringbell::core

@@ -1,0 +1,23 @@
+// Both ends of a channel in one process: what it takes to embed ringbell.
+#include <cstdio>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include <ringbell/ringbell.hpp>
+
+int main() {
+  auto channel = ringbell::Channel::create({.capacity_bytes = 64 * 1024});
+  if (!channel) return std::puts(channel.error().message.c_str()), 1;
+  auto receiver = ringbell::Receiver::attach(channel->fds());
+  auto sender = ringbell::Sender::open(std::move(*channel));
+  if (!receiver || !sender) return std::puts("the channel is in use"), 1;
+
+  constexpr std::string_view greeting = "hello, ring";
+  if (!sender->send(std::as_bytes(std::span(greeting)))) return 1;
+
+  auto record = receiver->peek_for(std::chrono::seconds(1));  // in place: nothing is copied
+  if (!record || record->size() != greeting.size()) return 1;
+  std::printf("%.*s\n", int(record->size()), reinterpret_cast<const char*>(record->data()));
+  receiver->release();
+}

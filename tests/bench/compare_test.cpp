@@ -1,0 +1,307 @@
+// The comparison as a person runs it: the built program, its exit status, what it prints and
+// writes, and what it leaves behind however it ends.
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <nlohmann/json.hpp>
+
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+std::string content_of(const fs::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+// True as soon as `condition` is; false after a while.
+bool eventually(const std::function<bool()>& condition) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+// The machine's System V queues, by id.
+std::set<std::string> sysv_queues() {
+  std::set<std::string> ids;
+  for (const std::string& line : lines_of(content_of("/proc/sysvipc/msg"))) {
+    std::istringstream words(line);
+    std::string key;
+    std::string id;
+    words >> key >> id;
+    if (key != "key") ids.insert(id);
+  }
+  return ids;
+}
+
+class Compare : public testing::Test {
+ protected:
+  struct Ended {
+    int status;  // the exit status, or -signal
+    std::string out;
+    std::vector<std::string> err;
+  };
+
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "ringbell-test-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+    }
+    fs::remove_all(folder_);
+  }
+
+  void start(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), RINGBELL_COMPARE_PROGRAM);
+    std::vector<char*> words;
+    for (std::string& argument : arguments) words.push_back(argument.data());
+    words.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    const int flags = O_WRONLY | O_CREAT | O_TRUNC;
+    posix_spawn_file_actions_addopen(&actions, 1, path("stdout").c_str(), flags, 0600);
+    posix_spawn_file_actions_addopen(&actions, 2, path("stderr").c_str(), flags, 0600);
+    ASSERT_EQ(::posix_spawn(&pid_, words[0], &actions, nullptr, words.data(), environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+  }
+  Ended wait_for_end() {
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), content_of(path("stdout")),
+            lines_of(content_of(path("stderr")))};
+  }
+  Ended run(std::vector<std::string> arguments) {
+    start(std::move(arguments));
+    return wait_for_end();
+  }
+  // One transport that is busy for seconds, so that something can happen to it.
+  void start_busy(const std::string& transport) {
+    start({"--quick", "--sizes", "1048576", "--transports", transport, "--out", path("out"),
+           "--file", small_file()});
+    ASSERT_TRUE(eventually([&] {
+      return content_of(path("out") + "/compare.jsonl").find("futex") != std::string::npos &&
+             children().size() >= 2;
+    }));
+  }
+
+  [[nodiscard]] std::string path(const std::string& name) const {
+    return (folder_ / name).string();
+  }
+  [[nodiscard]] std::string small_file() const {
+    std::ofstream(path("small")) << std::string(1'000'003, 'x');
+    return path("small");
+  }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] std::vector<pid_t> children() const {
+    std::istringstream words(content_of(fmt::format("/proc/{0}/task/{0}/children", pid_)));
+    std::vector<pid_t> pids;
+    for (pid_t child = 0; words >> child;) pids.push_back(child);
+    return pids;
+  }
+  [[nodiscard]] static bool all_gone(const std::vector<pid_t>& pids) {
+    return std::none_of(pids.begin(), pids.end(), [](pid_t one) {
+      const std::string stat = content_of(fmt::format("/proc/{}/stat", one));
+      return !stat.empty() && stat.find(") Z") == std::string::npos;
+    });
+  }
+  // Names that the program gives to what it opens.
+  [[nodiscard]] static std::vector<std::string> named_leftovers() {
+    std::vector<std::string> found;
+    for (const char* folder : {"/tmp", "/dev/shm", "/dev/mqueue"}) {
+      std::error_code none;
+      for (const auto& entry : fs::directory_iterator(folder, none)) {
+        const std::string name = entry.path().string();
+        if (name.find("ringbell-compare") != std::string::npos) found.push_back(name);
+      }
+    }
+    return found;
+  }
+
+ private:
+  fs::path folder_;
+  pid_t pid_ = -1;
+};
+
+void expect_usage_error(int status, const std::vector<std::string>& err, const std::string& said) {
+  EXPECT_EQ(status, 2);
+  ASSERT_EQ(err.size(), 1U);
+  EXPECT_THAT(err[0], HasSubstr(said));
+}
+
+TEST_F(Compare, RefusesAnUnknownOption) {
+  const Ended ended = run({"--fast"});
+  expect_usage_error(ended.status, ended.err, "--fast");
+}
+
+TEST_F(Compare, RefusesAStrayWord) {
+  const Ended ended = run({"measure"});
+  expect_usage_error(ended.status, ended.err, "measure");
+}
+
+TEST_F(Compare, RefusesAnUnknownTransportAndNamesTheKnown) {
+  const Ended ended = run({"--transports", "pipe,pigeon"});
+  expect_usage_error(ended.status, ended.err, "'pigeon'; there are ringbell, pipe,");
+}
+
+TEST_F(Compare, RefusesAnUnknownSizeAndNamesTheKnown) {
+  for (const char* size : {"9", "-8", "8x", "99999999999999999999"}) {
+    const Ended ended = run({std::string("--sizes=") + size});
+    expect_usage_error(ended.status, ended.err, "8, 56, 256, 1024, 4096, 65536, 1048576");
+  }
+}
+
+TEST_F(Compare, RefusesQuickAndFullTogether) {
+  const Ended ended = run({"--quick", "--full"});
+  expect_usage_error(ended.status, ended.err, "--quick");
+}
+
+TEST_F(Compare, RefusesCpusThatItMayNotUse) {
+  const Ended ended = run({"--cpus", "0,100000"});
+  expect_usage_error(ended.status, ended.err, "--cpus");
+}
+
+TEST_F(Compare, EndsWithOneLineForAFileThatCannotBeCopied) {
+  std::ofstream(path("empty")).close();
+  std::vector<std::string> files{path("missing"), path("empty"), path(".")};
+  if (::geteuid() != 0) {
+    std::ofstream(path("secret")) << "x";
+    fs::permissions(path("secret"), fs::perms::none);
+    files.push_back(path("secret"));
+  }
+  for (const std::string& file : files) {
+    const Ended ended = run({"--quick", "--file", file, "--out", path("out")});
+    EXPECT_EQ(ended.status, 1);
+    ASSERT_EQ(ended.err.size(), 1U) << file;
+    EXPECT_THAT(ended.err[0], HasSubstr(file));
+  }
+}
+
+TEST_F(Compare, WritesRowsWithThePromisedFields) {
+  const Ended ended = run({"--quick", "--sizes", "8", "--transports", "ringbell,pipe", "--out",
+                           path("out"), "--file", small_file()});
+  EXPECT_EQ(ended.status, 0) << (ended.err.empty() ? "" : ended.err.back());
+  EXPECT_THAT(ended.out, HasSubstr("Round trip, p50 / p99"));
+
+  std::vector<nlohmann::json> rows;
+  for (const std::string& line : lines_of(content_of(path("out") + "/compare.jsonl"))) {
+    rows.push_back(nlohmann::json::parse(line));
+  }
+  ASSERT_FALSE(rows.empty());
+  EXPECT_EQ(rows[0]["bench"], "meta");
+  const std::map<std::string, std::vector<std::string>> promised{
+      {"meta", {"commit", "dirty", "cpu", "kernel", "compiler", "flags", "date", "cpus", "mode"}},
+      {"round_trip",
+       {"transport", "wait", "placement", "message_bytes", "samples", "p50_ns", "p90_ns", "p99_ns",
+        "p999_ns", "max_ns"}},
+      {"throughput",
+       {"transport", "wait", "placement", "message_bytes", "messages_per_s", "bytes_per_s",
+        "verified"}},
+      {"file_copy",
+       {"transport", "wait", "file_bytes", "kernel_copied_bytes", "copies_per_byte", "seconds",
+        "sha256_match"}},
+      {"floor", {"name", "message_bytes", "p50_ns"}}};
+  std::set<std::string> seen;
+  for (const nlohmann::json& row : rows) {
+    const std::string bench = row.at("bench");
+    seen.insert(bench);
+    if (row.contains("error")) continue;
+    for (const std::string& field : promised.at(bench)) EXPECT_TRUE(row.contains(field)) << row;
+    if (bench != "round_trip" && bench != "throughput") continue;
+    const std::string wait = row["wait"];
+    EXPECT_EQ(row.contains("quick_wake"), wait != "spin" && wait != "polled") << row;
+    EXPECT_EQ(row.value("verified", bench == "round_trip"), true) << row;
+    EXPECT_EQ(row["message_bytes"], 8) << row;
+  }
+  EXPECT_EQ(seen.size(), promised.size());
+}
+
+TEST_F(Compare, CtrlCLeavesNothing) {
+  const std::set<std::string> before = sysv_queues();
+  start_busy("sysv_mq");
+  ASSERT_TRUE(eventually([&] { return sysv_queues() != before; }));
+  const std::vector<pid_t> pids = children();
+  ::kill(pid(), SIGINT);
+  const Ended ended = wait_for_end();
+  EXPECT_EQ(ended.status, 1);
+  ASSERT_FALSE(ended.err.empty());
+  EXPECT_THAT(ended.err.back(), HasSubstr("interrupted by SIGINT"));
+  EXPECT_TRUE(all_gone(pids));
+  EXPECT_EQ(sysv_queues(), before);
+  EXPECT_THAT(named_leftovers(), testing::IsEmpty());
+}
+
+TEST_F(Compare, AKilledChildEndsTheRunAndLeavesNothing) {
+  for (const std::size_t victim : {0U, 1U}) {
+    start_busy("fifo");
+    std::vector<pid_t> pids = children();
+    ASSERT_TRUE(eventually([&] { return (pids = children()).size() == 2; }));
+    ::kill(pids[victim], SIGKILL);
+    const Ended ended = wait_for_end();
+    EXPECT_EQ(ended.status, 1);
+    ASSERT_FALSE(ended.err.empty());
+    EXPECT_THAT(ended.err.back(), HasSubstr("killed by SIGKILL"));
+    EXPECT_TRUE(all_gone(pids));
+    EXPECT_THAT(named_leftovers(), testing::IsEmpty());
+  }
+}
+
+TEST_F(Compare, KilledItselfLeavesNothing) {
+  for (const char* transport : {"sysv_mq", "posix_mq"}) {
+    const std::set<std::string> before = sysv_queues();
+    start_busy(transport);
+    const std::vector<pid_t> pids = children();
+    ::kill(pid(), SIGKILL);
+    EXPECT_EQ(wait_for_end().status, -SIGKILL);
+    EXPECT_TRUE(eventually([&] { return all_gone(pids) && sysv_queues() == before; }));
+    EXPECT_THAT(named_leftovers(), testing::IsEmpty());
+  }
+}
+
+TEST_F(Compare, AQueueIsRemovedThoughItsGuardianIsKilled) {
+  const std::set<std::string> before = sysv_queues();
+  start_busy("sysv_mq");
+  ASSERT_TRUE(eventually([&] { return sysv_queues().size() >= before.size() + 2; }));
+  for (const pid_t child : children()) {
+    if (::getsid(child) == child) ::kill(child, SIGKILL);  // a guardian leads a session of its own
+  }
+  ::kill(pid(), SIGTERM);
+  EXPECT_EQ(wait_for_end().status, 1);
+  EXPECT_EQ(sysv_queues(), before);
+}
+
+}  // namespace

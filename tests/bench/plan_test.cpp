@@ -1,0 +1,76 @@
+#include "bench/plan.hpp"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include <gtest/gtest.h>
+
+#include "bench/run.hpp"
+#include "bench/transports/registry.hpp"
+
+namespace ringbell::bench {
+namespace {
+
+Options options_of(Mode mode) {
+  Options options;
+  options.plan.mode = mode;
+  options.cpus = {0, 1};
+  return options;
+}
+
+TEST(Plan, EachModeFitsItsTime) {
+  EXPECT_LT(planned_seconds(options_of(Mode::quick)), 70);
+  EXPECT_LT(planned_seconds(options_of(Mode::plain)), 320);
+  EXPECT_LT(planned_seconds(options_of(Mode::full)), 55 * 60);
+  for (const Mode mode : {Mode::quick, Mode::plain, Mode::full}) {
+    RecordProperty(name_of(mode), static_cast<int>(planned_seconds(options_of(mode))));
+  }
+}
+
+TEST(Plan, EveryPointHasItsSamplesOrItsSecond) {
+  for (const Mode mode : {Mode::plain, Mode::full}) {
+    for (const Point& point : plan({.mode = mode, .sizes = {}, .transports = {}}, 0)) {
+      const std::uint64_t due = sleeps(point.wait) ? 10'000 : 100'000;
+      const int sharing = point.shared ? repeats_of(mode) : 1;
+      if (point.bench == Bench::round_trip) {
+        EXPECT_GE(point.samples * static_cast<std::uint64_t>(sharing), due) << point.title();
+      } else {
+        EXPECT_GE(point.duration * sharing, std::chrono::seconds(1)) << point.title();
+      }
+    }
+  }
+}
+
+TEST(Plan, FullHasEverySizeOfEveryWaitInBothPlacements) {
+  std::set<std::tuple<Bench, std::string, Wait, Placement, bool, std::size_t>> seen;
+  for (const Point& point : plan({.mode = Mode::full, .sizes = {}, .transports = {}}, 0)) {
+    seen.insert({point.bench, point.transport, point.wait, point.placement, point.quick_wake,
+                 point.message_bytes});
+  }
+  // Of a kernel's transport: polled, blocking, blocking with quick wake-ups; of the ring: spin, and
+  // park and eventfd with and without.
+  const std::size_t kernels = transports().size() - 1;
+  EXPECT_EQ(seen.size(), 2 * 2 * kMessageSizes.size() * (3 * kernels + 5));
+}
+
+TEST(Plan, NoPointStandsTwice) {
+  for (const Mode mode : {Mode::quick, Mode::plain, Mode::full}) {
+    std::set<std::string> titles;
+    for (const Point& point : plan({.mode = mode, .sizes = {}, .transports = {}}, 0)) {
+      EXPECT_TRUE(titles.insert(point.labels().dump()).second) << point.title();
+    }
+  }
+}
+
+TEST(Plan, TheUsersSizesAndTransportsStandForTheModes) {
+  const auto points = plan({.mode = Mode::quick, .sizes = {256}, .transports = {"tcp"}}, 0);
+  ASSERT_FALSE(points.empty());
+  EXPECT_TRUE(std::all_of(points.begin(), points.end(), [](const Point& point) {
+    return point.message_bytes == 256 && point.transport == "tcp";
+  }));
+}
+
+}  // namespace
+}  // namespace ringbell::bench

@@ -1,0 +1,126 @@
+#include "bench/harness/process_pair.hpp"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <string>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/harness/shared.hpp"
+
+namespace ringbell::bench {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+const Side kNothing = [] { return Result<void>{}; };
+const Side kForever = [] {
+  while (true) std::this_thread::sleep_for(1s);
+  return Result<void>{};
+};
+
+PairOptions options(std::chrono::seconds deadline = 60s) {
+  return {.placement = Placement::one_cpu, .cpus = choose_cpus(), .deadline = deadline};
+}
+
+void expect_no_children() {
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
+  EXPECT_EQ(errno, ECHILD);
+}
+
+TEST(ProcessPair, SidesRunInTwoProcessesAndShareWhatWasMadeBefore) {
+  const auto pids = Shared<std::array<pid_t, 2>>::create();
+  ASSERT_TRUE(pids);
+  const auto note = [&](std::size_t side) {
+    return [&pids, side] {
+      (**pids)[side] = ::getpid();
+      return Result<void>{};
+    };
+  };
+  ASSERT_TRUE(run_pair(options(), note(0), note(1)));
+  EXPECT_NE((**pids)[0], (**pids)[1]);
+  EXPECT_NE((**pids)[0], ::getpid());
+  expect_no_children();
+}
+
+TEST(ProcessPair, EndsAtOnceWhenBothSidesHaveEnded) {
+  for (int i = 0; i < 300; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    ASSERT_TRUE(run_pair(options(), kNothing, kNothing));
+    ASSERT_LT(std::chrono::steady_clock::now() - start, 20s);
+  }
+}
+
+TEST(ProcessPair, SidesArePinned) {
+  const CpuPair cpus = choose_cpus();
+  const auto seen = Shared<std::array<int, 2>>::create();
+  ASSERT_TRUE(seen);
+  PairOptions with = options();
+  with.placement = cpus[1] < 0 ? Placement::one_cpu : Placement::two_cpus;
+  ASSERT_TRUE(run_pair(
+      with, [&] { return (**seen)[0] = ::sched_getcpu(), Result<void>{}; },
+      [&] { return (**seen)[1] = ::sched_getcpu(), Result<void>{}; }));
+  EXPECT_EQ((**seen)[0], cpus[0]);
+  EXPECT_EQ((**seen)[1], cpus[1] < 0 ? cpus[0] : cpus[1]);
+}
+
+TEST(ProcessPair, TheErrorOfASideEndsTheOther) {
+  const Side fails = [] { return Result<void>(fail(ErrorCode::no_space, "no room for a test")); };
+  const Result<void> ran = run_pair(options(), kForever, fails);
+  ASSERT_FALSE(ran);
+  EXPECT_EQ(ran.error().code, ErrorCode::no_space);
+  EXPECT_EQ(ran.error().message, "no room for a test");
+  EXPECT_FALSE(ends_the_run(ran.error()));
+  expect_no_children();
+}
+
+TEST(ProcessPair, WhoFailedFirstIsToldNotWhoNoticed) {
+  const Side notices = [] { return Result<void>(fail(ErrorCode::closed, "the other is gone")); };
+  const Side fails = [] { return Result<void>(fail(ErrorCode::system, "the cause")); };
+  const Result<void> ran = run_pair(options(), fails, [&] {
+    std::this_thread::sleep_for(10ms);
+    return notices();
+  });
+  ASSERT_FALSE(ran);
+  EXPECT_EQ(ran.error().message, "the cause");
+}
+
+TEST(ProcessPair, AKilledSideEndsTheOtherAndTheRun) {
+  const Side dies = [] {
+    ::raise(SIGKILL);
+    return Result<void>{};
+  };
+  const Result<void> ran = run_pair(options(), dies, kForever);
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message, HasSubstr("killed by SIGKILL"));
+  EXPECT_TRUE(ends_the_run(ran.error()));
+  expect_no_children();
+}
+
+TEST(ProcessPair, TheDeadlineEndsBoth) {
+  const Result<void> ran = run_pair(options(1s), kForever, kForever);
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message, HasSubstr("did not end within 1 s"));
+  expect_no_children();
+}
+
+TEST(ProcessPair, SaysThatASecondCpuIsMissing) {
+  PairOptions with = options();
+  with.placement = Placement::two_cpus;
+  with.cpus[1] = -1;
+  const Result<void> ran = run_pair(with, kNothing, kNothing);
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message, HasSubstr("only CPU"));
+}
+
+}  // namespace
+}  // namespace ringbell::bench

@@ -1,0 +1,262 @@
+// The parking protocol: who clears the parked bit rings, exactly once; publishing costs no fence
+// while nobody can need one; no wake-up is lost, with the heavy barrier or with fences instead.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include <ringbell/core/parking.hpp>
+#include <ringbell/transport/membarrier.hpp>
+
+#include <tests/support/cpus.hpp>
+
+namespace ringbell::core {
+namespace {
+
+using Word = std::uint32_t;
+constexpr Word kParked = Parking<>::kParked;
+constexpr Word kFence = Parking<>::kFence;
+
+// How often `ring` wakes.
+template <class P = Parking<>>
+int rings(Word& word) {
+  int count = 0;
+  P::ring(word, [&] { ++count; });
+  return count;
+}
+
+TEST(ParkingTest, NobodyWaitsOnAnOpenWord) {
+  Word word = 99;
+  Parking<>::open(word, true);
+  EXPECT_EQ(word, 0U);
+  EXPECT_FALSE(Parking<>::somebody_waits(word, false));
+  EXPECT_FALSE(Parking<>::somebody_waits(word, true));
+  EXPECT_EQ(rings(word), 0);
+}
+
+TEST(ParkingTest, ParkedSideIsRungExactlyOnce) {
+  Word word = 0;
+  int barriers = 0;
+  EXPECT_EQ(Parking<>::park(word, true, [&] { ++barriers; }), kParked);
+  EXPECT_EQ(barriers, 1);
+  EXPECT_EQ(word, kParked);
+  EXPECT_TRUE(Parking<>::somebody_waits(word, false));
+  EXPECT_EQ(rings(word), 1);
+  EXPECT_EQ(word, 0U);
+  EXPECT_EQ(rings(word), 0);
+  EXPECT_FALSE(Parking<>::somebody_waits(word, false));
+}
+
+TEST(ParkingTest, HeavyBarrierComesAfterTheBitIsSet) {
+  Word word = 0;
+  (void)Parking<>::park(word, true, [&] { EXPECT_EQ(word, kParked); });
+}
+
+TEST(ParkingTest, UnparkedSideIsNotRung) {
+  Word word = 0;
+  (void)Parking<>::park(word, true, [] {});
+  Parking<>::unpark(word, true);
+  EXPECT_EQ(word, 0U);
+  EXPECT_EQ(rings(word), 0);
+}
+
+TEST(ParkingTest, FenceBitSurvivesEverything) {
+  Word word = 0;
+  const auto never = [] { ADD_FAILURE() << "there is no heavy barrier to be had"; };
+  Parking<>::open(word, false);
+  EXPECT_EQ(word, kFence);
+  EXPECT_TRUE(Parking<>::somebody_waits(word, false)) << "the publisher must come to the fence";
+  EXPECT_EQ(rings(word), 0);
+  EXPECT_EQ(word, kFence);
+  EXPECT_EQ(Parking<>::park(word, false, never), kParked | kFence);
+  EXPECT_EQ(word, kParked | kFence);
+  EXPECT_EQ(rings(word), 1);
+  EXPECT_EQ(word, kFence);
+  (void)Parking<>::park(word, false, never);
+  Parking<>::unpark(word, false);
+  EXPECT_EQ(word, kFence);
+}
+
+TEST(ParkingTest, BitsOfALiarDoNoHarm) {
+  for (const Word lie : {Word{4}, Word{0x80000000}, Word{0xfffffffe}, Word{0xffffffff}}) {
+    Word word = lie;
+    EXPECT_TRUE(Parking<>::somebody_waits(word, false));
+    EXPECT_EQ(rings(word), (lie & kParked) != 0 ? 1 : 0);
+    EXPECT_EQ(word, lie & ~kParked);
+  }
+}
+
+// Counts what the protocol asks of the machine.
+struct CountingAtomics : HardwareAtomics {
+  static inline int fences = 0;
+  static inline int exchanges = 0;
+  static inline int stores = 0;
+  static void start() { fences = exchanges = stores = 0; }
+
+  static void fence(std::memory_order order, Edge edge) noexcept {
+    ++fences;
+    HardwareAtomics::fence(order, edge);
+  }
+  template <SharedWord T>
+  static void store(T& word, T value, std::memory_order order, Edge edge) noexcept {
+    ++stores;
+    HardwareAtomics::store(word, value, order, edge);
+  }
+  template <SharedWord T>
+  static bool compare_exchange(T& word, T& expected, T desired, std::memory_order success,
+                               std::memory_order failure, Edge edge) noexcept {
+    ++exchanges;
+    return HardwareAtomics::compare_exchange(word, expected, desired, success, failure, edge);
+  }
+};
+
+using Counted = Parking<CountingAtomics>;
+
+TEST(ParkingTest, PublishingWithNobodyParkedIsOneLoad) {
+  Word word = 0;
+  Counted::open(word, true);
+  CountingAtomics::start();
+  EXPECT_FALSE(Counted::somebody_waits(word, false));
+  EXPECT_EQ(CountingAtomics::fences, 0);
+  EXPECT_EQ(CountingAtomics::exchanges, 0);
+  EXPECT_EQ(CountingAtomics::stores, 0);
+}
+
+TEST(ParkingTest, PublisherFencesIfTheParkerHasNoBarrier) {
+  Word word = 0;
+  Counted::open(word, false);
+  CountingAtomics::start();
+  EXPECT_TRUE(Counted::somebody_waits(word, false));
+  EXPECT_EQ(rings<Counted>(word), 0);
+  EXPECT_EQ(CountingAtomics::fences, 1);
+  EXPECT_EQ(CountingAtomics::exchanges, 0);
+}
+
+TEST(ParkingTest, PublisherFencesIfNoBarrierReachesIt) {
+  Word word = 0;
+  Counted::open(word, true);
+  CountingAtomics::start();
+  EXPECT_FALSE(Counted::somebody_waits(word, true));
+  EXPECT_EQ(CountingAtomics::fences, 1);
+}
+
+TEST(ParkingTest, ParkerFencesOnlyWithoutBarrier) {
+  Word word = 0;
+  CountingAtomics::start();
+  (void)Counted::park(word, true, [] {});
+  EXPECT_EQ(CountingAtomics::fences, 0);
+  (void)Counted::park(word, false, [] {});
+  EXPECT_EQ(CountingAtomics::fences, 1);
+}
+
+// The race itself. Each round the publisher makes the condition true and looks at the bell word,
+// while the parker sets the bit and looks at the condition. At least one must see the other: if
+// neither does, the parker sleeps and nobody wakes it.
+class DekkerRace {
+ public:
+  explicit DekkerRace(bool can_barrier) : can_barrier_(can_barrier) {}
+
+  void run() {
+    (void)test::usable_cpus();
+    std::thread parker([this] {
+      test::pin_to_cpu(0);
+      park();
+    });
+    std::thread publisher([this] {
+      test::pin_to_cpu(1);
+      publish();
+    });
+    parker.join();
+    publisher.join();
+    std::printf("%d rounds; saw the other: both %d, only the parker %d, only the publisher %d\n",
+                rounds_, both_, parker_only_, publisher_only_);
+    EXPECT_GT(rounds_, 100) << "too slow to say anything";
+    EXPECT_EQ(lost_, 0) << "lost wake-ups";
+  }
+
+ private:
+  static constexpr int kMaxRounds = 300'000;
+  static constexpr int kLongestDelay = 100'000;
+
+  static Word load(const Word& word) {
+    return HardwareAtomics::load(word, std::memory_order_acquire, Edge{"test"});
+  }
+  static void store(Word& word, Word value) {
+    HardwareAtomics::store(word, value, std::memory_order_release, Edge{"test"});
+  }
+  // False: time is up (only for the parker) or the other side has ended.
+  static bool wait_for(const Word& word, Word value, const Word& end) {
+    for (int looks = 1; load(word) != value; ++looks) {
+      if (load(end) != 0) return false;
+      if (looks % 256 == 0) std::this_thread::yield();
+    }
+    return true;
+  }
+
+  void publish() {
+    for (Word round = 1; wait_for(start_.word, round, end_.word); ++round) {
+      store(condition_.word, round);  // C1
+      rang_.word = 0;
+      if (Parking<>::somebody_waits(bell_.word, false)) {
+        Parking<>::ring(bell_.word, [this] { rang_.word = 1; });
+      }
+      store(done_.word, round);
+    }
+  }
+
+  void park() {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+    Parking<>::open(bell_.word, can_barrier_);
+    for (Word round = 1; round <= kMaxRounds && std::chrono::steady_clock::now() < until; ++round) {
+      store(start_.word, round);
+      for (int i = 0; i < delay_ + static_cast<int>(round % 32); ++i) {
+        HardwareAtomics::compiler_fence();
+      }
+      (void)Parking<>::park(bell_.word, can_barrier_, [] { membarrier::heavy_barrier(); });
+      const bool saw = load(condition_.word) == round;  // K3
+      ASSERT_TRUE(wait_for(done_.word, round, end_.word));
+      const bool rung = rang_.word != 0;
+      ++rounds_;
+      lost_ += !saw && !rung ? 1 : 0;
+      // The race is where it is open who comes first: go there, and stay near.
+      delay_ = std::clamp(delay_ + (saw ? -16 : 16), 0, kLongestDelay);
+      both_ += saw && rung ? 1 : 0;
+      parker_only_ += saw && !rung ? 1 : 0;
+      publisher_only_ += !saw && rung ? 1 : 0;
+      Parking<>::unpark(bell_.word, can_barrier_);
+    }
+    store(end_.word, 1);
+  }
+
+  struct alignas(128) Line {
+    Word word = 0;
+  };
+  Line bell_;
+  Line condition_;
+  Line start_;
+  Line done_;
+  Line end_;
+  Line rang_;
+  bool can_barrier_;
+  int delay_ = 0;
+  int rounds_ = 0;
+  int lost_ = 0;
+  int both_ = 0;
+  int parker_only_ = 0;
+  int publisher_only_ = 0;
+};
+
+TEST(ParkingTest, NoWakeUpIsLostWithTheHeavyBarrier) {
+  if (!membarrier::can_issue() || !membarrier::register_process()) {
+    GTEST_SKIP() << "no membarrier on this machine";
+  }
+  DekkerRace(true).run();
+}
+
+TEST(ParkingTest, NoWakeUpIsLostWithFencesInstead) { DekkerRace(false).run(); }
+
+}  // namespace
+}  // namespace ringbell::core

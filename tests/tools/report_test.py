@@ -1,0 +1,462 @@
+#!/usr/bin/python3
+"""Tests of tools/report.py, on a synthetic run.
+
+--write-fixture regenerates fixture.jsonl, a quick run, from the generator below.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.util
+import io
+import json
+import random
+import sys
+import tempfile
+import unittest
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+FIXTURE = HERE / "fixture.jsonl"
+sys.path.insert(0, str(HERE.parents[1] / "tools"))
+
+from report import readme, tables, text  # noqa: E402
+from report.__main__ import main  # noqa: E402
+from report.load import BadInput, Figure, Results, load  # noqa: E402
+from report.settings import SETTINGS  # noqa: E402
+from report.targets import Target, all_targets  # noqa: E402
+
+SIZES = (8, 56, 256, 1024, 4096, 65536, 1048576)
+QUICK_SIZES = (8, 56, 4096, 65536)
+KERNEL = {  # base round trip in ns, bytes per ns, polled and on two CPUs
+    "pipe": (1780, 3.3), "pipe_1m": (1800, 4.2), "fifo": (1850, 3.2), "unix_stream": (3400, 7.5),
+    "unix_seqpacket": (2900, 8.9), "posix_mq": (2050, 3.4), "sysv_mq": (2270, 2.7),
+    "tcp": (5700, 5.1)}
+QUEUES = {"posix_mq": 8192, "sysv_mq": 8192}
+WAKE_NS = {("two_cpus", False): 70e3, ("two_cpus", True): 3.2e3,
+           ("one_cpu", False): 1.0e3, ("one_cpu", True): 1.0e3}
+FILE_BYTES = 268435456
+
+
+class Synthetic:
+    """Plausible rows; the same seed gives the same rows."""
+
+    def __init__(self, sizes: tuple[int, ...], repeats: int, seed: int = 2) -> None:
+        self.sizes, self.repeats = sizes, repeats
+        self.random = random.Random(seed)
+
+    def rows(self, mode: str, dirty: bool) -> Iterator[dict[str, Any]]:
+        """The whole file, meta first."""
+        yield {"bench": "meta", "commit": "3f9c2d7a81b04e5596aa0c1d2e3f405162738495",
+               "dirty": dirty, "cpu": "Synthetic CPU @ 2.60GHz", "kernel": "6.18.0",
+               "compiler": "g++ 12.2.0", "flags": "-O3 -march=x86-64-v3",
+               "date": "2026-11-21T04:05:06Z", "cpus": [0, 1], "mode": mode,
+               "repeats": self.repeats, "hypervisor": "KVM", "capacity_bytes": 262144}
+        for repeat in range(self.repeats):
+            yield from self._floors(repeat)
+            for transport, wait, placement, quick in self._who():
+                for size in self.sizes:
+                    yield from self._measure(transport, wait, placement, quick, size, repeat)
+            yield from self._apart(repeat)
+            yield from self._files(repeat)
+        yield {"bench": "round_trip", "transport": "tcp", "wait": "polled",
+               "placement": "one_cpu", "message_bytes": 8, "error": "no loopback | here"}
+
+    def _noise(self, value: float) -> float:
+        return round(value * self.random.uniform(0.97, 1.03), 1)
+
+    def _who(self) -> Iterator[tuple[str, str, str, bool | None]]:
+        for placement in ("two_cpus", "one_cpu"):
+            yield "ringbell", "spin", placement, None
+            yield from ((t, "polled", placement, None) for t in KERNEL
+                        if (t, placement) != ("tcp", "one_cpu"))
+            for quick in (False, True) if placement == "two_cpus" else (False,):
+                yield "ringbell", "park", placement, quick
+                yield "ringbell", "eventfd", placement, quick
+                yield from ((t, "blocking", placement, quick) for t in KERNEL)
+
+    def _measure(self, transport: str, wait: str, placement: str, quick: bool | None, size: int,
+                 repeat: int) -> Iterator[dict[str, Any]]:
+        base, speed = KERNEL.get(transport, (290.0, 17.5))
+        key = {"transport": transport, "wait": wait, "placement": placement,
+               "message_bytes": size, "repeat": repeat}
+        if quick is not None:
+            key["quick_wake"] = quick
+        if size > QUEUES.get(transport, size):
+            key |= {"split": True, "parts": -(-size // QUEUES[transport])}
+        sleep = 0.0 if quick is None else WAKE_NS[(placement, quick)]
+        busy = 900.0 if placement == "one_cpu" and quick is None else 0.0
+        p50 = self._noise(base + sleep + busy + 2 * size / speed)
+        yield {"bench": "round_trip", **key, "samples": 10000 if sleep else 100000, "p50_ns": p50,
+               "p90_ns": p50 * 1.1, "p99_ns": p50 * 1.6, "p999_ns": p50 * 6, "max_ns": p50 * 90}
+        cost = 4.9 if transport == "ringbell" else base / 4
+        rate = self._noise(1e9 / (cost + size / speed))
+        yield {"bench": "throughput", **key, "messages_per_s": rate, "bytes_per_s": rate * size,
+               "verified": True}
+
+    def _apart(self, repeat: int) -> Iterator[dict[str, Any]]:
+        spin = {"transport": "ringbell", "wait": "spin", "placement": "two_cpus",
+                "repeat": repeat}
+        for size in self.sizes:
+            p50 = self._noise(295)
+            yield {"bench": "round_trip", **spin, "message_bytes": size, "loaned": True,
+                   "samples": 100000, "p50_ns": p50, "p90_ns": p50 * 1.1, "p99_ns": p50 * 1.5,
+                   "p999_ns": p50 * 5, "max_ns": p50 * 80}
+        rate = self._noise(430e6)
+        yield {"bench": "throughput", **spin, "message_bytes": 8, "batch": 16,
+               "messages_per_s": rate, "bytes_per_s": rate * 8, "verified": True}
+        yield {"bench": "throughput", **spin, "message_bytes": 4096, "checksum": True,
+               "messages_per_s": 1e6, "bytes_per_s": 4096e6, "verified": True}
+
+    def _floors(self, repeat: int) -> Iterator[dict[str, Any]]:
+        for name, size, p50 in (("two_lines", 8, 290), ("one_line", 48, 135),
+                                ("ring_of_lines", 8, 281), ("ring_of_lines", 56, 283)):
+            yield {"bench": "floor", "name": name, "message_bytes": size, "repeat": repeat,
+                   "placement": "two_cpus", "p50_ns": self._noise(p50)}
+        for size in self.sizes:
+            yield {"bench": "floor", "name": "memcpy", "message_bytes": size, "repeat": repeat,
+                   "placement": "two_cpus", "bytes_per_s": self._noise(20e9)}
+        for name in ("futex", "eventfd"):
+            for (placement, quick), wake in WAKE_NS.items():
+                yield {"bench": "floor", "name": name, "placement": placement, "repeat": repeat,
+                       "quick_wake": quick, "message_bytes": 0, "p50_ns": self._noise(wake + 700)}
+
+    def _files(self, repeat: int) -> Iterator[dict[str, Any]]:
+        ours = [("ringbell", "spin"), ("ringbell", "park"), ("ringbell_uring", "park")]
+        for transport, wait in ours + [(t, w) for t in KERNEL for w in ("polled", "blocking")]:
+            copies = 2.0 if transport.startswith("ringbell") else 4.0
+            wrapped = FILE_BYTES * 2 if transport in QUEUES else 0
+            speed = self._noise(2.1e9 if copies == 2.0 else 1.2e9)
+            yield {"bench": "file_copy", "transport": transport, "wait": wait, "repeat": repeat,
+                   "placement": "two_cpus", "file_bytes": FILE_BYTES,
+                   "kernel_copied_bytes": int(FILE_BYTES * copies) - wrapped,
+                   "wrapper_copied_bytes": wrapped, "copies_per_byte": copies,
+                   "seconds": FILE_BYTES / speed, "bytes_per_s": speed, "sha256_match": True,
+                   **({"quick_wake": False} if wait not in ("spin", "polled") else {}),
+                   **({"note": "queue bytes counted by the wrapper"} if wrapped else {})}
+
+
+def quick_run() -> str:
+    """The text of fixture.jsonl."""
+    return "".join(json.dumps(row, separators=(",", ":")) + "\n"
+                   for row in Synthetic(QUICK_SIZES, 1).rows("quick", True))
+
+
+@functools.cache
+def full_run() -> list[dict[str, Any]]:
+    """Every size, three repeats."""
+    return list(Synthetic(SIZES, 3).rows("full", False))
+
+
+class ReportTest(unittest.TestCase):
+    """A folder of its own for every test."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def write(self, rows: list[dict[str, Any]]) -> Path:
+        path = self.folder / "run.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+
+    def results(self, rows: list[dict[str, Any]]) -> Results:
+        return load(self.write(rows))
+
+    def report(self, *arguments: object) -> tuple[int, str]:
+        """Exit status and stderr."""
+        with contextlib.redirect_stderr(io.StringIO()) as errors:
+            try:
+                status = main([str(a) for a in arguments])
+            except SystemExit as ended:
+                status = int(ended.code or 0)
+        return status, errors.getvalue()
+
+    def benchmarks(self, rows: list[dict[str, Any]]) -> str:
+        path = self.folder / "BENCHMARKS.md"
+        status, errors = self.report(self.write(rows), "--benchmarks", path)
+        self.assertEqual((status, errors), (0, ""))
+        return path.read_text()
+
+    def target(self, rows: list[dict[str, Any]], start: str) -> Target:
+        found = [t for t in all_targets(self.results(rows)) if t.what.startswith(start)]
+        self.assertEqual(len(found), 1, start)
+        return found[0]
+
+
+META = {"bench": "meta", "commit": "abc", "dirty": False}
+
+
+def trip(transport: str, wait: str, p50_ns: float, **more: Any) -> dict[str, Any]:
+    """A round-trip row of 56 bytes on two CPUs."""
+    return {"bench": "round_trip", "transport": transport, "wait": wait, "placement": "two_cpus",
+            "message_bytes": 56, "p50_ns": p50_ns, "p99_ns": p50_ns * 2, **more}
+
+
+class Numbers(ReportTest):
+    def test_figures_have_three_significant_digits_and_the_unit_that_fits(self) -> None:
+        for ns, shown in ((0.274, "0.274 ns"), (299, "299 ns"), (999.7, "1.00 us"),
+                          (1780, "1.78 us"), (72000, "72.0 us"), (15.36e9, "15.4 s")):
+            self.assertEqual(text.duration(ns), shown)
+        self.assertEqual(text.message_rate(208.6e6), "209 M/s")
+        self.assertEqual(text.byte_rate(17.46e9), "17.5 GB/s")
+        self.assertEqual([text.size(s) for s in (8, 1024, 65536, 1 << 20)],
+                         ["8 B", "1 KiB", "64 KiB", "1 MiB"])
+
+    def test_a_ratio_is_formed_within_each_repeat(self) -> None:
+        ratio = Figure({0: 10.0, 1: 40.0, 2: 5.0}).over(Figure({0: 5.0, 1: 10.0}))
+        self.assertEqual(ratio.by_repeat, {0: 2.0, 1: 4.0})
+
+    def test_a_ratio_to_something_unmeasured_is_unmeasured(self) -> None:
+        self.assertFalse(Figure({0: 1.0}).over(Figure()))
+
+    def test_text_from_outside_cannot_break_a_table(self) -> None:
+        self.assertEqual(text.escape("a|b\n<c>"), "a\\|b &lt;c&gt;")
+
+
+class Loading(ReportTest):
+    def test_repeats_are_shown_as_median_with_smallest_and_largest(self) -> None:
+        rows = [META, *(trip("ringbell", "spin", p50, repeat=r)
+                        for r, p50 in enumerate((310, 290, 300)))]
+        table = tables.round_trip_by_size(self.results(rows), SETTINGS[0])
+        self.assertIn("300 ns<br><sub>290–310 ns", table)
+
+    def test_repeats_without_a_number_are_all_kept(self) -> None:
+        results = self.results([META, trip("pipe", "polled", 1), trip("pipe", "polled", 3)])
+        self.assertEqual(results.figure("round_trip", "p50_ns", transport="pipe").median, 2)
+
+    def test_loaned_batched_and_quick_rows_do_not_mix_with_plain_ones(self) -> None:
+        results = self.results([META, trip("ringbell", "park", 9, quick_wake=False),
+                                trip("ringbell", "park", 1, quick_wake=True),
+                                trip("ringbell", "park", 2, loaned=True),
+                                trip("ringbell", "park", 3, batch=16)])
+        found = results.figure("round_trip", "p50_ns", transport="ringbell", quick_wake=False)
+        self.assertEqual(found.by_repeat, {0: 9.0})
+
+    def test_a_row_with_a_checksum_stands_in_only_where_no_other_row_is(self) -> None:
+        slow = trip("pipe", "polled", 7, checksum=True)
+        alone = self.results([META, slow])
+        beside = self.results([META, slow, trip("pipe", "polled", 5)])
+        self.assertEqual(alone.figure("round_trip", "p50_ns").median, 7)
+        self.assertEqual(beside.figure("round_trip", "p50_ns").median, 5)
+
+    def test_figures_that_were_not_verified_are_not_used(self) -> None:
+        results = self.results([META, {"bench": "throughput", "transport": "pipe",
+                                       "wait": "polled", "message_bytes": 8,
+                                       "messages_per_s": 1e9, "verified": False}])
+        self.assertEqual((len(results.rows), len(results.failed)), (0, 1))
+
+    def test_figures_that_are_no_finite_numbers_count_as_missing(self) -> None:
+        for value in ("fast", None, True, float("nan"), float("inf"), -1, 0):
+            results = self.results([META, trip("pipe", "polled", 1) | {"p50_ns": value}])
+            self.assertFalse(results.figure("round_trip", "p50_ns"), value)
+
+
+class BadFiles(ReportTest):
+    def refuse(self, path: Path, reason: str) -> None:
+        status, errors = self.report(path, "--benchmarks", self.folder / "B.md")
+        self.assertEqual(status, 1)
+        self.assertEqual(errors.count("\n"), 1, errors)
+        self.assertIn(reason, errors)
+        self.assertFalse((self.folder / "B.md").exists())
+
+    def test_a_missing_file_and_a_directory_are_refused_in_one_line(self) -> None:
+        self.refuse(self.folder / "none.jsonl", "No such file")
+        self.refuse(self.folder, "directory")
+
+    def test_a_file_without_rows_is_refused_in_one_line(self) -> None:
+        for content in ("", "\n \n"):
+            path = self.folder / "run.jsonl"
+            path.write_text(content)
+            self.refuse(path, "is empty")
+
+    def test_what_is_not_json_lines_is_refused_with_its_line(self) -> None:
+        path = self.folder / "run.jsonl"
+        for content in ('{"bench":"meta"}\n{"bench":', '{"bench":"meta"}\n[1]'):
+            path.write_text(content)
+            self.refuse(path, "run.jsonl:2 is not JSON Lines")
+        path.write_bytes(b"\xff\xfe")
+        self.refuse(path, "not UTF-8")
+
+    def test_a_file_without_a_meta_line_is_refused_in_one_line(self) -> None:
+        self.refuse(self.write([trip("pipe", "polled", 1)]), "no meta line")
+
+    def test_a_size_that_is_no_whole_number_is_refused_with_its_line(self) -> None:
+        self.refuse(self.write([META, trip("pipe", "polled", 1, message_bytes="8")]),
+                    "run.jsonl:2: message_bytes is not a whole number")
+
+    def test_wrong_usage_ends_with_status_two(self) -> None:
+        for arguments in ((), (FIXTURE,), (FIXTURE, "--plots-only"), (FIXTURE, "--nonsense"),
+                          (FIXTURE, "--plots-only", "--plots", "x", "--readme", "y")):
+            self.assertEqual(self.report(*arguments)[0], 2, arguments)
+
+    def test_a_place_that_cannot_be_written_is_told_in_one_line(self) -> None:
+        (self.folder / "file").write_text("")
+        status, errors = self.report(FIXTURE, "--benchmarks", self.folder / "file" / "B.md")
+        self.assertEqual((status, errors.count("\n")), (1, 1))
+
+
+class Targets(ReportTest):
+    def test_a_target_on_the_limit_is_met_and_beyond_it_is_not(self) -> None:
+        floor = {"bench": "floor", "name": "ring_of_lines", "message_bytes": 56, "p50_ns": 100}
+        for p50, met in ((110, True), (110.01, False)):
+            target = self.target([META, floor, trip("ringbell", "spin", p50)],
+                                 "round trip, spin, 56 B: this ÷ ring of lines")
+            self.assertIs(target.met, met)
+
+    def test_rounding_never_hides_a_missed_target(self) -> None:
+        floor = {"bench": "floor", "name": "ring_of_lines", "message_bytes": 56, "p50_ns": 100}
+        target = self.target([META, floor, trip("ringbell", "spin", 110.01)],
+                             "round trip, spin, 56 B: this ÷ ring of lines")
+        self.assertEqual(target.got, "1.1001×")
+
+    def test_a_target_without_its_rows_is_not_measured(self) -> None:
+        self.assertTrue(all(t.met is None for t in all_targets(self.results([META]))))
+
+    def test_one_wrong_count_of_copies_misses_the_target(self) -> None:
+        rows = [META, *({"bench": "file_copy", "transport": "ringbell", "wait": wait,
+                         "file_bytes": 100, "copies_per_byte": copies}
+                        for wait, copies in (("spin", 2.0), ("park", 2.03)))]
+        self.assertIs(self.target(rows, "file to file, ringbell").met, False)
+
+    def test_copies_are_computed_where_the_run_gave_only_the_counts(self) -> None:
+        rows = [META, {"bench": "file_copy", "transport": "posix_mq", "wait": "polled",
+                       "file_bytes": 100, "kernel_copied_bytes": 200,
+                       "wrapper_copied_bytes": 200}]
+        self.assertEqual(self.target(rows, "file to file, the kernel's").got, "4.00")
+
+    def test_every_target_of_a_full_run_is_measured(self) -> None:
+        self.assertNotIn(None, [t.met for t in all_targets(self.results(full_run()))])
+
+
+class Documents(ReportTest):
+    def test_the_document_says_first_that_it_is_generated_and_how(self) -> None:
+        head = self.benchmarks(full_run())[:200]
+        self.assertIn("Generated", head)
+        self.assertIn("./dev compare --full --json run.jsonl && ./dev report run.jsonl", head)
+
+    def test_a_dirty_or_quick_run_is_warned_of(self) -> None:
+        self.assertEqual(self.benchmarks(full_run()).count("[!WARNING]"), 0)
+        dirty = [json.loads(line) for line in quick_run().splitlines()]
+        self.assertEqual(self.benchmarks(dirty).count("[!WARNING]"), 2)
+
+    def test_every_class_of_waiting_has_its_round_trip_table(self) -> None:
+        document = self.benchmarks(full_run())
+        for setting in SETTINGS[:5]:
+            self.assertIn(f"## Round trip. {setting.title}\n", document)
+
+    def test_ratios_to_the_pipe_and_to_the_floor_are_computed(self) -> None:
+        floor = {"bench": "floor", "name": "ring_of_lines", "message_bytes": 56, "p50_ns": 200}
+        document = self.benchmarks([META, floor, trip("ringbell", "spin", 300),
+                                    trip("pipe", "polled", 1800)])
+        self.assertIn("| **ringbell spin** | 300 ns | – | 600 ns | – | – | 6.00× | 1.50× |",
+                      document)
+
+    def test_split_messages_are_marked(self) -> None:
+        document = self.benchmarks([META, trip("posix_mq", "polled", 300, split=True)])
+        self.assertIn("300 ns †", document)
+
+    def test_rows_that_could_not_run_are_listed_with_their_reason(self) -> None:
+        document = self.benchmarks([META, *(
+            {"bench": "round_trip", "transport": "tcp", "wait": "polled", "placement": "one_cpu",
+             "message_bytes": size, "error": "no | loopback"} for size in (8, 56))])
+        self.assertIn("| TCP loopback | round trip · polled · one CPU · 8 B, 56 B | "
+                      "no \\| loopback |", document)
+
+    def test_rows_of_an_unknown_kind_are_counted(self) -> None:
+        document = self.benchmarks([META, {"bench": "quantum"}])
+        self.assertIn("kinds that this report does not know: 1 row(s): quantum two_cpus", document)
+
+    def test_a_run_of_nothing_but_meta_still_makes_a_report(self) -> None:
+        self.assertIn("not measured", self.benchmarks([{"bench": "meta"}]))
+
+    def test_every_line_of_a_table_has_as_many_cells_as_its_head(self) -> None:
+        cells = 0
+        for line in self.benchmarks(full_run()).splitlines():
+            count = line.replace("\\|", "").count("|") if line.startswith("|") else 0
+            self.assertTrue(not count or not cells or count == cells, line)
+            cells = count
+
+
+class Readme(ReportTest):
+    OLD = f"before\n{readme.BEGIN}\nold\n{readme.END}\nafter\n"
+
+    def test_only_the_text_between_the_markers_is_replaced(self) -> None:
+        path = self.folder / "README.md"
+        path.write_text(self.OLD)
+        for _ in range(2):
+            self.assertEqual(self.report(FIXTURE, "--readme", path), (0, ""))
+            new = path.read_text()
+            self.assertTrue(new.startswith(f"before\n{readme.BEGIN}\n| two processes"))
+            self.assertTrue(new.endswith(f"(BENCHMARKS.md).\n\n> [!WARNING]\n> The working tree "
+                                         "had uncommitted changes: these figures do not belong "
+                                         "to the commit alone.\n\n> [!WARNING]\n> A quick run: "
+                                         "few samples, and rows left out. Make a record with "
+                                         f"`./dev compare --full`.\n{readme.END}\nafter\n"))
+            self.assertNotIn("old", new)
+            self.assertNotIn("–", new)
+
+    def test_a_readme_without_markers_is_left_alone(self) -> None:
+        path = self.folder / "README.md"
+        path.write_text("nothing here\n")
+        benchmarks = self.folder / "B.md"
+        status, errors = self.report(FIXTURE, "--readme", path, "--benchmarks", benchmarks)
+        self.assertEqual((status, errors.count("\n")), (1, 1))
+        self.assertEqual(path.read_text(), "nothing here\n")
+        self.assertFalse(benchmarks.exists())
+
+    def test_figures_that_are_missing_become_dashes(self) -> None:
+        block = readme.figures(self.results([META]), "BENCHMARKS.md")
+        self.assertIn("| round trip, 8 B | – | – | – | – |", block)
+
+    def test_markers_in_the_wrong_order_are_refused(self) -> None:
+        with self.assertRaises(BadInput):
+            readme.replace_figures(f"{readme.END}{readme.BEGIN}", "", "README.md")
+
+
+@unittest.skipUnless(importlib.util.find_spec("matplotlib"), "matplotlib is not installed")
+class Plots(ReportTest):
+    def test_the_same_run_gives_the_same_bytes_and_every_linked_plot_exists(self) -> None:
+        document = self.folder / "B.md"
+        for folder in ("one", "two"):
+            status = self.report(FIXTURE, "--plots", self.folder / folder,
+                                 "--benchmarks", document)
+            self.assertEqual(status, (0, ""))
+        one, two = ({p.name: p.read_bytes() for p in (self.folder / f).iterdir()}
+                    for f in ("one", "two"))
+        self.assertEqual(one, two)
+        self.assertEqual({name for name in two if f"](two/{name})" in document.read_text()},
+                         set(two))
+        self.assertTrue(all(b"<text" in svg for svg in one.values()))
+
+    def test_plots_only_writes_no_more_than_there_are_rows_for(self) -> None:
+        run = self.write([META, trip("ringbell", "spin", 300, message_bytes=8)])
+        folder = self.folder / "plots"
+        folder.mkdir()
+        (folder / "copies.svg").write_text("of an earlier run")
+        (folder / "mine.svg").write_text("somebody's own")
+        self.assertEqual(self.report(run, "--plots", folder, "--plots-only"), (0, ""))
+        self.assertEqual(sorted(p.name for p in folder.iterdir()),
+                         ["latency_two_cpus_polled.svg", "mine.svg"])
+
+    def test_no_label_lies_on_another(self) -> None:
+        from report.plots import _apart
+        heights = _apart([5.0, 5.0, 6.0, 99.0], 10, 0, 100)
+        self.assertTrue(all(b - a >= 10 for a, b in zip(heights, heights[1:])), heights)
+        self.assertLessEqual(heights[-1], 100)
+
+
+class Fixture(unittest.TestCase):
+    def test_the_fixture_is_what_the_generator_writes(self) -> None:
+        self.assertEqual(FIXTURE.read_text(), quick_run(), "run this file with --write-fixture")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write-fixture"]:
+        FIXTURE.write_text(quick_run())
+    else:
+        unittest.main()

@@ -1,0 +1,12 @@
+"""The report: reads a comparison's JSON Lines, writes Markdown and SVG.
+
+load        rows and figures out of the file
+text        numbers and Markdown for people
+settings    who ran where and how it waited: the classes that tables and plots share
+tables      one function for each table
+targets     what the project set out to reach, computed from the rows
+provenance  the commit, the commands, what to warn of
+plots       SVG, by matplotlib
+document    BENCHMARKS.md
+readme      the table in README.md
+"""

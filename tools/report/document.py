@@ -1,0 +1,224 @@
+"""BENCHMARKS.md: the sections around the tables. Every figure comes from the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from report import tables, text
+from report.load import Results
+from report.provenance import commands, commit, warnings
+from report.readme import figures_table
+from report.settings import ASLEEP, AWAKE, SETTINGS, Setting, message_sizes
+from report.targets import targets_summary, targets_table
+
+META_NAMES = {"cpu": "CPU", "hypervisor": "hypervisor", "cpus": "CPUs used", "kernel": "kernel",
+              "compiler": "compiler", "flags": "flags", "date": "date", "mode": "mode",
+              "repeats": "repeats"}
+
+READING = """\
+Medians over the repeats of a run; in small print the smallest and largest repeat, then how many
+times better than the plain 64 KiB pipe of the same table the row is (above 1× is faster than the
+pipe). Every ratio is formed within one repeat, then the median is taken, so it may differ a little
+from the quotient of two printed medians. – was not measured. † was split into parts, because the
+message is larger than the transport's limit."""
+
+METHOD = """\
+- **Two processes**, never two threads, each pinned: to a CPU of its own (*two CPUs*) or both to the
+  same (*one CPU*).
+- **Waits.** *spin* and *polled* never sleep: the kernel's transports run with O_NONBLOCK or
+  IPC_NOWAIT and try again, so that a ring is not compared with a sleeper. On one CPU whoever finds
+  nothing yields. *park* spins for a while and then sleeps on a futex, *eventfd* on an eventfd,
+  *blocking* in the system call.
+- **Every row that sleeps comes twice**: with the machine as it is, and with quick wake-ups
+  (/dev/cpu_dma_latency held at 0, for all transports alike).
+- **Round trip**: one message there and one back, payload written and read on each side. Warm-up is
+  excluded. Percentiles come from a log-linear histogram with an error of at most 1 %.
+- **Throughput**: one direction, as fast as it goes. The ring is far smaller than what passes
+  through it, so it wraps many times. The receiver verifies the sequence number and the length of
+  every message, and the content by a checksum in the rows that say so.
+- **File to file**: a real file goes from one process's disk file to the other's. Through the ring
+  read(2) fills claimed ring space and write(2) empties peeked ring space; the others read, send,
+  receive and write. Copies are counted, not asserted: the growth of rchar + wchar in /proc/PID/io
+  of both processes over the file's size. Queues' bytes, which the kernel leaves out there, are
+  counted by the wrapper and shown apart. SHA-256 of both files must agree.
+- **Floors** are measured in the same run, without any transport: what the hardware and the kernel
+  take at least."""
+
+THROUGHPUT_UNIT = (f"Messages per second below {text.size(tables.GB_FROM_BYTES)}, "
+                   "payload bytes per second from there on.")
+
+SILENT = """\
+- **One machine, one run.** Other processors, kernels and compilers order the transports
+  differently in places. Ratios travel better than absolute figures; measure on yours:
+  `./dev compare`.
+- **CPUs are not isolated.** Interrupts, other processes and, on a virtual machine, other guests
+  land in the tails. *max* is one event and says more about the host than about the transport.
+- **On a virtual machine wake-ups belong to the hypervisor.** A halted virtual CPU is woken by it,
+  which decides nearly all of a sleeping round trip across CPUs; bare metal is much faster there,
+  for every transport.
+- **The ring stays in the cache.** It is small and warm and nothing else competes for the cache; an
+  application with a large working set will see less.
+- **Spinning costs a CPU on each side**, which no table here charges.
+- **One pair at a time.** No contention between many writers and readers, no second NUMA node.
+- **Loaned rows touch no payload**: they show what handing over costs, not moving data.
+- **Closed loop.** A round trip starts when the one before has ended, so a pause is counted once,
+  not for every message that would have arrived meanwhile."""
+
+
+def benchmarks(results: Results, plots: Sequence[str], plots_path: str) -> str:
+    """The whole document, the shortest answers first.
+
+    `plots` are file names inside `plots_path`, which is relative to the document.
+    """
+    sections = [
+        _head(results), _short(results), _targets(results), _machine(results), _method(results),
+        _floors(results),
+        *(_round_trip(results, s, plots, plots_path) for s in SETTINGS),
+        _throughput(results, SETTINGS[0], plots, plots_path),
+        _throughput_elsewhere(results, plots, plots_path),
+        _special(results), _files(results, plots, plots_path), _failures(results),
+        f"## What these figures do not say\n\n{SILENT}"]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _head(results: Results) -> str:
+    lines = [f"<!-- Generated from a comparison's JSON Lines; do not edit.\n     "
+             f"{commands(results.meta)} -->",
+             "# Benchmarks",
+             f"This file is generated by `{commands(results.meta)}`; no figure in it is typed by "
+             f"hand. Commit {commit(results.meta)}, "
+             f"{text.escape(results.meta.get('date') or 'date unknown')}."]
+    lines += [f"> [!WARNING]\n> {warning}" for warning in warnings(results.meta)]
+    return "\n\n".join(lines)
+
+
+def _short(results: Results) -> str:
+    return ("## In short\n\n" + figures_table(results) + "\n\nMedians, two processes on two CPUs, "
+            "the machine as it is; of pipes with 64 KiB and 1 MiB buffers the better.")
+
+
+def _machine(results: Results) -> str:
+    known = [k for k in META_NAMES if k in results.meta]
+    others = [k for k in results.meta if k not in {*META_NAMES, "bench", "commit", "dirty"}]
+    rows = [[META_NAMES.get(k, text.escape(k.removesuffix("_bytes").replace("_", " "))),
+             _meta_value(k, results.meta[k])] for k in known + others]
+    return "## The machine\n\n" + text.table(["", ""], rows, left=2) if rows else ""
+
+
+def _meta_value(key: str, value: Any) -> str:
+    if isinstance(value, list):
+        return text.escape(", ".join(map(str, value)))
+    if key.endswith("_bytes") and isinstance(value, int) and not isinstance(value, bool):
+        return text.size(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return text.escape(value if value not in (None, "") else "unknown")
+
+
+def _method(results: Results) -> str:
+    counts = []
+    for waits, kind in ((AWAKE, "awake"), (ASLEEP, "asleep")):
+        taken = [r.number("samples") for r in results.rows
+                 if r.bench == "round_trip" and r.wait in waits]
+        known = [int(n) for n in taken if n]
+        if known:
+            counts.append(f"at least {min(known):,} for rows {kind}")
+    samples = f"\n\nSamples in a round-trip row: {', '.join(counts)}." if counts else ""
+    return (f"## What was measured, and how\n\n{METHOD}{samples}\n\n"
+            f"**Reading the tables.** {READING}")
+
+
+def _targets(results: Results) -> str:
+    return ("## Targets\n\nSet before the measuring; computed from the rows below. "
+            f"{targets_summary(results)}\n\n{targets_table(results)}")
+
+
+def _floors(results: Results) -> str:
+    parts = [part for part in (tables.floors(results), tables.memcpy(results),
+                               _floor_ratios(results)) if part]
+    return "## Floors\n\n" + "\n\n".join(parts) if parts else ""
+
+
+def _floor_ratios(results: Results) -> str:
+    table = tables.against_memcpy(results)
+    return "ringbell's one-way throughput on two CPUs over memcpy's:\n\n" + table if table else ""
+
+
+def _plot(name: str, alt: str, plots: Sequence[str], plots_path: str) -> str:
+    return f"![{alt}]({plots_path}/{name})" if name in plots else ""
+
+
+def _round_trip(results: Results, setting: Setting, plots: Sequence[str], path: str) -> str:
+    table = tables.round_trip_by_size(results, setting)
+    if not table:
+        return ""
+    tails = [(size, tables.round_trip_tails(results, setting, size))
+             for size in message_sizes(results, "round_trip")]
+    open_sizes = (8, 56) if setting is SETTINGS[0] else (56,)
+    shown = "\n\n".join(t for size, t in tails if t and size in open_sizes)
+    rest = "\n\n".join(t for size, t in tails if t and size not in open_sizes)
+    parts = [f"## Round trip. {setting.title}", setting.note,
+             _plot(f"latency_{setting.slug}.svg", f"Round trip by size. {setting.title}", plots,
+                   path), table, shown,
+             text.folded("Tails at the other sizes", rest) if rest else ""]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _throughput(results: Results, setting: Setting, plots: Sequence[str], path: str) -> str:
+    table = tables.throughput_by_size(results, setting)
+    if not table:
+        return ""
+    parts = [f"## Throughput. {setting.title}", THROUGHPUT_UNIT, _throughput_body(
+        table, setting, plots, path)]
+    return "\n\n".join(parts)
+
+
+def _throughput_elsewhere(results: Results, plots: Sequence[str], path: str) -> str:
+    """The other placements and waits, folded: few ask, and the tables are wide."""
+    found = [text.folded(s.title, _throughput_body(table, s, plots, path)) for s in SETTINGS[1:]
+             if (table := tables.throughput_by_size(results, s))]
+    return "\n\n".join(["## Throughput elsewhere", THROUGHPUT_UNIT, *found]) if found else ""
+
+
+def _throughput_body(table: str, setting: Setting, plots: Sequence[str], path: str) -> str:
+    parts = [_plot(f"throughput_{setting.slug}.svg", f"Throughput by size. {setting.title}", plots,
+                   path), table]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _special(results: Results) -> str:
+    parts = []
+    for what, title in (("loaned", "Loaned: claimed and peeked, payload untouched"),
+                        ("batch", "Batches: many messages published with one store"),
+                        ("checksum", "Content verified by a checksum")):
+        found = [f"{bench.replace('_', ' ').capitalize()}, in small print times the plain row:"
+                 f"\n\n{table}" for bench in ("round_trip", "throughput")
+                 if (table := tables.special(results, bench, what))]
+        if found:
+            parts.append(f"## {title}\n\n" + "\n\n".join(found))
+    return "\n\n".join(parts)
+
+
+def _files(results: Results, plots: Sequence[str], path: str) -> str:
+    table = tables.file_copies(results)
+    if not table:
+        return ""
+    sizes = sorted({r.number("file_bytes") or 0 for r in results.rows if r.bench == "file_copy"})
+    told = ", ".join(text.size(int(size)) for size in sizes if size)
+    parts = ["## File to file: two copies against four",
+             f"A file of {told}." if told else "",
+             _plot("copies.svg", "Copies of each byte", plots, path), table,
+             tables.file_notes(results)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _failures(results: Results) -> str:
+    table = tables.failures(results)
+    kinds = sorted({" ".join(t for t in (r.bench, r.transport, r.wait, r.placement) if t)
+                    for r in results.unknown})
+    left = (f"Left out, being of kinds that this report does not know: {len(results.unknown)} "
+            f"row(s): {text.escape('; '.join(kinds))}." if kinds else "")
+    if not table and not left:
+        return ""
+    return "\n\n".join(p for p in ("## Rows that could not run", table, left) if p)

@@ -1,0 +1,109 @@
+#include <ringbell/transport/doorbell.hpp>
+
+#include <array>
+#include <cassert>
+#include <cstring>
+#include <string_view>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace ringbell {
+namespace {
+
+timespec to_timespec(Timeout timeout) noexcept {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
+  return {.tv_sec = seconds.count(), .tv_nsec = (timeout - seconds).count()};
+}
+
+// Not FUTEX_PRIVATE: the sleeper is another process.
+void futex_wait(const std::uint32_t& word, std::uint32_t value, Timeout timeout) noexcept {
+  const timespec limit = to_timespec(timeout);
+  // Woken, timed out, interrupted, or the word had changed: the caller looks again in any case.
+  ::syscall(SYS_futex, &word, FUTEX_WAIT, value, &limit, nullptr, 0);
+}
+
+void futex_wake(std::uint32_t& word) noexcept {
+  ::syscall(SYS_futex, &word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+}
+
+void eventfd_wait(int fd, Timeout timeout) noexcept {
+  pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
+  const timespec limit = to_timespec(timeout);
+  if (::ppoll(&waiting, 1, &limit, nullptr) > 0) {
+    std::uint64_t rings = 0;
+    // Non-blocking: a ring that is left over only costs a look in vain.
+    [[maybe_unused]] const ssize_t got = ::read(fd, &rings, sizeof rings);
+  }
+}
+
+void eventfd_ring(int fd) noexcept {
+  const std::uint64_t one = 1;
+  // EAGAIN, the counter being full, is as good as rung.
+  [[maybe_unused]] const ssize_t put = ::write(fd, &one, sizeof one);
+}
+
+bool is_eventfd(int fd) {
+  std::array<char, 64> target{};
+  const std::string path = fmt::format("/proc/self/fd/{}", fd);
+  const ssize_t length = ::readlink(path.c_str(), target.data(), target.size());
+  return length > 0 && std::string_view(target.data(), static_cast<std::size_t>(length)) ==
+                           "anon_inode:[eventfd]";
+}
+
+}  // namespace
+
+Doorbell::Doorbell(core::DoorbellKind kind) noexcept : kind_(kind) {
+  assert(kind != core::DoorbellKind::eventfd);
+}
+
+Doorbell::Doorbell(core::DoorbellKind kind, FileDescriptor fd) noexcept
+    : kind_(kind), fd_(std::move(fd)) {}
+
+Result<Doorbell> Doorbell::create_eventfd() {
+  FileDescriptor fd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!fd) return fail_errno("eventfd failed", "raise the limit of open files (ulimit -n)");
+  return Doorbell(core::DoorbellKind::eventfd, std::move(fd));
+}
+
+Result<Doorbell> Doorbell::from_eventfd(FileDescriptor fd) {
+  if (!fd || !is_eventfd(fd.get())) {
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("descriptor {} is no eventfd, but the channel rings by eventfd; hand over "
+                    "both bells of Channel::fds()",
+                    fd.get()));
+  }
+  // A blocking one, from a careless or hostile peer, could hold ring() up.
+  const int flags = ::fcntl(fd.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) < 0) {
+    return fail_errno("making the doorbell's eventfd non-blocking failed");
+  }
+  return Doorbell(core::DoorbellKind::eventfd, std::move(fd));
+}
+
+void Doorbell::sleep(const std::uint32_t& word, std::uint32_t parked,
+                     Timeout timeout) const noexcept {
+  assert(kind_ != core::DoorbellKind::none);
+  if (kind_ == core::DoorbellKind::futex) {
+    futex_wait(word, parked, timeout);
+  } else {
+    eventfd_wait(fd_.get(), timeout);
+  }
+}
+
+void Doorbell::wake(std::uint32_t& word) const noexcept {
+  assert(kind_ != core::DoorbellKind::none);
+  if (kind_ == core::DoorbellKind::futex) {
+    futex_wake(word);
+  } else {
+    eventfd_ring(fd_.get());
+  }
+}
+
+}  // namespace ringbell

@@ -1,0 +1,115 @@
+#include <ringbell/transport/endpoint.hpp>
+
+#include <utility>
+
+#include <ringbell/transport/membarrier.hpp>
+
+#include <sched.h>
+#include <unistd.h>
+
+namespace ringbell {
+namespace {
+
+using core::HardwareAtomics;
+using core::Parking;
+using core::SideState;
+
+// Edge S: a side's last commit is visible to whoever sees it closed (release/acquire).
+constexpr core::Edge kState{"endpoint.S"};
+
+constexpr Role other(Role role) noexcept {
+  return role == Role::writer ? Role::reader : Role::writer;
+}
+
+}  // namespace
+
+Endpoint::Endpoint(Channel channel, RoleLock lock, Role role, const WaitOptions& wait) noexcept
+    : channel_(std::move(channel)),
+      lock_(std::move(lock)),
+      spin_budget_(wait.spin_budget),
+      slice_(std::clamp<std::chrono::nanoseconds>(wait.longest_sleep, std::chrono::milliseconds(1),
+                                                  std::chrono::hours(1))),
+      role_(role),
+      rings_(channel_.region().doorbell() != core::DoorbellKind::none),
+      parks_(rings_ && wait.kind == WaitOptions::Kind::park),
+      yields_(wait.yield),
+      can_barrier_(membarrier::can_issue()),
+      must_fence_(!membarrier::register_process()) {
+  core::SpscControl& control = channel_.region().spsc_control();
+  std::uint32_t& data_bell = control.data_bell.word;
+  std::uint32_t& space_bell = control.space_bell.word;
+  own_bell_ = role == Role::reader ? &data_bell : &space_bell;
+  peer_bell_ = role == Role::reader ? &space_bell : &data_bell;
+  if (wait.quick_wake) {
+    if (Result<QuickWake> held = QuickWake::hold()) {
+      quick_wake_ = std::move(*held);
+    } else {
+      quick_wake_refusal_ = std::move(held.error());
+    }
+  }
+}
+
+Result<Endpoint> Endpoint::open(Channel channel, Role role, const WaitOptions& wait) {
+  Result<RoleLock> lock = RoleLock::take(channel.region().fd(), role);
+  if (!lock) return tl::unexpected(std::move(lock.error()));
+  Endpoint endpoint(std::move(channel), std::move(*lock), role, wait);
+  Parking<>::open(*endpoint.own_bell_, endpoint.can_barrier_);
+  core::SpscControl& control = endpoint.channel_.region().spsc_control();
+  const auto pid = static_cast<std::uint32_t>(::getpid());
+  HardwareAtomics::store(role == Role::reader ? control.reader_pid : control.writer_pid, pid,
+                         std::memory_order_relaxed, kState);
+  HardwareAtomics::store(endpoint.state_of(role), std::uint32_t(SideState::open),
+                         std::memory_order_release, kState);  // S
+  return endpoint;
+}
+
+void Endpoint::close() noexcept {
+  if (channel_.region().base() == nullptr) return;  // moved from
+  HardwareAtomics::store(state_of(role_), std::uint32_t(SideState::closed),
+                         std::memory_order_release, kState);  // S
+  published();
+}
+
+std::uint32_t& Endpoint::state_of(Role role) const noexcept {
+  core::SpscControl& control = channel_.region().spsc_control();
+  return role == Role::reader ? control.reader_state : control.writer_state;
+}
+
+std::uint32_t Endpoint::announce_sleep() noexcept {
+  return Parking<>::park(*own_bell_, can_barrier_, [] { membarrier::heavy_barrier(); });
+}
+
+void Endpoint::sleep(std::uint32_t parked, Clock::time_point until) const noexcept {
+  const auto left = until - Clock::now();
+  if (left <= left.zero()) return;
+  const Doorbell& bell = role_ == Role::reader ? channel_.data_bell() : channel_.space_bell();
+  bell.sleep(*own_bell_, parked, left);
+}
+
+bool Endpoint::slept_on(std::uint32_t parked, Clock::time_point until) const noexcept {
+  constexpr core::Edge kBell{"park.K"};
+  return HardwareAtomics::load(*own_bell_, std::memory_order_relaxed, kBell) == parked &&
+         Clock::now() >= until;
+}
+
+void Endpoint::ring_peer() noexcept {
+  const Doorbell& bell = role_ == Role::reader ? channel_.space_bell() : channel_.data_bell();
+  Parking<>::ring(*peer_bell_, [&] { bell.wake(*peer_bell_); });
+}
+
+bool Endpoint::peer_closed() const noexcept {
+  return HardwareAtomics::load(state_of(other(role_)), std::memory_order_acquire, kState) ==  // S
+         std::uint32_t(SideState::closed);
+}
+
+Waited Endpoint::ask_after_peer() const noexcept {
+  const std::uint32_t state =
+      HardwareAtomics::load(state_of(other(role_)), std::memory_order_acquire, kState);  // S
+  if (state == std::uint32_t(SideState::closed)) return Waited::peer_closed;
+  if (state == std::uint32_t(SideState::absent)) return Waited::ready;  // not come yet
+  return lock_.is_held(other(role_)) ? Waited::ready : Waited::peer_dead;
+}
+
+void Endpoint::give_cpu_away() noexcept { ::sched_yield(); }
+
+}  // namespace ringbell

@@ -1,0 +1,17 @@
+// The heavy barrier of parking.hpp: membarrier(2), which runs a full memory barrier on every CPU
+// that is running a registered process.
+#pragma once
+
+namespace ringbell::membarrier {
+
+// Whether this process may issue heavy_barrier(). Asked of the kernel once.
+[[nodiscard]] bool can_issue() noexcept;
+
+// Registers this process, so that the heavy barriers of others reach it. Done once, cheap to call
+// again; inherited over fork. False: not to be had; this process must fence when it publishes.
+[[nodiscard]] bool register_process() noexcept;
+
+// REQUIRES: can_issue().
+void heavy_barrier() noexcept;
+
+}  // namespace ringbell::membarrier

@@ -1,0 +1,100 @@
+// The reading endpoint of a channel. One for each channel; not thread-safe; move-only.
+//
+//   auto record = receiver.peek();          // in place, no copy: use it, then
+//   receiver.release();                     // give its bytes back
+//   receiver.receive(buffer);               // or copied out, waiting for one if need be
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include <ringbell/core/parking.hpp>
+#include <ringbell/core/spsc_ring.hpp>
+#include <ringbell/transport/channel.hpp>
+#include <ringbell/transport/endpoint.hpp>
+
+namespace ringbell {
+
+class Receiver {
+ public:
+  // Takes the reader's role of the channel, and its region and doorbells. Starts at the oldest
+  // record that was not given back. Errors: busy, corrupt, system, as Sender::open.
+  [[nodiscard]] static Result<Receiver> open(Channel channel, const WaitOptions& wait = {});
+  [[nodiscard]] static Result<Receiver> attach(const ChannelFds& fds, const WaitOptions& wait = {});
+
+  Receiver(Receiver&&) noexcept = default;
+  Receiver& operator=(Receiver&& other) noexcept;
+  // Closes in order: the sender learns `closed` when it next waits.
+  ~Receiver();
+
+  // The next record, in place, or empty: not now. Never waits. The same one until release() or
+  // hold(). A hostile sender can change the bytes while they are read.
+  [[nodiscard]] std::span<const std::byte> peek() noexcept {
+    const std::span<const std::byte> record = ring_.peek();
+    if (record.empty()) head_published();
+    return record;
+  }
+  // The same, waiting up to `timeout`. An empty span: time is up. Errors: closed (and nothing left
+  // to read), peer_dead (likewise), corrupt.
+  [[nodiscard]] Result<std::span<const std::byte>> peek_for(Timeout timeout = kForever);
+
+  // Gives the peeked record and all held ones back to the sender.
+  void release() noexcept {
+    ring_.release();
+    head_published();
+  }
+  // Keeps the peeked record and moves on to the next: peek(), hold(), peek(), hold(), release_to().
+  void hold() noexcept { ring_.hold(); }
+  // Gives back the held records that end at or before a position().
+  void release_to(std::uint64_t position) noexcept {
+    ring_.release_to(position);
+    head_published();
+  }
+  [[nodiscard]] std::uint64_t position() const noexcept { return ring_.position(); }
+
+  // Calls `use(span)` for up to `limit` records that are there now, then gives them back together.
+  // Returns how many. Never waits.
+  template <class Use>
+  std::size_t drain(Use&& use, std::size_t limit = SIZE_MAX) {
+    std::size_t count = 0;
+    // No honest sender fills more than the ring; a liar's would go round for ever.
+    const std::uint64_t start = ring_.position();
+    const std::uint64_t capacity = channel().region().geometry().capacity_bytes;
+    for (; count < limit && ring_.position() - start < capacity; ++count) {
+      const std::span<const std::byte> record = ring_.peek();
+      if (record.empty()) break;
+      use(record);
+      ring_.hold();
+    }
+    release_to(ring_.position());
+    return count;
+  }
+
+  // Copies the next message out and returns its size; 0: time is up. Errors: as peek_for; too_large
+  // if `into` is too small, the message then stays where it is.
+  [[nodiscard]] Result<std::size_t> receive(std::span<std::byte> into, Timeout timeout = kForever);
+
+  [[nodiscard]] std::uint32_t max_record_bytes() const noexcept { return ring_.max_record_bytes(); }
+  [[nodiscard]] const Channel& channel() const noexcept { return endpoint_.channel(); }
+  [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
+    return endpoint_.quick_wake_refusal();
+  }
+  // Endpoint::missed_rings().
+  [[nodiscard]] std::uint64_t missed_rings() const noexcept { return endpoint_.missed_rings(); }
+
+ private:
+  Receiver(Endpoint endpoint, core::SpscRing<>::Reader ring) noexcept;
+  // Rings if the sender sleeps and a new head was published since the last call.
+  void head_published() noexcept {
+    if (ring_.published_head() == head_rung_) [[likely]]
+      return;
+    head_rung_ = ring_.published_head();
+    endpoint_.published();
+  }
+
+  Endpoint endpoint_;
+  core::SpscRing<>::Reader ring_;
+  std::uint64_t head_rung_;
+};
+
+}  // namespace ringbell

@@ -1,0 +1,7 @@
+// ringbell: messages between processes through rings in shared memory. Everything an application
+// needs; the rings alone, for other memory, are in <ringbell/core/...>.
+#pragma once
+
+#include <ringbell/transport/channel.hpp>
+#include <ringbell/transport/receiver.hpp>
+#include <ringbell/transport/sender.hpp>

@@ -1,0 +1,80 @@
+#include <ringbell/transport/sender.hpp>
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace ringbell {
+
+Sender::Sender(Endpoint endpoint, core::SpscRing<>::Writer ring) noexcept
+    : endpoint_(std::move(endpoint)), ring_(std::move(ring)) {}
+
+Sender& Sender::operator=(Sender&& other) noexcept {
+  std::swap(endpoint_, other.endpoint_);
+  std::swap(ring_, other.ring_);
+  return *this;
+}
+
+Sender::~Sender() { endpoint_.close(); }
+
+Result<Sender> Sender::open(Channel channel, const WaitOptions& wait) {
+  Result<Endpoint> endpoint = Endpoint::open(std::move(channel), Role::writer, wait);
+  if (!endpoint) return tl::unexpected(std::move(endpoint.error()));
+  core::SpscRing<>::Writer ring(endpoint->channel().region().spsc_memory());
+  if (ring.corrupt()) {
+    return fail(ErrorCode::corrupt,
+                "the records in the ring cannot be: its position or a record "
+                "header is impossible; make a new channel");
+  }
+  return Sender(std::move(*endpoint), std::move(ring));
+}
+
+Result<Sender> Sender::attach(const ChannelFds& fds, const WaitOptions& wait) {
+  Result<Channel> channel = Channel::attach(fds);
+  if (!channel) return tl::unexpected(std::move(channel.error()));
+  return open(std::move(*channel), wait);
+}
+
+Result<std::span<std::byte>> Sender::claim_for(std::uint32_t size_bytes, Timeout timeout) {
+  if (size_bytes == 0) {
+    return fail(ErrorCode::invalid_argument, "a record of 0 bytes: the smallest has 1");
+  }
+  if (size_bytes > max_record_bytes()) {
+    return fail(ErrorCode::too_large,
+                fmt::format("a record of {} bytes: this ring takes at most {}; create the channel "
+                            "with a larger capacity",
+                            size_bytes, max_record_bytes()));
+  }
+  std::span<std::byte> room = ring_.claim(size_bytes);
+  if (!room.empty()) return room;
+  flush();
+  const Waited waited =
+      endpoint_.wait_until([&] { return ring_.corrupt() || ring_.has_room(size_bytes); }, timeout);
+  if (ring_.corrupt()) {
+    return fail(ErrorCode::corrupt, "the receiver's position is impossible; make a new channel");
+  }
+  switch (waited) {
+    case Waited::ready:
+      return ring_.claim(size_bytes);
+    case Waited::timed_out:
+      return std::span<std::byte>{};
+    case Waited::peer_closed:
+      return fail(ErrorCode::closed, "the receiver closed its side and the ring is full");
+    case Waited::peer_dead:
+      return fail(ErrorCode::peer_dead, "the receiver died and the ring is full");
+  }
+  return std::span<std::byte>{};
+}
+
+Result<bool> Sender::send(std::span<const std::byte> message, Timeout timeout) {
+  const std::size_t size = message.size();
+  const Result<std::span<std::byte>> room =
+      claim_for(size <= UINT32_MAX ? static_cast<std::uint32_t>(size) : UINT32_MAX, timeout);
+  if (!room) return tl::unexpected(room.error());
+  if (room->empty()) return false;
+  std::memcpy(room->data(), message.data(), size);
+  commit();
+  return true;
+}
+
+}  // namespace ringbell

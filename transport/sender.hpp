@@ -1,0 +1,96 @@
+// The writing endpoint of a channel. One for each channel; not thread-safe; move-only.
+//
+//   auto room = sender.claim(size);         // in place, no copy: fill it, then
+//   sender.commit();                        // the receiver sees it
+//   sender.send(bytes);                     // or copied in, waiting for room if need be
+#pragma once
+
+#include <cstring>
+#include <optional>
+#include <span>
+
+#include <ringbell/core/parking.hpp>
+#include <ringbell/core/spsc_ring.hpp>
+#include <ringbell/transport/channel.hpp>
+#include <ringbell/transport/endpoint.hpp>
+
+namespace ringbell {
+
+class Sender {
+ public:
+  // Takes the writer's role of the channel, and its region and doorbells. Errors: busy, if a living
+  // process holds the role; corrupt, if what the last writer left cannot be; system.
+  [[nodiscard]] static Result<Sender> open(Channel channel, const WaitOptions& wait = {});
+  [[nodiscard]] static Result<Sender> attach(const ChannelFds& fds, const WaitOptions& wait = {});
+
+  Sender(Sender&&) noexcept = default;
+  Sender& operator=(Sender&& other) noexcept;
+  // Closes in order: the receiver drains what was committed, then learns `closed`.
+  ~Sender();
+
+  // Room for a record of this size in the ring, or empty: not now. Never waits. Visible to the
+  // receiver from commit() on. REQUIRES: 0 < size_bytes <= max_record_bytes().
+  [[nodiscard]] std::span<std::byte> claim(std::uint32_t size_bytes) noexcept {
+    return ring_.claim(size_bytes);
+  }
+  // The same, waiting up to `timeout` for room. An empty span: time is up. What was staged is
+  // flushed before it waits. Errors: too_large, closed, peer_dead, corrupt.
+  [[nodiscard]] Result<std::span<std::byte>> claim_for(std::uint32_t size_bytes,
+                                                       Timeout timeout = kForever);
+
+  // Makes the claimed record (and all staged ones) visible and rings if the receiver sleeps.
+  // commit(n): the record turned out to be n bytes long. REQUIRES: an open claim; 0 < n <= claimed.
+  void commit() noexcept {
+    ring_.commit();
+    published();
+  }
+  void commit(std::uint32_t size_bytes) noexcept {
+    ring_.commit(size_bytes);
+    published();
+  }
+  // Completes the claimed record but shows it only at the next flush() or commit(): a batch becomes
+  // visible with one store.
+  void stage() noexcept { ring_.stage(); }
+  void stage(std::uint32_t size_bytes) noexcept { ring_.stage(size_bytes); }
+  void flush() noexcept {
+    ring_.flush();
+    published();
+  }
+  // The staged records up to a staged_position().
+  void flush_to(std::uint64_t position) noexcept {
+    ring_.flush_to(position);
+    published();
+  }
+  [[nodiscard]] std::uint64_t staged_position() const noexcept { return ring_.staged_position(); }
+  // Forgets the claim and all that is staged.
+  void abort() noexcept { ring_.abort(); }
+
+  // Copies a message in. False: not now. Never waits. REQUIRES: 0 < size <= max_record_bytes().
+  [[nodiscard]] bool try_send(std::span<const std::byte> message) noexcept {
+    const std::span<std::byte> room = claim(static_cast<std::uint32_t>(message.size()));
+    if (room.empty()) return false;
+    std::memcpy(room.data(), message.data(), message.size());
+    commit();
+    return true;
+  }
+  // The same, waiting for room. False: time is up. Errors: as claim_for; invalid_argument if empty.
+  [[nodiscard]] Result<bool> send(std::span<const std::byte> message, Timeout timeout = kForever);
+
+  [[nodiscard]] std::uint32_t max_record_bytes() const noexcept { return ring_.max_record_bytes(); }
+  [[nodiscard]] const Channel& channel() const noexcept { return endpoint_.channel(); }
+  // Why quick_wake was asked for but not granted.
+  [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
+    return endpoint_.quick_wake_refusal();
+  }
+  // Endpoint::missed_rings().
+  [[nodiscard]] std::uint64_t missed_rings() const noexcept { return endpoint_.missed_rings(); }
+
+ private:
+  Sender(Endpoint endpoint, core::SpscRing<>::Writer ring) noexcept;
+  void published() noexcept { endpoint_.published(); }
+
+  Endpoint endpoint_;
+  core::SpscRing<>::Writer ring_;
+};
+
+}  // namespace ringbell
