@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "bench/beside.hpp"
 #include "bench/file_copy/file_copy.hpp"
 #include "bench/floors/floors.hpp"
 #include "bench/transports/registry.hpp"
@@ -71,7 +72,11 @@ Result<void> run_point(const Point& point, const Options& options, RowSink& sink
   sink.announce(point.title(), point.estimated_seconds);
   Row row = point.labels();
   if (point.shared) row["shared_by_repeats"] = true;
+  FloorBeside floor(point, options.cpus);
+  floor.measure();
   const Result<void> measured = measure(point, options.cpus, row);
+  if (measured) floor.measure();
+  floor.describe(row);
   if (!measured) {
     row["error"] = measured.error().message;
     if (measured.error().code == ErrorCode::corrupt) {

@@ -18,6 +18,12 @@
 // fences (C2') before it looks again. Whether the publishing process could be registered is its own
 // affair: if not, it always fences.
 //
+// A side that sleeps after every few messages may choose the fences too: they cost the publisher
+// nanoseconds a message, and spare the sleeper a system call each time. let_peer_fence() sets the
+// fence bit and then runs one last heavy barrier: a publisher that had not seen the bit has stored
+// its condition by then (K3 sees it), every later C3 sees the bit. The way back needs nothing: who
+// clears the fence bit uses the heavy barrier from the next park() on.
+//
 // Invariants
 //   I1  The parked bit is set only by the side that parks. It is cleared by either side.
 //   I2  Whoever clears it by a compare-exchange in ring() must ring.
@@ -44,19 +50,29 @@ class Parking {
 
   // --- the side that parks ---------------------------------------------------------------------
 
-  // At attach: nobody is parked yet. `can_barrier`: this process may issue the heavy barrier.
-  static void open(std::uint32_t& word, bool can_barrier) noexcept {
-    Atomics::store(word, can_barrier ? 0 : kFence, std::memory_order_relaxed, kBell);
+  // Awake, at attach or when it goes back to barriers. `by_barrier`: this side parks with the heavy
+  // barrier; else the publisher must fence.
+  static void open(std::uint32_t& word, bool by_barrier) noexcept {
+    Atomics::store(word, by_barrier ? 0 : kFence, std::memory_order_relaxed, kBell);
   }
 
-  // K1 and K2. `heavy_barrier` is called if can_barrier. What it returns is what the word says
+  // From barriers to fences, for a side that could use either. Call park() with by_barrier = false
+  // from now on.
+  template <class HeavyBarrier>
+  static void let_peer_fence(std::uint32_t& word, HeavyBarrier&& heavy_barrier) noexcept {
+    open(word, false);
+    Atomics::compiler_fence();
+    heavy_barrier();
+  }
+
+  // K1 and K2. `heavy_barrier` is called if by_barrier. What it returns is what the word says
   // while parked: sleep only as long as the word is that. Look at the condition before (K3).
   template <class HeavyBarrier>
-  [[nodiscard]] static std::uint32_t park(std::uint32_t& word, bool can_barrier,
+  [[nodiscard]] static std::uint32_t park(std::uint32_t& word, bool by_barrier,
                                           HeavyBarrier&& heavy_barrier) noexcept {
-    const std::uint32_t parked = can_barrier ? kParked : (kParked | kFence);
+    const std::uint32_t parked = by_barrier ? kParked : (kParked | kFence);
     Atomics::store(word, parked, std::memory_order_relaxed, kBell);  // K1
-    if (can_barrier) {
+    if (by_barrier) {
       Atomics::compiler_fence();
       heavy_barrier();  // K2
     } else {
@@ -66,7 +82,7 @@ class Parking {
   }
 
   // Awake again, whether rung or not.
-  static void unpark(std::uint32_t& word, bool can_barrier) noexcept { open(word, can_barrier); }
+  static void unpark(std::uint32_t& word, bool by_barrier) noexcept { open(word, by_barrier); }
 
   // --- the side that publishes -----------------------------------------------------------------
 

@@ -82,10 +82,14 @@ class SpscRing<Atomics>::Writer {
   [[nodiscard]] std::span<std::byte> claim(std::uint32_t size_bytes) noexcept {
     assert(size_bytes > 0 && size_bytes <= max_record_bytes());
     claimed_bytes_ = 0;
-    const std::uint64_t end = staged_ + at_.footprint(size_bytes) + kRecordHeaderBytes;  // I2
+    const std::uint64_t next = staged_ + at_.footprint(size_bytes);
+    const std::uint64_t end = next + kRecordHeaderBytes;  // I2
     if (end - head_seen_ > at_.capacity()) [[unlikely]] {
       if (!see_head() || end - head_seen_ > at_.capacity()) return {};
     }
+    // I1 now, and not just before the commit: that header may stand in another line, and a store
+    // that waits for it between payload and header lets the polling reader take theirs away.
+    if (staged_ == tail_) clear_header(next);
     claimed_bytes_ = size_bytes;
     return {at_.payload_at(staged_), size_bytes};
   }
@@ -119,8 +123,8 @@ class SpscRing<Atomics>::Writer {
   // Makes all staged records visible. Without any it does nothing.
   void flush() noexcept {
     if (staged_ == tail_) return;
-    Atomics::store(at_.header_at(staged_), RecordHeader{0}, std::memory_order_relaxed,
-                   kRelaxed);                                                                  // I1
+    if (cleared_ != staged_)
+      clear_header(staged_);  // I1: a batch, or a record that came out shorter
     Atomics::store(at_.header_at(tail_), first_header_, std::memory_order_release, kPublish);  // P
     tail_ = staged_;
   }
@@ -136,7 +140,7 @@ class SpscRing<Atomics>::Writer {
     // is handed back to it, never used.
     const RecordHeader next =
         Atomics::load(at_.header_at(position), std::memory_order_relaxed, kRelaxed);
-    Atomics::store(at_.header_at(position), RecordHeader{0}, std::memory_order_relaxed, kRelaxed);
+    clear_header(position);                                                                    // I1
     Atomics::store(at_.header_at(tail_), first_header_, std::memory_order_release, kPublish);  // P
     tail_ = position;
     first_header_ = next;
@@ -163,6 +167,11 @@ class SpscRing<Atomics>::Writer {
   }
 
  private:
+  void clear_header(std::uint64_t position) noexcept {
+    Atomics::store(at_.header_at(position), RecordHeader{0}, std::memory_order_relaxed, kRelaxed);
+    cleared_ = position;
+  }
+
   // Reads the reader's position anew. False: it is impossible.
   [[nodiscard, gnu::noinline]] bool see_head() noexcept {
     const std::uint64_t head =
@@ -198,6 +207,7 @@ class SpscRing<Atomics>::Writer {
   std::uint64_t tail_ = 0;           // the end of what is visible
   std::uint64_t staged_ = 0;         // the end of what is staged; the next claim starts here
   std::uint64_t head_seen_ = 0;      // the reader's position as last read
+  std::uint64_t cleared_ = 0;        // where clear_header() was last
   RecordHeader first_header_ = 0;    // of the staged batch
   std::uint32_t claimed_bytes_ = 0;  // of the open claim, 0: none
   bool corrupt_ = false;

@@ -29,11 +29,13 @@ Endpoint::Endpoint(Channel channel, RoleLock lock, Role role, const WaitOptions&
       spin_budget_(wait.spin_budget),
       slice_(std::clamp<std::chrono::nanoseconds>(wait.longest_sleep, std::chrono::milliseconds(1),
                                                   std::chrono::hours(1))),
+      fence_below_bytes_(wait.fence_below_bytes),
       role_(role),
       rings_(channel_.region().doorbell() != core::DoorbellKind::none),
       parks_(rings_ && wait.kind == WaitOptions::Kind::park),
       yields_(wait.yield),
       can_barrier_(membarrier::can_issue()),
+      by_barrier_(can_barrier_),
       must_fence_(!membarrier::register_process()) {
   core::SpscControl& control = channel_.region().spsc_control();
   std::uint32_t& data_bell = control.data_bell.word;
@@ -76,14 +78,24 @@ std::uint32_t& Endpoint::state_of(Role role) const noexcept {
 }
 
 std::uint32_t Endpoint::announce_sleep() noexcept {
-  return Parking<>::park(*own_bell_, can_barrier_, [] { membarrier::heavy_barrier(); });
+  const auto heavy_barrier = [] { membarrier::heavy_barrier(); };
+  if (by_barrier_ && sleeps_often()) {
+    Parking<>::let_peer_fence(*own_bell_, heavy_barrier);
+    by_barrier_ = false;
+  }
+  slept_at_ = position_;
+  return Parking<>::park(*own_bell_, by_barrier_, heavy_barrier);
 }
 
-void Endpoint::sleep(std::uint32_t parked, Clock::time_point until) const noexcept {
-  const auto left = until - Clock::now();
-  if (left <= left.zero()) return;
+void Endpoint::go_back_to_barriers() noexcept {
+  by_barrier_ = true;
+  Parking<>::open(*own_bell_, true);
+}
+
+void Endpoint::sleep(std::uint32_t parked, Timeout longest) const noexcept {
+  if (longest <= longest.zero()) return;
   const Doorbell& bell = role_ == Role::reader ? channel_.data_bell() : channel_.space_bell();
-  bell.sleep(*own_bell_, parked, left);
+  bell.sleep(*own_bell_, parked, longest);
 }
 
 bool Endpoint::slept_on(std::uint32_t parked, Clock::time_point until) const noexcept {

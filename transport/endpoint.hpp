@@ -47,6 +47,14 @@ class Endpoint {
       ring_peer();
   }
 
+  // Call now and then as the ring moves on: `position` counts the bytes that went through. Who has
+  // not slept for a while spares its peer the fences again.
+  void moved_to(std::uint64_t position) noexcept {
+    position_ = position;
+    if (can_barrier_ && !by_barrier_ && !sleeps_often()) [[unlikely]]
+      go_back_to_barriers();
+  }
+
   // Waits until `ready()` or until the time is up. Whatever ended it, ready() was looked at after
   // it.
   template <class Ready>
@@ -70,13 +78,14 @@ class Endpoint {
       spin_budget_.learn(paid);
       if (paid) return Waited::ready;
     }
-    while (true) {
-      const Clock::time_point look_again = std::min(deadline, Clock::now() + slice_);
-      if (parks_ ? park(ready, look_again) : spin(ready, look_again)) return Waited::ready;
+    for (Clock::time_point now = start;;) {
+      const Clock::time_point look_again = std::min(deadline, now + slice_);
+      if (parks_ ? park(ready, now, look_again) : spin(ready, look_again)) return Waited::ready;
       const Waited peer = ask_after_peer();
       if (ready()) return Waited::ready;
       if (peer != Waited::ready) return peer;
-      if (Clock::now() >= deadline) return Waited::timed_out;
+      now = Clock::now();
+      if (now >= deadline) return Waited::timed_out;
     }
   }
 
@@ -124,18 +133,23 @@ class Endpoint {
   }
 
   template <class Ready>
-  [[nodiscard]] bool park(Ready&& ready, Clock::time_point until) {
+  [[nodiscard]] bool park(Ready&& ready, Clock::time_point now, Clock::time_point until) {
     const std::uint32_t parked = announce_sleep();
     if (!ready() && !peer_closed()) {
-      sleep(parked, until);
+      sleep(parked, until - now);
       if (ready() && slept_on(parked, until)) ++missed_rings_;
     }
-    core::Parking<>::unpark(*own_bell_, can_barrier_);
+    core::Parking<>::unpark(*own_bell_, by_barrier_);
     return ready();
   }
 
+  [[nodiscard]] bool sleeps_often() const noexcept {
+    return position_ - slept_at_ < fence_below_bytes_;
+  }
+
   [[nodiscard]] std::uint32_t announce_sleep() noexcept;
-  void sleep(std::uint32_t parked, Clock::time_point until) const noexcept;
+  void go_back_to_barriers() noexcept;
+  void sleep(std::uint32_t parked, Timeout longest) const noexcept;
   [[nodiscard]] bool slept_on(std::uint32_t parked, Clock::time_point until) const noexcept;
   void ring_peer() noexcept;
   [[nodiscard]] bool peer_closed() const noexcept;
@@ -153,11 +167,15 @@ class Endpoint {
   std::uint32_t* peer_bell_;  // the word on which the peer sleeps
   std::uint32_t* own_bell_;   // the word on which this side sleeps
   std::uint64_t missed_rings_ = 0;
+  std::uint64_t position_ = 0;       // how far the ring has come, as last told
+  std::uint64_t slept_at_ = 0;       // position_ at the last sleep
+  std::uint64_t fence_below_bytes_;  // WaitOptions
   Role role_;
   bool rings_;        // the peer may sleep: the channel has a doorbell
   bool parks_;        // this side may sleep
   bool yields_;       // gives the CPU away while it spins
   bool can_barrier_;  // may issue the heavy barrier
+  bool by_barrier_;   // parks with it; else the peer fences
   bool must_fence_;   // is not reached by the heavy barriers of others
 };
 

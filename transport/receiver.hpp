@@ -89,6 +89,7 @@ class Receiver {
     if (ring_.published_head() == head_rung_) [[likely]]
       return;
     head_rung_ = ring_.published_head();
+    endpoint_.moved_to(head_rung_);
     endpoint_.published();
   }
 

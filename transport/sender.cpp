@@ -48,6 +48,7 @@ Result<std::span<std::byte>> Sender::claim_for(std::uint32_t size_bytes, Timeout
   std::span<std::byte> room = ring_.claim(size_bytes);
   if (!room.empty()) return room;
   flush();
+  endpoint_.moved_to(ring_.tail());
   const Waited waited =
       endpoint_.wait_until([&] { return ring_.corrupt() || ring_.has_room(size_bytes); }, timeout);
   if (ring_.corrupt()) {

@@ -23,6 +23,9 @@ struct WaitOptions {
   // harm of a ring that a dying peer left out. Ten wake-ups a second cost an idle endpoint about
   // 0.01 % of a CPU. Taken as 1 ms … 1 h.
   std::chrono::nanoseconds longest_sleep = std::chrono::milliseconds(100);
+  // A side that sleeps again before this many bytes have gone through lets its peer fence (a few ns
+  // a message) instead of running a heavy barrier itself at each sleep (a system call). 0: never.
+  std::uint64_t fence_below_bytes = 8192;
   // Give the CPU away between two looks (sched_yield): for spinning where both share one CPU.
   bool yield = false;
   // Hold /dev/cpu_dma_latency at 0 while this endpoint lives, so that idle CPUs wake up at once.

@@ -7,19 +7,52 @@
 #include <cstring>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "bench/harness/throughput.hpp"
 
 namespace ringbell::bench {
 
+// The sender's messages. Short ones are stamped well before they are sent, as an application's
+// messages are: a vector load from a buffer whose first word was stored just before has to wait
+// until that store has left the store buffer, behind all the stores into the link.
+template <class Size>
+class Outbox {
+ public:
+  explicit Outbox(Size size) : size_(size) {
+    const bool is_short = size.size() > kSequenceBytes && size.size() <= kLongestShort;
+    const std::size_t slots = is_short ? kSlots : 1;
+    for (std::size_t i = 0; i < slots; ++i) buffers_.emplace_back(size.size());
+  }
+
+  // The message with this number.
+  [[nodiscard]] auto at(std::uint64_t sequence) {
+    const auto message = size_.of(buffers_[sequence & (buffers_.size() - 1)]);
+    if (sequence_of(message) != sequence) stamp(message, sequence);
+    return message;
+  }
+  // It was sent: its buffer becomes a later one.
+  void sent(std::uint64_t sequence) {
+    stamp(size_.of(buffers_[sequence & (buffers_.size() - 1)]), sequence + buffers_.size());
+  }
+
+ private:
+  static constexpr std::size_t kLongestShort = 256;
+  static constexpr std::size_t kSlots = 16;
+
+  [[no_unique_address]] Size size_;
+  std::vector<MessageBuffer> buffers_;
+};
+
 template <LinkEnd End, class Size>
 class CopiedLane {
  public:
-  CopiedLane(End& end, Size size) : end_(end), size_(size), buffer_(size.size()) {}
+  CopiedLane(End& end, Size size) : end_(end), size_(size), outbox_(size), buffer_(size.size()) {}
 
   [[nodiscard]] bool put(std::uint64_t sequence) {
-    stamp(size_.of(buffer_), sequence);
-    return end_.send(size_.of(buffer_));
+    const bool sent = end_.send(outbox_.at(sequence));
+    outbox_.sent(sequence);
+    return sent;
   }
   void burst_done() noexcept {}
   [[nodiscard]] const Error& error() const noexcept { return end_.error(); }
@@ -40,6 +73,7 @@ class CopiedLane {
  private:
   End& end_;
   [[no_unique_address]] Size size_;
+  Outbox<Size> outbox_;
   MessageBuffer buffer_;
 };
 
@@ -82,11 +116,12 @@ class BatchLane {
  public:
   static constexpr std::size_t kBatch = kSendsPerLook;
 
-  BatchLane(End& end, Size size) : end_(end), size_(size), buffer_(size.size()) {}
+  BatchLane(End& end, Size size) : end_(end), size_(size), outbox_(size), buffer_(size.size()) {}
 
   [[nodiscard]] bool put(std::uint64_t sequence) {
-    stamp(size_.of(buffer_), sequence);
-    return end_.stage(size_.of(buffer_));
+    const bool staged = end_.stage(outbox_.at(sequence));
+    outbox_.sent(sequence);
+    return staged;
   }
   void burst_done() noexcept { end_.flush(); }
   [[nodiscard]] const Error& error() const noexcept { return end_.error(); }
@@ -116,6 +151,7 @@ class BatchLane {
  private:
   End& end_;
   [[no_unique_address]] Size size_;
+  Outbox<Size> outbox_;
   MessageBuffer buffer_;
 };
 

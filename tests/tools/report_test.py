@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Tests of tools/report.py, on a synthetic run.
 
---write-fixture regenerates fixture.jsonl, a quick run, from the generator below.
+--write-fixture regenerates fixture.jsonl, a quick run, from synthetic.py.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ import functools
 import importlib.util
 import io
 import json
-import random
 import sys
 import tempfile
 import unittest
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,127 +26,7 @@ from report.__main__ import main  # noqa: E402
 from report.load import BadInput, Figure, Results, load  # noqa: E402
 from report.settings import SETTINGS  # noqa: E402
 from report.targets import Target, all_targets  # noqa: E402
-
-SIZES = (8, 56, 256, 1024, 4096, 65536, 1048576)
-QUICK_SIZES = (8, 56, 4096, 65536)
-KERNEL = {  # base round trip in ns, bytes per ns, polled and on two CPUs
-    "pipe": (1780, 3.3), "pipe_1m": (1800, 4.2), "fifo": (1850, 3.2), "unix_stream": (3400, 7.5),
-    "unix_seqpacket": (2900, 8.9), "posix_mq": (2050, 3.4), "sysv_mq": (2270, 2.7),
-    "tcp": (5700, 5.1)}
-QUEUES = {"posix_mq": 8192, "sysv_mq": 8192}
-WAKE_NS = {("two_cpus", False): 70e3, ("two_cpus", True): 3.2e3,
-           ("one_cpu", False): 1.0e3, ("one_cpu", True): 1.0e3}
-FILE_BYTES = 268435456
-
-
-class Synthetic:
-    """Plausible rows; the same seed gives the same rows."""
-
-    def __init__(self, sizes: tuple[int, ...], repeats: int, seed: int = 2) -> None:
-        self.sizes, self.repeats = sizes, repeats
-        self.random = random.Random(seed)
-
-    def rows(self, mode: str, dirty: bool) -> Iterator[dict[str, Any]]:
-        """The whole file, meta first."""
-        yield {"bench": "meta", "commit": "3f9c2d7a81b04e5596aa0c1d2e3f405162738495",
-               "dirty": dirty, "cpu": "Synthetic CPU @ 2.60GHz", "kernel": "6.18.0",
-               "compiler": "g++ 12.2.0", "flags": "-O3 -march=x86-64-v3",
-               "date": "2026-11-21T04:05:06Z", "cpus": [0, 1], "mode": mode,
-               "repeats": self.repeats, "hypervisor": "KVM", "capacity_bytes": 262144}
-        for repeat in range(self.repeats):
-            yield from self._floors(repeat)
-            for transport, wait, placement, quick in self._who():
-                for size in self.sizes:
-                    yield from self._measure(transport, wait, placement, quick, size, repeat)
-            yield from self._apart(repeat)
-            yield from self._files(repeat)
-        yield {"bench": "round_trip", "transport": "tcp", "wait": "polled",
-               "placement": "one_cpu", "message_bytes": 8, "error": "no loopback | here"}
-
-    def _noise(self, value: float) -> float:
-        return round(value * self.random.uniform(0.97, 1.03), 1)
-
-    def _who(self) -> Iterator[tuple[str, str, str, bool | None]]:
-        for placement in ("two_cpus", "one_cpu"):
-            yield "ringbell", "spin", placement, None
-            yield from ((t, "polled", placement, None) for t in KERNEL
-                        if (t, placement) != ("tcp", "one_cpu"))
-            for quick in (False, True) if placement == "two_cpus" else (False,):
-                yield "ringbell", "park", placement, quick
-                yield "ringbell", "eventfd", placement, quick
-                yield from ((t, "blocking", placement, quick) for t in KERNEL)
-
-    def _measure(self, transport: str, wait: str, placement: str, quick: bool | None, size: int,
-                 repeat: int) -> Iterator[dict[str, Any]]:
-        base, speed = KERNEL.get(transport, (290.0, 17.5))
-        key = {"transport": transport, "wait": wait, "placement": placement,
-               "message_bytes": size, "repeat": repeat}
-        if quick is not None:
-            key["quick_wake"] = quick
-        if size > QUEUES.get(transport, size):
-            key |= {"split": True, "parts": -(-size // QUEUES[transport])}
-        sleep = 0.0 if quick is None else WAKE_NS[(placement, quick)]
-        busy = 900.0 if placement == "one_cpu" and quick is None else 0.0
-        p50 = self._noise(base + sleep + busy + 2 * size / speed)
-        yield {"bench": "round_trip", **key, "samples": 10000 if sleep else 100000, "p50_ns": p50,
-               "p90_ns": p50 * 1.1, "p99_ns": p50 * 1.6, "p999_ns": p50 * 6, "max_ns": p50 * 90}
-        cost = 4.9 if transport == "ringbell" else base / 4
-        rate = self._noise(1e9 / (cost + size / speed))
-        yield {"bench": "throughput", **key, "messages_per_s": rate, "bytes_per_s": rate * size,
-               "verified": True}
-
-    def _apart(self, repeat: int) -> Iterator[dict[str, Any]]:
-        spin = {"transport": "ringbell", "wait": "spin", "placement": "two_cpus",
-                "repeat": repeat}
-        for size in self.sizes:
-            p50 = self._noise(295)
-            yield {"bench": "round_trip", **spin, "message_bytes": size, "loaned": True,
-                   "samples": 100000, "p50_ns": p50, "p90_ns": p50 * 1.1, "p99_ns": p50 * 1.5,
-                   "p999_ns": p50 * 5, "max_ns": p50 * 80}
-        rate = self._noise(430e6)
-        yield {"bench": "throughput", **spin, "message_bytes": 8, "batch": 16,
-               "messages_per_s": rate, "bytes_per_s": rate * 8, "verified": True}
-        yield {"bench": "throughput", **spin, "message_bytes": 4096, "checksum": True,
-               "messages_per_s": 1e6, "bytes_per_s": 4096e6, "verified": True}
-
-    def _floors(self, repeat: int) -> Iterator[dict[str, Any]]:
-        for name, size, p50 in (("two_lines", 8, 290), ("one_line", 48, 135),
-                                ("ring_of_lines", 8, 281), ("ring_of_lines", 56, 283)):
-            yield {"bench": "floor", "name": name, "message_bytes": size, "repeat": repeat,
-                   "placement": "two_cpus", "p50_ns": self._noise(p50)}
-        for size in self.sizes:
-            yield {"bench": "floor", "name": "memcpy", "message_bytes": size, "repeat": repeat,
-                   "placement": "two_cpus", "bytes_per_s": self._noise(20e9)}
-        for name in ("futex", "eventfd"):
-            for (placement, quick), wake in WAKE_NS.items():
-                yield {"bench": "floor", "name": name, "placement": placement, "repeat": repeat,
-                       "quick_wake": quick, "message_bytes": 0, "p50_ns": self._noise(wake + 700)}
-
-    def _files(self, repeat: int) -> Iterator[dict[str, Any]]:
-        ours = [("ringbell", "spin"), ("ringbell", "park"), ("ringbell_uring", "park")]
-        for transport, wait in ours + [(t, w) for t in KERNEL for w in ("polled", "blocking")]:
-            copies = 2.0 if transport.startswith("ringbell") else 4.0
-            wrapped = FILE_BYTES * 2 if transport in QUEUES else 0
-            speed = self._noise(2.1e9 if copies == 2.0 else 1.2e9)
-            yield {"bench": "file_copy", "transport": transport, "wait": wait, "repeat": repeat,
-                   "placement": "two_cpus", "file_bytes": FILE_BYTES,
-                   "kernel_copied_bytes": int(FILE_BYTES * copies) - wrapped,
-                   "wrapper_copied_bytes": wrapped, "copies_per_byte": copies,
-                   "seconds": FILE_BYTES / speed, "bytes_per_s": speed, "sha256_match": True,
-                   **({"quick_wake": False} if wait not in ("spin", "polled") else {}),
-                   **({"note": "queue bytes counted by the wrapper"} if wrapped else {})}
-
-
-def quick_run() -> str:
-    """The text of fixture.jsonl."""
-    return "".join(json.dumps(row, separators=(",", ":")) + "\n"
-                   for row in Synthetic(QUICK_SIZES, 1).rows("quick", True))
-
-
-@functools.cache
-def full_run() -> list[dict[str, Any]]:
-    """Every size, three repeats."""
-    return list(Synthetic(SIZES, 3).rows("full", False))
+from synthetic import full_run, quick_run  # noqa: E402
 
 
 class ReportTest(unittest.TestCase):

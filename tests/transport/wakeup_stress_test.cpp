@@ -39,6 +39,8 @@ struct Contest {
   std::size_t receiver_cpu;  // the sender runs on the first usable one, 0
   bool fences;               // membarrier is denied
   std::uint64_t messages;
+  // Sleeps closer than this let the peer fence: 0 keeps to barriers, 5000 goes to and fro.
+  std::uint64_t fence_below_bytes = 0;
 
   // Both asleep: three to ten fit into the ring, so that either side has to wait in turn.
   [[nodiscard]] std::uint32_t size_of(std::uint64_t number) const noexcept {
@@ -54,6 +56,7 @@ struct Contest {
     // between its commit and its look at the bell, which would look like a lost wake-up.
     return {.spin_budget = std::chrono::nanoseconds::zero(),
             .longest_sleep = std::chrono::seconds(5),
+            .fence_below_bytes = fence_below_bytes,
             .quick_wake = true};
   }
 };
@@ -145,6 +148,9 @@ class WakeupStressTest : public ::testing::TestWithParam<Contest> {};
 constexpr Contest kContests[] = {
     {"FutexBothOnOneCpu", DoorbellKind::futex, Sleeper::both, 0, false, 5 * kShare},
     {"FutexBothOnTwoCpus", DoorbellKind::futex, Sleeper::both, 1, false, 3 * kShare},
+    {"FutexBothToAndFro", DoorbellKind::futex, Sleeper::both, 1, false, kShare, 5000},
+    {"FutexReceiverToAndFro", DoorbellKind::futex, Sleeper::receiver, 1, false, kShare, 5000},
+    {"FutexSenderToAndFro", DoorbellKind::futex, Sleeper::sender, 1, false, kShare, 5000},
     {"FutexReceiverSleeps", DoorbellKind::futex, Sleeper::receiver, 1, false, kShare},
     {"FutexSenderSleeps", DoorbellKind::futex, Sleeper::sender, 1, false, kShare},
     {"EventfdBothOnOneCpu", DoorbellKind::eventfd, Sleeper::both, 0, false, 5 * kShare},

@@ -178,7 +178,7 @@ def _row(path: Path, number: int, raw: dict[str, Any]) -> Row:
     bench = str(raw.get("bench", ""))
     return Row(
         bench=bench,
-        transport=str(raw.get("name" if bench == "floor" else "transport", "")),
+        transport=_transport_of(raw, bench),
         wait=str(raw.get("wait", "")),
         placement=str(raw.get("placement") or "two_cpus"),
         message_bytes=count("message_bytes", 0),
@@ -188,6 +188,12 @@ def _row(path: Path, number: int, raw: dict[str, Any]) -> Row:
         checksum=raw.get("checksum") is True,
         error=_error_of(raw),
         raw=raw)
+
+
+def _transport_of(raw: dict[str, Any], bench: str) -> str:
+    """Rows that never spin before they sleep stand apart, as a transport of their own."""
+    name = str(raw.get("name" if bench == "floor" else "transport", ""))
+    return f"{name}_asleep" if raw.get("spin_first") is False else name
 
 
 def _error_of(raw: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from report.load import Figure, Results, Row, figure_of
 # In the order of the tables; transports that are not named here follow under their own name.
 TRANSPORTS = {
     "ringbell": "ringbell",
+    "ringbell_asleep": "ringbell, never spinning:",
     "ringbell_uring": "ringbell + io_uring",
     "pipe": "pipe (64 KiB)",
     "pipe_1m": "pipe (1 MiB)",
@@ -104,8 +105,18 @@ def pipe(results: Results, bench: str, metric: str, setting: Setting, message_by
                           **setting.match(setting.kernel_wait))
 
 
+def beside(results: Results, bench: str, metric: str, message_bytes: int) -> Figure:
+    """The floor measured right before and after ringbell's spinning row on two CPUs."""
+    return results.figure(bench, metric, transport="ringbell", wait="spin", placement="two_cpus",
+                          message_bytes=message_bytes)
+
+
 def latency_floor(results: Results, setting: Setting, wait: str, message_bytes: int) -> Figure:
     """The round trip in ns that nothing of this wait can beat here: bare lines, futex, eventfd."""
+    if setting.waits == AWAKE and setting.placement == "two_cpus":
+        near = beside(results, "round_trip", "floor_p50_ns", message_bytes)
+        if near:
+            return near
     if setting.waits == AWAKE:
         return results.figure("floor", "p50_ns", transport="ring_of_lines",
                               placement=setting.placement, message_bytes=message_bytes)
@@ -115,7 +126,10 @@ def latency_floor(results: Results, setting: Setting, wait: str, message_bytes: 
 
 
 def memcpy_floor(results: Results, message_bytes: int) -> Figure:
-    """memcpy's bytes per second at this size."""
+    """memcpy's bytes per second at this size: beside ringbell's row, else at the start."""
+    near = beside(results, "throughput", "floor_bytes_per_s", message_bytes)
+    if near:
+        return near
     def rate(row: Row) -> float | None:
         ns = row.number("p50_ns")
         return row.number("bytes_per_s") or (message_bytes / ns * 1e9 if ns else None)

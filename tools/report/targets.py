@@ -8,7 +8,7 @@ from typing import Any
 
 from report import text
 from report.load import Figure, Results, figure_of
-from report.settings import memcpy_floor
+from report.settings import SETTINGS, latency_floor, memcpy_floor
 from report.tables import copies_per_byte, file_groups, file_speed
 
 SPIN = {"transport": "ringbell", "wait": "spin", "placement": "two_cpus"}
@@ -68,8 +68,7 @@ def all_targets(results: Results) -> list[Target]:
 def _spinning_round_trip(results: Results) -> Iterator[Target]:
     for size in (8, 56):
         own, shown = _trip(results, size, **SPIN), text.size(size)
-        floor = results.figure("floor", "p50_ns", transport="ring_of_lines", placement="two_cpus",
-                               message_bytes=size)
+        floor = latency_floor(results, SETTINGS[0], "spin", size)
         yield _ratio(f"round trip, spin, {shown}: this ÷ ring of lines", own.over(floor), 1.10,
                      at_most=True)
         polled = _trip(results, size, wait="polled", **PIPE)
@@ -145,10 +144,12 @@ def _parked(results: Results) -> Iterator[Target]:
     for quick in (False, True):
         floor = results.figure("floor", "p50_ns", transport="futex", placement="two_cpus",
                                quick_wake=quick)
-        own = _trip(results, 56, placement="two_cpus", quick_wake=quick, **park)
         kind = "quick wake-ups" if quick else "as it is"
-        yield _ratio(f"round trip, park, 56 B, two CPUs, {kind}: this ÷ bare futex",
-                     own.over(floor), 1.15, at_most=True)
+        for transport, how in (("ringbell", "park"), ("ringbell_asleep", "park, never spinning")):
+            own = _trip(results, 56, placement="two_cpus", quick_wake=quick,
+                        **{**park, "transport": transport})
+            yield _ratio(f"round trip, {how}, 56 B, two CPUs, {kind}: this ÷ bare futex",
+                         own.over(floor), 1.15, at_most=True)
 
 
 def _file(results: Results) -> Iterator[Target]:

@@ -1,0 +1,35 @@
+// A floor measured right before and right after the point that is judged by it.
+//
+// The two CPUs of a virtual machine are now close, now far apart (a shared cache or none), and that
+// changes within minutes. A ratio to a floor that was measured minutes ago compares two machines.
+#pragma once
+
+#include <vector>
+
+#include "bench/harness/placement.hpp"
+#include "bench/harness/point.hpp"
+#include "bench/harness/row.hpp"
+
+namespace ringbell::bench {
+
+class FloorBeside {
+ public:
+  FloorBeside(const Point& point, const CpuPair& cpus) : point_(point), cpus_(cpus) {}
+
+  // Measures the floor of the point, if it has one: the ring of lines for short round trips, memcpy
+  // through a shared buffer for large messages one way; for ringbell's spinning rows on two CPUs.
+  // A floor that fails is left out: the point has the error, if there is one.
+  void measure();
+
+  // "floor_p50_ns" or "floor_bytes_per_s": the mean of what was measured.
+  void describe(Row& row) const;
+
+ private:
+  [[nodiscard]] bool is_judged() const noexcept;
+
+  const Point& point_;
+  CpuPair cpus_;
+  std::vector<double> figures_;
+};
+
+}  // namespace ringbell::bench
