@@ -26,7 +26,7 @@
 namespace ringbell::bench {
 namespace {
 
-constexpr std::size_t kRingBytes = 256 * 1024;
+constexpr std::size_t kRingBytes = 256UL * 1024;
 constexpr std::uint64_t kStop = UINT64_MAX;  // in place of a sequence number
 
 template <std::size_t size_bytes>

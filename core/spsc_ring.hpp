@@ -89,7 +89,11 @@ class SpscRing<Atomics>::Writer {
     }
     // I1 now, and not just before the commit: that header may stand in another line, and a store
     // that waits for it between payload and header lets the polling reader take theirs away.
-    if (staged_ == tail_) clear_header(next);
+    if (staged_ != tail_) {
+      cleared_ = kNowhere;  // inside a batch: flush() clears behind the last record
+    } else if (cleared_ != next) {
+      clear_header(next);
+    }
     claimed_bytes_ = size_bytes;
     return {at_.payload_at(staged_), size_bytes};
   }
@@ -123,9 +127,13 @@ class SpscRing<Atomics>::Writer {
   // Makes all staged records visible. Without any it does nothing.
   void flush() noexcept {
     if (staged_ == tail_) return;
-    if (cleared_ != staged_)
-      clear_header(staged_);  // I1: a batch, or a record that came out shorter
+    const bool single = cleared_ == staged_;
+    if (!single) clear_header(staged_);  // I1: a batch, or a record that came out shorter
     Atomics::store(at_.header_at(tail_), first_header_, std::memory_order_release, kPublish);  // P
+    // If the next record is as long as this one, this is its I1, done where nobody waits for it. No
+    // claim is open (it would have made this a batch), so nobody's payload is there.
+    const std::uint64_t ahead = staged_ + (staged_ - tail_);
+    if (single && ahead + kRecordHeaderBytes - head_seen_ <= at_.capacity()) clear_header(ahead);
     tail_ = staged_;
   }
 
@@ -167,6 +175,8 @@ class SpscRing<Atomics>::Writer {
   }
 
  private:
+  static constexpr std::uint64_t kNowhere = 1;  // no position: those are multiples of 8
+
   void clear_header(std::uint64_t position) noexcept {
     Atomics::store(at_.header_at(position), RecordHeader{0}, std::memory_order_relaxed, kRelaxed);
     cleared_ = position;
@@ -204,12 +214,12 @@ class SpscRing<Atomics>::Writer {
   }
 
   SpscPlaces at_;
-  std::uint64_t tail_ = 0;           // the end of what is visible
-  std::uint64_t staged_ = 0;         // the end of what is staged; the next claim starts here
-  std::uint64_t head_seen_ = 0;      // the reader's position as last read
-  std::uint64_t cleared_ = 0;        // where clear_header() was last
-  RecordHeader first_header_ = 0;    // of the staged batch
-  std::uint32_t claimed_bytes_ = 0;  // of the open claim, 0: none
+  std::uint64_t tail_ = 0;            // the end of what is visible
+  std::uint64_t staged_ = 0;          // the end of what is staged; the next claim starts here
+  std::uint64_t head_seen_ = 0;       // the reader's position as last read
+  std::uint64_t cleared_ = kNowhere;  // where a header is known to be 0, if it is the next one
+  RecordHeader first_header_ = 0;     // of the staged batch
+  std::uint32_t claimed_bytes_ = 0;   // of the open claim, 0: none
   bool corrupt_ = false;
 };
 

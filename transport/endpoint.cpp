@@ -30,6 +30,7 @@ Endpoint::Endpoint(Channel channel, RoleLock lock, Role role, const WaitOptions&
       slice_(std::clamp<std::chrono::nanoseconds>(wait.longest_sleep, std::chrono::milliseconds(1),
                                                   std::chrono::hours(1))),
       fence_below_bytes_(wait.fence_below_bytes),
+      owner_pid_(::getpid()),
       role_(role),
       rings_(channel_.region().doorbell() != core::DoorbellKind::none),
       parks_(rings_ && wait.kind == WaitOptions::Kind::park),
@@ -65,8 +66,12 @@ Result<Endpoint> Endpoint::open(Channel channel, Role role, const WaitOptions& w
   return endpoint;
 }
 
+bool Endpoint::is_open() const noexcept {
+  return channel_.region().base() != nullptr && ::getpid() == owner_pid_;
+}
+
 void Endpoint::close() noexcept {
-  if (channel_.region().base() == nullptr) return;  // moved from
+  if (!is_open()) return;
   HardwareAtomics::store(state_of(role_), std::uint32_t(SideState::closed),
                          std::memory_order_release, kState);  // S
   published();

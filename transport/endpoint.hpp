@@ -35,8 +35,11 @@ class Endpoint {
   Endpoint& operator=(const Endpoint&) = delete;
   ~Endpoint() = default;
 
-  // Says that this side will do no more, and wakes the peer to learn of it. Once; nothing if moved
-  // from.
+  // Whether this object still plays its role: not moved from, and not the copy that a child of
+  // fork() has of its parent's.
+  [[nodiscard]] bool is_open() const noexcept;
+
+  // Says that this side will do no more, and wakes the peer to learn of it. Nothing unless is_open().
   void close() noexcept;
 
   // Call after a release store that may make the peer's condition true: rings if the peer is
@@ -170,6 +173,7 @@ class Endpoint {
   std::uint64_t position_ = 0;       // how far the ring has come, as last told
   std::uint64_t slept_at_ = 0;       // position_ at the last sleep
   std::uint64_t fence_below_bytes_;  // WaitOptions
+  int owner_pid_;                    // the process that opened it
   Role role_;
   bool rings_;        // the peer may sleep: the channel has a doorbell
   bool parks_;        // this side may sleep

@@ -33,7 +33,7 @@ tl::unexpected<Error> fail(ErrorCode code, std::string message) {
   return tl::unexpected<Error>(Error{code, 0, std::move(message)});
 }
 
-tl::unexpected<Error> fail_errno(std::string what, std::string remedy) {
+tl::unexpected<Error> fail_errno(const std::string& what, const std::string& remedy) {
   const int errno_value = errno;
   std::string message = fmt::format("{}: {}", what, std::generic_category().message(errno_value));
   if (!remedy.empty()) message += "; " + remedy;

@@ -38,7 +38,8 @@ using Result = tl::expected<T, Error>;
 
 // From errno, as a failed system call left it: "what: strerror; remedy". ENOSPC, ENOMEM and EDQUOT
 // become no_space, EPERM and EACCES permission, ENOSYS and EOPNOTSUPP unsupported, the rest system.
-[[nodiscard]] tl::unexpected<Error> fail_errno(std::string what, std::string remedy = {});
+[[nodiscard]] tl::unexpected<Error> fail_errno(const std::string& what,
+                                               const std::string& remedy = {});
 
 [[nodiscard]] const char* name_of(ErrorCode code) noexcept;
 

@@ -15,7 +15,7 @@ namespace ringbell::memfd {
 namespace {
 
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-constexpr std::uint64_t kHugePageBytes = 2 * 1024 * 1024;
+constexpr std::uint64_t kHugePageBytes = 2UL * 1024 * 1024;
 
 // Reserving more would not fail: the kernel would kill processes to find the pages.
 std::uint64_t memory_of_machine() noexcept {

@@ -18,7 +18,7 @@ Receiver& Receiver::operator=(Receiver&& other) noexcept {
 }
 
 Receiver::~Receiver() {
-  if (endpoint_.channel().region().base() != nullptr) ring_.publish_head();
+  if (endpoint_.is_open()) ring_.publish_head();
   endpoint_.close();
 }
 

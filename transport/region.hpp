@@ -29,7 +29,7 @@ struct RegionOptions {
   Backing backing = Backing::memfd;
   HugePages huge_pages = HugePages::never;
   // Of the data area. Rounded up to a power of two, and to whole pages. Smallest 4096.
-  std::uint64_t capacity_bytes = 256 * 1024;
+  std::uint64_t capacity_bytes = 256UL * 1024;
   // 8, 16, 32 or 64. With 64 no two records share a cache line.
   std::uint32_t record_alignment = 8;
   core::DoorbellKind doorbell = core::DoorbellKind::futex;

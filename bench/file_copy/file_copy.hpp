@@ -15,7 +15,7 @@ namespace ringbell::bench {
 struct FileCopyOptions {
   // The file to copy. Empty: one of `assembled_bytes` is put together from /usr/lib in `folder`.
   std::string file;
-  std::uint64_t assembled_bytes = 256 * 1024 * 1024;
+  std::uint64_t assembled_bytes = 256UL * 1024 * 1024;
   // Where the copies go, nameless, and the assembled file. On a disk, for a disk's figures.
   std::string folder = ".";
   // Names of file_copy_transports(). Empty: all.

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kMaterial = "/usr/lib";
 constexpr const char* kAssembledName = "source.bin";
-constexpr std::size_t kChunkBytes = 1024 * 1024;
+constexpr std::size_t kChunkBytes = 1024UL * 1024;
 
 std::string in_mebibytes(std::uint64_t bytes) {
   return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1024.0 * 1024.0));

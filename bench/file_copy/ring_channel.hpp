@@ -11,7 +11,7 @@ namespace ringbell::bench {
 
 // Whole pages of the file in each record, several records deep. Chosen as the chunks of the other
 // transports are: the best median of four settings tried, two CPUs (README.md).
-inline constexpr std::uint64_t kFileRingBytes = 2 * 1024 * 1024;
+inline constexpr std::uint64_t kFileRingBytes = 2UL * 1024 * 1024;
 inline constexpr std::uint32_t kFileChunkBytes = 256 * 1024;
 
 [[nodiscard]] inline Result<Channel> file_channel(const CopyJob& job) {

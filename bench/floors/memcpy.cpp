@@ -20,9 +20,9 @@
 namespace ringbell::bench {
 namespace {
 
-constexpr std::size_t kFreedEvery = 8;             // times a lap
-constexpr std::size_t kOwnLineFrom = 256;          // bytes of a message
-constexpr std::uint64_t kBatchBytes = 256 * 1024;  // timed together: one clock reading is nothing
+constexpr std::size_t kFreedEvery = 8;               // times a lap
+constexpr std::size_t kOwnLineFrom = 256;            // bytes of a message
+constexpr std::uint64_t kBatchBytes = 256UL * 1024;  // timed together: one clock reading is nothing
 constexpr std::uint64_t kLargestBatch = 4096;
 
 struct Control {

@@ -31,9 +31,9 @@ WaitOptions wait_of(const LinkOptions& options) noexcept {
 }  // namespace
 
 std::uint64_t Ringbell::ring_bytes(std::size_t message_bytes) noexcept {
-  constexpr std::uint64_t kSmallest = 256 * 1024;
+  constexpr std::uint64_t kSmallest = 256UL * 1024;
   constexpr std::uint64_t kDepthOfLarge = 16;
-  constexpr std::uint64_t kLargest = 4 * 1024 * 1024;
+  constexpr std::uint64_t kLargest = 4UL * 1024 * 1024;
   const std::uint64_t deep = std::bit_ceil(message_bytes) * kDepthOfLarge;
   return std::clamp(deep, kSmallest, kLargest);
 }

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 using ::testing::HasSubstr;
 
-constexpr std::uint64_t kOddBytes = 3 * 1024 * 1024 + 17;
+constexpr std::uint64_t kOddBytes = 3UL * 1024 * 1024 + 17;
 
 class FileCopy : public ::testing::Test {
  protected:

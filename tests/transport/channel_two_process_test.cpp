@@ -293,6 +293,29 @@ TEST(ChannelTest, BlockingEventfdOfAPeerCannotHoldTheRingerUp) {
   EXPECT_TRUE(sender.try_send(bytes)) << "and returned";
 }
 
+TEST(ChannelForkTest, ChildThatDestroysItsCopiesOfEndpointsClosesNothing) {
+  Channel channel = Channel::create().value();
+  std::optional<Receiver> receiver = Receiver::attach(channel.fds()).value();
+  std::optional<Sender> sender = Sender::open(std::move(channel)).value();
+  const auto pass = [&](std::uint64_t number) {
+    std::vector<std::byte> message(size_of(number));
+    test::write_message(message, number);
+    ASSERT_EQ(sender->send(message, kLong), true);
+    EXPECT_TRUE(receive(*receiver, number));
+  };
+  pass(0);
+  ChildProcess child = ChildProcess::fork([&] {
+    receiver.reset();
+    sender.reset();
+    return 0;
+  });
+  EXPECT_EQ(child.wait(), 0);
+  for (std::uint64_t number = 1; number < kMessages; ++number) pass(number);
+  const auto more = receiver->peek_for(1ms);
+  ASSERT_TRUE(more) << more.error().message;
+  EXPECT_TRUE(more->empty()) << "time is up, and nobody closed";
+}
+
 }  // namespace
 }  // namespace ringbell
 

@@ -29,7 +29,8 @@ METHOD = """\
 - **Waits.** *spin* and *polled* never sleep: the kernel's transports run with O_NONBLOCK or
   IPC_NOWAIT and try again, so that a ring is not compared with a sleeper. On one CPU whoever finds
   nothing yields. *park* spins for a while and then sleeps on a futex, *eventfd* on an eventfd,
-  *blocking* in the system call.
+  *blocking* in the system call. Between two CPUs the answer comes while *park* still spins; the
+  rows *never spinning* are those that always sleep.
 - **Every row that sleeps comes twice**: with the machine as it is, and with quick wake-ups
   (/dev/cpu_dma_latency held at 0, for all transports alike).
 - **Round trip**: one message there and one back, payload written and read on each side. Warm-up is
@@ -43,7 +44,8 @@ METHOD = """\
   of both processes over the file's size. Queues' bytes, which the kernel leaves out there, are
   counted by the wrapper and shown apart. SHA-256 of both files must agree.
 - **Floors** are measured in the same run, without any transport: what the hardware and the kernel
-  take at least."""
+  take at least. Those that ringbell's spinning rows are judged by are measured once more right
+  before and right after each of these rows, because the CPUs of a virtual machine move."""
 
 THROUGHPUT_UNIT = (f"Messages per second below {text.size(tables.GB_FROM_BYTES)}, "
                    "payload bytes per second from there on.")
@@ -57,6 +59,9 @@ SILENT = """\
 - **On a virtual machine wake-ups belong to the hypervisor.** A halted virtual CPU is woken by it,
   which decides nearly all of a sleeping round trip across CPUs; bare metal is much faster there,
   for every transport.
+- **The two CPUs of a virtual machine are not always the same pair.** Where the host moves them from
+  one shared cache to two, handing a line over takes several times as long, for minutes. The spread
+  over the repeats shows it; rows that were measured far apart in time may not be comparable.
 - **The ring stays in the cache.** It is small and warm and nothing else competes for the cache; an
   application with a large working set will see less.
 - **Spinning costs a CPU on each side**, which no table here charges.

@@ -32,6 +32,8 @@ LABEL_GAP_PX = 13
 STYLES = {  # (transport, wait or any): colour, dash, marker
     ("ringbell", "eventfd"): (OURS, (0, (4, 1.5)), "D"),
     ("ringbell", ""): (OURS, "-", "o"),
+    ("ringbell_asleep", "eventfd"): (OURS, (0, (1, 2.5)), "h"),
+    ("ringbell_asleep", ""): (OURS, (0, (1, 1)), "p"),
     ("ringbell_uring", ""): (OURS, (0, (1, 1)), "v"),
     ("pipe", ""): ("#2b84c6", "-", "s"),
     ("pipe_1m", ""): ("#2b84c6", (0, (4, 1.5)), "^"),
