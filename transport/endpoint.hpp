@@ -39,7 +39,8 @@ class Endpoint {
   // fork() has of its parent's.
   [[nodiscard]] bool is_open() const noexcept;
 
-  // Says that this side will do no more, and wakes the peer to learn of it. Nothing unless is_open().
+  // Says that this side will do no more, and wakes the peer to learn of it. Nothing unless
+  // is_open().
   void close() noexcept;
 
   // Call after a release store that may make the peer's condition true: rings if the peer is
