@@ -229,9 +229,10 @@ class SpscRing<Atomics>::Reader {
  public:
   // Starts at the oldest record that was not given back. See corrupt().
   explicit Reader(const SpscMemory& memory) noexcept
-      : at_(memory), publish_every_(memory.capacity_bytes / kHeadPublications) {
-    published_ = Atomics::load(at_.control().head, std::memory_order_acquire, kFree);
-    corrupt_ = !at_.aligned(published_);
+      : at_(memory),
+        publish_every_(memory.capacity_bytes / kHeadPublications),
+        published_(Atomics::load(at_.control().head, std::memory_order_acquire, kFree)),
+        corrupt_(!at_.aligned(published_)) {
     if (corrupt_) published_ = 0;  // no misaligned access, not even by a caller that does not ask
     head_ = cursor_ = published_;
   }
