@@ -170,6 +170,7 @@ std::vector<Point> plan(const PlanOptions& options, int repeat) {
   for (const Bench bench : {Bench::round_trip, Bench::throughput}) {
     for (auto group = kSettings.begin(); group != kSettings.end(); ++group) {
       if (group != kSettings.begin() && same_group(*group, *std::prev(group))) continue;
+      const auto first = static_cast<std::ptrdiff_t>(points.size());
       for (const std::size_t size : kMessageSizes) {
         Point point;
         point.bench = bench;
@@ -179,6 +180,9 @@ std::vector<Point> plan(const PlanOptions& options, int repeat) {
         point.repeat = repeat;
         add_points(options, *group, std::move(point), points);
       }
+      // What is compared across sizes stands together in time.
+      std::stable_partition(points.begin() + first, points.end(),
+                            [](const Point& point) { return !point.loaned; });
     }
   }
   return points;

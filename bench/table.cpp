@@ -35,10 +35,10 @@ std::string byte_rate(double per_s) {
   return scaled(per_s, 1000, {"B/s", "kB/s", "MB/s", "GB/s", "TB/s"});
 }
 std::string size_name(std::size_t bytes) {
-  if (bytes >= 1024 * 1024 && bytes % (1024 * 1024) == 0) {
-    return fmt::format("{} MiB", bytes / (1024 * 1024));
-  }
-  if (bytes >= 1024 && bytes % 1024 == 0) return fmt::format("{} KiB", bytes / 1024);
+  constexpr std::size_t kKibibyte = 1024;
+  constexpr std::size_t kMebibyte = kKibibyte * kKibibyte;
+  if (bytes >= kMebibyte && bytes % kMebibyte == 0) return fmt::format("{} MiB", bytes / kMebibyte);
+  if (bytes >= kKibibyte && bytes % kKibibyte == 0) return fmt::format("{} KiB", bytes / kKibibyte);
   return fmt::format("{} B", bytes);
 }
 

@@ -13,11 +13,11 @@ int main() {
   auto sender = ringbell::Sender::open(std::move(*channel));
   if (!receiver || !sender) return std::puts("the channel is in use"), 1;
 
-  constexpr std::string_view greeting = "hello, ring";
-  if (!sender->send(std::as_bytes(std::span(greeting)))) return 1;
+  constexpr std::string_view kGreeting = "hello, ring";
+  if (!sender->send(std::as_bytes(std::span(kGreeting)))) return 1;
 
   auto record = receiver->peek_for(std::chrono::seconds(1));  // in place: nothing is copied
-  if (!record || record->size() != greeting.size()) return 1;
+  if (!record || record->size() != kGreeting.size()) return 1;
   std::printf("%.*s\n", int(record->size()), reinterpret_cast<const char*>(record->data()));
   receiver->release();
 }

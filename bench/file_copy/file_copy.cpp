@@ -196,6 +196,7 @@ Result<std::vector<Setting>> settings_of(const FileCopyOptions& options) {
 const std::vector<std::string>& file_copy_transports() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
+    all.reserve(std::size(kTransports));
     for (const Transport& transport : kTransports) all.emplace_back(transport.name);
     return all;
   }();

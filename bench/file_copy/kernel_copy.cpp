@@ -15,6 +15,9 @@
 namespace ringbell::bench {
 namespace {
 
+// Chosen as the ring's chunk is: the best median of four tried, two CPUs (README.md).
+constexpr std::size_t kChunkBytes = 65536;
+
 // Who counts what is sent and received: the kernel in rchar and wchar, or this wrapper.
 enum class CountedBy { kernel, wrapper };
 
@@ -93,18 +96,17 @@ Result<CopySides> sides_over(const CopyJob& job, std::size_t chunk_bytes, Counte
 
 }  // namespace
 
-// The chunks are chosen as the ring's is: the best median of four tried, two CPUs (README.md).
-// Of the queues, the largest message they take.
+// Queues get the largest message they take.
 Result<CopySides> pipe_sides(const CopyJob& job) {
-  return sides_over<Pipe>(job, 64 * 1024, CountedBy::kernel);
+  return sides_over<Pipe>(job, kChunkBytes, CountedBy::kernel);
 }
 Result<CopySides> large_pipe_sides(const CopyJob& job) {
-  return sides_over<LargePipe>(job, 64 * 1024, CountedBy::kernel);
+  return sides_over<LargePipe>(job, kChunkBytes, CountedBy::kernel);
 }
 // The socket is used with read(2) and write(2): the kernel leaves recv(2) and send(2) out of rchar
 // and wchar.
 Result<CopySides> unix_stream_sides(const CopyJob& job) {
-  return sides_over<UnixStream>(job, 64 * 1024, CountedBy::kernel);
+  return sides_over<UnixStream>(job, kChunkBytes, CountedBy::kernel);
 }
 Result<CopySides> posix_mq_sides(const CopyJob& job) {
   return sides_over<PosixMq>(job, PosixQueueLimits::read().message_bytes, CountedBy::wrapper);

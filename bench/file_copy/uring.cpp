@@ -12,9 +12,9 @@ namespace ringbell::bench {
 namespace {
 
 // liburing returns -errno.
-tl::unexpected<Error> fail_uring(int result, std::string what, std::string remedy) {
+tl::unexpected<Error> fail_uring(int result, const std::string& what, const std::string& remedy) {
   errno = -result;
-  return fail_errno(std::move(what), std::move(remedy));
+  return fail_errno(what, remedy);
 }
 
 // A write to a file may go to a worker thread of the kernel's, which otherwise runs anywhere.

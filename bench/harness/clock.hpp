@@ -5,8 +5,7 @@
 #pragma once
 
 #include <cstdint>
-
-#include <time.h>
+#include <ctime>
 
 namespace ringbell::bench {
 

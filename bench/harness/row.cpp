@@ -1,7 +1,5 @@
 #include "bench/harness/row.hpp"
 
-#include <utility>
-
 #include <fmt/format.h>
 
 namespace ringbell::bench {
@@ -14,7 +12,7 @@ Result<RowSink> RowSink::create(const std::string& path, Progress progress) {
                       "choose another place (--out, --json)");
   }
   sink.path_ = path;
-  sink.progress_ = std::move(progress);
+  sink.progress_ = progress;
   return sink;
 }
 

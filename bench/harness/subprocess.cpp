@@ -57,6 +57,7 @@ class Spawning {
   }
   [[nodiscard]] Result<pid_t> start(const std::vector<std::string>& command) const {
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (const std::string& argument : command) {
       arguments.push_back(
           const_cast<char*>(argument.c_str()));  // NOLINT(*-const-cast): not written

@@ -88,6 +88,7 @@ class Compare : public testing::Test {
   void start(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), RINGBELL_COMPARE_PROGRAM);
     std::vector<char*> words;
+    words.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) words.push_back(argument.data());
     words.push_back(nullptr);
     posix_spawn_file_actions_t actions;

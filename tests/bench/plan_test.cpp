@@ -66,6 +66,18 @@ TEST(Plan, NoPointStandsTwice) {
   }
 }
 
+TEST(Plan, LoanedRoundTripsOfAllSizesStandTogether) {
+  const auto points = plan({.mode = Mode::full, .sizes = {}, .transports = {}}, 0);
+  const auto is_one = [](const Point& point) {
+    return point.loaned && point.bench == Bench::round_trip &&
+           point.placement == Placement::two_cpus;
+  };
+  const auto first = std::find_if(points.begin(), points.end(), is_one);
+  const auto end = std::find_if_not(first, points.end(), is_one);
+  EXPECT_EQ(static_cast<std::size_t>(end - first), kMessageSizes.size());
+  EXPECT_TRUE(std::none_of(end, points.end(), is_one));
+}
+
 TEST(Plan, TheUsersSizesAndTransportsStandForTheModes) {
   const auto points = plan({.mode = Mode::quick, .sizes = {256}, .transports = {"tcp"}}, 0);
   ASSERT_FALSE(points.empty());

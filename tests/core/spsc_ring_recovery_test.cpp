@@ -129,6 +129,7 @@ TYPED_TEST(SpscRingRecoveryTest, NewReaderRepeatsAnEighthAtMost) {
   Ring::Reader first(this->memory());
   std::uint64_t sent = 0;
   while (this->send(writer, sent, 24)) ++sent;
+  ASSERT_GT(sent, 0U);
   const std::uint64_t each = writer.tail() / sent;
   for (std::uint64_t read = 1; read <= sent; ++read) {
     this->expect(first, read - 1, 24);

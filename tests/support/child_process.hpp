@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -11,7 +12,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -48,6 +48,7 @@ class ChildProcess {
         if (fd >= 0) ::fcntl(fd, F_SETFD, 0);
       }
       std::vector<char*> pointers;
+      pointers.reserve(arguments.size() + 2);
       arguments.insert(arguments.begin(), "child");
       for (std::string& argument : arguments) pointers.push_back(argument.data());
       pointers.push_back(nullptr);

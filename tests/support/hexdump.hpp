@@ -27,7 +27,7 @@ namespace ringbell::test {
       hex += kDigits[value & 15];
       characters += value >= 0x20 && value < 0x7f ? static_cast<char>(value) : '.';
     }
-    if (!zeros) text += offset + hex + "  " + characters + '\n';
+    if (!zeros) text.append(offset).append(hex).append("  ").append(characters).append("\n");
   }
   return text;
 }

@@ -236,7 +236,9 @@ TEST(ChannelTest, DescriptorsPassedOverASocketMakeAChannel) {
     Letter letter;
     if (::recvmsg(theirs.get(), &letter.header, MSG_CMSG_CLOEXEC) != 1) return 10;
     std::array<int, kCount> fds{};
-    std::memcpy(fds.data(), CMSG_DATA(CMSG_FIRSTHDR(&letter.header)), sizeof fds);
+    const cmsghdr* enclosed = CMSG_FIRSTHDR(&letter.header);
+    if (enclosed == nullptr) return 11;
+    std::memcpy(fds.data(), CMSG_DATA(enclosed), sizeof fds);
     return send_all({.memory = fds[0], .data_bell = fds[1], .space_bell = fds[2]});
   });
   // Made after the fork: the child can have it from the socket only.
