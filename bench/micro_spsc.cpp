@@ -1,8 +1,6 @@
 // Two threads of one process, each pinned to a CPU: SpscRing over a region and over plain memory,
 // against the SPSC queues that programs use today. All hold the same number of messages, as many as
 // 256 KiB of ring do; every message's sequence number is checked by whoever takes it.
-#include <sched.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -23,22 +21,13 @@
 #include <ringbell/core/spsc_ring.hpp>
 #include <ringbell/transport/region.hpp>
 
+#include "bench/micro.hpp"
+
 namespace ringbell::bench {
 namespace {
 
 constexpr std::size_t kRingBytes = 256UL * 1024;
 constexpr std::uint64_t kStop = UINT64_MAX;  // in place of a sequence number
-
-template <std::size_t size_bytes>
-struct Message {
-  std::uint64_t sequence;
-  std::array<std::byte, size_bytes - sizeof(std::uint64_t)> rest;
-};
-
-template <>
-struct Message<sizeof(std::uint64_t)> {
-  std::uint64_t sequence;
-};
 
 template <class M>
 constexpr std::size_t kMessages = kRingBytes / (sizeof(M) + core::kRecordHeaderBytes);
@@ -153,24 +142,6 @@ class MoodycamelMpmc {
 };
 
 // --- two threads ---------------------------------------------------------------------------------
-
-std::vector<int> allowed_cpus() {
-  std::vector<int> cpus;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  ::sched_getaffinity(0, sizeof set, &set);
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(static_cast<std::size_t>(cpu), &set)) cpus.push_back(cpu);
-  }
-  return cpus;
-}
-
-void pin_to(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<std::size_t>(cpu), &set);
-  ::sched_setaffinity(0, sizeof set, &set);
-}
 
 // Before anything is pinned.
 const std::vector<int> kCpus = allowed_cpus();

@@ -36,6 +36,15 @@ concept AtomicsPolicy = requires(std::uint64_t& word, const std::uint64_t& read_
     A::compare_exchange(word, expected, std::uint64_t{1}, std::memory_order_acq_rel,
                         std::memory_order_relaxed, Edge{"?"})
     } -> std::same_as<bool>;
+  {
+    A::exchange(word, std::uint64_t{1}, std::memory_order_acq_rel, Edge{"?"})
+    } -> std::same_as<std::uint64_t>;
+  {
+    A::fetch_add(word, std::uint64_t{1}, std::memory_order_acq_rel, Edge{"?"})
+    } -> std::same_as<std::uint64_t>;
+  {
+    A::fetch_or(word, std::uint64_t{1}, std::memory_order_acq_rel, Edge{"?"})
+    } -> std::same_as<std::uint64_t>;
   {A::fence(std::memory_order_seq_cst, Edge{"?"})};
   {A::compiler_fence()};
   {A::pause()};
@@ -64,6 +73,23 @@ struct HardwareAtomics {
                                                                  std::memory_order failure,
                                                                  Edge) noexcept {
     return std::atomic_ref<T>(word).compare_exchange_strong(expected, desired, success, failure);
+  }
+
+  // These return what was there before.
+  template <SharedWord T>
+  [[gnu::always_inline]] static T exchange(T& word, T value, std::memory_order order,
+                                           Edge) noexcept {
+    return std::atomic_ref<T>(word).exchange(value, order);
+  }
+  template <SharedWord T>
+  [[gnu::always_inline]] static T fetch_add(T& word, T amount, std::memory_order order,
+                                            Edge) noexcept {
+    return std::atomic_ref<T>(word).fetch_add(amount, order);
+  }
+  template <SharedWord T>
+  [[gnu::always_inline]] static T fetch_or(T& word, T bits, std::memory_order order,
+                                           Edge) noexcept {
+    return std::atomic_ref<T>(word).fetch_or(bits, order);
   }
 
   [[gnu::always_inline]] static void fence(std::memory_order order, Edge) noexcept {

@@ -91,6 +91,67 @@ struct alignas(kFalseSharingBytes) SpscControl {
 using RecordHeader = std::uint64_t;
 inline constexpr std::size_t kRecordHeaderBytes = sizeof(RecordHeader);
 
+// The first word of every slot of an MpmcRing; mpmc_memory.hpp has its fields.
+using MpmcState = std::uint64_t;
+
+// The control lines of an MpmcRing (mpmc_ring.hpp).
+struct alignas(kFalseSharingBytes) MpmcControl {
+  alignas(kFalseSharingBytes) std::uint64_t tail_hint;  // stored by writers
+  alignas(kFalseSharingBytes) std::uint64_t head_hint;  // stored by readers
+  // Stored by whoever takes from the dead.
+  alignas(kFalseSharingBytes) std::uint64_t returned;  // goes up when messages become ready again
+  std::uint64_t skipped;                               // messages that were never committed
+};
+
+// The first word of every slot of a broadcast ring; broadcast_memory.hpp has its values.
+using BroadcastSequence = std::uint64_t;
+
+// How many readers a lossless broadcast ring can have at a time.
+inline constexpr std::uint32_t kMaxBroadcastReaders = 64;
+
+// Where one reader says who and where it is; broadcast_memory.hpp has the fields. Stored by that
+// reader, and by whoever takes a free one or frees that of a dead one.
+struct alignas(kFalseSharingBytes) BroadcastCell {
+  std::uint64_t state;
+};
+
+// The control lines of a lossless broadcast ring (broadcast_lossless.hpp). A lossy one has none.
+struct alignas(kFalseSharingBytes) BroadcastControl {
+  // Stored by the writer.
+  alignas(kFalseSharingBytes) std::uint64_t limit;  // it may write below it without another look
+  std::array<BroadcastCell, kMaxBroadcastReaders> readers;
+};
+
+// How many writers a FanIn can have.
+inline constexpr std::uint32_t kMaxFanInLanes = 1024;
+
+// Which of 64 lanes have something. Each word has its lines to itself, so that writers meet only in
+// the words that they share.
+struct alignas(kFalseSharingBytes) FanInReadyLine {
+  std::uint64_t bits;  // set by writers, taken by the reader
+};
+
+// The control lines of a FanIn (fan_in.hpp).
+struct alignas(kFalseSharingBytes) FanInControl {
+  std::array<FanInReadyLine, kMaxFanInLanes / 64> ready;
+};
+
+// And of each of its lanes.
+struct alignas(kFalseSharingBytes) FanInLaneControl {
+  SpscControl ring;
+  // Stored by the reader.
+  alignas(kFalseSharingBytes) std::uint64_t quiet;  // 1: it does not poll, set the bit; else 0
+};
+
+// What a call or its answer may have in the line itself.
+inline constexpr std::uint32_t kInlineCallBytes = 48;
+
+// One line of calls (call_line.hpp): stored by caller and server in turn.
+struct alignas(kFalseSharingBytes) CallCell {
+  std::uint64_t state;  // CallState
+  std::array<std::byte, kInlineCallBytes> payload;
+};
+
 static_assert(std::is_standard_layout_v<Geometry> && std::is_trivially_copyable_v<Geometry>);
 static_assert(sizeof(Geometry) == 40 && alignof(Geometry) == 8);
 static_assert(offsetof(Geometry, region_bytes) == 0);
@@ -124,6 +185,43 @@ static_assert(offsetof(SpscControl, writer_state) == 128);
 static_assert(offsetof(SpscControl, writer_pid) == 132);
 static_assert(offsetof(SpscControl, data_bell) == 256);
 static_assert(offsetof(SpscControl, space_bell) == 384);
+
+static_assert(std::is_standard_layout_v<MpmcControl>);
+static_assert(sizeof(MpmcControl) == 3 * kFalseSharingBytes);
+static_assert(alignof(MpmcControl) == kFalseSharingBytes);
+static_assert(offsetof(MpmcControl, tail_hint) == 0);
+static_assert(offsetof(MpmcControl, head_hint) == 128);
+static_assert(offsetof(MpmcControl, returned) == 256);
+static_assert(offsetof(MpmcControl, skipped) == 264);
+
+static_assert(std::is_standard_layout_v<BroadcastCell>);
+static_assert(sizeof(BroadcastCell) == kFalseSharingBytes);
+static_assert(offsetof(BroadcastCell, state) == 0);
+
+static_assert(std::is_standard_layout_v<BroadcastControl>);
+static_assert(sizeof(BroadcastControl) == (1 + kMaxBroadcastReaders) * kFalseSharingBytes);
+static_assert(alignof(BroadcastControl) == kFalseSharingBytes);
+static_assert(offsetof(BroadcastControl, limit) == 0);
+static_assert(offsetof(BroadcastControl, readers) == 128);
+
+static_assert(std::is_standard_layout_v<FanInReadyLine>);
+static_assert(sizeof(FanInReadyLine) == kFalseSharingBytes);
+static_assert(offsetof(FanInReadyLine, bits) == 0);
+
+static_assert(std::is_standard_layout_v<FanInControl>);
+static_assert(sizeof(FanInControl) == 16 * kFalseSharingBytes);
+static_assert(alignof(FanInControl) == kFalseSharingBytes);
+static_assert(offsetof(FanInControl, ready) == 0);
+
+static_assert(std::is_standard_layout_v<FanInLaneControl>);
+static_assert(sizeof(FanInLaneControl) == 5 * kFalseSharingBytes);
+static_assert(alignof(FanInLaneControl) == kFalseSharingBytes);
+static_assert(offsetof(FanInLaneControl, ring) == 0);
+static_assert(offsetof(FanInLaneControl, quiet) == 512);
+
+static_assert(std::is_standard_layout_v<CallCell>);
+static_assert(sizeof(CallCell) == kFalseSharingBytes && alignof(CallCell) == kFalseSharingBytes);
+static_assert(offsetof(CallCell, state) == 0 && offsetof(CallCell, payload) == 8);
 
 static_assert(std::atomic_ref<std::uint32_t>::is_always_lock_free);
 static_assert(std::atomic_ref<std::uint64_t>::is_always_lock_free);

@@ -25,7 +25,8 @@
 //   F   free: the reader stores head -> claim() loads it: the payload is read before it is
 //       overwritten.
 //   R   relaxed: the stores to headers that edge P publishes, and the loads of what this side
-//       stored.
+//       stored, or the one before it on this side: a role is handed over by something that orders
+//       (a lock that the kernel drops, a join), else there could be two of them.
 // Progress: every call is wait-free.
 // Death: what was not committed is never visible. A new writer walks the headers from head to the
 // first 0 and goes on there. A new reader starts at head, so it may see again what the dead one had
@@ -197,9 +198,8 @@ class SpscRing<Atomics>::Writer {
     corrupt_ = !at_.aligned(head_seen_);
     tail_ = head_seen_;
     while (!corrupt_) {
-      // Acquire although this is the writer's own word: the writer before was another process.
       const RecordHeader header =
-          Atomics::load(at_.header_at(tail_), std::memory_order_acquire, kPublish);  // P
+          Atomics::load(at_.header_at(tail_), std::memory_order_relaxed, kRelaxed);
       if (header == 0) break;
       corrupt_ = !at_.plausible(header);
       if (corrupt_) break;
@@ -231,7 +231,7 @@ class SpscRing<Atomics>::Reader {
   explicit Reader(const SpscMemory& memory) noexcept
       : at_(memory),
         publish_every_(memory.capacity_bytes / kHeadPublications),
-        published_(Atomics::load(at_.control().head, std::memory_order_acquire, kFree)),
+        published_(Atomics::load(at_.control().head, std::memory_order_relaxed, kRelaxed)),
         corrupt_(!at_.aligned(published_)) {
     if (corrupt_) published_ = 0;  // no misaligned access, not even by a caller that does not ask
     head_ = cursor_ = published_;

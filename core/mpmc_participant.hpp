@@ -1,0 +1,155 @@
+// What writers and readers of an MpmcRing (mpmc_ring.hpp, which has the protocol) have in common:
+// their place in the order, what they have in hand, and what they do for the dead.
+#pragma once
+
+#include <cassert>
+#include <cstdint>
+
+#include <ringbell/core/atomics.hpp>
+#include <ringbell/core/layout.hpp>
+#include <ringbell/core/mpmc_memory.hpp>
+
+namespace ringbell::core {
+
+// What recover() found of the dead.
+struct MpmcRecovered {
+  std::uint64_t skipped = 0;   // messages that were claimed and never committed: gone
+  std::uint64_t returned = 0;  // messages that were taken and not released: to be read again
+};
+
+// What writers and readers have in common. Not thread-safe; the memory must outlive it.
+template <AtomicsPolicy Atomics>
+class MpmcParticipant {
+ public:
+  MpmcParticipant(const MpmcParticipant&) = delete;
+  MpmcParticipant& operator=(const MpmcParticipant&) = delete;
+
+  [[nodiscard]] ParticipantId id() const noexcept { return id_; }
+  [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }
+  // Of the first message in hand: its place in the total order.
+  [[nodiscard]] std::uint64_t position() const noexcept { return first_; }
+  // Whose slot was in the way when the last call found "not now"; 0: nobody's, it was just full or
+  // empty. Ask whether that one lives if it stays so.
+  [[nodiscard]] ParticipantId waits_for() const noexcept { return waits_for_; }
+  // Messages that were in this one's hand when somebody declared it dead.
+  [[nodiscard]] std::uint64_t evicted() const noexcept { return evicted_; }
+  // A state that no ringbell writes was found. Stays so.
+  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
+
+  // Takes from the dead what they held: `is_dead(id)` is asked about owners of slots, once or more
+  // often, and may be asked about this one itself. Any participant may call it at any time. An id
+  // may be given to somebody new when its owner is dead and a recover() begun after that has
+  // returned. REQUIRES: what the dead one stored happened before is_dead() said so.
+  template <class IsDead>
+  MpmcRecovered recover(IsDead&& is_dead) noexcept {
+    MpmcRecovered found;
+    bool tell = false;
+    for (std::uint64_t slot = 0; slot < at_.slot_count(); ++slot) {
+      MpmcState word = Atomics::load(at_.state_at(slot), std::memory_order_relaxed, kRelaxed);
+      MpmcSlotState state(word);
+      // Again after losing to somebody else who recovers; not for ever, should a liar be at work.
+      for (int tries = 0; tries < kTries && held_by_the_dead(state, is_dead); ++tries) {
+        const bool skip = state.phase() == MpmcSlotState::kClaimed;
+        const MpmcState next =
+            skip ? MpmcSlotState::free(state.lap() + 1) : MpmcSlotState::ready(state.lap(), true);
+        if (Atomics::compare_exchange(at_.state_at(slot), word, next, std::memory_order_release,
+                                      std::memory_order_relaxed, kFree)) {  // F
+          ++(skip ? found.skipped : found.returned);
+          word = next;
+        }
+        state = MpmcSlotState(word);
+      }
+      // Also what somebody returned who died before telling.
+      tell = tell || (state.phase() == MpmcSlotState::kReady && state.again());
+    }
+    if (found.skipped > 0) {
+      Atomics::fetch_add(at_.control().skipped, found.skipped, std::memory_order_relaxed, kRelaxed);
+    }
+    if (tell) {
+      Atomics::fetch_add(at_.control().returned, std::uint64_t{1}, std::memory_order_release,
+                         kReturned);  // D
+    }
+    return found;
+  }
+
+ protected:
+  // A counter is published at least after so many positions, and whenever the old one was found to
+  // be behind.
+  static constexpr std::uint32_t kHintEvery = 16;
+
+  static constexpr Edge kPublish{"mpmc.P"};
+  static constexpr Edge kFree{"mpmc.F"};
+  static constexpr Edge kReturned{"mpmc.D"};
+  static constexpr Edge kRelaxed{"mpmc.R"};
+
+  MpmcParticipant(const MpmcMemory& memory, ParticipantId id, std::uint64_t next) noexcept
+      : at_(memory), next_(next), id_(id) {
+    assert(id != 0);
+  }
+  MpmcParticipant(MpmcParticipant&&) noexcept = default;
+  MpmcParticipant& operator=(MpmcParticipant&&) noexcept = default;
+  ~MpmcParticipant() = default;
+
+  static constexpr int kTries = 4;
+
+  template <class IsDead>
+  static bool held_by_the_dead(MpmcSlotState state, IsDead&& is_dead) noexcept {
+    return state.plausible() && state.has_owner() && is_dead(state.owner());
+  }
+
+  // Where to look: at least as far as this one knows itself.
+  [[nodiscard]] std::uint64_t later(std::uint64_t hint) const noexcept {
+    return static_cast<std::int64_t>(hint - next_) > 0 ? hint : next_;
+  }
+  // "Not now", because of this state.
+  bool not_now(std::uint64_t position, MpmcSlotState state) noexcept {
+    next_ = position;
+    waits_for_ = state.has_owner() ? state.owner() : ParticipantId{0};
+    return false;
+  }
+  bool give_up() noexcept {
+    corrupt_ = true;
+    return false;
+  }
+
+  // Leaves the slots in hand, each by its owner's compare-exchange. False: one was not ours any
+  // more.
+  template <class From, class To>
+  bool leave(From&& from, To&& to, Edge edge) noexcept {
+    bool all = true;
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      const std::uint64_t position = first_ + i;
+      MpmcState word = from(at_.lap_of(position));
+      if (!Atomics::compare_exchange(at_.state_at(position), word, to(at_.lap_of(position)),
+                                     std::memory_order_release, std::memory_order_relaxed,
+                                     edge)) {  // P or F; I3
+        ++evicted_;
+        all = false;
+      }
+    }
+    count_ = 0;
+    return all;
+  }
+
+  // After something was claimed or taken.
+  void share(std::uint64_t& hint) noexcept {
+    unshared_ += count_;
+    if (!searched_ && unshared_ < kHintEvery) return;
+    Atomics::store(hint, next_, std::memory_order_relaxed, kRelaxed);
+    unshared_ = 0;
+    searched_ = false;
+  }
+
+  MpmcPlaces at_;
+  std::uint64_t next_;       // I1: not ahead of the first position that this role may have
+  std::uint64_t first_ = 0;  // the positions in hand: count_ of them from here
+  std::uint32_t count_ = 0;
+  std::uint32_t unshared_ = 0;  // positions since the hint was published
+  bool searched_ = false;       // others have moved on since the last call
+  bool corrupt_ = false;
+  ParticipantId id_;
+  ParticipantId waits_for_ = 0;
+  std::uint64_t evicted_ = 0;
+};
+
+}  // namespace ringbell::core

@@ -1,0 +1,220 @@
+// CallLine by one thread: what each side sees when, sizes in the line and beyond, calls given up,
+// successors, and a peer that writes nonsense. Then two threads.
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <ringbell/core/call_line.hpp>
+
+#include <tests/support/message.hpp>
+#include <tests/support/sanitizers.hpp>
+#include <tests/support/seed.hpp>
+
+namespace ringbell::core {
+namespace {
+
+using Line = CallLine<>;
+
+constexpr std::uint32_t kBufferBytes = 1000;
+
+class CallLineTest : public testing::Test {
+ protected:
+  static void call(Line::Caller& caller, std::uint64_t number, std::uint32_t size_bytes = 8) {
+    const std::span<std::byte> room = caller.claim(size_bytes);
+    ASSERT_EQ(room.size(), size_bytes);
+    test::write_message(room, number);
+    caller.call();
+  }
+  // Answers with a message of another number.
+  static void serve(Line::Server& server, std::uint64_t number, std::uint32_t size_bytes = 8) {
+    ASSERT_TRUE(test::is_message(server.request(), number)) << number;
+    test::write_message(server.claim(size_bytes), ~number);
+    server.respond();
+  }
+  static void expect(Line::Caller& caller, std::uint64_t number, std::size_t size_bytes = 8) {
+    ASSERT_TRUE(caller.answered());
+    EXPECT_FALSE(caller.failed());
+    EXPECT_EQ(caller.response().size(), size_bytes);
+    EXPECT_TRUE(test::is_message(caller.response(), ~number)) << number;
+  }
+
+  CallCell cell_{};
+  std::vector<std::byte> request_ = std::vector<std::byte>(kBufferBytes);
+  std::vector<std::byte> response_ = std::vector<std::byte>(kBufferBytes);
+  CallMemory memory_{&cell_, request_.data(), response_.data(), kBufferBytes};
+  Line::Caller caller_{memory_};
+  Line::Server server_{memory_};
+};
+
+TEST_F(CallLineTest, ServerSeesNothingUntilTheCall) {
+  EXPECT_TRUE(server_.request().empty());
+  test::write_message(caller_.claim(8), 1);
+  EXPECT_TRUE(server_.request().empty());
+  caller_.call();
+  EXPECT_FALSE(caller_.answered());
+  serve(server_, 1);
+  expect(caller_, 1);
+}
+
+TEST_F(CallLineTest, RequestIsTheSameUntilTheResponse) {
+  call(caller_, 1, 40);
+  EXPECT_EQ(server_.request().data(), server_.request().data());
+  EXPECT_EQ(server_.request().size(), 40U);
+  EXPECT_FALSE(caller_.answered());
+}
+
+TEST_F(CallLineTest, EverySizeInTheLineAndBeyond) {
+  for (std::uint32_t size = 1; size <= kBufferBytes; size += size < 64 ? 1 : 117) {
+    const std::uint32_t back = kBufferBytes + 1 - size;
+    ASSERT_NO_FATAL_FAILURE(call(caller_, size, size));
+    ASSERT_EQ(server_.request().size(), size);
+    ASSERT_NO_FATAL_FAILURE(serve(server_, size, back));
+    ASSERT_NO_FATAL_FAILURE(expect(caller_, size, back));
+  }
+  EXPECT_EQ(caller_.max_message_bytes(), kBufferBytes);
+}
+
+TEST_F(CallLineTest, ShortMessagesStayInTheLine) {
+  EXPECT_EQ(caller_.claim(kInlineCallBytes).data(), cell_.payload.data());
+  EXPECT_EQ(caller_.claim(kInlineCallBytes + 1).data(), request_.data());
+}
+
+TEST_F(CallLineTest, WithoutBuffersTheLineIsTheLimit) {
+  CallCell cell{};
+  const Line::Caller caller(CallMemory{&cell, nullptr, nullptr, 0});
+  EXPECT_EQ(caller.max_message_bytes(), kInlineCallBytes);
+}
+
+TEST_F(CallLineTest, AbandonedCallKeepsTheLineUntilItIsAnswered) {
+  call(caller_, 1);
+  caller_.abandon();
+  EXPECT_TRUE(caller_.claim(8).empty());
+  serve(server_, 1);
+  call(caller_, 2);
+  EXPECT_FALSE(caller_.answered()) << "the answer to the first call is not that to the second";
+  serve(server_, 2);
+  expect(caller_, 2);
+}
+
+TEST_F(CallLineTest, NewCallerWaitsForTheOldOnesCall) {
+  call(caller_, 1);
+  Line::Caller successor(memory_);
+  EXPECT_TRUE(successor.claim(8).empty());
+  serve(server_, 1);
+  call(successor, 2);
+  serve(server_, 2);
+  expect(successor, 2);
+}
+
+TEST_F(CallLineTest, NewServerServesWhatWasNotBegun) {
+  call(caller_, 1);
+  Line::Server successor(memory_);
+  EXPECT_FALSE(caller_.answered());
+  serve(successor, 1);
+  expect(caller_, 1);
+}
+
+TEST_F(CallLineTest, NewServerFailsWhatWasBegun) {
+  call(caller_, 1);
+  ASSERT_FALSE(server_.request().empty());
+  Line::Server successor(memory_);
+  EXPECT_TRUE(successor.request().empty()) << "at most one server begins a call";
+  ASSERT_TRUE(caller_.answered());
+  EXPECT_TRUE(caller_.failed());
+  EXPECT_TRUE(caller_.response().empty());
+  call(caller_, 2);
+  serve(successor, 2);
+  expect(caller_, 2);
+}
+
+TEST_F(CallLineTest, GenerationsWrapAround) {
+  cell_.state = CallState(CallState::kResponse, UINT32_MAX - 1, 8).word();
+  Line::Caller caller(memory_);
+  for (std::uint64_t number = 0; number < 4; ++number) {
+    ASSERT_NO_FATAL_FAILURE(call(caller, number));
+    ASSERT_NO_FATAL_FAILURE(serve(server_, number));
+    ASSERT_NO_FATAL_FAILURE(expect(caller, number));
+  }
+}
+
+TEST_F(CallLineTest, NonsenseFromTheServerIsCorrupt) {
+  const std::array nonsense{CallState(CallState::kResponse, 2, 8),
+                            CallState(CallState::kResponse, 1, 0),
+                            CallState(CallState::kResponse, 1, kBufferBytes + 1),
+                            CallState(CallState::kIdle, 1, 0),
+                            CallState(CallState::kFailed, 0, 0),
+                            CallState(~std::uint64_t{0})};
+  for (const CallState state : nonsense) {
+    cell_ = {};
+    Line::Caller caller(memory_);
+    ASSERT_NO_FATAL_FAILURE(call(caller, 1));
+    cell_.state = state.word();
+    EXPECT_FALSE(caller.answered()) << state.word();
+    EXPECT_TRUE(caller.corrupt()) << state.word();
+  }
+}
+
+TEST_F(CallLineTest, NonsenseFromTheCallerIsCorrupt) {
+  for (const std::uint32_t size : {0U, kBufferBytes + 1, CallState::kMaxSizeBytes}) {
+    cell_.state = CallState(CallState::kRequest, 1, size).word();
+    Line::Server server(memory_);
+    EXPECT_TRUE(server.request().empty()) << size;
+    EXPECT_TRUE(server.corrupt()) << size;
+  }
+}
+
+TEST_F(CallLineTest, StressOfCallsOfEverySize) {
+  const test::PrintedSeed printed;
+  const std::uint64_t calls = test::kSanitized ? 20'000 : 200'000;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  std::atomic<bool> failed = false;
+  const auto wait_a_little = [&] {
+    std::this_thread::yield();
+    if (std::chrono::steady_clock::now() > deadline) failed = true;
+    return !failed;
+  };
+  const auto size_of = [](std::uint64_t number) {
+    return test::size_of_message(number ^ test::seed(), kBufferBytes);
+  };
+  std::thread serving([&] {
+    for (std::uint64_t number = 0; number < calls; ++number) {
+      while (server_.request().empty()) {
+        if (!wait_a_little()) return;
+      }
+      if (server_.request().size() != size_of(number) ||
+          !test::is_message(server_.request(), number)) {
+        failed = true;
+      }
+      test::write_message(server_.claim(size_of(~number)), ~number);
+      server_.respond();
+    }
+  });
+  for (std::uint64_t number = 0; number < calls && !failed; ++number) {
+    std::span<std::byte> room;
+    while ((room = caller_.claim(size_of(number))).empty() && wait_a_little()) {
+    }
+    if (room.empty()) break;
+    test::write_message(room, number);
+    caller_.call();
+    if (number % 16 == 0) {
+      caller_.abandon();
+      continue;
+    }
+    while (!caller_.answered() && wait_a_little()) {
+    }
+    if (caller_.response().size() != size_of(~number) ||
+        !test::is_message(caller_.response(), ~number)) {
+      failed = true;
+    }
+  }
+  serving.join();
+  EXPECT_FALSE(failed);
+}
+
+}  // namespace
+}  // namespace ringbell::core

@@ -1,0 +1,30 @@
+// Every ring's scenarios within their quick bounds, and every mutant. `./dev model` has the full
+// bounds.
+#include <cstdio>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/model/campaign.hpp"
+
+namespace ringbell::model {
+namespace {
+
+class RingModel : public testing::TestWithParam<std::string> {};
+
+TEST_P(RingModel, HoldsInEveryRunAndEveryMutantIsCaught) {
+  Campaign campaign(Campaign::Extent::quick);
+  campaign.explore_ring(GetParam(), [](const std::string& line) { std::puts(line.c_str()); });
+  EXPECT_TRUE(campaign.clean());
+  EXPECT_GT(campaign.mutants(), 0U);
+  EXPECT_EQ(campaign.caught(), campaign.mutants());
+}
+
+INSTANTIATE_TEST_SUITE_P(Quick, RingModel,
+                         testing::ValuesIn(Campaign(Campaign::Extent::quick).rings()),
+                         [](const testing::TestParamInfo<std::string>& ring) {
+                           return ring.param;
+                         });
+
+}  // namespace
+}  // namespace ringbell::model

@@ -1,0 +1,34 @@
+// What is explored: small programs over the real rings, a file for each ring. `./dev model` runs
+// them all within their full bounds, the tests within their quick ones.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/model/explorer.hpp"
+
+namespace ringbell::model {
+
+struct Scenario {
+  std::string ring;
+  std::string name;
+  MakeProgram make;
+  Bounds quick;
+  Bounds full;
+};
+
+// A program that takes what it does from its constructor.
+template <class P, class... Arguments>
+[[nodiscard]] MakeProgram program(Arguments... arguments) {
+  return [=] { return std::make_unique<P>(arguments...); };
+}
+
+[[nodiscard]] std::vector<Scenario> spsc_scenarios();
+[[nodiscard]] std::vector<Scenario> parking_scenarios();
+[[nodiscard]] std::vector<Scenario> mpmc_scenarios();
+[[nodiscard]] std::vector<Scenario> call_scenarios();
+[[nodiscard]] std::vector<Scenario> broadcast_scenarios();
+[[nodiscard]] std::vector<Scenario> fan_in_scenarios();
+[[nodiscard]] std::vector<Scenario> all_scenarios();
+
+}  // namespace ringbell::model
