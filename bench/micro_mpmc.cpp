@@ -32,7 +32,7 @@ namespace ringbell::bench {
 namespace {
 
 constexpr std::size_t kCapacity = 16384;
-constexpr std::uint64_t kMessagesEach = 200'000;  // of a writer, in one iteration
+constexpr std::uint64_t kMessages = 400'000;  // in one turn, by all writers
 constexpr unsigned kWriterShift = 48;
 const std::vector<int> kCpus = allowed_cpus();
 
@@ -236,11 +236,11 @@ struct Crew {
 };
 
 template <class Queue>
-void produce(Queue& queue, std::uint64_t writer, bool yields) {
+void produce(Queue& queue, std::uint64_t writer, std::uint64_t messages, bool yields) {
   typename Queue::Producer producer(queue, static_cast<core::ParticipantId>(1 + writer));
   typename Queue::Payload message{};
   Wait wait(yields);
-  for (std::uint64_t count = 1; count <= kMessagesEach; ++count) {
+  for (std::uint64_t count = 1; count <= messages; ++count) {
     message.sequence = writer << kWriterShift | count;
     while (!producer.try_push(message)) wait.again();
   }
@@ -254,7 +254,7 @@ void consume(Queue& queue, core::ParticipantId id, std::size_t writers, bool yie
   typename Queue::Payload message{};
   std::vector<std::uint64_t> last(writers, 0);
   Wait wait(yields);
-  const std::uint64_t all = writers * kMessagesEach;
+  const std::uint64_t all = kMessages;
   constexpr std::uint64_t kReportEvery = 64;
   std::uint64_t own = 0;
   while (true) {
@@ -272,75 +272,107 @@ void consume(Queue& queue, core::ParticipantId id, std::size_t writers, bool yie
   }
 }
 
+// Messages a second through a new queue; 0: they came out of order.
 template <class Queue>
-void transfer(benchmark::State& state, Crew crew) {
+double transfer(Crew crew) {
   const bool yields = crew.writers + crew.readers > kCpus.size();
+  const auto queue = std::make_unique<Queue>();
   std::atomic<bool> wrong = false;
-  for ([[maybe_unused]] auto _ : state) {
-    const auto queue = std::make_unique<Queue>();
-    std::atomic<std::uint64_t> taken = 0;
-    std::atomic<std::size_t> waiting = 0;
-    std::atomic<bool> go = false;
-    std::vector<std::thread> threads;
-    const auto start = [&](std::size_t cpu, auto&& work) {
-      threads.emplace_back([&, cpu, work] {
-        pin_to(kCpus[cpu % kCpus.size()]);
-        waiting.fetch_add(1);
-        while (!go.load(std::memory_order_acquire)) ::sched_yield();
-        work();
-      });
-    };
-    for (std::size_t i = 0; i < crew.writers; ++i) {
-      start(i, [&, i] { produce(*queue, i, yields); });
-    }
-    for (std::size_t i = 0; i < crew.readers; ++i) {
-      start(i + 1, [&, i] {
-        consume(*queue, static_cast<core::ParticipantId>(1 + crew.writers + i), crew.writers,
-                yields, taken, wrong);
-      });
-    }
-    while (waiting.load() < threads.size()) ::sched_yield();
-    const auto begin = std::chrono::steady_clock::now();
-    go.store(true, std::memory_order_release);
-    for (std::thread& thread : threads) thread.join();
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    state.SetIterationTime(seconds.count());
+  std::atomic<std::uint64_t> taken = 0;
+  std::atomic<std::size_t> waiting = 0;
+  std::atomic<bool> go = false;
+  std::vector<std::thread> threads;
+  const auto start = [&](std::size_t cpu, auto&& work) {
+    threads.emplace_back([&, cpu, work] {
+      pin_to(kCpus[cpu % kCpus.size()]);
+      waiting.fetch_add(1);
+      while (!go.load(std::memory_order_acquire)) ::sched_yield();
+      work();
+    });
+  };
+  for (std::size_t i = 0; i < crew.writers; ++i) {
+    start(i, [&, i] { produce(*queue, i, kMessages / crew.writers, yields); });
   }
-  if (wrong) state.SkipWithError("a writer's messages came out of order");
-  state.SetItemsProcessed(state.iterations() *
-                          static_cast<std::int64_t>(crew.writers * kMessagesEach));
+  for (std::size_t i = 0; i < crew.readers; ++i) {
+    start(i + 1, [&, i] {
+      consume(*queue, static_cast<core::ParticipantId>(1 + crew.writers + i), crew.writers, yields,
+              taken, wrong);
+    });
+  }
+  while (waiting.load() < threads.size()) ::sched_yield();
+  const auto begin = std::chrono::steady_clock::now();
+  go.store(true, std::memory_order_release);
+  for (std::thread& thread : threads) thread.join();
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  return wrong ? 0 : static_cast<double>(kMessages) / seconds.count();
 }
 
-template <template <class> class Queue, std::size_t size_bytes>
-void add(const std::string& name) {
+// --- all queues in turn --------------------------------------------------------------------------
+
+struct Contender {
+  const char* name;
+  double (*transfer)(Crew crew);
+  std::vector<double> rates = {};
+};
+
+template <std::size_t size_bytes>
+std::vector<Contender> contenders() {
+  using M = Message<size_bytes>;
+  return {
+      {"ringbell", transfer<Ringbell<M>>},
+      {"vyukov", transfer<Vyukov<M>>},
+      {"moodycamel", transfer<Moodycamel<M>>},
+      {"moodycamel_tokens", transfer<MoodycamelTokens<M>>},
+      {"boost", transfer<BoostQueue<M>>},
+#ifdef RINGBELL_HAS_TBB
+      {"tbb_bounded", transfer<TbbBounded<M>>},
+#endif
+#ifdef RINGBELL_HAS_CK
+      {"ck_ring", transfer<CkRing<M>>},
+#endif
+  };
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+// They take turns within each iteration, so that all meet the same machine. Counters: millions of
+// messages a second of each, and the median of ringbell's ratio to the yardstick in one turn.
+template <std::size_t size_bytes>
+void mpmc(benchmark::State& state, Crew crew) {
+  std::vector<Contender> all = contenders<size_bytes>();
+  std::vector<double> to_yardstick;
+  for ([[maybe_unused]] auto _ : state) {
+    for (Contender& one : all) {
+      const double rate = one.transfer(crew);
+      if (rate == 0) return state.SkipWithError("a writer's messages came out of order");
+      one.rates.push_back(rate);
+    }
+    to_yardstick.push_back(all[0].rates.back() / all[1].rates.back());
+    state.SetIterationTime(static_cast<double>(kMessages) / all[0].rates.back());
+  }
+  for (const Contender& one : all) state.counters[one.name] = median(one.rates) / 1e6;
+  state.counters["to_vyukov"] = median(to_yardstick);
+}
+
+template <std::size_t size_bytes>
+bool add() {
+  constexpr int kTurns = 7;
   for (const Crew crew : {Crew{1, 1}, Crew{2, 2}, Crew{4, 4}}) {
-    const std::string title = "mpmc/" + name + "/" + std::to_string(size_bytes) + "/" +
+    const std::string title = "mpmc/" + std::to_string(size_bytes) + "/" +
                               std::to_string(crew.writers) + "P" + std::to_string(crew.readers) +
                               "C";
-    benchmark::RegisterBenchmark(title.c_str(), [crew](benchmark::State& state) {
-      transfer<Queue<Message<size_bytes>>>(state, crew);
-    })->UseManualTime();
+    benchmark::RegisterBenchmark(title.c_str(),
+                                 [crew](benchmark::State& state) { mpmc<size_bytes>(state, crew); })
+        ->UseManualTime()
+        ->Iterations(kTurns);
   }
-}
-
-template <template <class> class Queue>
-bool add_sizes(const std::string& name) {
-  add<Queue, 8>(name);
-  add<Queue, 56>(name);
   return true;
 }
 
-[[maybe_unused]] const bool kAdded =
-    add_sizes<Ringbell>("ringbell") && add_sizes<Vyukov>("vyukov") &&
-    add_sizes<Moodycamel>("moodycamel") && add_sizes<MoodycamelTokens>("moodycamel_tokens") &&
-    add_sizes<BoostQueue>("boost")
-#ifdef RINGBELL_HAS_TBB
-    && add_sizes<TbbBounded>("tbb_bounded")
-#endif
-#ifdef RINGBELL_HAS_CK
-    && add_sizes<CkRing>("ck_ring")
-#endif
-    ;
+[[maybe_unused]] const bool kAdded = add<8>() && add<56>();
 
 }  // namespace
 }  // namespace ringbell::bench

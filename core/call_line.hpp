@@ -19,7 +19,8 @@
 //   I2  A server stores serving before it stores anything else: what it began, no other begins.
 //   I3  Sizes and phases are checked against the private geometry, and each state is read once.
 // Edges
-//   C   call: call() stores request -> request() loads it: the request is written before it is read.
+//   C   call: call() stores request -> request() loads it: the request is written before it is
+//       read.
 //   S   served: respond() stores response -> answered() loads it: the same for the response, and
 //       the request is read before the next one overwrites it.
 //   R   relaxed: serving, which is for the next server; that one comes after the first one's death.

@@ -46,7 +46,7 @@ class MpmcSlotState {
 
   explicit constexpr MpmcSlotState(MpmcState word) noexcept : word_(word) {}
 
-  [[nodiscard]] static constexpr MpmcState free(std::uint64_t lap) noexcept {
+  [[nodiscard]] static constexpr MpmcState freed(std::uint64_t lap) noexcept {
     return lap << kLapShift;
   }
   [[nodiscard]] static constexpr MpmcState claimed(std::uint64_t lap, ParticipantId by) noexcept {

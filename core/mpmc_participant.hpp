@@ -51,7 +51,7 @@ class MpmcParticipant {
       for (int tries = 0; tries < kTries && held_by_the_dead(state, is_dead); ++tries) {
         const bool skip = state.phase() == MpmcSlotState::kClaimed;
         const MpmcState next =
-            skip ? MpmcSlotState::free(state.lap() + 1) : MpmcSlotState::ready(state.lap(), true);
+            skip ? MpmcSlotState::freed(state.lap() + 1) : MpmcSlotState::ready(state.lap(), true);
         if (Atomics::compare_exchange(at_.state_at(slot), word, next, std::memory_order_release,
                                       std::memory_order_relaxed, kFree)) {  // F
           ++(skip ? found.skipped : found.returned);

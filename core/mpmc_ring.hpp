@@ -28,8 +28,8 @@
 //   I4  A word from shared memory selects nothing but which slot of the ring is looked at next; a
 //       call looks at no more than two laps of them.
 // Edges
-//   P   publish: commit() stores ready -> a reader's take: the payload is written before it is read.
-//       It holds over redelivery too, because read-modify-writes continue a release sequence.
+//   P   publish: commit() stores ready -> a reader's take: the payload is written before it is
+//       read. It holds over redelivery too, because read-modify-writes continue a release sequence.
 //   F   free: release(), abort() and recover() store free or ready again -> the next claim or take:
 //       whoever had the slot is done with the payload.
 //   D   recover() counts up `returned` -> a reader that finds nothing: the slot says ready again
@@ -114,7 +114,7 @@ class MpmcRing<Atomics>::Writer : public MpmcParticipant<Atomics> {
   bool abort() noexcept {
     return this->leave(
         [id = this->id_](std::uint64_t lap) { return MpmcSlotState::claimed(lap, id); },
-        [](std::uint64_t lap) { return MpmcSlotState::free(lap + 1); }, Participant::kFree);
+        [](std::uint64_t lap) { return MpmcSlotState::freed(lap + 1); }, Participant::kFree);
   }
 
  private:
@@ -122,7 +122,7 @@ class MpmcRing<Atomics>::Writer : public MpmcParticipant<Atomics> {
     const std::uint64_t lap = this->at_.lap_of(position);
     MpmcState& state = this->at_.state_at(position);
     MpmcState word = Atomics::load(state, std::memory_order_relaxed, Participant::kRelaxed);
-    return word == MpmcSlotState::free(lap) &&
+    return word == MpmcSlotState::freed(lap) &&
            Atomics::compare_exchange(state, word, MpmcSlotState::claimed(lap, this->id_),
                                      std::memory_order_acquire, std::memory_order_relaxed,
                                      Participant::kFree);  // F
@@ -140,7 +140,7 @@ class MpmcRing<Atomics>::Writer : public MpmcParticipant<Atomics> {
       const std::uint64_t lap = this->at_.lap_of(position);
       const std::int64_t ahead = state.laps_ahead_of(lap);
       if (!state.plausible()) return this->give_up();
-      if (word == MpmcSlotState::free(lap)) {
+      if (word == MpmcSlotState::freed(lap)) {
         this->next_ = position;
         if (claim_at(position)) return true;
       } else if (ahead < 0) {
@@ -205,7 +205,7 @@ class MpmcRing<Atomics>::Reader : public MpmcParticipant<Atomics> {
   bool release() noexcept {
     return this->leave(
         [this](std::uint64_t lap) { return MpmcSlotState::taken(lap, this->id_, redelivered_); },
-        [](std::uint64_t lap) { return MpmcSlotState::free(lap + 1); }, Participant::kFree);
+        [](std::uint64_t lap) { return MpmcSlotState::freed(lap + 1); }, Participant::kFree);
   }
 
  private:

@@ -1,10 +1,10 @@
-// One type through a ring: TypedWriter<T> and TypedReader<T> over the writer and reader of an SpscRing
-// or an MpmcRing, which they borrow.
+// One type through a ring: TypedWriter<T> and TypedReader<T> over the writer and reader of an
+// SpscRing or an MpmcRing, which they borrow.
 //
-// T must be trivially copyable, since the other side gets its bytes and nothing else, and must not be
-// a pointer. Pointers inside T cannot be detected: they arrive as numbers that mean nothing there.
-// The same goes for anything whose layout the two sides do not agree on; T has the same definition
-// in both programs, or is a file format like layout.hpp.
+// T must be trivially copyable, since the other side gets its bytes and nothing else, and must not
+// be a pointer. Pointers inside T cannot be detected: they arrive as numbers that mean nothing
+// there. The same goes for anything whose layout the two sides do not agree on; T has the same
+// definition in both programs, or is a file format like layout.hpp.
 #pragma once
 
 #include <cstddef>

@@ -12,18 +12,19 @@ namespace {
 // What a finding is, without the run that leads there.
 std::string headline(const std::string& finding) { return finding.substr(0, finding.find('\n')); }
 
-// Not what the program around the ring does, nor the SpscRing within another one: that has its own
-// scenarios.
+// Not what the program around the ring does, nor an SpscRing or the parking protocol within another
+// one: those have their own scenarios.
 bool is_own(const std::string& ring, const std::string& label) {
-  return label != "program" && (ring == "SpscRing" || !label.starts_with("spsc."));
+  return label != "program" && (ring == "SpscRing" || !label.starts_with("spsc.")) &&
+         (ring == "Parking" || !label.starts_with("park."));
 }
 
 }  // namespace
 
 std::vector<Scenario> all_scenarios() {
   std::vector<Scenario> all;
-  for (auto some :
-       {spsc_scenarios, parking_scenarios, mpmc_scenarios, call_scenarios, fan_in_scenarios}) {
+  for (auto some : {spsc_scenarios, parking_scenarios, mpmc_scenarios, call_scenarios,
+                    fan_in_scenarios, broadcast_scenarios}) {
     for (Scenario& scenario : some()) all.push_back(std::move(scenario));
   }
   return all;

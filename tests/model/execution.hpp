@@ -138,7 +138,8 @@ class Execution {
   void start(std::size_t thread);
   void resume(std::size_t thread);
   void hand_over();
-  // Before a step of the running fiber that others can see.
+  // Before a step of the running fiber that others can see. The step must change its history: a
+  // state that is as it was at the last decision counts as seen before.
   void decide_who();
   [[nodiscard]] std::size_t choose(std::size_t count);
   // The message that a load of this location returns.

@@ -14,9 +14,9 @@
 //     thread is a function of what it has read.
 //   - Plain accesses are no points of decision: without a race they cannot tell the difference,
 //     and a race is found by vector clocks in either order.
-//   - A thread that waits calls pause() each time it found nothing. It goes on when one of the words
-//     that it read has a newer value, and a round that reads just what the round before read is
-//     dropped. When nobody can go on, the program is stuck, which is a finding.
+//   - A thread that waits calls pause() each time it found nothing. It goes on when one of the
+//     words that it read has a newer value, and a round that reads just what the round before read
+//     is dropped. When nobody can go on, the program is stuck, which is a finding.
 //   - A death is decided right after one of the thread's own steps. Later ones differ only in what
 //     others have seen of it, and whoever asks (is_dead) may still be told that it lives.
 #pragma once

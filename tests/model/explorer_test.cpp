@@ -1,5 +1,5 @@
-// What the explorer must notice: races, stuck programs, lost wake-ups, deaths; and that it leaves no
-// run out.
+// What the explorer must notice: races, stuck programs, lost wake-ups, deaths; and that it leaves
+// no run out.
 #include <string>
 
 #include <gmock/gmock.h>

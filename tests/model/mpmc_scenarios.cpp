@@ -241,7 +241,7 @@ class ReturnedByAnother : public Program {
   [[nodiscard]] bool message_is_free() const {
     const auto& state = *reinterpret_cast<const core::MpmcState*>(memory_.slots);
     return SimulatedAtomics::load(state, std::memory_order_acquire, kNoEdge) ==
-           core::MpmcSlotState::free(1);
+           core::MpmcSlotState::freed(1);
   }
   [[nodiscard]] bool is_released() const {
     return SimulatedAtomics::load(*released_, std::memory_order_relaxed, kNoEdge) != 0;

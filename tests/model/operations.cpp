@@ -174,11 +174,10 @@ void Execution::end_modify(Word word, std::uint64_t value, std::memory_order ord
 }
 
 void Execution::fence(std::memory_order order, std::string_view label) {
-  // Only a seq_cst fence meets others.
-  const std::memory_order asked = order;
   order = effective(order, Operation::fence, label);
-  if (asked == std::memory_order_seq_cst) decide_who();
-  if (order == std::memory_order_relaxed) return;
+  if (order == std::memory_order_relaxed) return;  // taken away, and no step either
+  // Only a seq_cst fence meets others.
+  if (order == std::memory_order_seq_cst) decide_who();
   memory_.fence(running_, order);
   note(event(kFence, 0, static_cast<std::uint64_t>(order)));
   if (order == std::memory_order_seq_cst) note_order(fences_, fibers_[running_].history);
@@ -186,11 +185,9 @@ void Execution::fence(std::memory_order order, std::string_view label) {
 }
 
 void Execution::heavy_barrier() {
+  constexpr std::memory_order kOrder = std::memory_order_seq_cst;
+  if (effective(kOrder, Operation::fence, "membarrier") != kOrder) return;
   decide_who();
-  if (effective(std::memory_order_seq_cst, Operation::fence, "membarrier") !=
-      std::memory_order_seq_cst) {
-    return;
-  }
   memory_.heavy_barrier();
   note(event(kBarrier, 0, 0));
   // It has an order with every step of every other thread.

@@ -64,7 +64,8 @@ class WeakMemory {
     return locations_[location].messages[message].identity;
   }
 
-  // The operations; a seq_cst access counts as acquire or release. `racy()` afterwards says whether one raced with an earlier one.
+  // The operations; a seq_cst access counts as acquire or release. `racy()` afterwards says whether
+  // one raced with an earlier one.
   void read(std::size_t thread, std::size_t location, std::size_t message, std::memory_order order,
             Kind kind);
   void write(std::size_t thread, std::size_t location, std::uint64_t value, std::memory_order order,

@@ -1,0 +1,111 @@
+// The cells of a BroadcastLossless ring (broadcast_lossless.hpp), in which its readers say who and
+// where they are.
+//
+//   free -> (id, position) -> (id, later position) ... -> free
+//           joins             gives back                  leaves, or is evicted
+//
+// Invariants
+//   I1  A cell names its reader from the instant that it is not free: who dies joining can be
+//       found.
+//   I2  A cell is changed by compare-exchange only. So its reader finds out that it was evicted;
+//       and as read-modify-writes continue a release sequence, whoever reads any of its values has
+//       all that was released there before, by whomever.
+// Edges
+//   F   free: a reader gives back, or leaves -> the writer's look at the cells. Joining gives
+//       nothing back and is relaxed.
+//   E   evict: whoever frees a dead reader's cell -> the same look: what the dead one did. The
+//       writer needs none: it is ordered with itself.
+//   R   relaxed: looks before a compare-exchange, and the reader's own look.
+// Progress: wait-free.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include <ringbell/core/atomics.hpp>
+#include <ringbell/core/broadcast_memory.hpp>
+
+namespace ringbell::core {
+
+template <AtomicsPolicy Atomics>
+class BroadcastCells {
+ public:
+  class Held;
+
+  // Frees the cells of dead readers. Returns how many.
+  template <class IsDead>
+  static std::uint32_t evict(const BroadcastMemory& memory, IsDead&& is_dead,
+                             std::memory_order order) noexcept {
+    std::uint32_t evicted = 0;
+    for (std::uint32_t i = 0; i < memory.max_readers; ++i) {
+      std::uint64_t& cell = memory.control->readers[i].state;
+      std::uint64_t word = Atomics::load(cell, std::memory_order_relaxed, kRelaxed);
+      const ParticipantId owner = BroadcastCellState(word).owner();
+      if (owner == 0 || !is_dead(owner)) continue;
+      // It fails if somebody else has evicted it, or if it was not dead after all.
+      if (Atomics::compare_exchange(cell, word, std::uint64_t{0}, order, std::memory_order_relaxed,
+                                    kEvict)) {  // E
+        ++evicted;
+      }
+    }
+    return evicted;
+  }
+
+ private:
+  static constexpr Edge kFree{"bcast.F"};
+  static constexpr Edge kEvict{"bcast.E"};
+  static constexpr Edge kRelaxed{"bcast.R"};
+};
+
+// A reader's hold on its cell. Frees it at its end.
+template <AtomicsPolicy Atomics>
+class BroadcastCells<Atomics>::Held {
+ public:
+  Held() = default;
+  Held(Held&& other) noexcept : word_(std::exchange(other.word_, nullptr)), state_(other.state_) {}
+  Held& operator=(Held&& other) noexcept {
+    std::swap(word_, other.word_);
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+  ~Held() {
+    if (word_ != nullptr) change(0, std::memory_order_release);  // F
+  }
+
+  // False: there is no free one.
+  [[nodiscard]] bool take(const BroadcastMemory& memory, ParticipantId id,
+                          std::uint64_t position) noexcept {
+    for (std::uint32_t i = 0; i < memory.max_readers; ++i) {
+      word_ = &memory.control->readers[i].state;
+      state_ = Atomics::load(*word_, std::memory_order_relaxed, kRelaxed);
+      if (state_ == 0 && say(id, position, std::memory_order_relaxed)) return true;
+    }
+    word_ = nullptr;
+    return false;
+  }
+  // False: it is another's, its reader was evicted. With release, what was read is given back (F).
+  [[nodiscard]] bool say(ParticipantId id, std::uint64_t position,
+                         std::memory_order order) noexcept {
+    return change(BroadcastCellState(id, position).word(), order);
+  }
+  [[nodiscard]] bool is_ours() const noexcept {
+    return Atomics::load(*word_, std::memory_order_relaxed, kRelaxed) == state_;
+  }
+
+ private:
+  bool change(std::uint64_t to, std::memory_order order) noexcept {
+    std::uint64_t from = state_;
+    if (!Atomics::compare_exchange(*word_, from, to, order, std::memory_order_relaxed, kFree)) {
+      return false;
+    }
+    state_ = to;
+    return true;
+  }
+
+  std::uint64_t* word_ = nullptr;
+  std::uint64_t state_ = 0;
+};
+
+}  // namespace ringbell::core

@@ -1,0 +1,305 @@
+// One writer, many readers, each sees every message from where it joined; the writer waits for the
+// slowest of them. Messages of one size, written and read in place.
+//
+//   control lines                               slots, a power of two of them
+//   +-------+--------+--------+-----+--------+  +----------+---------+----------+---------+---
+//   | limit | reader | reader | ... | reader |  | sequence | payload | sequence | payload | ..
+//   +-------+--------+--------+-----+--------+  +----------+---------+----------+---------+---
+//   writer   each a reader's: id, position
+//
+// Position p is slot p modulo the slot count; a slot's sequence says which position it holds
+// (broadcast_memory.hpp) and is all that a reader polls. A reader has a cell, which names it from
+// the first instant and says how far it is, a little late. The writer reads the cells only when it
+// comes to its limit, an eighth of the ring further each time.
+//
+// Invariants
+//   I1  [p, p + slot count) belongs to the reader whose cell says p: the writer writes no position
+//       at or behind the end of it. The limit that it goes by is never further.
+//   I2  A reader reads only after it has found its position to be at or behind the published limit
+//       minus the slot count. See edge J.
+//   I3  A cell is changed by compare-exchange only: broadcast_cells.hpp.
+//   I4  The role of the writer finds its position in the sequences, and trusts no cell or limit
+//       before its own first look.
+//   I5  A word from shared memory selects nothing but which slot of the ring is looked at next; a
+//       call looks at a bounded number of them. What is impossible makes the handle corrupt() for
+//       good.
+// Edges
+//   P   publish: commit() stores a sequence -> peek() loads it: the payload is written before it is
+//       read.
+//   F   free: a reader gives back, or leaves -> the writer's look at the cells: the payload is read
+//       before it is overwritten.
+//   E   evict: whoever frees a dead reader's cell -> the same look: what the dead one read was read
+//       before. For the writer itself its own order will do.
+//   J   join: the writer stores the limit, fences, reads the cells; a reader stores its cell,
+//       fences, reads the limit. Both fences are seq_cst: at least one sees the other's store. So
+//       either the writer keeps to the cell, or the reader moves on to where it is safe (Dekker).
+//       Neither fence is where messages pass.
+//   R   relaxed: first guesses at what is read again, and words that one side alone stores.
+// Progress: every call but join() is wait-free; so is that, with any number of tries to give up
+// after.
+// Death: a reader's cell holds the writer up until evict() has been told that it is dead, whether
+// it died joining, reading or leaving. A writer's uncommitted claim was never visible; the next
+// writer claims the same position.
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include <ringbell/core/atomics.hpp>
+#include <ringbell/core/broadcast_cells.hpp>
+#include <ringbell/core/broadcast_memory.hpp>
+
+namespace ringbell::core {
+
+template <AtomicsPolicy Atomics = HardwareAtomics>
+class BroadcastLossless {
+ public:
+  class Writer;
+  class Reader;
+
+  // Frees the cells of dead readers: `is_dead(id)` is asked about the owners of cells. Returns how
+  // many. Anybody may call it at any time; the writer has its own. REQUIRES: what the dead one did
+  // happened before is_dead() said so; its id goes to nobody else before that.
+  template <class IsDead>
+  static std::uint32_t evict(const BroadcastMemory& memory, IsDead&& is_dead) noexcept {
+    return Cells::evict(memory, is_dead, std::memory_order_release);  // E
+  }
+
+ private:
+  using Cells = BroadcastCells<Atomics>;
+
+  static constexpr Edge kPublish{"bcast.P"};
+  static constexpr Edge kFree{"bcast.F"};
+  static constexpr Edge kJoin{"bcast.J"};
+  static constexpr Edge kRelaxed{"bcast.R"};
+};
+
+// The writing side. Not thread-safe; move-only; the memory must outlive it.
+template <AtomicsPolicy Atomics>
+class BroadcastLossless<Atomics>::Writer {
+ public:
+  // Goes on where the writer before ended. See corrupt().
+  explicit Writer(const BroadcastMemory& memory) noexcept : memory_(memory), at_(memory.slots) {
+    assert(memory.max_readers <= kMaxBroadcastReaders);
+    const std::optional<std::uint64_t> end = broadcast_end<Atomics>(at_, kRelaxed);
+    corrupt_ = !end.has_value();
+    tail_ = limit_ = seen_limit_ = published_limit_ = end.value_or(0);  // I4
+  }
+
+  Writer(Writer&&) noexcept = default;
+  Writer& operator=(Writer&&) noexcept = default;
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+  ~Writer() = default;
+
+  // Room for one message, uninitialised; or an empty span: not now, a reader is behind (waits_for()
+  // says which). Nothing is visible before commit(). Claiming again gives the same room.
+  [[nodiscard]] std::span<std::byte> claim() noexcept {
+    if (tail_ == limit_ && !look()) [[unlikely]]
+      return {};
+    claimed_ = true;
+    return {at_.payload_at(tail_), at_.message_bytes()};
+  }
+
+  // Makes the claimed message visible to all readers. REQUIRES: it was claimed.
+  void commit() noexcept {
+    assert(claimed_);
+    claimed_ = false;
+    Atomics::store(at_.sequence_at(tail_), holding_sequence(tail_), std::memory_order_release,
+                   kPublish);  // P
+    ++tail_;
+  }
+
+  // Forgets the claim; no reader ever sees it.
+  void abort() noexcept { claimed_ = false; }
+
+  // The slowest reader when claim() last found "not now"; 0: it has not. Ask whether that one lives
+  // if it stays so.
+  [[nodiscard]] ParticipantId waits_for() const noexcept { return waits_for_; }
+
+  // As the ring's evict(). The next claim() no longer waits for those.
+  template <class IsDead>
+  std::uint32_t evict(IsDead&& is_dead) noexcept {
+    return Cells::evict(memory_, is_dead, std::memory_order_relaxed);  // E
+  }
+
+  // Of the next message: how many there were before it.
+  [[nodiscard]] std::uint64_t position() const noexcept { return tail_; }
+  [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }
+  // Somebody stored something impossible. Stays so; claim() goes on to return empty spans.
+  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
+
+ private:
+  // Moves the limit on. False: the slowest reader is a whole ring behind.
+  [[nodiscard, gnu::noinline]] bool look() noexcept {
+    // A reader that is joining keeps the published limit, too, from going on: else it might have to
+    // try again and again.
+    if (seen_limit_ <= tail_) seen_limit_ = limit_by_cells();
+    if (!corrupt_ && seen_limit_ > tail_ && seen_limit_ > published_limit_) {
+      published_limit_ = std::min(seen_limit_, tail_ + at_.step());
+      Atomics::store(memory_.control->limit, published_limit_, std::memory_order_relaxed, kRelaxed);
+      Atomics::fence(std::memory_order_seq_cst, kJoin);  // J
+      seen_limit_ = limit_by_cells();
+    }
+    if (corrupt_) return false;
+    limit_ = std::max(tail_, std::min(seen_limit_, published_limit_));
+    if (limit_ == tail_) return false;
+    waits_for_ = 0;
+    return true;
+  }
+
+  // I1, for all readers. If that is not past the tail, waits_for_ says because of which.
+  [[nodiscard]] std::uint64_t limit_by_cells() noexcept {
+    std::uint64_t most_behind = 0;
+    for (std::uint32_t i = 0; i < memory_.max_readers; ++i) {
+      const BroadcastCellState cell(
+          Atomics::load(memory_.control->readers[i].state, std::memory_order_acquire, kFree));  // F
+      if (cell.owner() == 0) continue;
+      const std::int64_t behind = cell.behind(tail_);
+      if (behind < 0) corrupt_ = true;  // I5: it says that it has read what is not yet written
+      if (behind < static_cast<std::int64_t>(most_behind)) continue;
+      most_behind = static_cast<std::uint64_t>(behind);
+      waits_for_ = cell.owner();
+    }
+    // One that is further behind than the ring is long is joining, or died at that.
+    if (most_behind >= at_.slot_count()) return tail_;
+    return tail_ + (at_.slot_count() - most_behind);
+  }
+
+  BroadcastMemory memory_;
+  BroadcastPlaces<std::byte> at_;
+  std::uint64_t tail_ = 0;             // the next position to write
+  std::uint64_t limit_ = 0;            // I1
+  std::uint64_t seen_limit_ = 0;       // what the cells allowed when last read
+  std::uint64_t published_limit_ = 0;  // what control.limit says
+  bool claimed_ = false;
+  bool corrupt_ = false;
+  ParticipantId waits_for_ = 0;
+};
+
+// A reading side. Not thread-safe; move-only; the memory must outlive it. Leaves at its end.
+template <AtomicsPolicy Atomics>
+class BroadcastLossless<Atomics>::Reader {
+ public:
+  // Nothing: not now, all cells are taken; evict() may help. (Or the writer stored something
+  // impossible.) `id` is this participant's alone, and not 0.
+  [[nodiscard]] static std::optional<Reader> join(
+      const BroadcastMemory& memory, ParticipantId id,
+      BroadcastStart start = BroadcastStart::oldest) noexcept {
+    assert(id != 0 && memory.max_readers <= kMaxBroadcastReaders);
+    std::optional<Reader> reader(Reader(memory, id));
+    if (!reader->take_cell(start) || !reader->settle()) reader.reset();
+    return reader;
+  }
+
+  Reader(Reader&&) noexcept = default;
+  Reader& operator=(Reader&&) noexcept = default;
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  ~Reader() = default;
+
+  // The next message, in place; or an empty span: not now, nothing is there (or evicted(), or
+  // corrupt()). The same message again until release(). The bytes stay in shared memory: a hostile
+  // writer can change them while they are read.
+  [[nodiscard]] std::span<const std::byte> peek() noexcept {
+    const BroadcastSequence found =
+        Atomics::load(at_.sequence_at(next_), std::memory_order_acquire, kPublish);  // P
+    peeked_ = found == holding_sequence(next_) && !evicted_ && !corrupt_;
+    if (!peeked_) [[unlikely]] {
+      nothing(found);
+      return {};
+    }
+    return {at_.payload_at(next_), at_.message_bytes()};
+  }
+
+  // Gives the peeked message back: its bytes may be overwritten from now on. The writer learns of
+  // it in steps, and when peek() next finds nothing. REQUIRES: a message was peeked.
+  void release() noexcept {
+    assert(peeked_);
+    peeked_ = false;
+    ++next_;
+    if (next_ - published_ >= at_.step()) [[unlikely]]
+      publish_position();
+  }
+
+  // Lets the writer have everything given back so far, without waiting for the next step.
+  [[gnu::noinline]] void publish_position() noexcept {
+    if (published_ == next_ || evicted_) return;
+    evicted_ = !cell_.say(id_, next_, std::memory_order_release);  // F
+    published_ = next_;
+  }
+
+  [[nodiscard]] ParticipantId id() const noexcept { return id_; }
+  // Of the message that is due.
+  [[nodiscard]] std::uint64_t position() const noexcept { return next_; }
+  [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }
+  // Somebody took this one for dead, and the writer waits for it no more. Found out when the
+  // position is next published and when nothing was there: what was peeked since it last was
+  // published may have been overwritten while it was read. Stays so; join anew.
+  [[nodiscard]] bool evicted() const noexcept { return evicted_; }
+  // The writer stored something impossible. Stays so; peek() goes on to return empty spans.
+  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
+
+ private:
+  static constexpr int kTries = 4;  // the writer is held up from the first, so it needs three
+
+  Reader(const BroadcastMemory& memory, ParticipantId id) noexcept
+      : memory_(memory), at_(memory.slots), id_(id) {}
+
+  [[nodiscard]] bool take_cell(BroadcastStart start) noexcept {
+    const std::optional<std::uint64_t> first =
+        start == BroadcastStart::oldest
+            ? oldest(Atomics::load(memory_.control->limit, std::memory_order_relaxed, kRelaxed))
+            : broadcast_end<Atomics>(at_, kRelaxed);
+    if (!first || !cell_.take(memory_, id_, *first)) return false;
+    next_ = *first;
+    return true;
+  }
+
+  // Moves on to where no write that the writer has already allowed itself can be. I2
+  [[nodiscard]] bool settle() noexcept {
+    for (int tries = 0; tries < kTries; ++tries) {
+      Atomics::fence(std::memory_order_seq_cst, kJoin);  // J
+      const std::optional<std::uint64_t> first =
+          oldest(Atomics::load(memory_.control->limit, std::memory_order_relaxed, kRelaxed));
+      if (!first) return false;
+      published_ = next_;
+      if (next_ >= *first) return true;
+      next_ = *first;
+      if (!cell_.say(id_, next_, std::memory_order_relaxed)) return false;
+    }
+    return false;
+  }
+  [[nodiscard]] std::optional<std::uint64_t> oldest(std::uint64_t limit) const noexcept {
+    if (limit >= kMaxBroadcastPosition) return std::nullopt;
+    return limit > at_.slot_count() ? limit - at_.slot_count() : 0;
+  }
+
+  [[gnu::noinline]] void nothing(BroadcastSequence found) noexcept {
+    if (evicted_ || corrupt_) return;
+    if (published_ != next_) {
+      publish_position();
+    } else {
+      evicted_ = !cell_.is_ours();
+    }
+    // A sequence from further on is what an evicted reader finds, and else impossible.
+    const bool expected = at_.plausible(found, next_) && found < holding_sequence(next_);
+    corrupt_ = !evicted_ && !expected;
+  }
+
+  BroadcastMemory memory_;
+  BroadcastPlaces<std::byte> at_;
+  typename Cells::Held cell_;
+  std::uint64_t next_ = 0;
+  std::uint64_t published_ = 0;  // what the cell says
+  bool peeked_ = false;
+  bool evicted_ = false;
+  bool corrupt_ = false;
+  ParticipantId id_;
+};
+
+}  // namespace ringbell::core

@@ -1,0 +1,221 @@
+// One writer that never waits, any number of readers that only read; each sees every message, or
+// learns how many it missed. Messages of one size.
+//
+//   slots, a power of two of them; no control lines
+//   +----------+---------+----------+---------+----------+---------+-----
+//   | sequence | payload | sequence | payload | sequence | payload | ...
+//   +----------+---------+----------+---------+----------+---------+-----
+//
+// Position p is slot p modulo the slot count; a slot's sequence says which position it holds, or
+// which one is being written (broadcast_memory.hpp). Readers leave no trace: they may map the
+// memory read-only, and the writer knows of none. Each looks at nothing but the slot that is due.
+// Where the ring ends is published nowhere: the sequences ascend from there on around the ring, so
+// whoever joins, was lapped or takes the writer's role over finds it by a binary search.
+//
+// Invariants
+//   I1  A slot's sequence never goes back: writing(p), holds(p), writing(p + slot count) ...
+//   I2  The payload is stored only while the sequence says writing(p).
+//   I3  A record is returned only if the sequence said holds(p) before it was copied and after.
+//   I4  A word from shared memory selects nothing but which slot is looked at next; a call looks at
+//       a bounded number of them. A sequence that does not belong to its slot makes the handle
+//       corrupt() for good.
+// Edges
+//   P   publish() stores holds(p) -> receive() loads it: the payload is stored before it is copied.
+//   T   torn: a fence after the store of writing(p) -> a fence before the second look. A reader
+//       that copied a word of p meets the first fence in the second, and so sees at least
+//       writing(p) instead of what was there before (Boehm, "Can seqlocks get along with
+//       programming language memory models?", 2012). Neither is an instruction on x86.
+//   R   relaxed: the payload's words, ordered by P and T; writing(p), ordered by T; the search,
+//       whose results are bounds and are checked by I3; its results are exact for a writer, because
+//       the role is handed over by something that orders.
+// Progress: wait-free.
+// Death: a writer that dies while it writes p leaves the readers waiting at p; the next one writes
+// p again. Positions are neither lost nor repeated. The death of a reader is noticed by nobody.
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+
+#include <ringbell/core/atomics.hpp>
+#include <ringbell/core/broadcast_memory.hpp>
+
+namespace ringbell::core {
+
+template <AtomicsPolicy Atomics = HardwareAtomics>
+class BroadcastLossy {
+ public:
+  class Writer;
+  class Reader;
+
+ private:
+  static constexpr Edge kPublish{"bcast.P"};
+  static constexpr Edge kTorn{"bcast.T"};
+  static constexpr Edge kRelaxed{"bcast.R"};
+
+  using Word = std::uint64_t;
+};
+
+// The writing side. Not thread-safe; move-only; the memory must outlive it.
+template <AtomicsPolicy Atomics>
+class BroadcastLossy<Atomics>::Writer {
+ public:
+  // Goes on where the writer before ended. See corrupt().
+  explicit Writer(const BroadcastSlots<std::byte>& memory) noexcept : at_(memory) {
+    const std::optional<std::uint64_t> end = broadcast_end<Atomics>(at_, kRelaxed);
+    corrupt_ = !end.has_value();
+    next_ = end.value_or(0);
+  }
+
+  Writer(Writer&&) noexcept = default;
+  Writer& operator=(Writer&&) noexcept = default;
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+  ~Writer() = default;
+
+  // Copies the message in; the readers see it then, and the oldest one no more. Does nothing if
+  // corrupt(). REQUIRES: message.size() == message_bytes().
+  void publish(std::span<const std::byte> message) noexcept {
+    assert(message.size() == at_.message_bytes());
+    if (corrupt_) [[unlikely]]
+      return;
+    Word& sequence = at_.sequence_at(next_);
+    Atomics::store(sequence, writing_sequence(next_), std::memory_order_relaxed, kRelaxed);  // I2
+    Atomics::fence(std::memory_order_release, kTorn);                                        // T
+    copy_in(message);
+    Atomics::store(sequence, holding_sequence(next_), std::memory_order_release, kPublish);  // P
+    ++next_;
+  }
+
+  // Of the next message: how many there were before it.
+  [[nodiscard]] std::uint64_t position() const noexcept { return next_; }
+  [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }
+  // A sequence that no ringbell writes was found. Stays so.
+  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
+
+ private:
+  void copy_in(std::span<const std::byte> message) noexcept {
+    auto* into = reinterpret_cast<Word*>(at_.payload_at(next_));
+    const std::byte* from = message.data();
+    std::size_t left = message.size();
+    Word word = 0;
+    for (; left >= sizeof word; left -= sizeof word) {
+      std::memcpy(&word, from, sizeof word);
+      Atomics::store(*into++, word, std::memory_order_relaxed, kRelaxed);
+      from += sizeof word;
+    }
+    if (left > 0) {
+      word = 0;
+      std::memcpy(&word, from, left);
+      Atomics::store(*into, word, std::memory_order_relaxed, kRelaxed);
+    }
+  }
+
+  BroadcastPlaces<std::byte> at_;
+  std::uint64_t next_ = 0;
+  bool corrupt_ = false;
+};
+
+// A reading side. Not thread-safe; move-only; the memory must outlive it.
+template <AtomicsPolicy Atomics>
+class BroadcastLossy<Atomics>::Reader {
+ public:
+  // Joins at the oldest record that is safe, or so that it sees whatever is published from now on.
+  explicit Reader(const BroadcastSlots<const std::byte>& memory,
+                  BroadcastStart start = BroadcastStart::oldest) noexcept
+      : at_(memory) {
+    const std::optional<std::uint64_t> end = broadcast_end<Atomics>(at_, kRelaxed);
+    corrupt_ = !end.has_value();
+    if (end) next_ = start == BroadcastStart::newest ? *end : oldest(*end);
+  }
+
+  Reader(Reader&&) noexcept = default;
+  Reader& operator=(Reader&&) noexcept = default;
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  ~Reader() = default;
+
+  // Copies the next record out, whole. False: not now, nothing is there (or corrupt()); then `into`
+  // is undefined. A reader that was lapped goes on at the oldest record that is safe; missed() has
+  // counted the others before this returns. REQUIRES: into.size() == message_bytes().
+  [[nodiscard]] bool receive(std::span<std::byte> into) noexcept {
+    assert(into.size() == at_.message_bytes());
+    if (corrupt_) [[unlikely]]
+      return false;
+    for (int tries = 0; tries < kTries; ++tries) {
+      const Word& sequence = at_.sequence_at(next_);
+      const BroadcastSequence due = holding_sequence(next_);
+      BroadcastSequence found = Atomics::load(sequence, std::memory_order_acquire, kPublish);  // P
+      if (found == due) [[likely]] {
+        copy_out(into);
+        Atomics::fence(std::memory_order_acquire, kTorn);  // T
+        found = Atomics::load(sequence, std::memory_order_relaxed, kRelaxed);
+        if (found == due) [[likely]] {  // I3
+          ++next_;
+          return true;
+        }
+      }
+      if (!was_lapped(found)) return false;
+    }
+    return false;  // lapped again and again: the caller may have something better to do
+  }
+
+  // Of the record that is due. It moves on with what was received and what was missed, and with
+  // nothing else.
+  [[nodiscard]] std::uint64_t position() const noexcept { return next_; }
+  // How many records were overwritten before this reader came to them, since it joined.
+  [[nodiscard]] std::uint64_t missed() const noexcept { return missed_; }
+  [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }
+  // The writer stored something impossible. Stays so; nothing is received any more.
+  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
+
+ private:
+  static constexpr int kTries = 4;
+
+  // Ahead of the writer by enough not to be lapped again at once; also, the position at the end may
+  // be being written.
+  [[nodiscard]] std::uint64_t oldest(std::uint64_t end) const noexcept {
+    const std::uint64_t kept = at_.slot_count() - at_.step();
+    return end > kept ? end - kept : 0;
+  }
+
+  // The sequence is not the one that is due. True: the reader has moved on, and may look again.
+  [[nodiscard, gnu::noinline]] bool was_lapped(BroadcastSequence found) noexcept {
+    corrupt_ = !at_.plausible(found, next_);                         // I4
+    if (corrupt_ || found <= holding_sequence(next_)) return false;  // or nothing yet
+    const std::optional<std::uint64_t> end =
+        broadcast_end<Atomics>(at_, position_in(found), kRelaxed);
+    corrupt_ = !end.has_value();
+    if (corrupt_) return false;
+    const std::uint64_t position = oldest(*end);  // ahead: end is more than a lap ahead of next_
+    missed_ += position - next_;
+    next_ = position;
+    return true;
+  }
+
+  void copy_out(std::span<std::byte> into) const noexcept {
+    const auto* from = reinterpret_cast<const Word*>(at_.payload_at(next_));
+    std::byte* to = into.data();
+    std::size_t left = into.size();
+    for (; left >= sizeof(Word); left -= sizeof(Word)) {
+      const Word word = Atomics::load(*from++, std::memory_order_relaxed, kRelaxed);
+      std::memcpy(to, &word, sizeof word);
+      to += sizeof word;
+    }
+    if (left > 0) {
+      const Word word = Atomics::load(*from, std::memory_order_relaxed, kRelaxed);
+      std::memcpy(to, &word, left);
+    }
+  }
+
+  BroadcastPlaces<const std::byte> at_;
+  std::uint64_t next_ = 0;
+  std::uint64_t missed_ = 0;
+  bool corrupt_ = false;
+};
+
+}  // namespace ringbell::core

@@ -1,0 +1,220 @@
+// BroadcastLossy by one thread: order, exact losses, joining, read-only readers, a writer that dies
+// in the middle of a message, and nonsense in the shared words.
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <ringbell/core/broadcast_lossy.hpp>
+
+#include <tests/support/broadcast_memory.hpp>
+#include <tests/support/message.hpp>
+#include <tests/support/seed.hpp>
+
+namespace ringbell::core {
+namespace {
+
+using Lossy = BroadcastLossy<>;
+
+class BroadcastLossyTest : public testing::Test {
+ protected:
+  static constexpr std::uint64_t kSlots = 16;
+  static constexpr std::uint64_t kMargin = kSlots / 8;
+  static constexpr std::uint32_t kMessageBytes = 21;  // its last word is half a word
+
+  static void send(Lossy::Writer& writer, std::uint64_t number) {
+    std::vector<std::byte> message(writer.message_bytes());
+    test::write_message(message, number);
+    writer.publish(message);
+  }
+  void send_up_to(std::uint64_t end) {
+    while (writer_.position() < end) send(writer_, writer_.position());
+  }
+  // Receives one message and checks every byte.
+  static void expect(Lossy::Reader& reader, std::uint64_t number) {
+    std::vector<std::byte> message(reader.message_bytes());
+    ASSERT_TRUE(reader.receive(message)) << "nothing where " << number << " was due";
+    EXPECT_TRUE(test::is_message(message, number)) << number;
+    EXPECT_EQ(reader.position(), number + 1);
+  }
+  static bool is_empty(Lossy::Reader& reader) {
+    std::vector<std::byte> message(reader.message_bytes());
+    return !reader.receive(message);
+  }
+  [[nodiscard]] Lossy::Reader reader(BroadcastStart start = BroadcastStart::oldest) const {
+    return Lossy::Reader(storage_.slots<const std::byte>(), start);
+  }
+
+  test::PlainBroadcastMemory storage_{kSlots, kMessageBytes};
+  Lossy::Writer writer_{storage_.slots<std::byte>()};
+};
+
+TEST_F(BroadcastLossyTest, NewRingIsEmpty) {
+  Lossy::Reader early = reader();
+  EXPECT_TRUE(is_empty(early));
+  EXPECT_FALSE(early.corrupt());
+  EXPECT_EQ(early.position(), 0U);
+}
+
+TEST_F(BroadcastLossyTest, EachReaderSeesEveryMessageInOrder) {
+  Lossy::Reader first = reader();
+  Lossy::Reader second = reader();
+  for (std::uint64_t number = 0; number < 1000; ++number) {
+    send(writer_, number);
+    ASSERT_NO_FATAL_FAILURE(expect(first, number));
+    ASSERT_NO_FATAL_FAILURE(expect(second, number));
+  }
+  EXPECT_TRUE(is_empty(first));
+  EXPECT_EQ(first.missed() + second.missed(), 0U);
+}
+
+TEST_F(BroadcastLossyTest, WholeRingCanBeRead) {
+  Lossy::Reader early = reader();
+  send_up_to(kSlots);
+  for (std::uint64_t number = 0; number < kSlots; ++number) {
+    ASSERT_NO_FATAL_FAILURE(expect(early, number));
+  }
+  EXPECT_EQ(early.missed(), 0U);
+}
+
+TEST_F(BroadcastLossyTest, LappedReaderLearnsExactlyWhatItMissed) {
+  for (std::uint64_t ahead = kSlots + 1; ahead < 6 * kSlots; ++ahead) {
+    Lossy::Reader slow = reader(BroadcastStart::newest);
+    const std::uint64_t begin = slow.position();
+    ASSERT_EQ(begin, writer_.position());
+    send_up_to(begin + ahead);
+    const std::uint64_t oldest = writer_.position() - kSlots + kMargin;
+    ASSERT_NO_FATAL_FAILURE(expect(slow, oldest));
+    EXPECT_EQ(slow.missed(), oldest - begin);
+    for (std::uint64_t number = oldest + 1; number < writer_.position(); ++number) {
+      ASSERT_NO_FATAL_FAILURE(expect(slow, number));
+    }
+    EXPECT_TRUE(is_empty(slow));
+    EXPECT_EQ(slow.missed(), oldest - begin);
+  }
+}
+
+TEST_F(BroadcastLossyTest, LateReadersJoinAtTheOldestOrTheNewest) {
+  for (std::uint64_t sent = 0; sent < 5 * kSlots; ++sent) {
+    const std::uint64_t kept = kSlots - kMargin;
+    EXPECT_EQ(reader().position(), sent > kept ? sent - kept : 0);
+    Lossy::Reader newest = reader(BroadcastStart::newest);
+    EXPECT_EQ(newest.position(), sent);
+    EXPECT_TRUE(is_empty(newest));
+    send(writer_, sent);
+    ASSERT_NO_FATAL_FAILURE(expect(newest, sent));
+    EXPECT_EQ(newest.missed(), 0U);
+  }
+}
+
+TEST_F(BroadcastLossyTest, HalfWrittenMessageIsNotReturned) {
+  Lossy::Reader early = reader();
+  send_up_to(kSlots);
+  storage_.sequence(0) = writing_sequence(kSlots);
+  std::memset(storage_.payload(0), 0x5a, 8);
+  ASSERT_NO_FATAL_FAILURE(expect(early, kMargin)) << "0 is gone, 1 is the margin";
+  EXPECT_EQ(early.missed(), kMargin);
+}
+
+TEST_F(BroadcastLossyTest, ReadersWaitAtADeadWritersMessageForItsSuccessor) {
+  for (const std::uint64_t end :
+       {std::uint64_t{0}, std::uint64_t{5}, kSlots - 1, kSlots + 1, 2 * kSlots, 5 * kSlots + 3}) {
+    send_up_to(end);
+    Lossy::Reader waiting = reader(BroadcastStart::newest);
+    storage_.sequence(end % kSlots) = writing_sequence(end);
+    std::memset(storage_.payload(end % kSlots), 0x5a, 8);
+    EXPECT_TRUE(is_empty(waiting));
+    EXPECT_EQ(waiting.position(), end);
+    Lossy::Writer successor(storage_.slots<std::byte>());
+    ASSERT_EQ(successor.position(), end);
+    send(successor, end);
+    send(successor, end + 1);
+    ASSERT_NO_FATAL_FAILURE(expect(waiting, end));
+    ASSERT_NO_FATAL_FAILURE(expect(waiting, end + 1));
+    EXPECT_EQ(waiting.missed(), 0U);
+    writer_ = Lossy::Writer(storage_.slots<std::byte>());
+  }
+}
+
+TEST_F(BroadcastLossyTest, SuccessorFindsTheEndAtEveryPosition) {
+  for (std::uint64_t sent = 0; sent < 4 * kSlots; ++sent) {
+    EXPECT_EQ(Lossy::Writer(storage_.slots<std::byte>()).position(), sent);
+    send(writer_, sent);
+  }
+}
+
+TEST_F(BroadcastLossyTest, ReaderNeedsNoMoreThanAReadOnlyMapping) {
+  constexpr std::size_t kBytes = 4096;
+  const int fd = ::memfd_create("broadcast", MFD_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  ASSERT_EQ(::ftruncate(fd, kBytes), 0);
+  void* const writable = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  const void* const read_only = ::mmap(nullptr, kBytes, PROT_READ, MAP_SHARED, fd, 0);
+  ::close(fd);
+  ASSERT_NE(writable, MAP_FAILED);
+  ASSERT_NE(read_only, MAP_FAILED);
+  const auto slots = storage_.slots<std::byte>();
+  const auto in = [&](auto* base) {
+    using Byte = std::remove_pointer_t<decltype(base)>;
+    return BroadcastSlots<Byte>{base, slots.slot_count, slots.slot_bytes, slots.message_bytes};
+  };
+  Lossy::Writer writer(in(static_cast<std::byte*>(writable)));
+  Lossy::Reader reading(in(static_cast<const std::byte*>(read_only)));
+  for (std::uint64_t number = 0; number < 3 * kSlots; ++number) {
+    EXPECT_TRUE(is_empty(reading));
+    send(writer, number);
+    ASSERT_NO_FATAL_FAILURE(expect(reading, number));
+  }
+  for (std::uint64_t number = writer.position(); number < 9 * kSlots; ++number)
+    send(writer, number);
+  ASSERT_NO_FATAL_FAILURE(expect(reading, 8 * kSlots + kMargin));
+  ::munmap(writable, kBytes);
+  ::munmap(const_cast<void*>(read_only), kBytes);
+}
+
+TEST_F(BroadcastLossyTest, SequenceOfAnotherSlotIsCorrupt) {
+  for (const BroadcastSequence nonsense : {holding_sequence(3), writing_sequence(kSlots + 1),
+                                           ~BroadcastSequence{0}, ~BroadcastSequence{0} - 1}) {
+    test::PlainBroadcastMemory storage(kSlots, kMessageBytes);
+    Lossy::Reader reading(storage.slots<const std::byte>());
+    storage.sequence(0) = nonsense;
+    EXPECT_TRUE(is_empty(reading)) << nonsense;
+    EXPECT_TRUE(reading.corrupt()) << nonsense;
+    storage.sequence(0) = holding_sequence(0);
+    EXPECT_TRUE(is_empty(reading)) << "for good";
+    storage.sequence(0) = nonsense;
+    Lossy::Writer writer(storage.slots<std::byte>());
+    EXPECT_TRUE(writer.corrupt()) << nonsense;
+    send(writer, 0);
+    EXPECT_EQ(storage.sequence(0), nonsense);
+    EXPECT_TRUE(Lossy::Reader(storage.slots<const std::byte>()).corrupt());
+  }
+}
+
+TEST_F(BroadcastLossyTest, AnyWordsAtAllLeadNowhereElse) {
+  const test::PrintedSeed printed;
+  test::Dice dice(test::seed());
+  for (int round = 0; round < 2000; ++round) {
+    test::PlainBroadcastMemory storage(kSlots, kMessageBytes);
+    Lossy::Reader early(storage.slots<const std::byte>());
+    for (std::uint64_t slot = 0; slot < kSlots; ++slot) {
+      const std::uint64_t random = test::mix(dice.roll(UINT64_MAX)) >> dice.roll(64);
+      storage.sequence(slot) =
+          dice.roll(2) == 0 ? random : holding_sequence(random / kSlots * kSlots + slot);
+    }
+    Lossy::Writer writer(storage.slots<std::byte>());
+    Lossy::Reader reading(storage.slots<const std::byte>());
+    for (std::uint64_t i = 0; i < 10; ++i) {
+      send(writer, i);
+      (void)is_empty(reading);
+      (void)is_empty(early);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ringbell::core
