@@ -13,32 +13,47 @@ constexpr double kMemcpySeconds = 0.2;
 
 }  // namespace
 
-bool FloorBeside::is_judged() const noexcept {
-  if (point_.transport != "ringbell" || point_.wait != Wait::spin || point_.loaned ||
-      point_.placement != Placement::two_cpus || point_.checksum || point_.batch > 1) {
-    return false;
+FloorBeside::Floor FloorBeside::floor_of(const Point& point) noexcept {
+  if (!point.transport.starts_with("ringbell") || point.wait != Wait::spin || point.loaned ||
+      point.placement != Placement::two_cpus || point.checksum || point.batch > 1) {
+    return Floor::none;
   }
-  const std::size_t size = point_.message_bytes;
-  return point_.bench == Bench::round_trip ? size <= 56 : size >= 4096;
+  const std::size_t size = point.message_bytes;
+  const bool one_way = point.bench == Bench::throughput;
+  if (point.transport == "ringbell") {
+    if (one_way) return size >= 4096 ? Floor::memcpy : Floor::none;
+    return size <= 56 ? Floor::ring_of_lines : Floor::none;
+  }
+  if (one_way || size > 56) return Floor::none;
+  if (point.transport != "ringbell_call") return Floor::ring_of_lines;
+  return size <= kOneLineMessageBytes ? Floor::one_line : Floor::none;
 }
 
 void FloorBeside::measure() {
-  if (!is_judged()) return;
-  PairOptions pair = point_.pair_options(cpus_);
-  const std::uint64_t trips = std::min(point_.samples, kMostTrips);
-  const Result<FloorFigures> figures =
-      point_.bench == Bench::round_trip
-          ? ring_of_lines(pair, {trips / 10, trips}, point_.message_bytes)
-          : shared_memcpy(pair, point_.message_bytes, kMemcpySeconds);
-  if (!figures) return;
-  figures_.push_back(point_.bench == Bench::round_trip ? figures->p50_ns
-                                                       : figures->bytes_per_s.value_or(0));
+  const PairOptions pair = point_.pair_options(cpus_);
+  const std::uint64_t samples = std::min(point_.samples, kMostTrips);
+  const Trips trips{samples / 10, samples};
+  Result<FloorFigures> figures = FloorFigures{};
+  switch (floor_) {
+    case Floor::none:
+      return;
+    case Floor::ring_of_lines:
+      figures = ring_of_lines(pair, trips, point_.message_bytes);
+      break;
+    case Floor::one_line:
+      figures = one_line(pair, trips);
+      break;
+    case Floor::memcpy:
+      figures = shared_memcpy(pair, point_.message_bytes, kMemcpySeconds);
+      break;
+  }
+  if (figures) figures_.push_back(figures->bytes_per_s.value_or(figures->p50_ns));
 }
 
 void FloorBeside::describe(Row& row) const {
   if (figures_.empty()) return;
   const double sum = std::accumulate(figures_.begin(), figures_.end(), 0.0);
-  row[point_.bench == Bench::round_trip ? "floor_p50_ns" : "floor_bytes_per_s"] =
+  row[floor_ == Floor::memcpy ? "floor_bytes_per_s" : "floor_p50_ns"] =
       sum / static_cast<double>(figures_.size());
 }
 

@@ -14,21 +14,26 @@ namespace ringbell::bench {
 
 class FloorBeside {
  public:
-  FloorBeside(const Point& point, const CpuPair& cpus) : point_(point), cpus_(cpus) {}
+  FloorBeside(const Point& point, const CpuPair& cpus)
+      : point_(point), cpus_(cpus), floor_(floor_of(point)) {}
 
-  // Measures the floor of the point, if it has one: the ring of lines for short round trips, memcpy
-  // through a shared buffer for large messages one way; for ringbell's spinning rows on two CPUs.
-  // A floor that fails is left out: the point has the error, if there is one.
+  // Measures the floor of the point, if it has one: for ringbell's spinning rows on two CPUs, the
+  // ring of lines for short round trips (one line for calls in the line), and memcpy through a
+  // shared buffer for large messages one way. A floor that fails is left out: the point has the
+  // error, if there is one.
   void measure();
 
   // "floor_p50_ns" or "floor_bytes_per_s": the mean of what was measured.
   void describe(Row& row) const;
 
  private:
-  [[nodiscard]] bool is_judged() const noexcept;
+  enum class Floor { none, ring_of_lines, one_line, memcpy };
+
+  [[nodiscard]] static Floor floor_of(const Point& point) noexcept;
 
   const Point& point_;
   CpuPair cpus_;
+  Floor floor_;
   std::vector<double> figures_;
 };
 

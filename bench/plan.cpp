@@ -53,16 +53,28 @@ constexpr std::array kSettings{
          a.quick_wake == b.quick_wake;
 }
 
-[[nodiscard]] bool suits(const TransportEntry& transport, Wait wait) noexcept {
-  const bool is_kernels = wait == Wait::polled || wait == Wait::blocking;
-  return transport.is_ringbell != is_kernels;
+[[nodiscard]] bool suits(const TransportEntry& transport, const Setting& setting,
+                         Bench bench) noexcept {
+  if (bench == Bench::throughput && transport.throughput == nullptr) return false;
+  const bool is_kernels = setting.wait == Wait::polled || setting.wait == Wait::blocking;
+  switch (transport.family) {
+    case Family::kernels:
+      return is_kernels;
+    case Family::ringbell:
+      return !is_kernels;
+    case Family::ring:
+      return setting.wait == Wait::spin && setting.placement == Placement::two_cpus;
+  }
+  return false;
 }
 
 // Whether a mode has this point, unless the user chose the sizes. README.md has it as a table.
-[[nodiscard]] bool has_point(Mode mode, const Point& point) {
+[[nodiscard]] bool has_point(Mode mode, Family family, const Point& point) {
   if (mode == Mode::full) return true;
   const std::size_t size = point.message_bytes;
+  const bool quick = mode == Mode::quick;
   const bool two_cpus = point.placement == Placement::two_cpus;
+  if (family == Family::ring) return size == 8 || size == 56 || (size == 4096 && !quick);
   const bool ours_or_pipe = point.transport == "ringbell" || point.transport == "pipe";
   if (point.quick_wake && !two_cpus) return false;  // a CPU that is never idle needs no waking
   if (two_cpus && !sleeps(point.wait)) {
@@ -71,7 +83,7 @@ constexpr std::array kSettings{
     if (mode == Mode::plain || ours_or_pipe) return true;
     return size == 8 || size == 56 || size == 4096 || size == 65536;
   }
-  if (mode == Mode::quick) return size == 56 || (ours_or_pipe && size == 4096);
+  if (quick) return size == 56 || (ours_or_pipe && size == 4096);
   if (point.bench == Bench::throughput) {
     return size == 56 || (ours_or_pipe && (size == 4096 || size == 65536));
   }
@@ -79,18 +91,18 @@ constexpr std::array kSettings{
 }
 
 // The user's sizes stand for the mode's.
-[[nodiscard]] bool wanted(const PlanOptions& options, const Point& point) {
+[[nodiscard]] bool wanted(const PlanOptions& options, Family family, const Point& point) {
   if (!options.transports.empty() && std::find(options.transports.begin(), options.transports.end(),
                                                point.transport) == options.transports.end()) {
     return false;
   }
-  if (options.sizes.empty()) return has_point(options.mode, point);
+  if (options.sizes.empty()) return has_point(options.mode, family, point);
   return std::find(options.sizes.begin(), options.sizes.end(), point.message_bytes) !=
          options.sizes.end();
 }
 
 // The rows of a transport that stand apart from the plain one.
-[[nodiscard]] std::vector<Point> variants_of(const Point& plain, bool is_ringbell) {
+[[nodiscard]] std::vector<Point> variants_of(const Point& plain, Family family) {
   std::vector<Point> points{plain};
   const auto add = [&](auto change) {
     Point variant = plain;
@@ -101,7 +113,7 @@ constexpr std::array kSettings{
   if (throughput && plain.message_bytes == kChecksumBytes) {
     add([](Point& point) { point.checksum = true; });
   }
-  if (!is_ringbell) return points;
+  if (family != Family::ringbell) return points;
   if (plain.wait == Wait::spin) {
     add([](Point& point) { point.loaned = true; });
     if (throughput && (plain.message_bytes == 8 || plain.message_bytes == 56)) {
@@ -151,11 +163,11 @@ void add_points(const PlanOptions& options, const Setting& group, Point point,
                 std::vector<Point>& points) {
   for (const TransportEntry& transport : transports()) {
     for (const Setting& setting : kSettings) {
-      if (!same_group(group, setting) || !suits(transport, setting.wait)) continue;
+      if (!same_group(group, setting) || !suits(transport, setting, point.bench)) continue;
       point.transport = transport.name;
       point.wait = setting.wait;
-      for (Point& variant : variants_of(point, transport.is_ringbell)) {
-        if (!wanted(options, variant)) continue;
+      for (Point& variant : variants_of(point, transport.family)) {
+        if (!wanted(options, transport.family, variant)) continue;
         set_amount(variant, options.mode);
         points.push_back(std::move(variant));
       }

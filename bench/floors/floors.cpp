@@ -12,7 +12,7 @@ namespace ringbell::bench {
 namespace {
 
 // For the time left: a trip that sleeps on an idle machine, and one that spins.
-constexpr double kSleepingTripSeconds = 75e-6;
+constexpr double kSleepingTripSeconds = 60e-6;
 constexpr double kSpinningTripSeconds = 400e-9;
 constexpr double kStartSeconds = 0.02;
 

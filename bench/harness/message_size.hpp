@@ -32,7 +32,9 @@ struct AnySize {
 // Calls use(size) with FixedSize where it matters and T's End can make use of it.
 template <class T, class Use>
 auto with_size(std::size_t message_bytes, Use&& use) {
-  if constexpr (requires(typename T::End & end) { end.flush(); }) {
+  if constexpr (requires(typename T::End & end, std::span<std::byte, 8> message) {
+                  end.template send<8>(message);
+                }) {
     switch (message_bytes) {
       case 8:
         return use(FixedSize<8>{});

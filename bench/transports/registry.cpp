@@ -6,7 +6,11 @@
 
 #include "bench/harness/lanes.hpp"
 #include "bench/harness/round_trip.hpp"
+#include "bench/transports/broadcast.hpp"
+#include "bench/transports/call.hpp"
+#include "bench/transports/fan_in.hpp"
 #include "bench/transports/fifo.hpp"
+#include "bench/transports/mpmc.hpp"
 #include "bench/transports/pipe.hpp"
 #include "bench/transports/posix_mq.hpp"
 #include "bench/transports/ringbell.hpp"
@@ -19,12 +23,21 @@ namespace ringbell::bench {
 namespace {
 
 template <Transport T>
-constexpr TransportEntry entry(std::string_view name, bool is_ringbell = false) {
-  return {name, is_ringbell, &RoundTrip<T>::measure, &Throughput<T>::measure};
+constexpr TransportEntry entry(std::string_view name, Family family = Family::kernels) {
+  return {name, family, &RoundTrip<T>::measure, &Throughput<T>::measure};
+}
+template <Transport T>
+constexpr TransportEntry only_round_trips(std::string_view name, Family family) {
+  return {name, family, &RoundTrip<T>::measure, nullptr};
 }
 
 constexpr std::array kTransports{
-    entry<Ringbell>("ringbell", true),
+    entry<Ringbell>("ringbell", Family::ringbell),
+    entry<Mpmc>("ringbell_mpmc", Family::ring),
+    entry<ManyLanes>("ringbell_fan_in", Family::ring),
+    entry<Lossless>("ringbell_broadcast", Family::ring),
+    only_round_trips<Lossy>("ringbell_lossy", Family::ring),
+    only_round_trips<OneCallLine>("ringbell_call", Family::ring),
     entry<Pipe>("pipe"),
     entry<LargePipe>("pipe_1m"),
     entry<Fifo>("fifo"),

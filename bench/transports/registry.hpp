@@ -13,11 +13,17 @@ namespace ringbell::bench {
 // Adds the figures of the point to the row.
 using Measure = Result<void> (*)(const Point& point, const CpuPair& cpus, Row& row);
 
+enum class Family {
+  ringbell,  // a channel: every way to wait
+  ring,      // a ring of core, bare: it spins, on two CPUs
+  kernels,
+};
+
 struct TransportEntry {
   std::string_view name;  // as in the rows and on the command line
-  bool is_ringbell;
+  Family family;
   Measure round_trip;
-  Measure throughput;
+  Measure throughput;  // null: has none
 };
 
 [[nodiscard]] std::span<const TransportEntry> transports() noexcept;

@@ -251,6 +251,32 @@ TEST_F(Compare, WritesRowsWithThePromisedFields) {
   EXPECT_EQ(seen.size(), promised.size());
 }
 
+TEST_F(Compare, EveryRingCarriesVerifiedMessages) {
+  const std::string rings =
+      "ringbell_mpmc,ringbell_fan_in,ringbell_broadcast,ringbell_lossy,ringbell_call";
+  const Ended ended =
+      run({"--quick", "--sizes", "8,1024,65536", "--transports", rings, "--out", path("out")});
+  EXPECT_EQ(ended.status, 0) << (ended.err.empty() ? "" : ended.err.back());
+  std::size_t round_trips = 0;
+  std::size_t streams = 0;
+  for (const std::string& line : lines_of(content_of(path("out") + "/compare.jsonl"))) {
+    const nlohmann::json row = nlohmann::json::parse(line);
+    if (!row.contains("transport")) continue;
+    EXPECT_FALSE(row.contains("error")) << row;
+    EXPECT_EQ(row.at("wait"), "spin") << row;
+    if (row.at("bench") == "round_trip") {
+      ++round_trips;
+      EXPECT_EQ(row.contains("floor_p50_ns"), row.at("message_bytes") == 8) << row;
+    } else {
+      ++streams;
+      EXPECT_EQ(row.at("verified"), true) << row;
+      EXPECT_GT(row.at("verified_messages"), 0) << row;
+    }
+  }
+  EXPECT_EQ(round_trips, 5U * 3U);
+  EXPECT_EQ(streams, 3U * (3U + 1U));  // each size, and the checksum at 1024; three of the rings
+}
+
 TEST_F(Compare, CtrlCLeavesNothing) {
   const std::set<std::string> before = sysv_queues();
   start_busy("sysv_mq");

@@ -234,6 +234,14 @@ class Documents(ReportTest):
         self.assertIn("| **ringbell spin** | 300 ns | – | 600 ns | – | – | 6.00× | 1.50× |",
                       document)
 
+    def test_the_bare_rings_have_a_table_of_their_own_with_their_floors(self) -> None:
+        spin = {"placement": "two_cpus", "message_bytes": 8}
+        text = self.benchmarks([META, trip("ringbell", "spin", 280, **spin),
+                                trip("ringbell_call", "spin", 140, floor_p50_ns=125, **spin)])
+        head, _, rings = text.partition("## The rings")
+        self.assertIn("| **CallLine** | 140 ns<br><sub>1.12× floor</sub> |", rings)
+        self.assertNotIn("CallLine", head.partition("## Round trip")[2])
+
     def test_split_messages_are_marked(self) -> None:
         document = self.benchmarks([META, trip("posix_mq", "polled", 300, split=True)])
         self.assertIn("300 ns †", document)

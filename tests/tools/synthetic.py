@@ -41,6 +41,7 @@ class Synthetic:
                     yield from self._measure(transport, wait, placement, quick, size, repeat)
             yield from self._apart(repeat)
             yield from self._asleep(repeat)
+            yield from self._rings(repeat)
             yield from self._files(repeat)
         yield {"bench": "round_trip", "transport": "tcp", "wait": "polled",
                "placement": "one_cpu", "message_bytes": 8, "error": "no loopback | here"}
@@ -99,6 +100,22 @@ class Synthetic:
                    "message_bytes": 56, "repeat": repeat, "samples": 10000, "p50_ns": p50,
                    "p90_ns": p50 * 1.1, "p99_ns": p50 * 1.5, "p999_ns": p50 * 5,
                    "max_ns": p50 * 80}
+
+    def _rings(self, repeat: int) -> Iterator[dict[str, Any]]:
+        for ring, ns in (("mpmc", 310), ("fan_in", 300), ("broadcast", 290), ("lossy", 295),
+                         ("call", 140)):
+            for size in self.sizes:
+                key = {"transport": f"ringbell_{ring}", "wait": "spin", "placement": "two_cpus",
+                       "message_bytes": size, "repeat": repeat}
+                p50 = self._noise(ns)
+                floor = {"floor_p50_ns": self._noise(135 if ring == "call" else 281)}
+                yield {"bench": "round_trip", **key, "samples": 100000, "p50_ns": p50,
+                       "p90_ns": p50 * 1.1, "p99_ns": p50 * 1.5, "p999_ns": p50 * 5,
+                       "max_ns": p50 * 80, **(floor if size == 8 else {})}
+                if ring not in ("lossy", "call"):
+                    rate = self._noise(1e9 / (ns / 60 + size / 17.5))
+                    yield {"bench": "throughput", **key, "messages_per_s": rate,
+                           "bytes_per_s": rate * size, "verified": True}
 
     def _floors(self, repeat: int) -> Iterator[dict[str, Any]]:
         for name, size, p50 in (("two_lines", 8, 290), ("one_line", 48, 135),

@@ -82,7 +82,7 @@ def benchmarks(results: Results, plots: Sequence[str], plots_path: str) -> str:
         *(_round_trip(results, s, plots, plots_path) for s in SETTINGS),
         _throughput(results, SETTINGS[0], plots, plots_path),
         _throughput_elsewhere(results, plots, plots_path),
-        _special(results), _files(results, plots, plots_path), _failures(results),
+        _special(results), _rings(results), _files(results, plots, plots_path), _failures(results),
         f"## What these figures do not say\n\n{SILENT}"]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -203,6 +203,19 @@ def _special(results: Results) -> str:
         if found:
             parts.append(f"## {title}\n\n" + "\n\n".join(found))
     return "\n\n".join(parts)
+
+
+RINGS_NOTE = """\
+Two processes on two CPUs, spinning, one of them on each side. The rings of core stand bare in
+memory that both inherited: no channel, no doorbell. For comparison the channel's row from above.
+Floors are the ring of lines, for calls of 8 B one line handed to and fro. A lossy broadcast has no
+one-way rate: its writer waits for nobody; a call has none, because there is one at a time."""
+
+
+def _rings(results: Results) -> str:
+    found = [table for bench in ("round_trip", "throughput")
+             if (table := tables.rings(results, bench))]
+    return "\n\n".join(["## The rings", RINGS_NOTE, *found]) if found else ""
 
 
 def _files(results: Results, plots: Sequence[str], path: str) -> str:

@@ -21,6 +21,14 @@ TRANSPORTS = {
     "sysv_mq": "System V queue",
     "tcp": "TCP loopback",
 }
+# Rings of core, bare, which have a section of their own, and what each is.
+RINGS = {
+    "ringbell_mpmc": "MpmcRing",
+    "ringbell_fan_in": "FanIn, 64 idle lanes",
+    "ringbell_broadcast": "BroadcastRing, lossless",
+    "ringbell_lossy": "BroadcastRing, lossy",
+    "ringbell_call": "CallLine",
+}
 AWAKE = ("spin", "polled")
 ASLEEP = ("park", "eventfd", "blocking")
 
@@ -84,13 +92,17 @@ def order(transport: str, wait: str) -> tuple[int, str, int]:
 
 def label(transport: str, wait: str) -> str:
     """What a person calls the row; the kernel's wait is clear from the table."""
-    name = TRANSPORTS.get(transport, transport)
+    name = TRANSPORTS.get(transport) or RINGS.get(transport, transport)
     return f"{name} {wait}" if wait in ("spin", "park", "eventfd") else name
 
 
 def members(results: Results, bench: str, setting: Setting) -> list[tuple[str, str]]:
-    """(transport, wait) of every plain row of `bench` in this class, in table order."""
-    found = {(r.transport, r.wait) for r in results.select(bench) if setting.has(r)}
+    """(transport, wait) of every plain row of `bench` in this class, in table order.
+
+    Not those of the bare rings, which have tables of their own.
+    """
+    found = {(r.transport, r.wait) for r in results.select(bench)
+             if setting.has(r) and r.transport not in RINGS}
     return sorted(found, key=lambda member: order(*member))
 
 
@@ -105,9 +117,10 @@ def pipe(results: Results, bench: str, metric: str, setting: Setting, message_by
                           **setting.match(setting.kernel_wait))
 
 
-def beside(results: Results, bench: str, metric: str, message_bytes: int) -> Figure:
-    """The floor measured right before and after ringbell's spinning row on two CPUs."""
-    return results.figure(bench, metric, transport="ringbell", wait="spin", placement="two_cpus",
+def beside(results: Results, bench: str, metric: str, message_bytes: int,
+           transport: str = "ringbell") -> Figure:
+    """The floor measured right before and after a spinning row on two CPUs."""
+    return results.figure(bench, metric, transport=transport, wait="spin", placement="two_cpus",
                           message_bytes=message_bytes)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from report import text
 from report.load import Figure, Results, Row, figure_of
-from report.settings import (Setting, label, latency_floor, members, memcpy_floor, message_sizes,
-                             order, pipe)
+from report.settings import (RINGS, Setting, beside, label, latency_floor, members, memcpy_floor,
+                             message_sizes, order, pipe)
 
 PERCENTILES = (("p50", "p50_ns"), ("p90", "p90_ns"), ("p99", "p99_ns"), ("p99.9", "p999_ns"),
                ("max", "max_ns"))
@@ -81,6 +81,37 @@ def throughput_by_size(results: Results, setting: Setting) -> str:
                                       text.ratio(times.median) if times else ""))
         rows.append(cells)
     return text.table(["one way", *map(text.size, sizes)], rows) if rows else ""
+
+
+def rings(results: Results, bench: str) -> str:
+    """The bare rings, spinning on two CPUs, under the channel; in small print spread and ratio.
+
+    The ratio is that to the floor beside the row for round trips, to the channel one way.
+    """
+    known = {r.transport for r in results.select(bench)}
+    sizes = [s for s in message_sizes(results, bench)
+             if any(results.select(bench, transport=ring, message_bytes=s) for ring in RINGS)]
+    rows = []
+    for transport in ("ringbell", *(ring for ring in RINGS if ring in known)):
+        cells = [f"**{RINGS.get(transport, 'a channel (SpscRing)')}**"]
+        for size in sizes:
+            fields = {"transport": transport, "wait": "spin", "placement": "two_cpus",
+                      "message_bytes": size}
+            if bench == "round_trip":
+                own = results.figure(bench, "p50_ns", **fields)
+                floor = own.over(beside(results, bench, "floor_p50_ns", size, transport))
+                cells.append(text.stacked(own, text.duration,
+                                          f"{text.ratio(floor.median)} floor" if floor else ""))
+                continue
+            own = results.figure(bench, "messages_per_s", **fields)
+            times = own.over(results.figure(bench, "messages_per_s",
+                                            **{**fields, "transport": "ringbell"}))
+            cells.append(text.stacked(*throughput_cell(own, size),
+                                      text.ratio(times.median)
+                                      if times and transport in RINGS else ""))
+        rows.append(cells)
+    title = "p50" if bench == "round_trip" else "one way"
+    return text.table([title, *map(text.size, sizes)], rows) if sizes else ""
 
 
 def against_memcpy(results: Results) -> str:

@@ -62,7 +62,7 @@ def _rate_of(results: Results, message_bytes: int, **match: Any) -> Figure:
 def all_targets(results: Results) -> list[Target]:
     """Every target, in the order in which they were set."""
     return [*_spinning_round_trip(results), *_throughput(results), *_loaned(results),
-            *_unparked(results), *_parked(results), *_file(results)]
+            *_unparked(results), *_parked(results), *_rings(results), *_file(results)]
 
 
 def _spinning_round_trip(results: Results) -> Iterator[Target]:
@@ -150,6 +150,19 @@ def _parked(results: Results) -> Iterator[Target]:
                         **{**park, "transport": transport})
             yield _ratio(f"round trip, {how}, 56 B, two CPUs, {kind}: this ÷ bare futex",
                          own.over(floor), 1.15, at_most=True)
+
+
+def _rings(results: Results) -> Iterator[Target]:
+    call = {**SPIN, "transport": "ringbell_call"}
+    own = _trip(results, 8, **call)
+    floor = results.figure("round_trip", "floor_p50_ns", message_bytes=8, **call)
+    yield _ratio("call, spin, 8 B: this ÷ one line", own.over(floor), 1.10, at_most=True)
+    yield _ratio("call, spin, 8 B: this ÷ two SpscRings", own.over(_trip(results, 8, **SPIN)), 0.55,
+                 at_most=True)
+    broadcast = {**SPIN, "transport": "ringbell_broadcast"}
+    yield _ratio("throughput, spin, 56 B: lossless broadcast to one ÷ SpscRing",
+                 _rate_of(results, 56, **broadcast).over(_rate_of(results, 56, **SPIN)), 0.8,
+                 at_most=False)
 
 
 def _file(results: Results) -> Iterator[Target]:
