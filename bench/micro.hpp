@@ -1,12 +1,15 @@
-// What the micro-benchmarks share: messages with a sequence number, and threads on CPUs.
+// What the micro-benchmarks share: messages with a sequence number, an SpscRing in plain memory, and
+// threads on CPUs.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include <sched.h>
+#include <ringbell/core/spsc_ring.hpp>
 
 namespace ringbell::bench {
 
@@ -21,6 +24,35 @@ struct Message<sizeof(std::uint64_t)> {
   std::uint64_t sequence;
 };
 
+// The memory of an SpscRing. Behind the data is as much that nothing else uses.
+template <std::uint64_t ring_bytes>
+struct SpscBlock {
+  core::SpscControl control{};
+  alignas(core::kFalseSharingBytes) std::array<std::byte, 2 * ring_bytes> data{};
+
+  [[nodiscard]] core::SpscMemory memory() noexcept {
+    return {&control, data.data(), ring_bytes, core::kRecordHeaderBytes};
+  }
+};
+
+// Somebody who finds nothing to do; gives the CPU away now and then where threads share one.
+class Wait {
+ public:
+  explicit Wait(bool yields) : yields_(yields) {}
+  void again() noexcept {
+    constexpr unsigned kSpins = 32;
+    if (yields_ && ++tries_ % kSpins == 0) {
+      ::sched_yield();
+    } else {
+      core::HardwareAtomics::pause();
+    }
+  }
+
+ private:
+  bool yields_;
+  unsigned tries_ = 0;
+};
+
 // Those that the process may run on. Ask before anything is pinned.
 inline std::vector<int> allowed_cpus() {
   std::vector<int> cpus;
@@ -31,6 +63,12 @@ inline std::vector<int> allowed_cpus() {
     if (CPU_ISSET(static_cast<std::size_t>(cpu), &set)) cpus.push_back(cpu);
   }
   return cpus;
+}
+
+// The upper one of two. REQUIRES: there are values.
+inline double median_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
 }
 
 // The calling thread.

@@ -43,7 +43,7 @@ class Spsc {
 
   class Producer {
    public:
-    explicit Producer(Spsc& ring) : writer_(ring.memory()) {}
+    explicit Producer(Spsc& ring) : writer_(ring.block_->memory()) {}
     bool try_push(const M& message) noexcept {
       const std::span<std::byte> room = writer_.claim(sizeof message);
       if (room.empty()) return false;
@@ -58,7 +58,7 @@ class Spsc {
 
   class Consumer {
    public:
-    Consumer(Spsc& ring, std::size_t /*number*/) : reader_(ring.memory()) {}
+    Consumer(Spsc& ring, std::size_t /*number*/) : reader_(ring.block_->memory()) {}
     bool try_pop(M& message) noexcept {
       const std::span<const std::byte> record = reader_.peek();
       if (record.size() != sizeof message) return false;
@@ -74,13 +74,7 @@ class Spsc {
 
  private:
   static constexpr std::uint64_t kBytes = kCapacity * (sizeof(M) + core::kRecordHeaderBytes);
-  struct Block {
-    core::SpscControl control;
-    alignas(core::kFalseSharingBytes) std::array<std::byte, 2 * kBytes> data;
-  };
-  [[nodiscard]] core::SpscMemory memory() const noexcept {
-    return {&block_->control, block_->data.data(), kBytes, core::kRecordHeaderBytes};
-  }
+  using Block = SpscBlock<kBytes>;
 
   std::unique_ptr<Block> block_ = std::make_unique<Block>();
 };
@@ -206,20 +200,6 @@ class Lossless {
 };
 
 // --- the threads ---------------------------------------------------------------------------------
-
-// Gives the CPU away now and then where threads share one.
-class Wait {
- public:
-  explicit Wait(bool yields) : yields_(yields) {}
-  void again() noexcept {
-    constexpr unsigned kSpins = 32;
-    if (yields_ && ++tries_ % kSpins == 0) ::sched_yield();
-  }
-
- private:
-  bool yields_;
-  unsigned tries_ = 0;
-};
 
 struct Totals {
   std::atomic<std::uint64_t> received = 0;

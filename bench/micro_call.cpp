@@ -110,13 +110,7 @@ class TwoRings {
  private:
   using Ring = core::SpscRing<>;
   static constexpr std::uint64_t kRingBytes = 65536;
-  struct Block {
-    core::SpscControl control{};
-    alignas(core::kFalseSharingBytes) std::array<std::byte, 2 * kRingBytes> data{};
-    [[nodiscard]] core::SpscMemory memory() {
-      return {&control, data.data(), kRingBytes, core::kRecordHeaderBytes};
-    }
-  };
+  using Block = SpscBlock<kRingBytes>;
 
   static void send(Ring::Writer& writer, const Payload& payload, std::uint64_t number) noexcept {
     std::span<std::byte> room;

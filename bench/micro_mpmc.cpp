@@ -33,6 +33,9 @@ namespace {
 
 constexpr std::size_t kCapacity = 16384;
 constexpr std::uint64_t kMessages = 400'000;  // in one turn, by all writers
+// Then no more are sent: a queue whose operations wait for each other stands still while a thread
+// in the middle of one is not running.
+constexpr std::chrono::seconds kLongestTurn{1};
 constexpr unsigned kWriterShift = 48;
 const std::vector<int> kCpus = allowed_cpus();
 
@@ -145,9 +148,18 @@ class MoodycamelTokens {
    public:
     Producer(MoodycamelTokens& queue, core::ParticipantId /*id*/)
         : queue_(queue.queue_), token_(queue_) {}
-    bool try_push(const M& message) { return queue_.try_enqueue(token_, message); }
+    // Blocks stay with the writer that had them first, also after its end: one that finds none for
+    // so long gets a new one, or it would wait for ever.
+    bool try_push(const M& message) {
+      constexpr unsigned kPatience = 100'000;
+      const bool pushed = queue_.try_enqueue(token_, message) ||
+                          (++refused_ % kPatience == 0 && queue_.enqueue(token_, message));
+      if (pushed) refused_ = 0;
+      return pushed;
+    }
 
    private:
+    unsigned refused_ = 0;
     moodycamel::ConcurrentQueue<M>& queue_;
     moodycamel::ProducerToken token_;
   };
@@ -212,63 +224,61 @@ class CkRing {
 
 // --- the threads ---------------------------------------------------------------------------------
 
-// Waits a little longer each time, and gives the CPU away where threads share one.
-class Wait {
- public:
-  explicit Wait(bool yields) : yields_(yields) {}
-  void again() noexcept {
-    if (yields_ && ++tries_ % kSpins == 0) {
-      ::sched_yield();
-    } else {
-      core::HardwareAtomics::pause();
-    }
-  }
-
- private:
-  static constexpr unsigned kSpins = 32;
-  bool yields_;
-  unsigned tries_ = 0;
-};
-
 struct Crew {
   std::size_t writers;
   std::size_t readers;
 };
 
+// One turn: how far writers and readers are.
+struct Turn {
+  alignas(core::kFalseSharingBytes) std::atomic<bool> over = false;  // no more messages
+  std::atomic<bool> wrong = false;
+  std::atomic<std::size_t> writing = 0;  // writers that have not ended
+  std::atomic<std::uint64_t> sent = 0;   // by those that have
+  alignas(core::kFalseSharingBytes) std::atomic<std::uint64_t> taken = 0;
+
+  [[nodiscard]] bool all_taken() const noexcept {
+    return writing.load(std::memory_order_acquire) == 0 &&
+           taken.load(std::memory_order_relaxed) == sent.load(std::memory_order_relaxed);
+  }
+};
+
 template <class Queue>
-void produce(Queue& queue, std::uint64_t writer, std::uint64_t messages, bool yields) {
+void produce(Queue& queue, std::uint64_t writer, std::uint64_t messages, bool yields, Turn& turn) {
   typename Queue::Producer producer(queue, static_cast<core::ParticipantId>(1 + writer));
   typename Queue::Payload message{};
   Wait wait(yields);
-  for (std::uint64_t count = 1; count <= messages; ++count) {
-    message.sequence = writer << kWriterShift | count;
+  std::uint64_t count = 0;
+  while (count < messages && !turn.over.load(std::memory_order_relaxed)) {
+    message.sequence = writer << kWriterShift | ++count;
     while (!producer.try_push(message)) wait.again();
   }
+  turn.sent.fetch_add(count, std::memory_order_relaxed);
+  turn.writing.fetch_sub(1, std::memory_order_release);
 }
 
-// How many it took, or nothing if they came out of order.
 template <class Queue>
-void consume(Queue& queue, core::ParticipantId id, std::size_t writers, bool yields,
-             std::atomic<std::uint64_t>& taken, std::atomic<bool>& wrong) {
+void consume(Queue& queue, core::ParticipantId id, std::size_t writers, bool yields, Turn& turn) {
   typename Queue::Consumer consumer(queue, id);
   typename Queue::Payload message{};
   std::vector<std::uint64_t> last(writers, 0);
   Wait wait(yields);
-  const std::uint64_t all = kMessages;
   constexpr std::uint64_t kReportEvery = 64;
   std::uint64_t own = 0;
   while (true) {
     if (!consumer.try_pop(message)) {
-      taken.fetch_add(std::exchange(own, 0), std::memory_order_relaxed);
-      if (taken.load(std::memory_order_relaxed) == all) return;
+      turn.taken.fetch_add(std::exchange(own, 0), std::memory_order_relaxed);
+      if (turn.all_taken()) return;
       wait.again();
       continue;
     }
     std::uint64_t& before = last[message.sequence >> kWriterShift];
     const std::uint64_t count = message.sequence & ((std::uint64_t{1} << kWriterShift) - 1);
-    if (count <= before) wrong.store(true, std::memory_order_relaxed);
+    if (count <= before) turn.wrong.store(true, std::memory_order_relaxed);
     before = count;
-    if (++own == kReportEvery) taken.fetch_add(std::exchange(own, 0), std::memory_order_relaxed);
+    if (++own == kReportEvery) {
+      turn.taken.fetch_add(std::exchange(own, 0), std::memory_order_relaxed);
+    }
   }
 }
 
@@ -277,8 +287,8 @@ template <class Queue>
 double transfer(Crew crew) {
   const bool yields = crew.writers + crew.readers > kCpus.size();
   const auto queue = std::make_unique<Queue>();
-  std::atomic<bool> wrong = false;
-  std::atomic<std::uint64_t> taken = 0;
+  const auto turn = std::make_unique<Turn>();
+  turn->writing = crew.writers;
   std::atomic<std::size_t> waiting = 0;
   std::atomic<bool> go = false;
   std::vector<std::thread> threads;
@@ -291,20 +301,24 @@ double transfer(Crew crew) {
     });
   };
   for (std::size_t i = 0; i < crew.writers; ++i) {
-    start(i, [&, i] { produce(*queue, i, kMessages / crew.writers, yields); });
+    start(i, [&, i] { produce(*queue, i, kMessages / crew.writers, yields, *turn); });
   }
   for (std::size_t i = 0; i < crew.readers; ++i) {
     start(i + 1, [&, i] {
       consume(*queue, static_cast<core::ParticipantId>(1 + crew.writers + i), crew.writers, yields,
-              taken, wrong);
+              *turn);
     });
   }
   while (waiting.load() < threads.size()) ::sched_yield();
   const auto begin = std::chrono::steady_clock::now();
   go.store(true, std::memory_order_release);
+  while (turn->writing.load() > 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (std::chrono::steady_clock::now() - begin > kLongestTurn) turn->over = true;
+  }
   for (std::thread& thread : threads) thread.join();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  return wrong ? 0 : static_cast<double>(kMessages) / seconds.count();
+  return turn->wrong ? 0 : static_cast<double>(turn->taken.load()) / seconds.count();
 }
 
 // --- all queues in turn --------------------------------------------------------------------------
@@ -333,11 +347,6 @@ std::vector<Contender> contenders() {
   };
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 // They take turns within each iteration, so that all meet the same machine. Counters: millions of
 // messages a second of each, and the median of ringbell's ratio to the yardstick in one turn.
 template <std::size_t size_bytes>
@@ -353,8 +362,8 @@ void mpmc(benchmark::State& state, Crew crew) {
     to_yardstick.push_back(all[0].rates.back() / all[1].rates.back());
     state.SetIterationTime(static_cast<double>(kMessages) / all[0].rates.back());
   }
-  for (const Contender& one : all) state.counters[one.name] = median(one.rates) / 1e6;
-  state.counters["to_vyukov"] = median(to_yardstick);
+  for (const Contender& one : all) state.counters[one.name] = median_of(one.rates) / 1e6;
+  state.counters["to_vyukov"] = median_of(to_yardstick);
 }
 
 template <std::size_t size_bytes>

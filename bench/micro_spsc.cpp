@@ -84,15 +84,10 @@ class RegionMemory {
 // Followed by as many bytes as a record at the very end may need.
 class PlainMemory {
  public:
-  [[nodiscard]] core::SpscMemory spsc_memory() const noexcept {
-    return {&block_->control, block_->data.data(), kRingBytes, core::kRecordHeaderBytes};
-  }
+  [[nodiscard]] core::SpscMemory spsc_memory() const noexcept { return block_->memory(); }
 
  private:
-  struct Block {
-    core::SpscControl control;
-    alignas(core::kFalseSharingBytes) std::array<std::byte, 2 * kRingBytes> data;
-  };
+  using Block = SpscBlock<kRingBytes>;
 
   std::unique_ptr<Block> block_ = std::make_unique<Block>();
 };

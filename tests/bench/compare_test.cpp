@@ -176,7 +176,7 @@ TEST_F(Compare, RefusesAStrayWord) {
 
 TEST_F(Compare, RefusesAnUnknownTransportAndNamesTheKnown) {
   const Ended ended = run({"--transports", "pipe,pigeon"});
-  expect_usage_error(ended.status, ended.err, "'pigeon'; there are ringbell, pipe,");
+  expect_usage_error(ended.status, ended.err, "'pigeon'; there are ringbell, ringbell_mpmc,");
 }
 
 TEST_F(Compare, RefusesAnUnknownSizeAndNamesTheKnown) {

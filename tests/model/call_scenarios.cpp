@@ -221,7 +221,7 @@ std::vector<Scenario> call_scenarios() {
   const auto both = [](const char* name, MakeProgram make, int deaths) {
     return Scenario{"CallLine", name, std::move(make),
                     Bounds{.preemptions = 2, .stale_loads = 2, .deaths = deaths},
-                    Bounds{.preemptions = 4, .stale_loads = 3, .deaths = deaths}};
+                    Bounds{.preemptions = deaths > 0 ? 3 : 4, .stale_loads = 3, .deaths = deaths}};
   };
   constexpr std::uint32_t kLong = 56;
   return {

@@ -45,7 +45,7 @@ void Campaign::explore_ring(const std::string& ring, const Print& print) {
   for (const Scenario& scenario : scenarios_) {
     if (scenario.ring != ring) continue;
     const auto start = std::chrono::steady_clock::now();
-    const Report report = explore(scenario.make, bounds_of(scenario));
+    const Report report = explore(scenario.make, bounds_of(scenario, extent_));
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
     executions_ += report.executions;
     sites.insert(report.sites.begin(), report.sites.end());
@@ -65,19 +65,25 @@ void Campaign::explore_ring(const std::string& ring, const Print& print) {
 void Campaign::explore_mutant(const std::string& ring, const Mutation& mutation,
                               const Print& print) {
   ++mutants_;
-  for (const Scenario& scenario : scenarios_) {
-    if (scenario.ring != ring) continue;
-    const Report report = explore(scenario.make, bounds_of(scenario), &mutation);
-    executions_ += report.executions;
-    if (report.finding) {
-      ++caught_;
-      print(fmt::format("{:<12} {:<58} caught: {} ({})", ring, mutation.name(),
-                        headline(*report.finding), scenario.name));
-      return;
-    }
-  }
+  if (catches(ring, mutation, Extent::quick, print)) return;
+  if (extent_ == Extent::full && catches(ring, mutation, Extent::full, print)) return;
   clean_ = false;
   print(fmt::format("{:<12} {:<58} SURVIVES", ring, mutation.name()));
+}
+
+bool Campaign::catches(const std::string& ring, const Mutation& mutation, Extent extent,
+                       const Print& print) {
+  for (const Scenario& scenario : scenarios_) {
+    if (scenario.ring != ring) continue;
+    const Report report = explore(scenario.make, bounds_of(scenario, extent), &mutation);
+    executions_ += report.executions;
+    if (!report.finding) continue;
+    ++caught_;
+    print(fmt::format("{:<12} {:<58} caught: {} ({})", ring, mutation.name(),
+                      headline(*report.finding), scenario.name));
+    return true;
+  }
+  return false;
 }
 
 }  // namespace ringbell::model

@@ -31,10 +31,13 @@ class Campaign {
   [[nodiscard]] bool clean() const { return clean_; }
 
  private:
-  [[nodiscard]] const Bounds& bounds_of(const Scenario& scenario) const {
-    return extent_ == Extent::full ? scenario.full : scenario.quick;
+  [[nodiscard]] static const Bounds& bounds_of(const Scenario& scenario, Extent extent) {
+    return extent == Extent::full ? scenario.full : scenario.quick;
   }
+  // Within the quick bounds first, where nearly all are caught.
   void explore_mutant(const std::string& ring, const Mutation& mutation, const Print& print);
+  [[nodiscard]] bool catches(const std::string& ring, const Mutation& mutation, Extent extent,
+                             const Print& print);
 
   Extent extent_;
   std::vector<Scenario> scenarios_;
