@@ -1,5 +1,5 @@
-// What the micro-benchmarks share: messages with a sequence number, an SpscRing in plain memory, and
-// threads on CPUs.
+// What the micro-benchmarks share: messages with a sequence number, an SpscRing in plain memory,
+// and threads on CPUs.
 #pragma once
 
 #include <algorithm>

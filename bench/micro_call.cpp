@@ -1,7 +1,7 @@
-// A call and its answer of 48 bytes between two threads, each pinned to a CPU: CallLine, two
-// SpscRings, and the floor, one line handed to and fro with a flag in it. The three take turns
-// within each iteration of the benchmark, so that all meet the same pair of CPUs; each reports the
-// time of its own calls. Every answer is checked.
+// A call and its answer of 48 bytes between two threads, each pinned to a CPU: CallLine, a
+// CallGroup of 64 lines of which one calls, two SpscRings, and the floor, one line handed to and fro with
+// a flag in it. They take turns within each iteration of the benchmark, so that all meet the same
+// pair of CPUs; each reports the time of its own calls. Every answer is checked.
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -14,6 +14,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <ringbell/core/call_group.hpp>
 #include <ringbell/core/call_line.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 
@@ -66,34 +67,64 @@ class OneLine {
   alignas(core::kFalseSharingBytes) std::uint64_t served_ = 0;
 };
 
+template <class Caller>
+Payload call_through(Caller& caller, const Payload& request, std::uint64_t number) noexcept {
+  std::span<std::byte> room;
+  while ((room = caller.claim(kCallBytes)).empty()) core::HardwareAtomics::pause();
+  write(room.data(), request, number);
+  caller.call();
+  while (!caller.answered()) core::HardwareAtomics::pause();
+  Payload response{};
+  if (caller.response().size() == kCallBytes) {
+    std::memcpy(&response, caller.response().data(), kCallBytes);
+  }
+  return response;
+}
+
+template <class Server>
+void serve_through(Server& server) noexcept {
+  std::span<const std::byte> request;
+  while ((request = server.request()).empty()) core::HardwareAtomics::pause();
+  Payload payload{};
+  if (request.size() == kCallBytes) std::memcpy(&payload, request.data(), kCallBytes);
+  write(server.claim(kCallBytes).data(), payload, ~payload.sequence);
+  server.respond();
+}
+
 class Call {
  public:
   Payload call(const Payload& request, std::uint64_t number) noexcept {
-    std::span<std::byte> room;
-    while ((room = caller_.claim(kCallBytes)).empty()) core::HardwareAtomics::pause();
-    write(room.data(), request, number);
-    caller_.call();
-    while (!caller_.answered()) core::HardwareAtomics::pause();
-    Payload response{};
-    if (caller_.response().size() == kCallBytes) {
-      std::memcpy(&response, caller_.response().data(), kCallBytes);
-    }
-    return response;
+    return call_through(caller_, request, number);
   }
-  void serve() noexcept {
-    std::span<const std::byte> request;
-    while ((request = server_.request()).empty()) core::HardwareAtomics::pause();
-    Payload payload{};
-    if (request.size() == kCallBytes) std::memcpy(&payload, request.data(), kCallBytes);
-    write(server_.claim(kCallBytes).data(), payload, ~payload.sequence);
-    server_.respond();
-  }
+  void serve() noexcept { serve_through(server_); }
 
  private:
   std::unique_ptr<core::CallCell> cell_ = std::make_unique<core::CallCell>();
   core::CallMemory memory_{cell_.get(), nullptr, nullptr, 0};
   alignas(core::kFalseSharingBytes) core::CallLine<>::Caller caller_{memory_};
   alignas(core::kFalseSharingBytes) core::CallLine<>::Server server_{memory_};
+};
+
+class OneOfManyLines {
+ public:
+  Payload call(const Payload& request, std::uint64_t number) noexcept {
+    return call_through(caller_, request, number);
+  }
+  void serve() noexcept { serve_through(server_); }
+
+ private:
+  static constexpr std::uint32_t kLines = 64;
+  struct Block {
+    core::ReadyControl control{};
+    std::array<core::CallGroupLine, kLines> lines{};
+  };
+
+  std::unique_ptr<Block> block_ = std::make_unique<Block>();
+  core::CallGroupMemory memory_{&block_->control, block_->lines.data(), nullptr, 0, kLines};
+  std::vector<core::CallGroup<>::ServerLine> kept_ =
+      std::vector<core::CallGroup<>::ServerLine>(kLines);
+  alignas(core::kFalseSharingBytes) core::CallGroup<>::Caller caller_{memory_, kLines / 2};
+  alignas(core::kFalseSharingBytes) core::CallGroup<>::Server server_{memory_, kept_};
 };
 
 class TwoRings {
@@ -160,22 +191,25 @@ void calls(benchmark::State& state) {
   if (kCpus.size() < 2) return state.SkipWithError("needs two CPUs");
   OneLine floor;
   Call call;
+  OneOfManyLines group;
   TwoRings rings;
   std::uint64_t number = 0;
   std::uint64_t wrong = 0;
-  std::array<double, 3> seconds{};
+  std::array<double, 4> seconds{};
   for ([[maybe_unused]] auto _ : state) {
     std::thread server([&] {
       pin_to(kCpus[1]);
       serve_all(floor);
       serve_all(call);
       serve_all(rings);
+      serve_all(group);
     });
     pin_to(kCpus[0]);
     seconds[0] += call_all(floor, number, wrong);
     const double one_call = call_all(call, number, wrong);
     seconds[1] += one_call;
     seconds[2] += call_all(rings, number, wrong);
+    seconds[3] += call_all(group, number, wrong);
     server.join();
     state.SetIterationTime(one_call);
   }
@@ -184,7 +218,9 @@ void calls(benchmark::State& state) {
   state.counters["call_ns"] = seconds[1] / all * 1e9;
   state.counters["one_line_ns"] = seconds[0] / all * 1e9;
   state.counters["two_rings_ns"] = seconds[2] / all * 1e9;
+  state.counters["one_of_64_ns"] = seconds[3] / all * 1e9;
   state.counters["call_to_one_line"] = seconds[1] / seconds[0];
+  state.counters["one_of_64_to_call"] = seconds[3] / seconds[1];
   state.counters["call_to_two_rings"] = seconds[1] / seconds[2];
 }
 

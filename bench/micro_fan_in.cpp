@@ -84,7 +84,7 @@ class Lanes {
  private:
   static constexpr std::uint32_t kActive = lane_count / 2;
   struct Block {
-    core::FanInControl control{};
+    core::ReadyControl control{};
     std::array<core::FanInLaneControl, lane_count> lanes{};
     alignas(core::kFalseSharingBytes) std::array<std::byte, 2 * kRingBytes * lane_count> data{};
   };

@@ -223,6 +223,12 @@ class CallLine<Atomics>::Server {
   Server& operator=(const Server&) = delete;
   ~Server() = default;
 
+  // Whether there is a call that has not been begun. Begins none.
+  [[nodiscard]] bool is_called() const noexcept {
+    const CallState state(Atomics::load(memory_.cell->state, std::memory_order_relaxed, kRelaxed));
+    return state.phase() == CallState::kRequest;
+  }
+
   // The request, in place, and from now on this server's to answer; or an empty span: not now. The
   // same request again until respond(). The bytes stay in shared memory: copy what must not change
   // after a check.

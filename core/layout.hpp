@@ -122,21 +122,21 @@ struct alignas(kFalseSharingBytes) BroadcastControl {
   std::array<BroadcastCell, kMaxBroadcastReaders> readers;
 };
 
-// How many writers a FanIn can have.
-inline constexpr std::uint32_t kMaxFanInLanes = 1024;
+// How many lanes a FanIn or a CallGroup can have.
+inline constexpr std::uint32_t kMaxLanes = 1024;
 
 // Which of 64 lanes have something. Each word has its lines to itself, so that writers meet only in
 // the words that they share.
-struct alignas(kFalseSharingBytes) FanInReadyLine {
+struct alignas(kFalseSharingBytes) ReadyLine {
   std::uint64_t bits;  // set by writers, taken by the reader
 };
 
-// The control lines of a FanIn (fan_in.hpp).
-struct alignas(kFalseSharingBytes) FanInControl {
-  std::array<FanInReadyLine, kMaxFanInLanes / 64> ready;
+// The control lines of a FanIn or a CallGroup (ready_lanes.hpp).
+struct alignas(kFalseSharingBytes) ReadyControl {
+  std::array<ReadyLine, kMaxLanes / 64> ready;
 };
 
-// And of each of its lanes.
+// The control lines of one lane of a FanIn (fan_in.hpp).
 struct alignas(kFalseSharingBytes) FanInLaneControl {
   SpscControl ring;
   // Stored by the reader.
@@ -150,6 +150,13 @@ inline constexpr std::uint32_t kInlineCallBytes = 48;
 struct alignas(kFalseSharingBytes) CallCell {
   std::uint64_t state;  // CallState
   std::array<std::byte, kInlineCallBytes> payload;
+};
+
+// And that of one caller in a CallGroup (call_group.hpp).
+struct alignas(kFalseSharingBytes) CallGroupLine {
+  CallCell cell;
+  // Stored by the server.
+  alignas(kFalseSharingBytes) std::uint64_t quiet;  // 1: it does not poll, set the bit; else 0
 };
 
 static_assert(std::is_standard_layout_v<Geometry> && std::is_trivially_copyable_v<Geometry>);
@@ -204,14 +211,14 @@ static_assert(alignof(BroadcastControl) == kFalseSharingBytes);
 static_assert(offsetof(BroadcastControl, limit) == 0);
 static_assert(offsetof(BroadcastControl, readers) == 128);
 
-static_assert(std::is_standard_layout_v<FanInReadyLine>);
-static_assert(sizeof(FanInReadyLine) == kFalseSharingBytes);
-static_assert(offsetof(FanInReadyLine, bits) == 0);
+static_assert(std::is_standard_layout_v<ReadyLine>);
+static_assert(sizeof(ReadyLine) == kFalseSharingBytes);
+static_assert(offsetof(ReadyLine, bits) == 0);
 
-static_assert(std::is_standard_layout_v<FanInControl>);
-static_assert(sizeof(FanInControl) == 16 * kFalseSharingBytes);
-static_assert(alignof(FanInControl) == kFalseSharingBytes);
-static_assert(offsetof(FanInControl, ready) == 0);
+static_assert(std::is_standard_layout_v<ReadyControl>);
+static_assert(sizeof(ReadyControl) == 16 * kFalseSharingBytes);
+static_assert(alignof(ReadyControl) == kFalseSharingBytes);
+static_assert(offsetof(ReadyControl, ready) == 0);
 
 static_assert(std::is_standard_layout_v<FanInLaneControl>);
 static_assert(sizeof(FanInLaneControl) == 5 * kFalseSharingBytes);
@@ -222,6 +229,11 @@ static_assert(offsetof(FanInLaneControl, quiet) == 512);
 static_assert(std::is_standard_layout_v<CallCell>);
 static_assert(sizeof(CallCell) == kFalseSharingBytes && alignof(CallCell) == kFalseSharingBytes);
 static_assert(offsetof(CallCell, state) == 0 && offsetof(CallCell, payload) == 8);
+
+static_assert(std::is_standard_layout_v<CallGroupLine>);
+static_assert(sizeof(CallGroupLine) == 2 * kFalseSharingBytes);
+static_assert(alignof(CallGroupLine) == kFalseSharingBytes);
+static_assert(offsetof(CallGroupLine, cell) == 0 && offsetof(CallGroupLine, quiet) == 128);
 
 static_assert(std::atomic_ref<std::uint32_t>::is_always_lock_free);
 static_assert(std::atomic_ref<std::uint64_t>::is_always_lock_free);

@@ -18,7 +18,7 @@ class FanInWay {
 
   // Each lane's data is followed by as much that nothing else uses.
   [[nodiscard]] std::size_t bytes() const noexcept {
-    return sizeof(core::FanInControl) +
+    return sizeof(core::ReadyControl) +
            lane_count_ * (sizeof(core::FanInLaneControl) + 2 * capacity_bytes_);
   }
   void describe(Row& row) const {
@@ -77,8 +77,8 @@ class FanInWay {
   static constexpr std::size_t kSmallBytes = 4096;
 
   [[nodiscard]] core::FanInMemory at(std::byte* memory) const noexcept {
-    std::byte* const lanes = memory + sizeof(core::FanInControl);
-    return {.control = reinterpret_cast<core::FanInControl*>(memory),
+    std::byte* const lanes = memory + sizeof(core::ReadyControl);
+    return {.control = reinterpret_cast<core::ReadyControl*>(memory),
             .lanes = reinterpret_cast<core::FanInLaneControl*>(lanes),
             .data = lanes + lane_count_ * sizeof(core::FanInLaneControl),
             .lane_stride_bytes = 2 * capacity_bytes_,

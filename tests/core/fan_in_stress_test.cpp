@@ -74,9 +74,9 @@ void stream(std::uint32_t lanes, FanInPace pace) {
 
 TEST(FanInStressTest, LanesThatArePolled) { stream(kWriters, {}); }
 TEST(FanInStressTest, LanesThatFallQuietAtOnce) {
-  stream(kWriters, {.burst = 2, .patience = 1, .kept_lanes = 0});
+  stream(kWriters, {.burst = 2, .lanes = {.patience = 1, .kept_lanes = 0}});
 }
-TEST(FanInStressTest, FewOfManyLanes) { stream(1000, {.patience = 2, .kept_lanes = 1}); }
+TEST(FanInStressTest, FewOfManyLanes) { stream(1000, {.lanes = {.patience = 2, .kept_lanes = 1}}); }
 
 }  // namespace
 }  // namespace ringbell::core

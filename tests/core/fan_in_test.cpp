@@ -45,7 +45,7 @@ void poll_in_vain(FanIn<>::Reader& reader, int times) {
   for (int i = 0; i < times; ++i) ASSERT_TRUE(reader.peek().empty());
 }
 
-constexpr FanInPace kHasty{.burst = 4, .patience = 2, .kept_lanes = 0};
+constexpr FanInPace kHasty{.burst = 4, .lanes = {.patience = 2, .kept_lanes = 0}};
 
 TEST(FanInTest, OrderHoldsWithinALane) {
   FanInStorage storage(3, 4096);
@@ -193,7 +193,7 @@ TEST(FanInTest, CorruptLaneIsSetAsideAndHarmsNobody) {
 TEST(FanInTest, BitsOfLanesThatAreNotThereAreIgnored) {
   FanInStorage storage(3, 4096);
   FanIn<>::Reader reader = storage.reader(kHasty);
-  for (FanInReadyLine& line : storage.memory().control->ready) line.bits = UINT64_MAX;
+  for (ReadyLine& line : storage.memory().control->ready) line.bits = UINT64_MAX;
   poll_in_vain(reader, 50);
   EXPECT_LE(reader.active_lanes(), 3U);
   FanIn<>::Writer writer(storage.memory(), 2);

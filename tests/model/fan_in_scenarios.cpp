@@ -18,8 +18,8 @@ using FanIn = core::FanIn<SimulatedAtomics>;
 using Parking = core::Parking<SimulatedAtomics>;
 
 constexpr std::uint32_t kLanes = 2;
-constexpr core::FanInPace kHasty{.burst = 1, .patience = 1, .kept_lanes = 0};
-constexpr core::FanInPace kPatient{.burst = 2, .patience = 2, .kept_lanes = 1};
+constexpr core::FanInPace kHasty{.burst = 1, .lanes = {.patience = 1, .kept_lanes = 0}};
+constexpr core::FanInPace kPatient{.burst = 2, .lanes = {.patience = 2, .kept_lanes = 1}};
 
 // The lanes in shared memory, one record long each, and threads that send and expect numbers.
 class FanInProgram : public Program {
@@ -29,7 +29,7 @@ class FanInProgram : public Program {
   void begin() override {
     Execution& execution = Execution::current();
     constexpr std::uint64_t kStrideBytes = kCapacityBytes + kCapacityBytes / 2;
-    memory_ = {.control = execution.shared<core::FanInControl>(),
+    memory_ = {.control = execution.shared<core::ReadyControl>(),
                .lanes = execution.shared<core::FanInLaneControl>(kLanes),
                .data = execution.shared<std::byte>(kLanes * kStrideBytes),
                .lane_stride_bytes = kStrideBytes,
@@ -296,12 +296,13 @@ std::vector<Scenario> fan_in_scenarios() {
   };
   const Bounds alone{.preemptions = 2, .stale_loads = 2};
   const Bounds quick{.preemptions = 1, .stale_loads = 1};
-  const Bounds full{.preemptions = 3, .stale_loads = 2};
+  const Bounds deep{.preemptions = 5, .stale_loads = 3};
+  const Bounds full{.preemptions = 2, .stale_loads = 2};
   const Bounds quick_death{.preemptions = 1, .stale_loads = 1, .deaths = 1};
-  const Bounds full_death{.preemptions = 3, .stale_loads = 1, .deaths = 1};
+  const Bounds full_death{.preemptions = 2, .stale_loads = 1, .deaths = 1};
   return {
-      scenario("1 writer, 3 messages", streams(kHasty, 1, 3), alone, {}),
-      scenario("1 writer, a patient reader", streams(kPatient, 1, 3), alone, {}),
+      scenario("1 writer, 3 messages", streams(kHasty, 1, 3), alone, deep),
+      scenario("1 writer, a patient reader", streams(kPatient, 1, 3), alone, deep),
       scenario("2 writers, 1 message each", streams(kHasty, 2, 1), quick, full),
       scenario("2 writers, 2 messages each", streams(kHasty, 2, 2), quick, full),
       scenario("2 writers, a patient reader", streams(kPatient, 2, 2), quick, full),

@@ -13,7 +13,7 @@ namespace ringbell::test {
 class FanInStorage {
  public:
   FanInStorage(std::uint32_t lanes, std::uint64_t capacity_bytes)
-      : control_(std::make_unique<core::FanInControl>()),
+      : control_(std::make_unique<core::ReadyControl>()),
         lanes_(std::make_unique<core::FanInLaneControl[]>(lanes)),
         data_(
             std::make_unique<std::uint64_t[]>(2 * capacity_bytes * lanes / sizeof(std::uint64_t))),
@@ -36,7 +36,7 @@ class FanInStorage {
   }
 
  private:
-  std::unique_ptr<core::FanInControl> control_;
+  std::unique_ptr<core::ReadyControl> control_;
   std::unique_ptr<core::FanInLaneControl[]> lanes_;
   std::unique_ptr<std::uint64_t[]> data_;
   std::uint64_t capacity_bytes_;
