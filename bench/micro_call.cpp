@@ -1,7 +1,7 @@
 // A call and its answer of 48 bytes between two threads, each pinned to a CPU: CallLine, a
-// CallGroup of 64 lines of which one calls, two SpscRings, and the floor, one line handed to and fro with
-// a flag in it. They take turns within each iteration of the benchmark, so that all meet the same
-// pair of CPUs; each reports the time of its own calls. Every answer is checked.
+// CallGroup of 64 lines of which one calls, two SpscRings, and the floor, one line handed to and
+// fro with a flag in it. They take turns within each iteration of the benchmark, so that all meet
+// the same pair of CPUs; each reports the time of its own calls. Every answer is checked.
 #include <array>
 #include <atomic>
 #include <chrono>
