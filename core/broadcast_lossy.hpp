@@ -99,20 +99,14 @@ class BroadcastLossy<Atomics>::Writer {
 
  private:
   void copy_in(std::span<const std::byte> message) noexcept {
-    auto* into = reinterpret_cast<Word*>(at_.payload_at(next_));
-    const std::byte* from = message.data();
-    std::size_t left = message.size();
+    auto* const into = reinterpret_cast<Word*>(at_.payload_at(next_));
+    const std::size_t words = message.size() / sizeof(Word);
+    Atomics::store_words(into, message.data(), words, kRelaxed);
+    const std::span<const std::byte> rest = message.subspan(words * sizeof(Word));
+    if (rest.empty()) return;
     Word word = 0;
-    for (; left >= sizeof word; left -= sizeof word) {
-      std::memcpy(&word, from, sizeof word);
-      Atomics::store(*into++, word, std::memory_order_relaxed, kRelaxed);
-      from += sizeof word;
-    }
-    if (left > 0) {
-      word = 0;
-      std::memcpy(&word, from, left);
-      Atomics::store(*into, word, std::memory_order_relaxed, kRelaxed);
-    }
+    std::memcpy(&word, rest.data(), rest.size());
+    Atomics::store(into[words], word, std::memory_order_relaxed, kRelaxed);
   }
 
   BroadcastPlaces<std::byte> at_;
@@ -198,18 +192,13 @@ class BroadcastLossy<Atomics>::Reader {
   }
 
   void copy_out(std::span<std::byte> into) const noexcept {
-    const auto* from = reinterpret_cast<const Word*>(at_.payload_at(next_));
-    std::byte* to = into.data();
-    std::size_t left = into.size();
-    for (; left >= sizeof(Word); left -= sizeof(Word)) {
-      const Word word = Atomics::load(*from++, std::memory_order_relaxed, kRelaxed);
-      std::memcpy(to, &word, sizeof word);
-      to += sizeof word;
-    }
-    if (left > 0) {
-      const Word word = Atomics::load(*from, std::memory_order_relaxed, kRelaxed);
-      std::memcpy(to, &word, left);
-    }
+    const auto* const from = reinterpret_cast<const Word*>(at_.payload_at(next_));
+    const std::size_t words = into.size() / sizeof(Word);
+    Atomics::load_words(into.data(), from, words, kRelaxed);
+    const std::span<std::byte> rest = into.subspan(words * sizeof(Word));
+    if (rest.empty()) return;
+    const Word word = Atomics::load(from[words], std::memory_order_relaxed, kRelaxed);
+    std::memcpy(rest.data(), &word, rest.size());
   }
 
   BroadcastPlaces<const std::byte> at_;

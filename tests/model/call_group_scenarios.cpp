@@ -132,13 +132,13 @@ std::vector<Scenario> call_group_scenarios() {
     return Scenario{"CallLine", name, program<TwoCallers>(pace, calls, dies), quick, full};
   };
   return {
-      scenario("2 callers, 2 calls each", kHasty, 2, false, {.preemptions = 1, .stale_loads = 1},
-               {.preemptions = 2, .stale_loads = 2}),
+      scenario("2 callers, 1 call each", kHasty, 1, false, {.preemptions = 1, .stale_loads = 1},
+               {.preemptions = 2, .stale_loads = 1}),
       scenario("2 callers, a patient server", kPatient, 2, false,
-               {.preemptions = 1, .stale_loads = 1}, {.preemptions = 2, .stale_loads = 2}),
+               {.preemptions = 1, .stale_loads = 0}, {.preemptions = 1, .stale_loads = 1}),
       scenario("2 callers, the server dies", kHasty, 1, true,
-               {.preemptions = 1, .stale_loads = 1, .deaths = 1},
-               {.preemptions = 2, .stale_loads = 1, .deaths = 1}),
+               {.preemptions = 1, .stale_loads = 0, .deaths = 1},
+               {.preemptions = 1, .stale_loads = 1, .deaths = 1}),
   };
 }
 

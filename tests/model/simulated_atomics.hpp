@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <utility>
@@ -47,6 +48,22 @@ struct SimulatedAtomics {
   template <core::SharedWord T>
   static T fetch_or(T& word, T bits, std::memory_order order, core::Edge edge) noexcept {
     return modify(word, order, edge, [&](std::uint64_t before) { return before | bits; });
+  }
+
+  static void load_words(std::byte* to, const std::uint64_t* from, std::size_t count,
+                         core::Edge edge) noexcept {
+    for (; count > 0; --count, to += sizeof *from) {
+      const std::uint64_t word = load(*from++, std::memory_order_relaxed, edge);
+      std::memcpy(to, &word, sizeof word);
+    }
+  }
+  static void store_words(std::uint64_t* to, const std::byte* from, std::size_t count,
+                          core::Edge edge) noexcept {
+    for (; count > 0; --count, from += sizeof *to) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, from, sizeof word);
+      store(*to++, word, std::memory_order_relaxed, edge);
+    }
   }
 
   static void fence(std::memory_order order, core::Edge edge) noexcept {
