@@ -1,0 +1,94 @@
+#!/usr/bin/python3
+"""What ./dev says and does about packages and words it does not know, in a copy of its folder where
+dpkg-query, apt-get and sudo are stand-ins."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+REAL_TOOLS = ["awk", "bash", "cat", "comm", "dirname", "env", "sed", "sort"]
+ORDINARY_USER = 65534
+AS_ROOT = "as root: apt-get install --no-install-recommends clang clang-format"
+
+
+class Dev(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.folder.chmod(0o755)
+        shutil.copy(ROOT / "dev", self.folder)
+        (self.folder / "tools").mkdir()
+        (self.folder / "tools" / "packages.txt").write_text(
+            "[lint]\nclang-format  # layout\nshellcheck\nclang\n", encoding="utf-8")
+        self.programs = self.folder / "programs"
+        self.programs.mkdir()
+        for tool in REAL_TOOLS:
+            (self.programs / tool).symlink_to(str(shutil.which(tool)))
+        self.stand_in("dpkg-query", "echo installed shellcheck; echo config-files clang; exit 1")
+        self.stand_in("git", "true")
+        self.stand_in("xargs", "true")
+
+    def stand_in(self, name: str, script: str) -> None:
+        path = self.programs / name
+        path.write_text(f"#!/usr/bin/env bash\n{script}\n", encoding="utf-8")
+        path.chmod(0o755)
+
+    def dev(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.folder / "dev", *arguments], env={"PATH": str(self.programs)}, text=True,
+            capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False,
+            user=ORDINARY_USER if os.geteuid() == 0 else None)
+
+    def expect_one_line(self, ended: subprocess.CompletedProcess[str], line: str) -> None:
+        self.assertEqual((ended.returncode, ended.stdout), (1, ""))
+        self.assertEqual(ended.stderr, f"dev: {line}\n")
+
+    def test_says_what_is_missing_where_nobody_may_install_it(self) -> None:
+        self.expect_one_line(
+            self.dev("format"), f"packages are missing and this is not root and there is no sudo; "
+            f"{AS_ROOT}")
+
+    def test_does_not_wait_for_a_password(self) -> None:
+        self.stand_in("sudo", '[[ $1 == -n ]] || read -r; echo "password required" >&2; exit 1')
+        self.expect_one_line(
+            self.dev("format"), f"packages are missing and sudo refuses, or wants a password; "
+            f"{AS_ROOT}")
+
+    def test_installs_only_what_is_missing_with_sudo(self) -> None:
+        self.stand_in("sudo", '[[ $1 == -n ]] && shift && exec "$@"')
+        self.stand_in("true", "")
+        self.stand_in("apt-get", 'echo "apt-get ${*: -1}"')
+        ended = self.dev("format")
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        self.assertEqual(ended.stdout.splitlines(), [
+            "dev: installing clang clang-format", "apt-get update", "apt-get clang-format"])
+
+    def test_says_what_to_do_when_apt_get_fails(self) -> None:
+        self.stand_in("sudo", '[[ $1 == -n ]] && shift && exec "$@"')
+        self.stand_in("true", "")
+        self.stand_in("apt-get", 'echo "E: no network" >&2; exit 100')
+        ended = self.dev("format")
+        self.assertEqual(ended.returncode, 1)
+        self.assertEqual(ended.stderr.splitlines(), [
+            "E: no network", f"dev: apt-get failed, see above; put it right, or {AS_ROOT}"])
+
+    def test_installs_nothing_where_nothing_is_missing(self) -> None:
+        self.stand_in("dpkg-query", "printf 'installed %s\\n' shellcheck clang clang-format")
+        ended = self.dev("format")
+        self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (0, "", ""))
+
+    def test_refuses_an_unknown_verb(self) -> None:
+        ended = self.dev("measure")
+        self.assertEqual((ended.returncode, ended.stdout), (2, ""))
+        self.assertEqual(ended.stderr, "dev: unknown verb 'measure'; ./dev help lists them\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
