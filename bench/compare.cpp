@@ -74,6 +74,7 @@ int run(const Options& options) {
   fmt::print("{}\nrows: {}\n", table_of(sink->rows()), options.json);
   std::fflush(stdout);
   draw_plots(options);
+  if (interruption::came()) return failed(interruption::error().value().message);
   return ran ? 0 : failed(ran.error().message);
 }
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "bench/file_copy/file_io.hpp"
+#include "bench/harness/interruption.hpp"
 
 namespace ringbell::bench {
 namespace {
@@ -115,6 +116,7 @@ class Assembly {
   Result<void> append_file(const fs::path& path) {
     const FileDescriptor from{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
     while (from && left_bytes_ > 0) {
+      if (interruption::came()) return interruption::error();
       const auto wanted =
           static_cast<std::size_t>(std::min<std::uint64_t>(chunk_.size(), left_bytes_));
       const ssize_t got = ::read(from.get(), chunk_.data(), wanted);

@@ -8,6 +8,8 @@
 #include <openssl/evp.h>
 #include <unistd.h>
 
+#include "bench/harness/interruption.hpp"
+
 namespace ringbell::bench {
 namespace {
 
@@ -32,6 +34,8 @@ Result<Sha256> sha256_of_file(int fd, std::uint64_t file_bytes) {
   std::vector<std::byte> chunk(kChunkBytes);
   std::uint64_t done = 0;
   while (done < file_bytes) {
+    // A file of many gigabytes takes minutes.
+    if (interruption::came()) return interruption::error();
     const std::size_t wanted =
         static_cast<std::size_t>(std::min<std::uint64_t>(chunk.size(), file_bytes - done));
     const ssize_t got = ::pread(fd, chunk.data(), wanted, static_cast<off_t>(done));

@@ -3,6 +3,8 @@
 #include "bench/file_copy/file_copy.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -13,6 +15,10 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "bench/file_copy/files.hpp"
+#include "bench/file_copy/sha256.hpp"
+#include "bench/harness/interruption.hpp"
 
 namespace ringbell::bench {
 namespace {
@@ -178,6 +184,20 @@ TEST_F(FileCopy, FileThatMayNotBeReadIsAnError) {
   const std::string path = write_file("secret", 10);
   fs::permissions(path, fs::perms::none);
   EXPECT_EQ(error_of(path).code, ErrorCode::permission);
+}
+
+TEST_F(FileCopy, AnInterruptionEndsTheReadingOfFilesToo) {
+  const std::string path = write_file("source", kOddBytes);
+  const auto interrupted = [&] {
+    const Result<SourceFile> source = open_source(path);
+    if (!source || !interruption::watch() || ::raise(SIGINT) != 0) return false;
+    const Result<Sha256> digest = sha256_of_file(source->file.get(), source->file_bytes);
+    const Result<SourceFile> assembled = assemble_source(folder_, kOddBytes);
+    return !digest && digest.error().errno_value == EINTR && !assembled &&
+           assembled.error().errno_value == EINTR;
+  };
+  EXPECT_EXIT(::_exit(interrupted() ? 0 : 1), testing::ExitedWithCode(0), "");
+  EXPECT_EQ(files_in_folder(), 1);
 }
 
 TEST_F(FileCopy, NoRoomForTheCopyIsAnErrorBeforeAnythingIsRead) {
