@@ -10,7 +10,9 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -127,6 +129,33 @@ TEST_F(FileCopy, RingWithIoUringCopiesEachByteTwiceOrSaysWhyItCannot) {
     expect_copies(row, 2.0);
     EXPECT_THAT(row["note"].get<std::string>(), HasSubstr("completions"));
   }
+}
+
+// Somebody writes to the source all the time: sooner or later the copy is not what was hashed.
+TEST_F(FileCopy, ACopyThatDiffersHasItsRowAndFailsTheRun) {
+  options_.file = write_file("source", kOddBytes);
+  const FileDescriptor source(::open(options_.file.c_str(), O_WRONLY | O_CLOEXEC));
+  ASSERT_TRUE(source);
+  const std::jthread writer([&](const std::stop_token& stop) {
+    for (std::uint64_t i = 0; !stop.stop_requested(); ++i) {
+      EXPECT_EQ(::pwrite(source.get(), &i, sizeof i, 0), static_cast<ssize_t>(sizeof i));
+    }
+  });
+  options_.transports = {"pipe", "unix_stream"};
+  bool differed = false;
+  for (int attempt = 0; attempt < 100 && !differed; ++attempt) {
+    RowSink sink;
+    const Result<void> done = measure_file_copies(options_, sink);
+    ASSERT_EQ(sink.rows().size(), 2U);
+    differed =
+        !sink.rows()[0].value("sha256_match", true) || !sink.rows()[1].value("sha256_match", true);
+    ASSERT_EQ(!done, differed);
+    if (differed) {
+      EXPECT_EQ(done.error().code, ErrorCode::corrupt);
+      EXPECT_THAT(done.error().message, HasSubstr("SHA-256"));
+    }
+  }
+  EXPECT_TRUE(differed);
 }
 
 TEST_F(FileCopy, SmallestFileGoesThrough) {
