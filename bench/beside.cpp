@@ -10,6 +10,15 @@ namespace {
 
 constexpr std::uint64_t kMostTrips = 50'000;
 constexpr double kMemcpySeconds = 0.2;
+// For the time left.
+constexpr double kStartSeconds = 0.003;
+constexpr double kTripSeconds = 250e-9;
+constexpr double kWarmUpShare = 1.1;
+
+Trips trips_for(const Point& point) noexcept {
+  const std::uint64_t samples = std::min(point.samples, kMostTrips);
+  return {samples / 10, samples};
+}
 
 }  // namespace
 
@@ -31,8 +40,7 @@ FloorBeside::Floor FloorBeside::floor_of(const Point& point) noexcept {
 
 void FloorBeside::measure() {
   const PairOptions pair = point_.pair_options(cpus_);
-  const std::uint64_t samples = std::min(point_.samples, kMostTrips);
-  const Trips trips{samples / 10, samples};
+  const Trips trips = trips_for(point_);
   Result<FloorFigures> figures = FloorFigures{};
   switch (floor_) {
     case Floor::none:
@@ -48,6 +56,15 @@ void FloorBeside::measure() {
       break;
   }
   if (figures) figures_.push_back(figures->bytes_per_s.value_or(figures->p50_ns));
+}
+
+double FloorBeside::estimated_seconds(const Point& point) noexcept {
+  const Floor floor = floor_of(point);
+  if (floor == Floor::none) return 0;
+  const double seconds = floor == Floor::memcpy
+                             ? kWarmUpShare * kMemcpySeconds
+                             : kTripSeconds * static_cast<double>(trips_for(point).all());
+  return 2 * (kStartSeconds + seconds);
 }
 
 void FloorBeside::describe(Row& row) const {

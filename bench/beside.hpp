@@ -26,6 +26,9 @@ class FloorBeside {
   // "floor_p50_ns" or "floor_bytes_per_s": the mean of what was measured.
   void describe(Row& row) const;
 
+  // Of both measurements; 0 for a point without a floor.
+  [[nodiscard]] static double estimated_seconds(const Point& point) noexcept;
+
  private:
   enum class Floor { none, ring_of_lines, one_line, memcpy };
 

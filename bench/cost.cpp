@@ -10,7 +10,7 @@ namespace ringbell::bench {
 namespace {
 
 // Two forks, a link, the pinning.
-constexpr double kPointSeconds = 0.01;
+constexpr double kPointSeconds = 0.003;
 constexpr double kWarmUpShare = 1.1;
 
 // A round trip, nobody asleep, each process on its own CPU: so much, and so much for each byte; for
@@ -22,15 +22,15 @@ struct Cost {
 };
 
 constexpr std::array kCosts{
-    Cost{"ringbell", 300, 0.2}, Cost{"pipe", 1800, 0.5},     Cost{"fifo", 1800, 0.5},
-    Cost{"unix_", 3400, 0.3},   Cost{"posix_mq", 2600, 1.4}, Cost{"sysv_mq", 2700, 1.4},
-    Cost{"tcp", 7000, 1.0},
+    Cost{"ringbell", 300, 0.2}, Cost{"pipe", 1400, 0.4},     Cost{"fifo", 1600, 0.5},
+    Cost{"unix_", 4500, 0.25},  Cost{"posix_mq", 3500, 1.0}, Cost{"sysv_mq", 3500, 1.1},
+    Cost{"tcp", 9500, 0.6},
 };
 
-constexpr double kSwitchNs = 3000;       // both on one CPU: to the other and back
-constexpr double kWakeNs = 60'000;       // of two sleepers on halted CPUs
-constexpr double kQuickWakeNs = 12'000;  // on CPUs that may not halt
-constexpr double kWakesOfByteNs = 1.5;   // more wake-ups while a large message passes
+constexpr double kSwitchNs = 3000;      // both on one CPU: to the other and back
+constexpr double kWakeNs = 42'000;      // of two sleepers on halted CPUs
+constexpr double kQuickWakeNs = 5'000;  // on CPUs that may not halt
+constexpr double kWakesOfByteNs = 0.7;  // more wake-ups of halted CPUs while a large message passes
 
 double round_trip_ns(const Point& point) {
   const auto* const found = std::find_if(kCosts.begin(), kCosts.end(), [&](const Cost& cost) {
@@ -40,10 +40,10 @@ double round_trip_ns(const Point& point) {
   if (point.loaned) cost.byte_ns = 0;
   const bool ours_spinning = point.transport == "ringbell" && point.spin_first;
   if (point.placement == Placement::one_cpu) {
-    cost.base_ns = 1.5 * cost.base_ns + kSwitchNs;
+    cost.base_ns += kSwitchNs;
   } else if (sleeps(point.wait) && !ours_spinning) {
     cost.base_ns += point.quick_wake ? kQuickWakeNs : kWakeNs;
-    if (point.transport != "ringbell") cost.byte_ns += kWakesOfByteNs;
+    if (point.transport != "ringbell" && !point.quick_wake) cost.byte_ns += kWakesOfByteNs;
   }
   return cost.base_ns + cost.byte_ns * static_cast<double>(point.message_bytes);
 }

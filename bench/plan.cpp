@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "bench/beside.hpp"
 #include "bench/cost.hpp"
 #include "bench/transports/registry.hpp"
 
@@ -155,7 +156,7 @@ void set_amount(Point& point, Mode mode) {
   } else {
     set_throughput(point, mode);
   }
-  point.estimated_seconds = cost_seconds(point);
+  point.estimated_seconds = cost_seconds(point) + FloorBeside::estimated_seconds(point);
 }
 
 // All transports at one size in one group of settings.

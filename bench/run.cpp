@@ -63,7 +63,8 @@ double file_seconds(const FileCopyOptions& files) {
   std::error_code none;
   const auto size =
       files.file.empty() ? files.assembled_bytes : std::filesystem::file_size(files.file, none);
-  const double rows = 3.0 * static_cast<double>(files.transports.size());
+  // One that spins, where each side has a CPU, and one for each placement that sleeps.
+  const auto rows = static_cast<double>(files.transports.size() * (1 + files.placements.size()));
   return (rows * files.runs + 1) * static_cast<double>(size) / kUsualBytesPerSecond;
 }
 

@@ -12,9 +12,9 @@ namespace ringbell::bench {
 namespace {
 
 // For the time left: a trip that sleeps on an idle machine, and one that spins.
-constexpr double kSleepingTripSeconds = 60e-6;
+constexpr double kSleepingTripSeconds = 45e-6;
 constexpr double kSpinningTripSeconds = 400e-9;
-constexpr double kStartSeconds = 0.02;
+constexpr double kStartSeconds = 0.003;
 
 struct Floor {
   const char* name;
@@ -64,7 +64,7 @@ void add_sleeping(const FloorOptions& options, std::vector<Floor>& floors) {
       pair.quick_wake = quick_wake;
       const bool slow = placement == Placement::two_cpus && !quick_wake;
       const double seconds =
-          static_cast<double>(trips.all()) * kSleepingTripSeconds * (slow ? 1 : 0.05);
+          static_cast<double>(trips.all()) * kSleepingTripSeconds * (slow ? 1 : 0.1);
       floors.push_back({"futex", 0, true, pair, seconds + kStartSeconds,
                         [trips](const PairOptions& with) { return futex_trips(with, trips); }});
       floors.push_back({"eventfd", 0, true, pair, seconds + kStartSeconds,
