@@ -7,10 +7,12 @@
 #include <system_error>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "bench/file_copy/files.hpp"
 #include "bench/harness/interruption.hpp"
 #include "bench/harness/subprocess.hpp"
+#include "bench/harness/terminal.hpp"
 #include "bench/meta.hpp"
 #include "bench/options.hpp"
 #include "bench/run.hpp"
@@ -71,7 +73,8 @@ int run(const Options& options) {
   if (!ran && ran.error().code != ErrorCode::corrupt) {
     return failed(fmt::format("{}; the rows so far are in {}", ran.error().message, options.json));
   }
-  fmt::print("{}\nrows: {}\n", table_of(sink->rows()), options.json);
+  fmt::print("{}\nrows: {}\n", table_of(sink->rows(), terminal_columns(STDOUT_FILENO)),
+             options.json);
   std::fflush(stdout);
   draw_plots(options);
   if (interruption::came()) return failed(interruption::error().value().message);

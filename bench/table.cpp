@@ -30,6 +30,14 @@ std::string duration(double ns) {
   if (ns < 999.5) return fmt::format("{:.0f} ns", ns);
   return scaled(ns / 1000, 1000, {"us", "ms", "s"});
 }
+// "130 / 180 ns", "990 ns / 1.20 us": the unit once if it is the same.
+std::string duration_pair(double first_ns, double second_ns) {
+  std::string first = duration(first_ns);
+  const std::string second = duration(second_ns);
+  const std::size_t unit = first.find(' ');
+  if (first.substr(unit) == second.substr(second.find(' '))) first.erase(unit);
+  return first + " / " + second;
+}
 std::string message_rate(double per_s) { return scaled(per_s, 1000, {"/s", "k/s", "M/s", "G/s"}); }
 std::string byte_rate(double per_s) {
   return scaled(per_s, 1000, {"B/s", "kB/s", "MB/s", "GB/s", "TB/s"});
@@ -46,22 +54,38 @@ double number(const Row& row, const char* name) { return row.value(name, 0.0); }
 std::string text(const Row& row, const char* name) { return row.value(name, std::string()); }
 bool flag(const Row& row, const char* name) { return row.value(name, false); }
 
-// The first column left, the others right.
-std::string aligned(const std::vector<Line>& lines) {
+// The first column and, of the others, `first` to before `end`.
+std::string block(const std::vector<Line>& lines, const std::vector<std::size_t>& widths,
+                  std::size_t first, std::size_t end) {
+  std::string out;
+  for (const Line& line : lines) {
+    std::string row = fmt::format("{:<{}}", line[0], widths[0]);
+    for (std::size_t i = first; i < std::min(end, line.size()); ++i) {
+      row += fmt::format("  {:>{}}", line[i], widths[i]);
+    }
+    row.erase(row.find_last_not_of(' ') + 1);
+    out += fmt::format("  {}\n", row);
+  }
+  return out;
+}
+
+// The first column left, the others right; in several blocks if they do not fit beside each other.
+std::string aligned(const std::vector<Line>& lines, std::size_t columns) {
   std::vector<std::size_t> widths;
   for (const Line& line : lines) {
     widths.resize(std::max(widths.size(), line.size()));
     for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
   }
   std::string out;
-  for (const Line& line : lines) {
-    std::string row;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      row += i == 0 ? fmt::format("{:<{}}", line[i], widths[i])
-                    : fmt::format("  {:>{}}", line[i], widths[i]);
+  for (std::size_t first = 1; first < widths.size();) {
+    std::size_t width = 2 + widths[0] + 2 + widths[first];
+    std::size_t end = first + 1;  // one column, whether it fits or not
+    for (; end < widths.size() && width + 2 + widths[end] <= columns; ++end) {
+      width += 2 + widths[end];
     }
-    row.erase(row.find_last_not_of(' ') + 1);
-    out += fmt::format("  {}\n", row);
+    if (!out.empty()) out += '\n';
+    out += block(lines, widths, first, end);
+    first = end;
   }
   return out;
 }
@@ -112,7 +136,7 @@ class Ordered {
 
 // One table: a line for each transport, a column for each size.
 std::string by_size(const std::vector<const Row*>& rows, std::string_view title, const char* metric,
-                    const Form& form) {
+                    const Form& form, std::size_t columns) {
   std::set<std::size_t> sizes;
   Ordered<std::string> labels;
   std::map<std::pair<std::string, std::size_t>, std::vector<const Row*>> cells;
@@ -133,11 +157,11 @@ std::string by_size(const std::vector<const Row*>& rows, std::string_view title,
     }
     lines.push_back(line);
   }
-  return aligned(lines);
+  return aligned(lines, columns);
 }
 
 std::string by_setting(const std::vector<const Row*>& rows, const char* bench, const char* what,
-                       const char* metric, const Form& form) {
+                       const char* metric, const Form& form, std::size_t columns) {
   Ordered<std::string> settings;
   std::map<std::string, std::vector<const Row*>> groups;
   for (const Row* row : rows) {
@@ -147,12 +171,13 @@ std::string by_setting(const std::vector<const Row*>& rows, const char* bench, c
   }
   std::string out;
   for (const std::string& setting : settings.keys()) {
-    out += fmt::format("{}: {}\n{}\n", what, setting, by_size(groups[setting], "", metric, form));
+    out += fmt::format("{}: {}\n{}\n", what, setting,
+                       by_size(groups[setting], "", metric, form, columns));
   }
   return out;
 }
 
-std::string files(const std::vector<const Row*>& rows) {
+std::string files(const std::vector<const Row*>& rows, std::size_t columns) {
   std::vector<Line> lines{{"", "copies/byte", "speed", "placement", "SHA-256"}};
   for (const Row* row : rows) {
     if (text(*row, "bench") != "file_copy") continue;
@@ -163,10 +188,11 @@ std::string files(const std::vector<const Row*>& rows) {
                      text(*row, "placement") == "one_cpu" ? "one CPU" : "two CPUs",
                      flag(*row, "sha256_match") ? "equal" : "DIFFERENT"});
   }
-  return lines.size() == 1 ? std::string() : fmt::format("File to file\n{}\n", aligned(lines));
+  return lines.size() == 1 ? std::string()
+                           : fmt::format("File to file\n{}\n", aligned(lines, columns));
 }
 
-std::string floors(const std::vector<const Row*>& rows) {
+std::string floors(const std::vector<const Row*>& rows, std::size_t columns) {
   std::vector<Line> lines{{"", "carries", "p50", "speed", "placement"}};
   for (const Row* row : rows) {
     if (text(*row, "bench") != "floor") continue;
@@ -177,8 +203,9 @@ std::string floors(const std::vector<const Row*>& rows) {
                      row->contains("bytes_per_s") ? byte_rate(number(*row, "bytes_per_s")) : "-",
                      text(*row, "placement") == "one_cpu" ? "one CPU" : "two CPUs"});
   }
-  return lines.size() == 1 ? std::string()
-                           : fmt::format("Floors: what this machine allows\n{}\n", aligned(lines));
+  return lines.size() == 1
+             ? std::string()
+             : fmt::format("Floors: what this machine allows\n{}\n", aligned(lines, columns));
 }
 
 // Each reason once, with how many rows it cost.
@@ -201,21 +228,23 @@ std::string failures(const std::vector<Row>& rows) {
 
 }  // namespace
 
-std::string table_of(const std::vector<Row>& rows) {
+std::string table_of(const std::vector<Row>& rows, std::size_t columns) {
   std::vector<const Row*> good;
   for (const Row& row : rows) {
     if (!row.contains("error")) good.push_back(&row);
   }
-  std::string out =
-      by_setting(good, "round_trip", "Round trip, p50 / p99", "p50_ns", [](const Row& row) {
-        return duration(number(row, "p50_ns")) + " / " + duration(number(row, "p99_ns"));
-      });
-  out += by_setting(good, "throughput", "One-way throughput", "messages_per_s", [](const Row& row) {
+  const Form times = [](const Row& row) {
+    return duration_pair(number(row, "p50_ns"), number(row, "p99_ns"));
+  };
+  const Form rates = [](const Row& row) {
     return row.value("message_bytes", 0) < 1024 || flag(row, "loaned")
                ? message_rate(number(row, "messages_per_s"))
                : byte_rate(number(row, "bytes_per_s"));
-  });
-  out += files(good) + floors(good) + failures(rows);
+  };
+  std::string out =
+      by_setting(good, "round_trip", "Round trip, p50 / p99", "p50_ns", times, columns) +
+      by_setting(good, "throughput", "One-way throughput", "messages_per_s", rates, columns) +
+      files(good, columns) + floors(good, columns) + failures(rows);
   const bool split =
       std::any_of(good.begin(), good.end(), [](const Row* row) { return flag(*row, "split"); });
   if (split) out += "  * larger than the transport's limit: split and put together again\n";

@@ -1,6 +1,7 @@
 // The rows of a run as tables for a person at a terminal.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,8 @@
 namespace ringbell::bench {
 
 // One table for each setting that was measured, and one each for files, floors and what failed.
-// Of several repeats the median one is shown.
-[[nodiscard]] std::string table_of(const std::vector<Row>& rows);
+// Of several repeats the median one is shown. A table that is wider than `columns` is continued
+// below with its other columns.
+[[nodiscard]] std::string table_of(const std::vector<Row>& rows, std::size_t columns);
 
 }  // namespace ringbell::bench

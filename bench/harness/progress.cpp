@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bench/harness/clock.hpp"
+#include "bench/harness/terminal.hpp"
 
 namespace ringbell::bench {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 constexpr std::uint64_t kPlainLineEveryNs = 15'000'000'000U;
 // The plan's estimates are believed until this much of it has run.
 constexpr double kTrustMeasuredAfterSeconds = 5;
+constexpr std::size_t kUsualColumns = 80;
 
 }  // namespace
 
@@ -38,7 +40,9 @@ void Progress::begin(std::string_view what, double estimated_seconds) {
   const auto left = static_cast<std::uint64_t>(seconds_left());
   const std::string line = fmt::format("{}:{:02} left  {}", left / 60, left % 60, what);
   if (terminal_) {
-    fmt::print(stderr, "\r\033[K{:.79}", line);
+    // A line that reached the last column would be continued, and only its end rewritten.
+    const std::size_t columns = std::min(terminal_columns(STDERR_FILENO), kUsualColumns);
+    fmt::print(stderr, "\r\033[K{:.{}}", line, columns - 1);
   } else if (now_ns() - last_line_ns_ >= kPlainLineEveryNs) {
     last_line_ns_ = now_ns();
     fmt::print(stderr, "{}\n", line);
