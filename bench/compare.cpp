@@ -1,5 +1,6 @@
 #include "bench/compare.hpp"
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -42,6 +43,9 @@ Result<void> prepare(const Options& options) {
                                                  folder.string(), error.message()));
     }
   }
+  // A limit on the size of files (ulimit -f) then is an error like any other, not the end.
+  std::signal(SIGXFSZ, SIG_IGN);
+  if (Result<void> room = check_room(options); !room) return room;
   return interruption::watch();
 }
 

@@ -110,9 +110,15 @@ Parsed parse_options(int argc, char** argv) {
   auto* const quick = app.add_flag("--quick", raw.quick, "at most 90 s; a tenth of the samples");
   app.add_flag("--full", raw.full, "every size, wait and placement, three times; about 50 minutes")
       ->excludes(quick);
-  app.add_option("--file", options.file, "the file to copy (default: one made of /usr/lib)");
-  app.add_option("--json", options.json, "where the JSON Lines go (default: OUT/compare.jsonl)");
-  app.add_option("--out", options.out, "where everything else goes")->capture_default_str();
+  const CLI::Validator not_empty(
+      [](const std::string& path) { return std::string(path.empty() ? "an empty path" : ""); }, "");
+  app.add_option("--file", options.file, "the file to copy (default: one made of /usr/lib)")
+      ->check(not_empty);
+  app.add_option("--json", options.json, "where the JSON Lines go (default: OUT/compare.jsonl)")
+      ->check(not_empty);
+  app.add_option("--out", options.out, "where everything else goes")
+      ->check(not_empty)
+      ->capture_default_str();
   app.add_option("--sizes", raw.sizes, "only these message sizes, in bytes: 8,56,...")
       ->delimiter(',');
   app.add_option("--transports", raw.transports, "only these: " + transport_names())

@@ -1,6 +1,7 @@
 #include "bench/run.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <iterator>
 #include <system_error>
@@ -9,6 +10,7 @@
 
 #include "bench/beside.hpp"
 #include "bench/file_copy/file_copy.hpp"
+#include "bench/file_copy/files.hpp"
 #include "bench/floors/floors.hpp"
 #include "bench/transports/registry.hpp"
 
@@ -58,14 +60,16 @@ FileCopyOptions file_options(const Options& options, int repeat) {
   return files;
 }
 
+std::uint64_t file_bytes(const FileCopyOptions& files) {
+  std::error_code none;
+  return files.file.empty() ? files.assembled_bytes : std::filesystem::file_size(files.file, none);
+}
+
 double file_seconds(const FileCopyOptions& files) {
   constexpr double kUsualBytesPerSecond = 800e6;
-  std::error_code none;
-  const auto size =
-      files.file.empty() ? files.assembled_bytes : std::filesystem::file_size(files.file, none);
   // One that spins, where each side has a CPU, and one for each placement that sleeps.
   const auto rows = static_cast<double>(files.transports.size() * (1 + files.placements.size()));
-  return (rows * files.runs + 1) * static_cast<double>(size) / kUsualBytesPerSecond;
+  return (rows * files.runs + 1) * static_cast<double>(file_bytes(files)) / kUsualBytesPerSecond;
 }
 
 Result<void> run_point(const Point& point, const Options& options, RowSink& sink,
@@ -104,6 +108,14 @@ double planned_seconds(const Options& options) {
                      estimated_seconds(plan(options.plan, 0)) +
                      file_seconds(file_options(options, 0));
   return one * repeats_of(options.plan.mode);
+}
+
+Result<void> check_room(const Options& options) {
+  const FileCopyOptions files = file_options(options, 0);
+  if (files.transports.empty()) return {};
+  const Result<FileDescriptor> made = create_destination(files.folder, file_bytes(files));
+  if (!made) return tl::unexpected(made.error());
+  return {};
 }
 
 Result<void> run_all(const Options& options, RowSink& sink) {

@@ -9,6 +9,9 @@ namespace ringbell::bench {
 // All of it, for the progress line.
 [[nodiscard]] double planned_seconds(const Options& options);
 
+// Whether the copies of files, which come last, will find their folder and the room in it.
+[[nodiscard]] Result<void> check_room(const Options& options);
+
 // Adds the rows. What cannot run on this machine becomes a row with "error", and the rest is run.
 // Errors: what ends the run, and corrupt, at the end, if anything that came was not what was sent.
 [[nodiscard]] Result<void> run_all(const Options& options, RowSink& sink);

@@ -75,7 +75,11 @@ class Child {
     }
     Child child(pid);
     child.pidfd_ = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
-    if (!child.pidfd_) return fail_errno("pidfd_open failed", "Linux 5.3 or later is needed");
+    if (!child.pidfd_) {
+      return fail_errno("pidfd_open failed", errno == ENOSYS
+                                                 ? "Linux 5.3 or later is needed"
+                                                 : "raise the limit of open files (ulimit -n)");
+    }
     return child;
   }
 
@@ -155,7 +159,9 @@ Result<void> wait_for(std::array<Child, 2>& children, const Reports& reports,
         end - std::chrono::steady_clock::now());
     if (left.count() <= 0) {
       return fail(ErrorCode::system,
-                  fmt::format("the two processes did not end within {} s", deadline.count()));
+                  fmt::format("the two processes did not end within {} s; is the machine busy "
+                              "with other work?",
+                              deadline.count()));
     }
     std::array<pollfd, 3> waiting{pollfd{children[0].pidfd(), POLLIN, 0},
                                   pollfd{children[1].pidfd(), POLLIN, 0},

@@ -22,7 +22,8 @@ void RowSink::add(Row row) {
         row.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
     if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size() ||
         std::fflush(file_.get()) != 0) {
-      written_ = fail_errno(fmt::format("writing {} failed", path_));
+      written_ = fail_errno(fmt::format("writing {} failed", path_),
+                            "free some space, or choose another place (--out, --json)");
     }
   }
   rows_.push_back(std::move(row));

@@ -123,7 +123,11 @@ Result<void> run(const std::vector<std::string>& command, const std::string& fol
   bool succeeded = false;
   const Result<std::string> text = capture(command, folder, STDERR_FILENO, succeeded);
   if (!text) return tl::unexpected(text.error());
-  if (!succeeded) return fail(ErrorCode::system, last_line(*text));
+  if (!succeeded) {
+    const std::string reason = last_line(*text);
+    return fail(ErrorCode::system,
+                reason.empty() ? fmt::format("{} failed", command.front()) : reason);
+  }
   return {};
 }
 

@@ -191,6 +191,13 @@ TEST_F(Compare, RefusesQuickAndFullTogether) {
   expect_usage_error(ended.status, ended.err, "--quick");
 }
 
+TEST_F(Compare, RefusesAnEmptyPath) {
+  for (const char* option : {"--file", "--json", "--out"}) {
+    const Ended ended = run({option, ""});
+    expect_usage_error(ended.status, ended.err, option);
+  }
+}
+
 TEST_F(Compare, RefusesCpusThatItMayNotUse) {
   const Ended ended = run({"--cpus", "0,100000"});
   expect_usage_error(ended.status, ended.err, "--cpus");
@@ -210,6 +217,18 @@ TEST_F(Compare, EndsWithOneLineForAFileThatCannotBeCopied) {
     ASSERT_EQ(ended.err.size(), 1U) << file;
     EXPECT_THAT(ended.err[0], HasSubstr(file));
   }
+}
+
+TEST_F(Compare, SaysAtOnceThatThereIsNoRoomForTheCopy) {
+  std::ofstream(path("huge")) << "x";
+  std::error_code refused;
+  fs::resize_file(path("huge"), std::uintmax_t{8} << 40U, refused);  // sparse
+  if (refused) GTEST_SKIP() << "this file system has no such large files";
+  const Ended ended = run({"--quick", "--file", path("huge"), "--out", path("out")});
+  EXPECT_EQ(ended.status, 1);
+  ASSERT_EQ(ended.err.size(), 1U);
+  EXPECT_THAT(ended.err[0], HasSubstr("reserving"));
+  EXPECT_FALSE(fs::exists(path("out") + "/compare.jsonl"));
 }
 
 TEST_F(Compare, WritesRowsWithThePromisedFields) {
