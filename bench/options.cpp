@@ -108,7 +108,7 @@ Parsed parse_options(int argc, char** argv) {
   Raw raw;
   Options options;
   auto* const quick = app.add_flag("--quick", raw.quick, "at most 90 s; a tenth of the samples");
-  app.add_flag("--full", raw.full, "every size, wait and placement, three times; about 50 minutes")
+  app.add_flag("--full", raw.full, "every size, wait and placement, three times; about 30 minutes")
       ->excludes(quick);
   const CLI::Validator not_empty(
       [](const std::string& path) { return std::string(path.empty() ? "an empty path" : ""); }, "");

@@ -17,7 +17,7 @@ namespace ringbell::bench {
 enum class Mode {
   quick,  // at most 90 s: a look at everything, a tenth of the samples
   plain,  // at most 6 minutes: the sizes and settings that tell most
-  full,   // every size, wait and placement, three repeats; about 50 minutes
+  full,   // every size, wait and placement, three repeats; about 30 minutes
 };
 
 [[nodiscard]] constexpr const char* name_of(Mode mode) noexcept {

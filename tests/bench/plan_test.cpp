@@ -23,7 +23,7 @@ Options options_of(Mode mode) {
 TEST(Plan, EachModeFitsItsTime) {
   EXPECT_LT(planned_seconds(options_of(Mode::quick)), 70);
   EXPECT_LT(planned_seconds(options_of(Mode::plain)), 320);
-  EXPECT_LT(planned_seconds(options_of(Mode::full)), 55 * 60);
+  EXPECT_LT(planned_seconds(options_of(Mode::full)), 40 * 60);
   for (const Mode mode : {Mode::quick, Mode::plain, Mode::full}) {
     RecordProperty(name_of(mode), static_cast<int>(planned_seconds(options_of(mode))));
   }
