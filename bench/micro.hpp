@@ -24,6 +24,29 @@ struct Message<sizeof(std::uint64_t)> {
   std::uint64_t sequence;
 };
 
+// A writer's messages, stamped well before they are sent: a wide load right behind a narrower store
+// into the same bytes waits until that has left the store buffer, behind all the stores that wait
+// for the queue's lines. Numbers ascend one by one.
+template <class M>
+class Outbox {
+ public:
+  explicit Outbox(std::uint64_t first) {
+    for (std::uint64_t i = 0; i < kSlots; ++i) messages_[(first + i) % kSlots].sequence = first + i;
+  }
+  [[nodiscard]] const M& at(std::uint64_t number) const noexcept {
+    return messages_[number % kSlots];
+  }
+  // Its place is that of a later one now.
+  void sent(std::uint64_t number) noexcept {
+    messages_[number % kSlots].sequence = number + kSlots;
+  }
+
+ private:
+  static constexpr std::uint64_t kSlots = 16;
+
+  alignas(core::kFalseSharingBytes) std::array<M, kSlots> messages_{};
+};
+
 // The memory of an SpscRing. Behind the data is as much that nothing else uses.
 template <std::uint64_t ring_bytes>
 struct SpscBlock {

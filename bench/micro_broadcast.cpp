@@ -252,10 +252,11 @@ void transfer(benchmark::State& state, std::size_t readers) {
     while (waiting.load() < readers) ::sched_yield();
     const auto begin = std::chrono::steady_clock::now();
     go.store(true, std::memory_order_release);
-    typename Ring::Payload message{};
+    Outbox<typename Ring::Payload> outbox(0);
     Wait wait(yields);
-    for (; message.sequence < kMessages; ++message.sequence) {
-      while (!producer.try_push(message)) wait.again();
+    for (std::uint64_t number = 0; number < kMessages; ++number) {
+      while (!producer.try_push(outbox.at(number))) wait.again();
+      outbox.sent(number);
     }
     for (std::thread& thread : threads) thread.join();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;

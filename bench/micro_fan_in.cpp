@@ -111,12 +111,13 @@ double transfer() {
   std::thread sender([&] {
     pin_to(kCpus[1]);
     typename Way::Writer writer(way);
-    Message<size_bytes> message{};
-    for (; message.sequence < 2 * kMessages; ++message.sequence) {
+    Outbox<Message<size_bytes>> outbox(0);
+    for (std::uint64_t number = 0; number < 2 * kMessages; ++number) {
       std::span<std::byte> room;
       while ((room = writer.claim(size_bytes)).empty()) core::HardwareAtomics::pause();
-      std::memcpy(room.data(), &message, size_bytes);
+      std::memcpy(room.data(), &outbox.at(number), size_bytes);
       writer.commit();
+      outbox.sent(number);
     }
   });
   pin_to(kCpus[0]);

@@ -246,12 +246,14 @@ struct Turn {
 template <class Queue>
 void produce(Queue& queue, std::uint64_t writer, std::uint64_t messages, bool yields, Turn& turn) {
   typename Queue::Producer producer(queue, static_cast<core::ParticipantId>(1 + writer));
-  typename Queue::Payload message{};
+  const std::uint64_t base = writer << kWriterShift;
+  Outbox<typename Queue::Payload> outbox(base + 1);
   Wait wait(yields);
   std::uint64_t count = 0;
   while (count < messages && !turn.over.load(std::memory_order_relaxed)) {
-    message.sequence = writer << kWriterShift | ++count;
-    while (!producer.try_push(message)) wait.again();
+    ++count;
+    while (!producer.try_push(outbox.at(base + count))) wait.again();
+    outbox.sent(base + count);
   }
   turn.sent.fetch_add(count, std::memory_order_relaxed);
   turn.writing.fetch_sub(1, std::memory_order_release);

@@ -183,13 +183,15 @@ void one_way(benchmark::State& state) {
     }
   };
   run_pinned(state, consume, [&] {
-    M message{};
+    Outbox<M> outbox(0);
+    std::uint64_t number = 0;
     for ([[maybe_unused]] auto _ : state) {
-      push(*queue, message);
-      ++message.sequence;
+      push(*queue, outbox.at(number));
+      outbox.sent(number++);
     }
-    message.sequence = kStop;
-    push(*queue, message);
+    M stop{};
+    stop.sequence = kStop;
+    push(*queue, stop);
   });
   if (wrong != 0) state.SkipWithError("messages came in the wrong order");
   state.SetItemsProcessed(state.iterations());
@@ -210,16 +212,18 @@ void round_trip(benchmark::State& state) {
     } while (message.sequence != kStop);
   };
   run_pinned(state, echo, [&] {
-    M message{};
+    Outbox<M> outbox(0);
+    std::uint64_t number = 0;
     M answer{};
     for ([[maybe_unused]] auto _ : state) {
-      push(*there, message);
+      push(*there, outbox.at(number));
       pop(*back, answer);
-      wrong += answer.sequence != message.sequence ? 1 : 0;
-      ++message.sequence;
+      wrong += answer.sequence != number ? 1 : 0;
+      outbox.sent(number++);
     }
-    message.sequence = kStop;
-    push(*there, message);
+    M stop{};
+    stop.sequence = kStop;
+    push(*there, stop);
     pop(*back, answer);
   });
   if (wrong != 0) state.SkipWithError("an answer was not that to the last message");

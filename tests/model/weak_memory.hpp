@@ -88,8 +88,8 @@ class WeakMemory {
     void join(const Knowledge& other);
   };
   struct Message {
-    std::uint64_t value;
-    std::uint32_t identity;
+    std::uint64_t value = 0;
+    std::uint32_t identity = 0;
     Knowledge released;  // what an acquire load of it learns
   };
   struct Location {
