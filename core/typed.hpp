@@ -1,5 +1,6 @@
-// One type through a ring: TypedWriter<T> and TypedReader<T> over the writer and reader of an
-// SpscRing or an MpmcRing, which they borrow.
+// One type through a ring: TypedWriter<T> and TypedReader<T> over the writer and reader of any ring
+// (SpscRing, MpmcRing, BroadcastLossy, BroadcastLossless, FanIn), which they borrow. What else
+// there is to ask, such as missed(), evicted(), lane() or corrupt(), is asked of those.
 //
 // T must be trivially copyable, since the other side gets its bytes and nothing else, and must not
 // be a pointer. Pointers inside T cannot be detected: they arrive as numbers that mean nothing
@@ -7,6 +8,8 @@
 // definition in both programs, or is a file format like layout.hpp.
 #pragma once
 
+#include <array>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -20,15 +23,64 @@ template <class T>
 concept Message = std::is_trivially_copyable_v<T> && std::is_object_v<T> && !std::is_pointer_v<T> &&
                   !std::is_member_pointer_v<T> && alignof(T) <= alignof(std::uint64_t);
 
-template <Message T, class Writer>
+// A side that lets a message be written or read in place, or copies it (BroadcastLossy).
+template <class W>
+concept WriterInPlace = requires(W& writer) {
+  writer.commit();
+};
+template <class W>
+concept WriterByCopy = requires(W& writer, std::span<const std::byte> message) {
+  writer.publish(message);
+};
+template <class R>
+concept ReaderInPlace = requires(R& reader) {
+  reader.peek();
+  reader.release();
+};
+template <class R>
+concept ReaderByCopy = requires(R& reader, std::span<std::byte> into) {
+  reader.receive(into);
+};
+
+template <class W>
+concept MessageWriter = WriterInPlace<W> || WriterByCopy<W>;
+template <class R>
+concept MessageReader = ReaderInPlace<R> || ReaderByCopy<R>;
+
+// A ring whose messages have one size.
+template <class Side>
+concept OfOneSize = requires(const Side& side) {
+  side.message_bytes();
+};
+
+template <Message T, MessageWriter Writer>
 class TypedWriter {
  public:
-  // REQUIRES: records of sizeof(T) fit: max_record_bytes() or message_bytes() is no less.
-  explicit TypedWriter(Writer& writer) noexcept : writer_(&writer) {}
+  // REQUIRES: a T fits: max_record_bytes() or message_bytes() is no less; in a BroadcastLossy
+  // message_bytes() is sizeof(T).
+  explicit TypedWriter(Writer& writer) noexcept : writer_(&writer) {
+    if constexpr (WriterByCopy<Writer>) {
+      assert(writer.message_bytes() == sizeof(T));
+    } else if constexpr (OfOneSize<Writer>) {
+      assert(writer.message_bytes() >= sizeof(T));
+    } else {
+      assert(writer.max_record_bytes() >= sizeof(T));
+    }
+  }
 
   // Copies a message in and makes it visible. False: not now, nothing happened; or, in an MpmcRing,
-  // this writer was declared dead meanwhile.
+  // this writer was declared dead meanwhile. A BroadcastLossy has always room, unless corrupt().
   [[nodiscard]] bool try_write(const T& message) noexcept {
+    if constexpr (WriterByCopy<Writer>) {
+      writer_->publish(std::as_bytes(std::span(&message, 1)));
+      return !writer_->corrupt();
+    } else {
+      return try_write_in_place(message);
+    }
+  }
+
+ private:
+  [[nodiscard]] bool try_write_in_place(const T& message) noexcept {
     const std::span<std::byte> room = claim();
     if (room.empty()) return false;
     std::memcpy(room.data(), &message, sizeof message);
@@ -39,10 +91,8 @@ class TypedWriter {
       return true;
     }
   }
-
- private:
   [[nodiscard]] std::span<std::byte> claim() noexcept {
-    if constexpr (requires { writer_->claim(); }) {
+    if constexpr (OfOneSize<Writer>) {
       return writer_->claim();
     } else {
       return writer_->claim(sizeof(T));
@@ -52,30 +102,42 @@ class TypedWriter {
   Writer* writer_;
 };
 
-template <Message T, class Reader>
+template <Message T, MessageReader Reader>
 class TypedReader {
  public:
-  explicit TypedReader(Reader& reader) noexcept : reader_(&reader) {}
+  // REQUIRES: in a BroadcastLossy message_bytes() is sizeof(T).
+  explicit TypedReader(Reader& reader) noexcept : reader_(&reader) {
+    if constexpr (ReaderByCopy<Reader>) assert(reader.message_bytes() == sizeof(T));
+  }
 
-  // Copies the next message out and gives its place back. False: not now, nothing happened; or the
-  // record has another size (wrong_size()), and stays the next one.
+  // Copies the next message out and gives its place back. False: not now, and `message` is as it
+  // was; or the record has another size (wrong_size()), and stays the next one until the reader's
+  // own release(): in a FanIn it keeps the other lanes waiting, too.
   [[nodiscard]] bool try_read(T& message) noexcept {
-    const std::span<const std::byte> record = reader_->peek();
-    if (record.empty()) return false;
-    wrong_size_ = record.size() < sizeof(T) || (is_exact() && record.size() != sizeof(T));
-    if (wrong_size_) return false;
-    std::memcpy(&message, record.data(), sizeof message);
-    reader_->release();
-    return true;
+    if constexpr (ReaderByCopy<Reader>) {
+      // A message that was torn must not get further. receive() fills it, or it is not looked at.
+      std::array<std::byte, sizeof(T)> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+      if (!reader_->receive(bytes)) return false;
+      std::memcpy(&message, bytes.data(), sizeof message);
+      return true;
+    } else {
+      return try_read_in_place(message);
+    }
   }
 
   // The last try_read() found a record that is no T.
   [[nodiscard]] bool wrong_size() const noexcept { return wrong_size_; }
 
  private:
-  // The slots of an MpmcRing may be longer than a T; a record of an SpscRing says what it is.
-  [[nodiscard]] static constexpr bool is_exact() noexcept {
-    return !requires(Reader & reader) { reader.message_bytes(); };
+  [[nodiscard]] bool try_read_in_place(T& message) noexcept {
+    const std::span<const std::byte> record = reader_->peek();
+    // A slot of a ring of one size may be longer than a T; another record says what it is.
+    wrong_size_ = !record.empty() &&
+                  (OfOneSize<Reader> ? record.size() < sizeof(T) : record.size() != sizeof(T));
+    if (record.empty() || wrong_size_) return false;
+    std::memcpy(&message, record.data(), sizeof message);
+    reader_->release();
+    return true;
   }
 
   Reader* reader_;
@@ -83,11 +145,11 @@ class TypedReader {
 };
 
 // TypedWriter<T>(writer) would need every template argument; these take the ring from the handle.
-template <Message T, class Writer>
+template <Message T, MessageWriter Writer>
 [[nodiscard]] TypedWriter<T, Writer> typed_writer(Writer& writer) noexcept {
   return TypedWriter<T, Writer>(writer);
 }
-template <Message T, class Reader>
+template <Message T, MessageReader Reader>
 [[nodiscard]] TypedReader<T, Reader> typed_reader(Reader& reader) noexcept {
   return TypedReader<T, Reader>(reader);
 }

@@ -1,9 +1,16 @@
 // Compiled with WHAT set to each of these in turn: the first must compile, none of the others may.
+// RING is the ring that it is to go through.
 #include <string>
 #include <vector>
 
+#include <ringbell/core/broadcast_lossless.hpp>
+#include <ringbell/core/broadcast_lossy.hpp>
+#include <ringbell/core/fan_in.hpp>
+#include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 #include <ringbell/core/typed.hpp>
+
+using namespace ringbell::core;
 
 struct WithDestructor {
   int number;
@@ -16,7 +23,7 @@ struct Plain {
   int number;
 };
 
-void use(ringbell::core::SpscRing<>::Writer& writer, ringbell::core::SpscRing<>::Reader& reader) {
-  (void)ringbell::core::typed_writer<WHAT>(writer);
-  (void)ringbell::core::typed_reader<WHAT>(reader);
+void use(RING<>::Writer& writer, RING<>::Reader& reader) {
+  (void)typed_writer<WHAT>(writer);
+  (void)typed_reader<WHAT>(reader);
 }

@@ -4,10 +4,15 @@
 
 #include <gtest/gtest.h>
 
+#include <ringbell/core/broadcast_lossless.hpp>
+#include <ringbell/core/broadcast_lossy.hpp>
+#include <ringbell/core/fan_in.hpp>
 #include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 #include <ringbell/core/typed.hpp>
 
+#include <tests/support/broadcast_memory.hpp>
+#include <tests/support/fan_in_memory.hpp>
 #include <tests/support/mpmc_memory.hpp>
 #include <tests/support/ring_memory.hpp>
 
@@ -34,6 +39,14 @@ struct alignas(64) Wide {
 static_assert(!Message<Wide>, "a record is aligned to 8 bytes");
 
 constexpr Quote kQuote{7, 1.25, {'a', 'b', 'c'}};
+
+using Lossy = BroadcastLossy<>;
+static_assert(MessageWriter<SpscRing<>::Writer> && MessageWriter<MpmcRing<>::Writer>);
+static_assert(MessageWriter<Lossy::Writer> && MessageWriter<FanIn<>::Writer>);
+static_assert(MessageReader<SpscRing<>::Reader> && MessageReader<MpmcRing<>::Reader>);
+static_assert(MessageReader<Lossy::Reader> && MessageReader<FanIn<>::Reader>);
+static_assert(!MessageWriter<SpscRing<>::Reader> && !MessageReader<SpscRing<>::Writer>);
+static_assert(!MessageWriter<Lossy::Reader> && !MessageReader<Lossy::Writer>);
 
 TEST(TypedTest, TypeGoesThroughAnSpscRing) {
   const test::PlainMemory<8> storage;
@@ -67,6 +80,110 @@ TEST(TypedTest, TypeGoesThroughAnMpmcRing) {
     EXPECT_EQ(quote, kQuote);
     EXPECT_FALSE(received.try_read(quote));
   }
+}
+
+TEST(TypedTest, TypeGoesThroughALossyRing) {
+  const test::PlainBroadcastMemory storage(8, sizeof(Quote));
+  Lossy::Writer writer(storage.slots<std::byte>());
+  Lossy::Reader reader(storage.slots<const std::byte>());
+  auto quotes = typed_writer<Quote>(writer);
+  auto received = typed_reader<Quote>(reader);
+  Quote quote = kQuote;
+  EXPECT_FALSE(received.try_read(quote));
+  for (std::uint64_t number = 0; number < 100; ++number) {
+    ASSERT_TRUE(quotes.try_write({number, 1.25, {}})) << "there is always room";
+  }
+  ASSERT_TRUE(received.try_read(quote));
+  EXPECT_EQ(quote.number, reader.missed());
+  EXPECT_EQ(quote.number, 100U - 8U + 1U);
+  EXPECT_FALSE(received.wrong_size());
+}
+
+TEST(TypedTest, NothingIsWrittenToALossyRingThatIsCorrupt) {
+  const test::PlainBroadcastMemory storage(8, sizeof(Quote));
+  storage.sequence(0) = holding_sequence(3);
+  Lossy::Writer writer(storage.slots<std::byte>());
+  EXPECT_FALSE(typed_writer<Quote>(writer).try_write(kQuote));
+}
+
+// The writer laps its reader whenever that has copied a message, before the second look.
+struct LapsTheReader : HardwareAtomics {
+  static inline const test::PlainBroadcastMemory* storage = nullptr;
+  static void fence(std::memory_order order, Edge edge) noexcept {
+    if (order == std::memory_order_acquire) {
+      for (std::uint64_t slot = 0; slot < 8; ++slot) storage->sequence(slot) += 2 * 8;
+    }
+    HardwareAtomics::fence(order, edge);
+  }
+};
+
+TEST(TypedTest, MessageThatWasTornIsNotSeen) {
+  const test::PlainBroadcastMemory storage(8, sizeof(Quote));
+  Lossy::Writer writer(storage.slots<std::byte>());
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(typed_writer<Quote>(writer).try_write(kQuote));
+  LapsTheReader::storage = &storage;
+  BroadcastLossy<LapsTheReader>::Reader reader(storage.slots<const std::byte>());
+  Quote quote{};
+  EXPECT_FALSE(typed_reader<Quote>(reader).try_read(quote));
+  EXPECT_EQ(quote, Quote{});
+  EXPECT_GT(reader.missed(), 0U);
+}
+
+TEST(TypedTest, TypeGoesThroughALosslessRing) {
+  const test::PlainBroadcastMemory storage(8, sizeof(Longer), 2);
+  BroadcastLossless<>::Writer writer(storage.memory());
+  auto first = *BroadcastLossless<>::Reader::join(storage.memory(), 1);
+  auto second = *BroadcastLossless<>::Reader::join(storage.memory(), 2);
+  auto quotes = typed_writer<Quote>(writer);  // the slots are longer than a Quote
+  int sent = 0;
+  while (quotes.try_write(kQuote)) ++sent;
+  EXPECT_EQ(sent, 8);
+  for (auto* const reader : {&first, &second}) {
+    auto received = typed_reader<Quote>(*reader);
+    Quote quote{};
+    for (int i = 0; i < sent; ++i) {
+      ASSERT_TRUE(received.try_read(quote));
+      EXPECT_EQ(quote, kQuote);
+    }
+    EXPECT_FALSE(received.try_read(quote));
+    EXPECT_FALSE(received.wrong_size());
+  }
+}
+
+TEST(TypedTest, TypeGoesThroughAFanIn) {
+  test::FanInStorage storage(2, 4096);
+  FanIn<>::Reader reader = storage.reader();
+  FanIn<>::Writer first(storage.memory(), 0);
+  FanIn<>::Writer second(storage.memory(), 1);
+  auto received = typed_reader<Quote>(reader);
+  Quote quote{};
+  EXPECT_FALSE(received.try_read(quote));
+  ASSERT_TRUE(typed_writer<Quote>(first).try_write({0, 1.25, {}}));
+  ASSERT_TRUE(typed_writer<Quote>(second).try_write({1, 1.25, {}}));
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(received.try_read(quote));
+    EXPECT_EQ(quote.number, reader.lane());
+  }
+  EXPECT_FALSE(received.try_read(quote));
+}
+
+TEST(TypedTest, RecordThatIsNoTWaitsInAFanInUntilItIsReleased) {
+  test::FanInStorage storage(2, 4096);
+  FanIn<>::Reader reader = storage.reader();
+  FanIn<>::Writer stranger(storage.memory(), 0);
+  FanIn<>::Writer writer(storage.memory(), 1);
+  ASSERT_TRUE(typed_writer<Longer>(stranger).try_write({kQuote, 1}));
+  ASSERT_TRUE(typed_writer<Quote>(writer).try_write(kQuote));
+  auto received = typed_reader<Quote>(reader);
+  Quote quote{};
+  ASSERT_FALSE(received.try_read(quote));
+  ASSERT_FALSE(received.try_read(quote)) << "still there";
+  ASSERT_TRUE(received.wrong_size());
+  EXPECT_EQ(reader.lane(), 0U);
+  reader.release();
+  ASSERT_TRUE(received.try_read(quote));
+  EXPECT_EQ(quote, kQuote);
+  EXPECT_FALSE(received.wrong_size());
 }
 
 TEST(TypedTest, RecordOfAnotherSizeIsNotTakenForTheType) {
