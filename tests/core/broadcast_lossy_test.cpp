@@ -14,6 +14,7 @@
 #include <tests/support/broadcast_memory.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/seed.hpp>
+#include <tests/support/watched_atomics.hpp>
 
 namespace ringbell::core {
 namespace {
@@ -96,6 +97,75 @@ TEST_F(BroadcastLossyTest, LappedReaderLearnsExactlyWhatItMissed) {
     EXPECT_TRUE(is_empty(slow));
     EXPECT_EQ(slow.missed(), oldest - begin);
   }
+}
+
+TEST_F(BroadcastLossyTest, MessagesOfAnySizeArriveWhole) {
+  for (const std::uint32_t bytes : {1U, 7U, 8U, 9U, 504U, 511U, 512U, 513U, 520U, 4096U, 65537U}) {
+    const test::PlainBroadcastMemory storage(2, bytes);
+    Lossy::Writer writer(storage.slots<std::byte>());
+    Lossy::Reader reading(storage.slots<const std::byte>());
+    for (std::uint64_t number = 0; number < 5; ++number) {
+      send(writer, number);
+      ASSERT_NO_FATAL_FAILURE(expect(reading, number)) << bytes;
+    }
+  }
+}
+
+// The writer laps the reader between any two of its steps, joining included, by any distance.
+TEST_F(BroadcastLossyTest, ReaderThatIsLappedAtAnyStepMissesExactlyWhatItDoesNotReceive) {
+  using Watched = BroadcastLossy<test::WatchedAtomics>;
+  test::Watch& watch = test::WatchedAtomics::watch();
+  for (const std::uint64_t slots : {2U, 8U}) {
+    for (std::uint64_t step = 0; step < 40; ++step) {
+      for (std::uint64_t burst = 1; burst < 4 * slots; ++burst) {
+        for (std::uint64_t before = 0; before < 3 * slots; before += slots - 1) {
+          const test::PlainBroadcastMemory storage(slots, kMessageBytes);
+          Lossy::Writer writer(storage.slots<std::byte>());
+          const auto send_some = [&](std::uint64_t count) {
+            for (; count > 0; --count) send(writer, writer.position());
+          };
+          send_some(before);
+          watch.operations = 0;
+          watch.before = [&] {
+            if (watch.operations == step + 1) send_some(burst);
+          };
+          Watched::Reader reading(storage.slots<const std::byte>());
+          const std::uint64_t start = reading.position();
+          ASSERT_LE(start, writer.position());
+          std::vector<std::byte> message(kMessageBytes);
+          for (std::uint64_t received = 1; reading.receive(message); ++received) {
+            ASSERT_TRUE(test::is_message(message, reading.position() - 1));
+            ASSERT_EQ(start + received + reading.missed(), reading.position());
+          }
+          watch = {};
+          ASSERT_EQ(reading.position(), writer.position()) << "not up to the end";
+          ASSERT_FALSE(reading.corrupt());
+        }
+      }
+    }
+  }
+}
+
+// It cannot get anything, and does not try for ever: the caller may have something better to do.
+TEST_F(BroadcastLossyTest, ReaderThatIsLappedAllTheTimeGivesUpAndCounts) {
+  using Watched = BroadcastLossy<test::WatchedAtomics>;
+  test::Watch& watch = test::WatchedAtomics::watch();
+  send_up_to(1);
+  Watched::Reader slow(storage_.slots<const std::byte>());
+  watch.before = [&] { send_up_to(writer_.position() + kSlots); };
+  std::vector<std::byte> message(kMessageBytes);
+  for (int i = 0; i < 100; ++i) {
+    const std::uint64_t operations =
+        test::operations_of([&] { EXPECT_FALSE(slow.receive(message)); });
+    EXPECT_LE(operations, 100U);
+    EXPECT_EQ(slow.missed(), slow.position());
+  }
+  watch = {};
+  EXPECT_FALSE(slow.corrupt());
+  const std::uint64_t oldest = writer_.position() - kSlots + kMargin;
+  ASSERT_TRUE(slow.receive(message));
+  EXPECT_TRUE(test::is_message(message, oldest));
+  EXPECT_EQ(slow.missed(), oldest);
 }
 
 TEST_F(BroadcastLossyTest, LateReadersJoinAtTheOldestOrTheNewest) {

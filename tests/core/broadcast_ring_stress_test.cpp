@@ -28,11 +28,11 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kTimeLimit{60};
 // On a busy machine the CPU is milliseconds away each time that it is given up.
 constexpr std::chrono::seconds kPausesEndAfter{10};
-constexpr std::uint32_t kMessageBytes = 52;
 
 struct Crew {
   std::uint64_t slots;
   std::size_t readers;
+  std::uint32_t message_bytes = 52;
   std::uint64_t pause_every = 0;     // messages, after which the writer lets others run
   std::uint64_t replace_every = 0;   // the writer is replaced, after an unfinished message
   std::uint64_t drop_out_every = 0;  // a reader dies, or leaves, and another one joins
@@ -44,7 +44,7 @@ class Run {
   explicit Run(const Crew& crew, std::uint64_t messages)
       : crew_(crew),
         messages_(test::kSanitized ? messages / 10 : messages),
-        storage_(crew.slots, kMessageBytes, static_cast<std::uint32_t>(crew.readers)) {}
+        storage_(crew.slots, crew.message_bytes, static_cast<std::uint32_t>(crew.readers)) {}
 
  protected:
   template <class Write, class Read>
@@ -103,7 +103,7 @@ class LossyRun : public Run {
  private:
   void write() {
     Lossy::Writer writer(storage().slots<std::byte>());
-    std::array<std::byte, kMessageBytes> message{};
+    std::vector<std::byte> message(crew().message_bytes);
     while (writer.position() < messages()) {
       if (is_time(crew().pause_every, writer.position())) pause();
       if (is_time(crew().replace_every, writer.position())) replace(writer);
@@ -135,7 +135,7 @@ class LossyRun : public Run {
     std::uint64_t start = reader->position();
     std::uint64_t received = 0;
     ++here;
-    std::array<std::byte, kMessageBytes> message{};
+    std::vector<std::byte> message(crew().message_bytes);
     while (reader->position() < messages()) {
       if (!reader->receive(message)) {
         if (reader->corrupt()) fail();
@@ -170,6 +170,9 @@ TEST(BroadcastLossyStressTest, OneReaderIsLappedAllTheTime) {
 }
 TEST(BroadcastLossyStressTest, TwoSlots) {
   LossyRun({.slots = 2, .readers = 1, .pause_every = 3}).go();
+}
+TEST(BroadcastLossyStressTest, LongMessagesAreNotTorn) {
+  EXPECT_GT(LossyRun({.slots = 2, .readers = 1, .message_bytes = 4096, .pause_every = 7}).go(), 0U);
 }
 TEST(BroadcastLossyStressTest, FourReaders) {
   LossyRun({.slots = 64, .readers = 4, .pause_every = 32}).go();

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string>
 #include <utility>
@@ -12,10 +11,11 @@
 #include <ringbell/core/atomics.hpp>
 
 #include "tests/model/execution.hpp"
+#include "tests/support/word_by_word.hpp"
 
 namespace ringbell::model {
 
-struct SimulatedAtomics {
+struct SimulatedAtomics : test::WordByWord<SimulatedAtomics> {
   template <core::SharedWord T>
   [[nodiscard]] static T load(const T& word, std::memory_order order, core::Edge edge) noexcept {
     return static_cast<T>(Execution::current().load({&word, sizeof word}, order, edge.label));
@@ -48,22 +48,6 @@ struct SimulatedAtomics {
   template <core::SharedWord T>
   static T fetch_or(T& word, T bits, std::memory_order order, core::Edge edge) noexcept {
     return modify(word, order, edge, [&](std::uint64_t before) { return before | bits; });
-  }
-
-  static void load_words(std::byte* to, const std::uint64_t* from, std::size_t count,
-                         core::Edge edge) noexcept {
-    for (; count > 0; --count, to += sizeof *from) {
-      const std::uint64_t word = load(*from++, std::memory_order_relaxed, edge);
-      std::memcpy(to, &word, sizeof word);
-    }
-  }
-  static void store_words(std::uint64_t* to, const std::byte* from, std::size_t count,
-                          core::Edge edge) noexcept {
-    for (; count > 0; --count, from += sizeof *to) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, from, sizeof word);
-      store(*to++, word, std::memory_order_relaxed, edge);
-    }
   }
 
   static void fence(std::memory_order order, core::Edge edge) noexcept {
