@@ -125,6 +125,12 @@ class FanIn<Atomics>::Reader {
     if (--left_ == 0) lanes_.handle(lane()).publish_head();  // I1
   }
 
+  // Lets the writers have everything given back so far, without waiting for the end of the visit:
+  // for who stops reading, or does so for some time, with more to come.
+  void publish_head() noexcept {
+    if (lanes_.visiting()) lanes_.handle(lane()).publish_head();
+  }
+
   // Whose record it is. REQUIRES: the last peek() returned a record.
   [[nodiscard]] std::uint32_t lane() const noexcept { return lanes_.current(); }
 
@@ -136,7 +142,8 @@ class FanIn<Atomics>::Reader {
   }
 
   // Up to where the writer of a lane knows that its bytes are its own again. It changes only for
-  // the lane of the record that was peeked last: at its release(), or at the next peek().
+  // the lane of the record that was peeked last: at its release(), at the next peek(), or by
+  // publish_head().
   [[nodiscard]] std::uint64_t published_head(std::uint32_t lane) const noexcept {
     return lanes_.handle(lane).published_head();
   }

@@ -201,6 +201,25 @@ TEST(FanInTest, BitsOfLanesThatAreNotThereAreIgnored) {
   expect_from(reader, 2, 0);
 }
 
+TEST(FanInTest, ReaderThatStopsCanGiveBackAtOnce) {
+  FanInStorage storage(2, 4096);
+  FanIn<>::Writer writer(storage.memory(), 1);
+  for (std::uint64_t count = 0; count < 3; ++count) ASSERT_TRUE(send(writer, number_of(1, count)));
+  {
+    FanIn<>::Reader reader = storage.reader();
+    reader.publish_head();
+    ASSERT_NO_FATAL_FAILURE(expect_from(reader, 1, 0));
+    ASSERT_NO_FATAL_FAILURE(expect_from(reader, 1, 1));
+    EXPECT_EQ(reader.published_head(1), 0U);
+    reader.publish_head();
+    EXPECT_GT(reader.published_head(1), 0U);
+  }
+  FanIn<>::Reader successor = storage.reader();
+  ASSERT_NO_FATAL_FAILURE(expect_from(successor, 1, 2)) << "without a repetition";
+  EXPECT_TRUE(successor.peek().empty());
+  successor.publish_head();
+}
+
 TEST(FanInTest, SuccessorsGoOnWhereTheOldOnesWere) {
   FanInStorage storage(2, 4096);
   {
