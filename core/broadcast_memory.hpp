@@ -37,8 +37,8 @@ struct BroadcastSlots {
 
 // The memory of a lossless ring, zeroed when it is new. At most max_readers at a time.
 struct BroadcastMemory {
-  BroadcastControl* control;
-  BroadcastSlots<std::byte> slots;
+  BroadcastControl* control = nullptr;
+  BroadcastSlots<std::byte> slots{};
   std::uint32_t max_readers = kMaxBroadcastReaders;
 };
 

@@ -39,8 +39,8 @@ class VyukovQueue {
   static constexpr std::size_t kApart = 128;
 
   struct Cell {
-    std::atomic<std::uint64_t> sequence;
-    T value;
+    std::atomic<std::uint64_t> sequence = 0;
+    T value{};
   };
 
   // Moves a counter over the cell whose sequence is `ahead` of it, and uses the cell.

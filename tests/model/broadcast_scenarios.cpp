@@ -241,7 +241,7 @@ class LosslessProgram : public BroadcastProgram {
   };
 
   core::BroadcastMemory memory_{};
-  std::array<NeverDestroyed, kMaxThreads> joined_;
+  std::array<NeverDestroyed, kMaxThreads> joined_{};
 };
 
 }  // namespace

@@ -74,22 +74,22 @@ inline void read(Litmus& run, std::size_t into, const std::uint64_t* word,
   run.registers_used = std::max(run.registers_used, into + 1);
 }
 
-inline Report run_all(std::vector<Litmus::Body> bodies, Outcomes& outcomes,
+inline Report run_all(const std::vector<Litmus::Body>& bodies, Outcomes& outcomes,
                       const Bounds& bounds = {}) {
   return explore([=, &outcomes] { return std::make_unique<Litmus>(bodies, &outcomes); }, bounds);
 }
 
-inline Outcomes outcomes_of(std::vector<Litmus::Body> bodies) {
+inline Outcomes outcomes_of(const std::vector<Litmus::Body>& bodies) {
   Outcomes outcomes;
-  const Report report = run_all(std::move(bodies), outcomes);
+  const Report report = run_all(bodies, outcomes);
   EXPECT_FALSE(report.finding) << *report.finding;
   EXPECT_TRUE(report.complete);
   return outcomes;
 }
 
-inline std::string finding_of(std::vector<Litmus::Body> bodies, const Bounds& bounds = {}) {
+inline std::string finding_of(const std::vector<Litmus::Body>& bodies, const Bounds& bounds = {}) {
   Outcomes outcomes;
-  return run_all(std::move(bodies), outcomes, bounds).finding.value_or("");
+  return run_all(bodies, outcomes, bounds).finding.value_or("");
 }
 
 }  // namespace ringbell::model

@@ -20,6 +20,7 @@ struct Site {
   Operation operation;
   std::memory_order order;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes what is generated for a pointer
   friend auto operator<=>(const Site&, const Site&) = default;
 };
 
@@ -40,6 +41,7 @@ struct Mutation {
   [[nodiscard]] std::memory_order weakened(std::memory_order order) const;
   [[nodiscard]] std::string name() const;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes what is generated for a pointer
   friend auto operator<=>(const Mutation&, const Mutation&) = default;
 };
 

@@ -94,8 +94,8 @@ class WeakMemory {
   };
   struct Location {
     std::vector<Message> messages;
-    std::array<Clock, 2> reads;   // by Kind: the last step of each thread that read
-    std::array<Clock, 2> writes;  // and wrote
+    std::array<Clock, 2> reads{};   // by Kind: the last step of each thread that read
+    std::array<Clock, 2> writes{};  // and wrote
   };
   struct Thread {
     Knowledge now;
