@@ -161,7 +161,8 @@ class BroadcastLossy<Atomics>::Reader {
   // Of the record that is due. It moves on with what was received and what was missed, and with
   // nothing else.
   [[nodiscard]] std::uint64_t position() const noexcept { return next_; }
-  // How many records were overwritten before this reader came to them, since it joined.
+  // How many records this reader has passed over since it joined, because they were overwritten or
+  // about to be: position() has come as far as what was received and what was missed together.
   [[nodiscard]] std::uint64_t missed() const noexcept { return missed_; }
   [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }
   // The writer stored something impossible. Stays so; nothing is received any more.

@@ -18,8 +18,8 @@
 namespace ringbell::core {
 
 // The slots, zeroed when the ring is new. `Byte` is const where they are mapped read-only.
-// REQUIRES: slot_count is a power of two, at least 2; slot_bytes is a multiple of 8 and holds the
-// sequence and a message in whole words; `slots` is aligned to 8.
+// REQUIRES: slot_count is a power of two, at least 2; message_bytes is not 0; slot_bytes is a
+// multiple of 8 and holds the sequence and a message in whole words; `slots` is aligned to 8.
 template <class Byte>
 struct BroadcastSlots {
   Byte* slots;
@@ -106,9 +106,10 @@ class BroadcastPlaces {
         slot_bytes_(memory.slot_bytes),
         message_bytes_(memory.message_bytes) {
     assert(std::has_single_bit(memory.slot_count) && memory.slot_count >= 2);
-    assert(memory.slot_bytes % sizeof(Word) == 0);
-    assert(memory.slot_bytes - sizeof(Word) >=
-           (memory.message_bytes + sizeof(Word) - 1) / sizeof(Word) * sizeof(Word));
+    assert(memory.message_bytes > 0 && memory.slot_bytes % sizeof(Word) == 0);
+    assert(memory.slot_bytes / sizeof(Word) >
+           (std::uint64_t{memory.message_bytes} + sizeof(Word) - 1) / sizeof(Word));
+    assert(reinterpret_cast<std::uintptr_t>(memory.slots) % alignof(Word) == 0);
   }
 
   [[nodiscard]] std::uint64_t slot_count() const noexcept { return mask_ + 1; }
