@@ -220,6 +220,35 @@ TEST(FanInTest, ReaderThatStopsCanGiveBackAtOnce) {
   successor.publish_head();
 }
 
+TEST(FanInTest, NextReaderRepeatsAtMostABurstOfOneLane) {
+  constexpr std::uint64_t kRecord = kRecordHeaderBytes + 24;
+  for (std::uint64_t dies_after = 0; dies_after < 40; ++dies_after) {
+    FanInStorage storage(3, 4096);
+    for (std::uint32_t lane = 0; lane < 3; ++lane) {
+      FanIn<>::Writer writer(storage.memory(), lane);
+      for (std::uint64_t count = 0; count < 20; ++count) send(writer, number_of(lane, count));
+    }
+    std::vector<std::uint64_t> read(3);
+    std::uint32_t last = 0;
+    {
+      FanIn<>::Reader dead = storage.reader(kHasty);
+      for (std::uint64_t i = 0; i <= dies_after; ++i) {
+        ASSERT_FALSE(dead.peek().empty());
+        last = dead.lane();
+        if (i < dies_after) expect_from(dead, last, read[last]++);
+      }
+    }
+    FanIn<>::Reader successor = storage.reader(kHasty);
+    std::uint64_t repeated = 0;
+    for (std::uint32_t lane = 0; lane < 3; ++lane) {
+      const std::uint64_t again = read[lane] - successor.published_head(lane) / kRecord;
+      repeated += again;
+      EXPECT_TRUE(again == 0 || lane == last) << lane;
+    }
+    EXPECT_LE(repeated, kHasty.burst);
+  }
+}
+
 TEST(FanInTest, SuccessorsGoOnWhereTheOldOnesWere) {
   FanInStorage storage(2, 4096);
   {
