@@ -62,9 +62,9 @@ class BroadcastLossless {
   class Reader;
 
   // Frees the cells of dead readers: `is_dead(id)` is asked about the owners of cells, or about any
-  // id at all that a liar wrote there. Returns how many. Anybody may call it at any time; the writer
-  // has its own. REQUIRES: what the dead one did happened before is_dead() said so; its id goes to
-  // nobody else while an evict() is under way that may have been told of its death.
+  // id at all that a liar wrote there. Returns how many. Anybody may call it at any time; the
+  // writer has its own. REQUIRES: what the dead one did happened before is_dead() said so; its id
+  // goes to nobody else while an evict() is under way that may have been told of its death.
   template <class IsDead>
   static std::uint32_t evict(const BroadcastMemory& memory, IsDead&& is_dead) noexcept {
     return Cells::evict(memory, is_dead, std::memory_order_release);  // E
