@@ -148,9 +148,10 @@ std::string lossless_dump() {
 std::string fan_in_dump() {
   test::FanInStorage storage(66, 64);
   const core::FanInMemory memory = storage.memory();
-  core::FanIn<>::Reader reader = storage.reader();
+  const core::FanIn<>::Reader reader = storage.reader();
   core::FanIn<>::Writer writer(memory, 65);
   write(writer, kOne);
+  EXPECT_EQ(reader.active_lanes(), 0U);
   return dump_of("FanIn of 66 lanes, a message in lane 65: ready bits", memory.control) +
          dump_of("its control lines", &memory.lanes[65]) +
          dump_of("its data", memory.ring(65).data, memory.capacity_bytes);

@@ -29,7 +29,7 @@ class LyingPeerTest : public testing::Test {
   static constexpr std::uint32_t kSlotBits = 5;
   static constexpr std::uint64_t kRounds = 5000;
 
-  ~LyingPeerTest() override { Watched::watch() = {}; }
+  void TearDown() override { Watched::watch() = {}; }
 
   // From now on one load in so many is a lie; 0: none. Lies are often near the truth.
   void lie_once_in(std::uint64_t loads) {
