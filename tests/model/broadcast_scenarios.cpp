@@ -294,7 +294,7 @@ std::vector<Scenario> broadcast_scenarios() {
                 .joined = 2,
                 .reader_dies = true,
                 .reader_evicts = true},
-               1, 2),
+               1, 1),
   };
 }
 
