@@ -9,12 +9,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-# core <- transport <- everything else. Only tests may look into the others: they test them.
+# core <- transport <- everything else. Tests may look into all: they test it; the command measures.
 MAY_INCLUDE = {
     "core": {"core"},
     "transport": {"core", "transport"},
     "bench": {"core", "transport", "bench"},
-    "tools": {"core", "transport", "tools"},
+    "tools": {"core", "transport", "bench", "tools"},
     "examples": {"core", "transport", "examples"},
     "tests": {"core", "transport", "bench", "tools", "tests"},
 }
@@ -110,6 +110,9 @@ SAMPLES = [
     ("transport/ok.cpp", "#include <sys/mman.h>\n#include <ringbell/core/a.hpp>\n", ""),
     ("bench/a.cpp", '#include "tests/support/x.hpp"\n', "of tests"),
     ("bench/ok.cpp", '#include "bench/x.hpp"\n#include <ringbell/ringbell.hpp>\n', ""),
+    ("tools/a.cpp", '#include "tests/support/x.hpp"\n', "of tests"),
+    ("tools/ok.cpp", '#include "bench/harness/histogram.hpp"\n', ""),
+    ("bench/b.cpp", '#include "tools/x.hpp"\n', "of tools"),
     ("examples/a.cpp", '#include "bench/harness/histogram.hpp"\n', "of bench"),
     ("tests/bench/ok.cpp", '#include "bench/harness/histogram.hpp"\n', ""),
 ]

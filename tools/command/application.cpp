@@ -1,0 +1,76 @@
+#include "tools/command/application.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "tools/command/command.hpp"
+
+namespace ringbell::tools {
+namespace {
+
+constexpr const char* kAbout = "Messages between processes through rings in shared memory.";
+
+constexpr const char* kStatuses = R"(Exit status:
+  0  done; of a stream: all of it came
+  1  failed, as stderr says; of doctor: something essential is missing
+  2  the command line will not do
+  3  nobody came within --wait
+  4  the stream was cut short: the other side died or stopped
+  5  cp --verify: the copy differs
+  128 + N  ended by signal N
+
+`ringbell COMMAND --help` has examples.)";
+
+constexpr std::array<AddCommand, 1> kCommands{add_doctor};
+
+// CLI11 may break a message into lines; people get one.
+std::string one_line(std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  return message;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app(kAbout, "ringbell");
+  app.footer(kStatuses);
+  app.set_version_flag("--version", "ringbell " RINGBELL_VERSION);
+  app.require_subcommand(1);
+  Action action;
+  for (const AddCommand add : kCommands) add(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    return complain(one_line(error.what()) + "; --help lists what there is", kUsage);
+  }
+  const int status = action();
+  // What did not reach a full disk or a closed pipe was not said.
+  if (std::fflush(stdout) != 0 && status == kDone) {
+    return complain("writing to standard output failed");
+  }
+  return status;
+}
+
+}  // namespace
+
+int complain(const std::string& message, int status) {
+  std::fflush(stdout);
+  fmt::print(stderr, "ringbell: {}\n", message);
+  return status;
+}
+
+int run_command(int argc, char** argv) noexcept {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& exception) {  // no memory left
+    std::fprintf(stderr, "ringbell: %s\n", exception.what());
+    return kFailed;
+  }
+}
+
+}  // namespace ringbell::tools
