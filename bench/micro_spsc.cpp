@@ -19,7 +19,7 @@
 #include <boost/lockfree/spsc_queue.hpp>
 
 #include <ringbell/core/spsc_ring.hpp>
-#include <ringbell/transport/region.hpp>
+#include <ringbell/transport/channel.hpp>
 
 #include "bench/micro.hpp"
 
@@ -68,9 +68,9 @@ class RegionMemory {
 
  private:
   static Region make() {
-    RegionOptions options;
+    ChannelOptions options;
     options.capacity_bytes = kRingBytes;
-    Result<Region> region = Region::create(options);
+    Result<Region> region = Region::create(options.region());
     if (!region) {
       std::fprintf(stderr, "%s\n", region.error().message.c_str());
       std::exit(EXIT_FAILURE);

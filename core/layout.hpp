@@ -1,13 +1,14 @@
 // Every byte that two processes share, as a file format.
 //
-//   offset 0                one page                one page                  `capacity` bytes
+//   one page                whole pages             whole pages
 //   +------------------+    +------------------+    +----------------------------------------+
-//   | RegionHeader     |    | control lines    |    | data, mapped twice in a row            |
+//   | RegionHeader     |    | control lines    |    | data: records, slots or buffers        |
 //   +------------------+    +------------------+    +----------------------------------------+
 //   ^ never written         ^ control_offset        ^ data_offset
 //     after creation
 //
-// "One page" is Geometry::page_bytes: 4 KiB, or 2 MiB for a region of huge pages. Numbers are
+// A page is Geometry::page_bytes: 4 KiB, or 2 MiB for a region of huge pages. ring_shape.hpp says
+// what stands where for each kind of ring. Numbers are
 // little endian; there are no pointers; every field keeps its place, which the asserts below pin. A
 // change of anything here is a new kLayoutVersion.
 //
@@ -26,10 +27,18 @@ namespace ringbell::core {
 
 inline constexpr std::size_t kFalseSharingBytes = 128;
 inline constexpr std::array<char, 8> kRegionMagic = {'r', 'i', 'n', 'g', 'b', 'e', 'l', 'l'};
-inline constexpr std::uint32_t kLayoutVersion = 1;
+inline constexpr std::uint32_t kLayoutVersion = 2;
 
 // Which ring a region holds. 0 is no ring, so that zeroed memory is never taken for one.
-enum class RingKind : std::uint32_t { spsc = 1 };
+enum class RingKind : std::uint32_t {
+  spsc = 1,
+  mpmc = 2,
+  broadcast_lossless = 3,
+  broadcast_lossy = 4,
+  fan_in = 5,
+  call_group = 6,
+  bells = 7,  // no ring: what the readers of a lossy ring may write, which is not in its own region
+};
 
 // How a process that sleeps on this region is woken. Fixed at creation: both sides must agree.
 enum class DoorbellKind : std::uint32_t {
@@ -41,12 +50,15 @@ enum class DoorbellKind : std::uint32_t {
 // The shape of a region: the creator writes it once, whoever attaches checks it against the real
 // size of the file, copies it, and never reads it from shared memory again.
 struct Geometry {
-  std::uint64_t region_bytes;      // of the file: data_offset + capacity_bytes
+  std::uint64_t region_bytes;      // of the file: up to the end of the data
   std::uint64_t control_offset;    // from the start of the file
   std::uint64_t data_offset;       // from the start of the file, a multiple of page_bytes
-  std::uint64_t capacity_bytes;    // of the data area, a power of two and a multiple of page_bytes
-  std::uint32_t record_alignment;  // 8, 16, 32 or 64: records start at multiples of it
+  std::uint64_t capacity_bytes;    // of an SpscRing or a lane: a power of two, whole pages; else 0
+  std::uint64_t slot_count;        // a power of two; 0 where there are no slots
+  std::uint32_t record_alignment;  // records start at multiples of it: 8, 16, 32 or 64; else 0
   std::uint32_t page_bytes;        // the granularity of the mapping: 4096, or 2 MiB (hugetlb)
+  std::uint32_t message_bytes;     // of a slot, or the largest of a call; else 0
+  std::uint32_t participants;      // at a time, writers and readers together
 
   friend constexpr bool operator==(const Geometry&, const Geometry&) = default;
 };
@@ -60,6 +72,8 @@ struct RegionHeader {
   std::uint32_t doorbell_kind;  // DoorbellKind
   std::uint32_t creator_pid;    // in the creator's pid namespace: for people, not for logic
   std::uint64_t created_unix_ns;
+  std::uint32_t backing;         // where the pages come from, as transport/ numbers it; 0: the file
+  std::uint32_t backing_number;  // what names them there, where the file is not it
 };
 
 // Where one side says that it sleeps. parking.hpp has the bits and the protocol.
@@ -69,8 +83,24 @@ struct alignas(kFalseSharingBytes) BellLine {
   std::uint32_t padding;  // 0
 };
 
+// Where those sleep who share a ring of many: until there is something, until there is room. Stored
+// by whoever parks and whoever rings.
+struct alignas(kFalseSharingBytes) GroupBells {
+  BellLine data_bell;
+  BellLine space_bell;
+};
+
 // Says whether a side is there. 0: never was; 1: open; 2: closed for good, in order.
 enum class SideState : std::uint32_t { absent = 0, open = 1, closed = 2 };
+
+// One participant of a ring of many. Stored by that participant, the word's parked bit cleared by
+// whoever rings.
+struct alignas(kFalseSharingBytes) ParticipantLine {
+  std::uint32_t bell;   // where it sleeps, if it sleeps alone
+  std::uint32_t state;  // SideState
+  std::uint32_t pid;    // for people
+  std::uint32_t role;   // for people: 0 writer or server, 1 reader or caller
+};
 
 // The control lines of an SpscRing (spsc_ring.hpp).
 struct alignas(kFalseSharingBytes) SpscControl {
@@ -160,27 +190,40 @@ struct alignas(kFalseSharingBytes) CallGroupLine {
 };
 
 static_assert(std::is_standard_layout_v<Geometry> && std::is_trivially_copyable_v<Geometry>);
-static_assert(sizeof(Geometry) == 40 && alignof(Geometry) == 8);
+static_assert(sizeof(Geometry) == 56 && alignof(Geometry) == 8);
 static_assert(offsetof(Geometry, region_bytes) == 0);
 static_assert(offsetof(Geometry, control_offset) == 8);
 static_assert(offsetof(Geometry, data_offset) == 16);
 static_assert(offsetof(Geometry, capacity_bytes) == 24);
-static_assert(offsetof(Geometry, record_alignment) == 32);
-static_assert(offsetof(Geometry, page_bytes) == 36);
+static_assert(offsetof(Geometry, slot_count) == 32);
+static_assert(offsetof(Geometry, record_alignment) == 40);
+static_assert(offsetof(Geometry, page_bytes) == 44);
+static_assert(offsetof(Geometry, message_bytes) == 48);
+static_assert(offsetof(Geometry, participants) == 52);
 
 static_assert(std::is_standard_layout_v<RegionHeader> &&
               std::is_trivially_copyable_v<RegionHeader>);
-static_assert(sizeof(RegionHeader) == 72 && alignof(RegionHeader) == 8);
+static_assert(sizeof(RegionHeader) == 96 && alignof(RegionHeader) == 8);
 static_assert(offsetof(RegionHeader, magic) == 0);
 static_assert(offsetof(RegionHeader, layout_version) == 8);
 static_assert(offsetof(RegionHeader, ring_kind) == 12);
 static_assert(offsetof(RegionHeader, geometry) == 16);
-static_assert(offsetof(RegionHeader, doorbell_kind) == 56);
-static_assert(offsetof(RegionHeader, creator_pid) == 60);
-static_assert(offsetof(RegionHeader, created_unix_ns) == 64);
+static_assert(offsetof(RegionHeader, doorbell_kind) == 72);
+static_assert(offsetof(RegionHeader, creator_pid) == 76);
+static_assert(offsetof(RegionHeader, created_unix_ns) == 80);
+static_assert(offsetof(RegionHeader, backing) == 88);
+static_assert(offsetof(RegionHeader, backing_number) == 92);
 
 static_assert(std::is_standard_layout_v<BellLine> && sizeof(BellLine) == kFalseSharingBytes);
 static_assert(offsetof(BellLine, word) == 0);
+
+static_assert(std::is_standard_layout_v<GroupBells> && sizeof(GroupBells) == 256);
+static_assert(offsetof(GroupBells, data_bell) == 0 && offsetof(GroupBells, space_bell) == 128);
+
+static_assert(std::is_standard_layout_v<ParticipantLine>);
+static_assert(sizeof(ParticipantLine) == kFalseSharingBytes);
+static_assert(offsetof(ParticipantLine, bell) == 0 && offsetof(ParticipantLine, state) == 4);
+static_assert(offsetof(ParticipantLine, pid) == 8 && offsetof(ParticipantLine, role) == 12);
 
 static_assert(std::is_standard_layout_v<SpscControl>);
 static_assert(sizeof(SpscControl) == 4 * kFalseSharingBytes);

@@ -35,7 +35,7 @@ Channel::Channel(Region region, Doorbell data_bell, Doorbell space_bell) noexcep
       space_bell_(std::move(space_bell)) {}
 
 Result<Channel> Channel::create(const ChannelOptions& options) {
-  Result<Region> region = Region::create(options);
+  Result<Region> region = Region::create(options.region());
   if (!region) return tl::unexpected(std::move(region.error()));
   Result<Doorbell> data_bell = make_bell(options.doorbell);
   if (!data_bell) return tl::unexpected(std::move(data_bell.error()));
@@ -49,6 +49,9 @@ Result<Channel> Channel::attach(const ChannelFds& fds) {
   if (!memory) return tl::unexpected(std::move(memory.error()));
   Result<Region> region = Region::attach(std::move(*memory));
   if (!region) return tl::unexpected(std::move(region.error()));
+  if (region->kind() != core::RingKind::spsc) {
+    return fail(ErrorCode::not_a_region, "the region holds another ring than a channel's");
+  }
   Result<Doorbell> data_bell = attach_bell(region->doorbell(), fds.data_bell);
   if (!data_bell) return tl::unexpected(std::move(data_bell.error()));
   Result<Doorbell> space_bell = attach_bell(region->doorbell(), fds.space_bell);

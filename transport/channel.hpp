@@ -11,7 +11,22 @@
 
 namespace ringbell {
 
-using ChannelOptions = RegionOptions;
+struct ChannelOptions {
+  // Of the ring. Rounded up to a power of two, and to whole pages. Smallest 4096.
+  std::uint64_t capacity_bytes = 256UL * 1024;
+  // 8, 16, 32 or 64. With 64 no two records share a cache line.
+  std::uint32_t record_alignment = 8;
+  core::DoorbellKind doorbell = core::DoorbellKind::futex;
+  MemoryOptions memory = {};
+
+  [[nodiscard]] RegionOptions region() const noexcept {
+    return {.shape = {.kind = core::RingKind::spsc,
+                      .capacity_bytes = capacity_bytes,
+                      .record_alignment = record_alignment},
+            .doorbell = doorbell,
+            .memory = memory};
+  }
+};
 
 // What must be handed to the other process. The doorbells are -1 unless the channel rings by
 // eventfd.
@@ -27,7 +42,8 @@ class Channel {
   [[nodiscard]] static Result<Channel> create(const ChannelOptions& options = {});
 
   // Duplicates the descriptors, so that the caller keeps its own. Errors: as Region::attach;
-  // invalid_argument if the region rings by eventfd and a bell is missing or is no eventfd.
+  // not_a_region if it holds another ring; invalid_argument if the region rings by eventfd and a
+  // bell is missing or is no eventfd.
   [[nodiscard]] static Result<Channel> attach(const ChannelFds& fds);
 
   // Stay owned by the channel; close-on-exec is set.

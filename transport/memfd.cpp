@@ -56,8 +56,13 @@ Result<FileDescriptor> create(std::uint64_t bytes, PageSize pages) {
     return fail_errno(fmt::format("reserving {} bytes of {} failed", bytes, what),
                       remedy_for(bytes, pages));
   }
-  if (::fcntl(file.get(), F_ADD_SEALS, kSeals) != 0) return fail_errno("sealing the memfd failed");
   return file;
+}
+
+Result<void> seal(int fd, Writers writers) {
+  const int more = writers == Writers::mapped_now ? F_SEAL_FUTURE_WRITE : 0;
+  if (::fcntl(fd, F_ADD_SEALS, kSeals | more) != 0) return fail_errno("sealing the memfd failed");
+  return {};
 }
 
 Result<void> check_seals(int fd) {

@@ -1,11 +1,13 @@
 #include <ringbell/transport/region.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include <fcntl.h>
@@ -21,49 +23,54 @@ namespace {
 
 using core::Geometry;
 using core::RegionHeader;
+using core::RingShape;
 
-constexpr std::uint64_t kSmallestCapacity = 4096;
-constexpr std::uint64_t kLargestCapacity = std::uint64_t{1} << 40;
 constexpr std::uint32_t kSmallPage = 4096;
 constexpr std::uint32_t kHugePage = 2 * 1024 * 1024;
-
-constexpr bool valid_alignment(std::uint32_t bytes) noexcept {
-  return std::has_single_bit(bytes) && bytes >= core::kRecordHeaderBytes && bytes <= 64;
-}
 
 constexpr bool valid_doorbell(std::uint32_t kind) noexcept {
   return kind >= std::uint32_t(core::DoorbellKind::none) &&
          kind <= std::uint32_t(core::DoorbellKind::eventfd);
 }
 
-constexpr Geometry geometry_for(const RegionOptions& options, std::uint32_t page_bytes) noexcept {
-  const std::uint64_t capacity =
-      std::max(std::bit_ceil(options.capacity_bytes), std::uint64_t{page_bytes});
-  return {.region_bytes = 2 * std::uint64_t{page_bytes} + capacity,
-          .control_offset = page_bytes,
-          .data_offset = 2 * std::uint64_t{page_bytes},
-          .capacity_bytes = capacity,
-          .record_alignment = options.record_alignment,
-          .page_bytes = page_bytes};
+// The shape that pages of this size allow: capacities are powers of two and whole pages.
+RingShape rounded(RingShape shape, std::uint32_t page_bytes) noexcept {
+  if (core::has_records(shape.kind) && shape.capacity_bytes >= core::kSmallestCapacity &&
+      shape.capacity_bytes <= core::kLargestCapacity) {
+    shape.capacity_bytes = std::max(std::bit_ceil(shape.capacity_bytes), std::uint64_t{page_bytes});
+  }
+  if (core::has_slots(shape.kind) && shape.slot_count <= core::kMostSlots) {
+    shape.slot_count = std::bit_ceil(shape.slot_count);
+  }
+  return shape;
+}
+
+// The field of a shape that an objection names, for people.
+std::uint64_t field(const RingShape& shape, std::string_view name) noexcept {
+  if (name == "ring_kind") return std::uint64_t(shape.kind);
+  if (name == "capacity_bytes") return shape.capacity_bytes;
+  if (name == "record_alignment") return shape.record_alignment;
+  if (name == "slot_count") return shape.slot_count;
+  return name == "message_bytes" ? shape.message_bytes : shape.participants;
 }
 
 // Why this geometry cannot be, or nothing. It came from another process: every field is suspect,
 // and no sum here can overflow because each part was bounded first.
-std::optional<std::string> objection_to(const Geometry& geometry, std::uint64_t file_bytes) {
+std::optional<std::string> objection_to(core::RingKind kind, const Geometry& geometry,
+                                        std::uint64_t file_bytes) {
   if (geometry.page_bytes != kSmallPage && geometry.page_bytes != kHugePage) {
     return fmt::format("its page size is {}", geometry.page_bytes);
   }
-  if (!std::has_single_bit(geometry.capacity_bytes) ||
-      geometry.capacity_bytes < geometry.page_bytes || geometry.capacity_bytes > kLargestCapacity) {
-    return fmt::format("its capacity is {}", geometry.capacity_bytes);
+  const RingShape shape = core::shape_of(kind, geometry);
+  if (const char* const wrong = core::objection_to(shape)) {
+    return fmt::format("its {} is {}", wrong, field(shape, wrong));
   }
-  if (!valid_alignment(geometry.record_alignment)) {
-    return fmt::format("its record alignment is {}", geometry.record_alignment);
+  if (core::has_records(kind) && geometry.capacity_bytes < geometry.page_bytes) {
+    return fmt::format("its capacity_bytes is {}", geometry.capacity_bytes);
   }
-  const Geometry expected = geometry_for(
-      {.capacity_bytes = geometry.capacity_bytes, .record_alignment = geometry.record_alignment},
-      geometry.page_bytes);
-  if (geometry != expected) return "its offsets do not follow from its capacity";
+  if (geometry != core::geometry_of(shape, geometry.page_bytes)) {
+    return "its offsets do not follow from its capacity";
+  }
   if (geometry.region_bytes != file_bytes) {
     return fmt::format("it says {} bytes but the file has {}", geometry.region_bytes, file_bytes);
   }
@@ -95,36 +102,36 @@ Result<void> check_header(const RegionHeader& header, std::uint64_t file_bytes) 
                     "both sides with the same ringbell",
                     header.layout_version, core::kLayoutVersion));
   }
-  if (header.ring_kind != std::uint32_t(core::RingKind::spsc)) {
-    return fail(ErrorCode::not_a_region,
-                fmt::format("not a usable region: ring kind {} is unknown", header.ring_kind));
-  }
   if (!valid_doorbell(header.doorbell_kind)) {
     return fail(
         ErrorCode::not_a_region,
         fmt::format("not a usable region: doorbell kind {} is unknown", header.doorbell_kind));
   }
-  if (const auto objection = objection_to(header.geometry, file_bytes)) {
+  const auto kind = core::RingKind{header.ring_kind};
+  if (const auto objection = objection_to(kind, header.geometry, file_bytes)) {
     return fail(ErrorCode::not_a_region, "not a usable region: " + *objection);
   }
   return {};
 }
 
-Result<void> check_options(const RegionOptions& options) {
-  if (options.capacity_bytes < kSmallestCapacity || options.capacity_bytes > kLargestCapacity) {
+const char* remedy_for(std::string_view wrong) noexcept {
+  if (wrong == "capacity_bytes") return "it must be between 4 KiB and 1 TiB";
+  if (wrong == "record_alignment") return "it must be 8, 16, 32 or 64";
+  if (wrong == "slot_count") return "it must be between 2 and 2^32";
+  if (wrong == "message_bytes") return "it must be at least 1 and less than 512 MiB";
+  return "a ring of this kind does not take that";
+}
+
+// REQUIRES: rounded.
+Result<void> check_options(const RingShape& shape, core::DoorbellKind doorbell) {
+  if (const char* const wrong = core::objection_to(shape)) {
     return fail(ErrorCode::invalid_argument,
-                fmt::format("capacity_bytes is {}; it must be between {} and {}",
-                            options.capacity_bytes, kSmallestCapacity, kLargestCapacity));
+                fmt::format("{} is {}; {}", wrong, field(shape, wrong), remedy_for(wrong)));
   }
-  if (!valid_alignment(options.record_alignment)) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("record_alignment is {}; it must be 8, 16, 32 or 64",
-                            options.record_alignment));
-  }
-  if (!valid_doorbell(std::uint32_t(options.doorbell))) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("doorbell is {}; it must be none, futex or eventfd",
-                            std::uint32_t(options.doorbell)));
+  if (!valid_doorbell(std::uint32_t(doorbell))) {
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("doorbell is {}; it must be none, futex or eventfd", std::uint32_t(doorbell)));
   }
   return {};
 }
@@ -135,13 +142,14 @@ struct Pages {
 };
 
 Result<Pages> make_pages(const RegionOptions& options) {
-  if (options.huge_pages != HugePages::never) {
-    const Geometry geometry = geometry_for(options, kHugePage);
+  const HugePages huge = options.memory.huge_pages;
+  if (huge != HugePages::never) {
+    const Geometry geometry = core::geometry_of(rounded(options.shape, kHugePage), kHugePage);
     Result<FileDescriptor> file = memfd::create(geometry.region_bytes, memfd::PageSize::huge);
     if (file) return Pages{std::move(*file), geometry};
-    if (options.huge_pages == HugePages::require) return tl::unexpected(std::move(file.error()));
+    if (huge == HugePages::require) return tl::unexpected(std::move(file.error()));
   }
-  const Geometry geometry = geometry_for(options, kSmallPage);
+  const Geometry geometry = core::geometry_of(rounded(options.shape, kSmallPage), kSmallPage);
   Result<FileDescriptor> file = memfd::create(geometry.region_bytes, memfd::PageSize::small);
   if (!file) return tl::unexpected(std::move(file.error()));
   return Pages{std::move(*file), geometry};
@@ -149,11 +157,13 @@ Result<Pages> make_pages(const RegionOptions& options) {
 
 }  // namespace
 
-Region::Region(FileDescriptor file, const Geometry& geometry, core::DoorbellKind doorbell) noexcept
-    : file_(std::move(file)), geometry_(geometry), doorbell_(doorbell) {}
+Region::Region(FileDescriptor file, core::RingKind kind, const Geometry& geometry,
+               core::DoorbellKind doorbell) noexcept
+    : file_(std::move(file)), kind_(kind), geometry_(geometry), doorbell_(doorbell) {}
 
 Region::Region(Region&& other) noexcept
     : file_(std::move(other.file_)),
+      kind_(other.kind_),
       geometry_(other.geometry_),
       doorbell_(other.doorbell_),
       base_(std::exchange(other.base_, nullptr)),
@@ -161,6 +171,7 @@ Region::Region(Region&& other) noexcept
 
 Region& Region::operator=(Region&& other) noexcept {
   std::swap(file_, other.file_);
+  std::swap(kind_, other.kind_);
   std::swap(geometry_, other.geometry_);
   std::swap(doorbell_, other.doorbell_);
   std::swap(base_, other.base_);
@@ -173,29 +184,33 @@ Region::~Region() {
 }
 
 Result<Region> Region::create(const RegionOptions& options) {
-  if (Result<void> checked = check_options(options); !checked) {
-    return tl::unexpected(std::move(checked.error()));
-  }
+  const core::RingKind kind = options.shape.kind;
+  Result<void> done = check_options(rounded(options.shape, kSmallPage), options.doorbell);
+  if (!done) return tl::unexpected(std::move(done.error()));
   Result<Pages> pages = make_pages(options);
   if (!pages) return tl::unexpected(std::move(pages.error()));
-  Region region(std::move(pages->file), pages->geometry, options.doorbell);
-  if (Result<void> mapped = region.map(); !mapped) return tl::unexpected(std::move(mapped.error()));
-  if (Result<void> done = region.apply(options); !done) {
-    return tl::unexpected(std::move(done.error()));
-  }
+  Region region(std::move(pages->file), kind, pages->geometry, options.doorbell);
+  done = region.map(Access::read_write);
+  if (done) done = region.apply(options.memory);
+  if (!done) return tl::unexpected(std::move(done.error()));
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   region.header() = {.magic = core::kRegionMagic,
                      .layout_version = core::kLayoutVersion,
-                     .ring_kind = std::uint32_t(core::RingKind::spsc),
+                     .ring_kind = std::uint32_t(kind),
                      .geometry = region.geometry_,
                      .doorbell_kind = std::uint32_t(options.doorbell),
                      .creator_pid = static_cast<std::uint32_t>(::getpid()),
                      .created_unix_ns = static_cast<std::uint64_t>(
-                         std::chrono::duration_cast<std::chrono::nanoseconds>(now).count())};
+                         std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()),
+                     .backing = std::uint32_t(options.memory.backing),
+                     .backing_number = 0};
+  const bool only_mine = kind == core::RingKind::broadcast_lossy;
+  done = memfd::seal(region.fd(), only_mine ? memfd::Writers::mapped_now : memfd::Writers::all);
+  if (!done) return tl::unexpected(std::move(done.error()));
   return region;
 }
 
-Result<Region> Region::attach(FileDescriptor file) {
+Result<Region> Region::attach(FileDescriptor file, Access access) {
   if (Result<void> sealed = memfd::check_seals(file.get()); !sealed) {
     return tl::unexpected(std::move(sealed.error()));
   }
@@ -205,15 +220,19 @@ Result<Region> Region::attach(FileDescriptor file) {
   if (!header) return tl::unexpected(header.error());
   const Result<void> checked = check_header(*header, static_cast<std::uint64_t>(status.st_size));
   if (!checked) return tl::unexpected(checked.error());
-  Region region(std::move(file), header->geometry, core::DoorbellKind{header->doorbell_kind});
-  if (Result<void> mapped = region.map(); !mapped) return tl::unexpected(std::move(mapped.error()));
+  Region region(std::move(file), core::RingKind{header->ring_kind}, header->geometry,
+                core::DoorbellKind{header->doorbell_kind});
+  if (Result<void> mapped = region.map(access); !mapped) {
+    return tl::unexpected(std::move(mapped.error()));
+  }
   return region;
 }
 
 // One stretch of addresses, reserved first so that both images stand back to back in it.
-Result<void> Region::map() {
+Result<void> Region::map(Access access) {
   const std::size_t page = geometry_.page_bytes;
-  const std::size_t whole = geometry_.region_bytes + geometry_.capacity_bytes;
+  const std::uint32_t mirrored = core::mirrored_count(shape());
+  const std::size_t whole = geometry_.region_bytes + mirrored * geometry_.capacity_bytes;
   // Room to align: hugetlb mappings must start at a multiple of their page.
   const std::size_t reserved = whole + page;
   void* const hole =
@@ -228,19 +247,28 @@ Result<void> Region::map() {
   if (before > 0) ::munmap(hole, before);
   if (reserved - before > whole) ::munmap(base_ + whole, reserved - before - whole);
 
-  const auto place = [&](std::size_t offset, std::uint64_t bytes, std::uint64_t file_offset) {
-    return ::mmap(base_ + offset, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-                  file_.get(), static_cast<off_t>(file_offset)) != MAP_FAILED;
+  const int protection = access == Access::read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+  const auto place = [&](std::uint64_t offset, std::uint64_t bytes, std::uint64_t file_offset) {
+    return ::mmap(base_ + offset, bytes, protection, MAP_SHARED | MAP_FIXED, file_.get(),
+                  static_cast<off_t>(file_offset)) != MAP_FAILED;
   };
-  if (!place(0, geometry_.region_bytes, 0) ||
-      !place(geometry_.region_bytes, geometry_.capacity_bytes, geometry_.data_offset)) {
+  const std::uint64_t capacity = geometry_.capacity_bytes;
+  const std::uint64_t data = geometry_.data_offset;
+  bool placed = place(0, mirrored > 0 ? data : geometry_.region_bytes, 0);
+  for (std::uint64_t i = 0; placed && i < mirrored; ++i) {
+    placed = place(data + 2 * i * capacity, capacity, data + i * capacity) &&
+             place(data + (2 * i + 1) * capacity, capacity, data + i * capacity);
+  }
+  if (!placed) {
     return fail_errno(fmt::format("mapping {} bytes of the region failed", whole),
-                      "the descriptor must be open for reading and writing");
+                      access == Access::read_only
+                          ? "the descriptor must be open for reading"
+                          : "the descriptor must be open for reading and writing");
   }
   return {};
 }
 
-Result<void> Region::apply(const RegionOptions& options) const {
+Result<void> Region::apply(const MemoryOptions& options) const {
   if (options.huge_pages == HugePages::prefer && geometry_.page_bytes == kSmallPage) {
     ::madvise(base_, mapped_bytes_, MADV_HUGEPAGE);  // a wish: shmem may not do it
   }
@@ -258,19 +286,6 @@ Result<void> Region::apply(const RegionOptions& options) const {
 
 core::RegionHeader& Region::header() const noexcept {
   return *reinterpret_cast<RegionHeader*>(base_);
-}
-
-core::SpscControl& Region::spsc_control() const noexcept {
-  return *reinterpret_cast<core::SpscControl*>(base_ + geometry_.control_offset);
-}
-
-std::byte* Region::data() const noexcept { return base_ + geometry_.data_offset; }
-
-core::SpscMemory Region::spsc_memory() const noexcept {
-  return {.control = &spsc_control(),
-          .data = data(),
-          .capacity_bytes = geometry_.capacity_bytes,
-          .record_alignment = geometry_.record_alignment};
 }
 
 }  // namespace ringbell

@@ -1,15 +1,19 @@
-// A region: one file's pages, mapped so that two processes share them.
+// A region: one file's pages, mapped so that several processes share them.
 //
-//   file:     | header page | control page | data ...... |
-//   mapping:  | header page | control page | data ...... | data again ...... |
+//   file:     | header page | control pages | data ...... |
+//   mapping:  | header page | control pages | data ...... | data again ...... |
 //
-// The data area is mapped twice, back to back, so that a record is contiguous wherever it starts.
+// The records of a ring are mapped twice, back to back, so that a record is contiguous wherever it
+// starts; those of a FanIn are for each lane. Slots and buffers are mapped once.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include <ringbell/core/call_group.hpp>
+#include <ringbell/core/fan_in.hpp>
 #include <ringbell/core/layout.hpp>
+#include <ringbell/core/ring_shape.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 #include <ringbell/transport/error.hpp>
 #include <ringbell/transport/file_descriptor.hpp>
@@ -25,30 +29,37 @@ enum class HugePages : std::uint8_t {
   require,  // hugetlb pages or an Error
 };
 
-struct RegionOptions {
+// How the memory is to be had.
+struct MemoryOptions {
   Backing backing = Backing::memfd;
   HugePages huge_pages = HugePages::never;
-  // Of the data area. Rounded up to a power of two, and to whole pages. Smallest 4096.
-  std::uint64_t capacity_bytes = 256UL * 1024;
-  // 8, 16, 32 or 64. With 64 no two records share a cache line.
-  std::uint32_t record_alignment = 8;
-  core::DoorbellKind doorbell = core::DoorbellKind::futex;
   bool prefault = true;      // touch every page now: no page fault in the first lap
   bool lock_memory = false;  // mlock: never swapped out
 };
+
+struct RegionOptions {
+  // Of a capacity that is less than a page, a page is taken.
+  core::RingShape shape;
+  core::DoorbellKind doorbell = core::DoorbellKind::futex;
+  MemoryOptions memory = {};
+};
+
+// What a mapping may be used for.
+enum class Access : std::uint8_t { read_write, read_only };
 
 // Owns the mapping and the file descriptor. Move-only.
 class Region {
  public:
   // A new region, zeroed, its space reserved (never SIGBUS later), sealed against shrinking,
-  // growing and further sealing. Errors: invalid_argument, no_space, permission, unsupported,
-  // system.
+  // growing and further sealing; that of a lossy broadcast also against being mapped for writing by
+  // anybody else. Errors: invalid_argument, no_space, permission, unsupported, system.
   [[nodiscard]] static Result<Region> create(const RegionOptions& options);
 
   // A region that another process made. The file is checked before anything in it is believed:
   // seals, size, magic, layout version, ring kind, geometry. Takes the descriptor over.
   // Errors: not_a_region, version_mismatch, system.
-  [[nodiscard]] static Result<Region> attach(FileDescriptor file);
+  [[nodiscard]] static Result<Region> attach(FileDescriptor file,
+                                             Access access = Access::read_write);
 
   Region(Region&& other) noexcept;
   Region& operator=(Region&& other) noexcept;
@@ -61,25 +72,43 @@ class Region {
 
   // The private copies that were checked at creation or attach.
   [[nodiscard]] const core::Geometry& geometry() const noexcept { return geometry_; }
+  [[nodiscard]] core::RingKind kind() const noexcept { return kind_; }
+  [[nodiscard]] core::RingShape shape() const noexcept { return core::shape_of(kind_, geometry_); }
   [[nodiscard]] core::DoorbellKind doorbell() const noexcept { return doorbell_; }
 
+  // What stands in it, for core's rings. REQUIRES: the kind of each; mapped for reading and writing
+  // unless the pages are const.
   [[nodiscard]] core::SpscControl& spsc_control() const noexcept;
   [[nodiscard]] core::SpscMemory spsc_memory() const noexcept;
+  [[nodiscard]] core::MpmcMemory mpmc_memory() const noexcept;
+  [[nodiscard]] core::BroadcastMemory lossless_memory() const noexcept;
+  [[nodiscard]] core::BroadcastSlots<std::byte> lossy_memory() const noexcept;
+  [[nodiscard]] core::BroadcastSlots<const std::byte> lossy_view() const noexcept;
+  [[nodiscard]] core::FanInMemory fan_in_memory() const noexcept;
+  [[nodiscard]] core::CallGroupMemory call_group_memory() const noexcept;
+  // Of a ring of many.
+  [[nodiscard]] core::GroupBells& bells() const noexcept;
+  // REQUIRES: number < shape().participants.
+  [[nodiscard]] core::ParticipantLine& participant(std::uint32_t number) const noexcept;
 
-  // The data area, once: `capacity_bytes` long; the mirror image follows it. For registering the
-  // ring's memory with a device or io_uring.
-  [[nodiscard]] std::byte* data() const noexcept;
-  // Header, control and both images of the data: what is mapped.
+  // The data area, as it is in the file. For registering the ring's memory with a device or
+  // io_uring. The second image of an SpscRing's follows it.
+  [[nodiscard]] std::byte* data() const noexcept { return base_ + geometry_.data_offset; }
+  // All that is mapped.
   [[nodiscard]] std::byte* base() const noexcept { return base_; }
   [[nodiscard]] std::size_t mapped_bytes() const noexcept { return mapped_bytes_; }
 
  private:
-  Region(FileDescriptor file, const core::Geometry& geometry, core::DoorbellKind doorbell) noexcept;
-  [[nodiscard]] Result<void> map();
-  [[nodiscard]] Result<void> apply(const RegionOptions& options) const;
+  Region(FileDescriptor file, core::RingKind kind, const core::Geometry& geometry,
+         core::DoorbellKind doorbell) noexcept;
+  [[nodiscard]] Result<void> map(Access access);
+  [[nodiscard]] Result<void> apply(const MemoryOptions& options) const;
   [[nodiscard]] core::RegionHeader& header() const noexcept;
+  [[nodiscard]] std::byte* control() const noexcept { return base_ + geometry_.control_offset; }
+  [[nodiscard]] std::byte* ring_control() const noexcept;
 
   FileDescriptor file_;
+  core::RingKind kind_;
   core::Geometry geometry_;
   core::DoorbellKind doorbell_;
   std::byte* base_ = nullptr;

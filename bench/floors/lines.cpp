@@ -2,7 +2,7 @@
 #include <array>
 #include <cstring>
 
-#include <ringbell/transport/region.hpp>
+#include <ringbell/transport/channel.hpp>
 #include "bench/floors/floor.hpp"
 
 namespace ringbell::bench {
@@ -51,7 +51,7 @@ struct alignas(kLineBytes) FlaggedLine {
 };
 
 // As many bytes as the rings that are measured against it.
-constexpr std::size_t kRingLines = RegionOptions{}.capacity_bytes / kLineBytes;
+constexpr std::size_t kRingLines = ChannelOptions{}.capacity_bytes / kLineBytes;
 
 template <std::size_t message_bytes>
 struct Rings {

@@ -51,7 +51,7 @@ std::string dump_of(Region& region) {
 }
 
 void expect_as_checked_in(const char* file, const std::string& dump) {
-  const auto golden = std::filesystem::path(__FILE__).replace_filename(file);
+  const auto golden = std::filesystem::path(RINGBELL_TESTS_FOLDER) / "core" / file;
   std::stringstream expected;
   expected << std::ifstream(golden).rdbuf();
   EXPECT_EQ(dump, expected.str()) << "now:\n" << dump;

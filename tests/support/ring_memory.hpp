@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <ringbell/core/spsc_ring.hpp>
-#include <ringbell/transport/region.hpp>
+#include <ringbell/transport/channel.hpp>
 
 namespace ringbell::test {
 
@@ -63,7 +63,9 @@ template <std::uint32_t kAlignment>
 class RegionMemory {
  public:
   explicit RegionMemory(std::uint64_t capacity_bytes = kSmallCapacity)
-      : region_(Region::create({.capacity_bytes = capacity_bytes, .record_alignment = kAlignment})
+      : region_(Region::create(
+                    ChannelOptions{.capacity_bytes = capacity_bytes, .record_alignment = kAlignment}
+                        .region())
                     .value()) {}
 
   [[nodiscard]] core::SpscMemory memory() const noexcept { return region_.spsc_memory(); }

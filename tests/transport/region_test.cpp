@@ -32,8 +32,8 @@ std::uint64_t free_huge_pages() {
   return file >> count ? count : 0;
 }
 
-void expect_refused(const RegionOptions& options, const std::string& says) {
-  const Result<Region> region = Region::create(options);
+void expect_refused(const ChannelOptions& options, const std::string& says) {
+  const Result<Region> region = Region::create(options.region());
   ASSERT_FALSE(region) << says;
   EXPECT_EQ(region.error().code, ErrorCode::invalid_argument);
   EXPECT_THAT(region.error().message, HasSubstr(says));
@@ -60,7 +60,8 @@ TEST(RegionTest, ImpossibleDoorbellIsRefused) {
 }
 
 TEST(RegionTest, MoreThanTheMachineHasIsRefusedWithoutTryingToGetIt) {
-  const Result<Region> region = Region::create({.capacity_bytes = std::uint64_t{1} << 40});
+  const Result<Region> region =
+      Region::create(ChannelOptions{.capacity_bytes = std::uint64_t{1} << 40}.region());
   ASSERT_FALSE(region);
   EXPECT_EQ(region.error().code, ErrorCode::no_space);
   EXPECT_THAT(region.error().message, HasSubstr("smaller capacity"));
@@ -69,7 +70,7 @@ TEST(RegionTest, MoreThanTheMachineHasIsRefusedWithoutTryingToGetIt) {
 TEST(RegionTest, CapacityIsRoundedUpToAPowerOfTwo) {
   for (const auto& [asked, given] :
        {std::pair{4096U, 4096U}, {4097U, 8192U}, {10000U, 16384U}, {262144U, 262144U}}) {
-    const Region region = Region::create({.capacity_bytes = asked}).value();
+    const Region region = Region::create(ChannelOptions{.capacity_bytes = asked}.region()).value();
     EXPECT_EQ(region.geometry().capacity_bytes, given);
     EXPECT_EQ(region.geometry().region_bytes, given + 2 * 4096);
     EXPECT_EQ(region.mapped_bytes(), 2 * given + 2 * 4096);
@@ -79,10 +80,11 @@ TEST(RegionTest, CapacityIsRoundedUpToAPowerOfTwo) {
 TEST(RegionTest, BothSidesSeeTheSameGeometry) {
   for (const std::uint32_t alignment : {8U, 16U, 32U, 64U}) {
     for (const auto doorbell : {DoorbellKind::none, DoorbellKind::futex, DoorbellKind::eventfd}) {
-      const Region made =
-          Region::create(
-              {.capacity_bytes = 8192, .record_alignment = alignment, .doorbell = doorbell})
-              .value();
+      const Region made = Region::create(ChannelOptions{.capacity_bytes = 8192,
+                                                        .record_alignment = alignment,
+                                                        .doorbell = doorbell}
+                                             .region())
+                              .value();
       const Region attached = Region::attach(duplicate(made.fd())).value();
       EXPECT_EQ(made.geometry(), attached.geometry());
       EXPECT_EQ(attached.doorbell(), doorbell);
@@ -94,7 +96,7 @@ TEST(RegionTest, BothSidesSeeTheSameGeometry) {
 }
 
 TEST(RegionTest, ByteWrittenInOneImageIsSeenInBothOfBothMappings) {
-  const Region made = Region::create({.capacity_bytes = 8192}).value();
+  const Region made = Region::create(ChannelOptions{.capacity_bytes = 8192}.region()).value();
   const Region attached = Region::attach(duplicate(made.fd())).value();
   ASSERT_NE(made.data(), attached.data());
   const std::size_t capacity = made.geometry().capacity_bytes;
@@ -112,14 +114,14 @@ TEST(RegionTest, ByteWrittenInOneImageIsSeenInBothOfBothMappings) {
 }
 
 TEST(RegionTest, NewRegionIsZeroed) {
-  const Region region = Region::create({.capacity_bytes = 4096}).value();
+  const Region region = Region::create(ChannelOptions{.capacity_bytes = 4096}.region()).value();
   for (std::size_t at = sizeof(core::RegionHeader); at < region.mapped_bytes(); ++at) {
     ASSERT_EQ(region.base()[at], std::byte{0}) << at;
   }
 }
 
 TEST(RegionTest, SizeAndSealsCannotBeChanged) {
-  const Region region = Region::create({.capacity_bytes = 4096}).value();
+  const Region region = Region::create(ChannelOptions{.capacity_bytes = 4096}.region()).value();
   EXPECT_NE(::ftruncate(region.fd(), 0), 0);
   EXPECT_NE(::ftruncate(region.fd(), 1 << 20), 0);
   EXPECT_NE(::fallocate(region.fd(), 0, 0, 1 << 20), 0);
@@ -131,7 +133,10 @@ TEST(RegionTest, SizeAndSealsCannotBeChanged) {
 }
 
 TEST(RegionTest, EverySpaceIsReserved) {
-  const Region region = Region::create({.capacity_bytes = 1 << 20, .prefault = false}).value();
+  const Region region =
+      Region::create(
+          ChannelOptions{.capacity_bytes = 1 << 20, .memory = {.prefault = false}}.region())
+          .value();
   struct stat status {};
   ASSERT_EQ(::fstat(region.fd(), &status), 0);
   EXPECT_GE(static_cast<std::uint64_t>(status.st_blocks) * 512, region.geometry().region_bytes);
@@ -151,12 +156,12 @@ TEST(RegionTest, DescriptorsAreCloseOnExec) {
 }
 
 TEST(RegionTest, MovedRegionKeepsItsPlace) {
-  Region first = Region::create({.capacity_bytes = 4096}).value();
+  Region first = Region::create(ChannelOptions{.capacity_bytes = 4096}.region()).value();
   std::byte* const base = first.base();
   Region second(std::move(first));
   EXPECT_EQ(second.base(), base);
   second.data()[5] = std::byte{5};
-  Region third = Region::create({.capacity_bytes = 8192}).value();
+  Region third = Region::create(ChannelOptions{.capacity_bytes = 8192}.region()).value();
   third = std::move(second);
   EXPECT_EQ(third.base(), base);
   EXPECT_EQ(third.data()[4096 + 5], std::byte{5});
@@ -174,7 +179,7 @@ TEST(RegionTest, NothingIsLeftMappedOrOpen) {
   ::close(lowest_free);
   const int before = count_lines();
   {
-    const Region region = Region::create({.capacity_bytes = 4096}).value();
+    const Region region = Region::create(ChannelOptions{.capacity_bytes = 4096}.region()).value();
     EXPECT_GT(count_lines(), before);
     EXPECT_FALSE(Region::attach(FileDescriptor(::dup(0))));
   }
@@ -186,8 +191,9 @@ TEST(RegionTest, NothingIsLeftMappedOrOpen) {
 
 TEST(RegionTest, RequiredHugePagesThatAreNotThereAreNoSpaceWithARemedy) {
   if (free_huge_pages() > 0) GTEST_SKIP() << "this machine has free huge pages";
-  const Result<Region> region =
-      Region::create({.huge_pages = HugePages::require, .capacity_bytes = 1 << 20});
+  const Result<Region> region = Region::create(ChannelOptions{
+      .capacity_bytes = 1 << 20,
+      .memory = {.huge_pages = HugePages::require}}.region());
   ASSERT_FALSE(region);
   if (region.error().code != ErrorCode::unsupported) {
     EXPECT_EQ(region.error().code, ErrorCode::no_space) << region.error().message;
@@ -197,8 +203,10 @@ TEST(RegionTest, RequiredHugePagesThatAreNotThereAreNoSpaceWithARemedy) {
 
 TEST(RegionTest, RequiredHugePagesAreUsedWhereFree) {
   if (free_huge_pages() < 3) GTEST_SKIP() << "fewer than 3 free huge pages";
-  const Region made =
-      Region::create({.huge_pages = HugePages::require, .capacity_bytes = 1 << 20}).value();
+  const Region made = Region::create(ChannelOptions{.capacity_bytes = 1 << 20,
+                                                    .memory = {.huge_pages = HugePages::require}}
+                                         .region())
+                          .value();
   EXPECT_EQ(made.geometry().page_bytes, 2U << 20);
   EXPECT_EQ(made.geometry().capacity_bytes, 2U << 20);
   const Region attached = Region::attach(duplicate(made.fd())).value();
@@ -208,8 +216,10 @@ TEST(RegionTest, RequiredHugePagesAreUsedWhereFree) {
 
 TEST(RegionTest, PreferredHugePagesFallBackToSmallOnes) {
   if (free_huge_pages() > 0) GTEST_SKIP() << "this machine has free huge pages";
-  const Region region =
-      Region::create({.huge_pages = HugePages::prefer, .capacity_bytes = 1 << 20}).value();
+  const Region region = Region::create(ChannelOptions{.capacity_bytes = 1 << 20,
+                                                      .memory = {.huge_pages = HugePages::prefer}}
+                                           .region())
+                            .value();
   EXPECT_EQ(region.geometry().page_bytes, 4096U);
   EXPECT_EQ(region.geometry().capacity_bytes, 1U << 20);
 }
@@ -221,7 +231,8 @@ TEST(RegionTest, MemoryThatMayNotBeLockedIsAnErrorWithARemedy) {
     const rlimit none{.rlim_cur = 0, .rlim_max = 0};
     if (::setrlimit(RLIMIT_MEMLOCK, &none) != 0) return 1;
     if (::geteuid() == 0 && ::setuid(kNobody) != 0) return 2;
-    const Result<Region> region = Region::create({.capacity_bytes = 4096, .lock_memory = true});
+    const Result<Region> region = Region::create(
+        ChannelOptions{.capacity_bytes = 4096, .memory = {.lock_memory = true}}.region());
     if (region) return 3;
     const ErrorCode code = region.error().code;
     if (code != ErrorCode::permission && code != ErrorCode::no_space) return 4;
@@ -232,7 +243,8 @@ TEST(RegionTest, MemoryThatMayNotBeLockedIsAnErrorWithARemedy) {
 
 TEST(RegionTest, LockedMemoryIsLocked) {
   if (test::kSanitized) GTEST_SKIP() << "sanitizers make mlock do nothing";
-  Result<Region> region = Region::create({.capacity_bytes = 4096, .lock_memory = true});
+  Result<Region> region = Region::create(
+      ChannelOptions{.capacity_bytes = 4096, .memory = {.lock_memory = true}}.region());
   if (!region) GTEST_SKIP() << region.error().message;
   std::ifstream status("/proc/self/status");
   std::string line;
@@ -245,7 +257,7 @@ TEST(RegionTest, NoMoreDescriptorsIsAnError) {
   test::ChildProcess child = test::ChildProcess::fork([] {
     const rlimit few{.rlim_cur = 3, .rlim_max = 3};
     if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return 1;
-    const Result<Region> region = Region::create({.capacity_bytes = 4096});
+    const Result<Region> region = Region::create(ChannelOptions{.capacity_bytes = 4096}.region());
     return !region && region.error().errno_value == EMFILE ? 0 : 2;
   });
   EXPECT_EQ(child.wait(), 0);

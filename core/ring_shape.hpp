@@ -1,0 +1,193 @@
+// Which ring a region is made for, and how large: its geometry follows from that and from the size
+// of a page, and from nothing else. So whoever attaches works it out again, and believes no offset.
+//
+//   kind                control lines                                     data
+//   spsc                SpscControl                                       records, mapped twice
+//   fan_in              bells, participants, ready bits, a lane each      each lane's records, twice
+//   mpmc                bells, participants, MpmcControl                  slots
+//   broadcast_lossless  bells, participants, BroadcastControl             slots
+//   broadcast_lossy     none                                              slots
+//   call_group          bells, participants, ready bits, a line each      two buffers for each line
+//   bells               bells                                             none
+//
+// Participant 0 of a fan_in, a call_group or a broadcast is the one that is alone: reader, server,
+// writer. The others are 1, 2 and so on: lane 0's writer is participant 1.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include <ringbell/core/broadcast_memory.hpp>
+#include <ringbell/core/call_line.hpp>
+#include <ringbell/core/layout.hpp>
+#include <ringbell/core/mpmc_memory.hpp>
+
+namespace ringbell::core {
+
+// Fields that a kind does not have are 0.
+struct RingShape {
+  RingKind kind = RingKind::spsc;
+  std::uint64_t capacity_bytes = 0;    // of an SpscRing, of each lane
+  std::uint64_t slot_count = 0;        // of an MpmcRing, of a broadcast ring
+  std::uint32_t record_alignment = 0;  // of an SpscRing, of lanes
+  std::uint32_t message_bytes = 0;     // of a slot, or the largest of a call
+  std::uint32_t participants = 2;      // at most, at a time, writers and readers together
+
+  friend constexpr bool operator==(const RingShape&, const RingShape&) = default;
+};
+
+inline constexpr std::uint64_t kSmallestCapacity = 4096;
+inline constexpr std::uint64_t kLargestCapacity = std::uint64_t{1} << 40;
+inline constexpr std::uint64_t kMostSlots = std::uint64_t{1} << 32;
+inline constexpr std::uint32_t kLargestSlotMessage = 1U << 30U;
+
+[[nodiscard]] constexpr bool has_records(RingKind kind) noexcept {
+  return kind == RingKind::spsc || kind == RingKind::fan_in;
+}
+[[nodiscard]] constexpr bool has_slots(RingKind kind) noexcept {
+  return kind == RingKind::mpmc || kind == RingKind::broadcast_lossless ||
+         kind == RingKind::broadcast_lossy;
+}
+// How many participants such a ring can have.
+[[nodiscard]] constexpr std::uint32_t most_participants(RingKind kind) noexcept {
+  switch (kind) {
+    case RingKind::spsc:
+      return 2;
+    case RingKind::mpmc:
+      return 4096;
+    case RingKind::broadcast_lossless:
+      return 1 + kMaxBroadcastReaders;
+    case RingKind::broadcast_lossy:
+    case RingKind::bells:
+      return 1;
+    case RingKind::fan_in:
+    case RingKind::call_group:
+      return 1 + kMaxLanes;
+  }
+  return 0;
+}
+
+// The field of a shape that cannot be, or nullptr. Every field may come from another process.
+[[nodiscard]] constexpr const char* objection_to(const RingShape& shape) noexcept {
+  if (shape.kind < RingKind::spsc || shape.kind > RingKind::bells) return "ring_kind";
+  if (has_records(shape.kind)) {
+    if (!std::has_single_bit(shape.capacity_bytes) || shape.capacity_bytes < kSmallestCapacity ||
+        shape.capacity_bytes > kLargestCapacity) {
+      return "capacity_bytes";
+    }
+    if (!std::has_single_bit(shape.record_alignment) ||
+        shape.record_alignment < kRecordHeaderBytes || shape.record_alignment > 64) {
+      return "record_alignment";
+    }
+  } else if (shape.capacity_bytes != 0 || shape.record_alignment != 0) {
+    return "capacity_bytes";
+  }
+  if (has_slots(shape.kind)) {
+    if (!std::has_single_bit(shape.slot_count) || shape.slot_count < 2 ||
+        shape.slot_count > kMostSlots) {
+      return "slot_count";
+    }
+    if (shape.message_bytes == 0 || shape.message_bytes > kLargestSlotMessage) {
+      return "message_bytes";
+    }
+  } else if (shape.slot_count != 0) {
+    return "slot_count";
+  } else if (shape.message_bytes != 0 && (shape.kind != RingKind::call_group ||
+                                          shape.message_bytes > CallState::kMaxSizeBytes)) {
+    return "message_bytes";
+  }
+  const std::uint32_t least = most_participants(shape.kind) < 2 ? 1 : 2;
+  if (shape.participants < least || shape.participants > most_participants(shape.kind) ||
+      (shape.kind == RingKind::spsc && shape.participants != 2)) {
+    return "participants";
+  }
+  return nullptr;
+}
+
+// --- places in a region. REQUIRES: no objection to the shape -------------------------------------
+
+[[nodiscard]] constexpr std::uint64_t round_up(std::uint64_t bytes, std::uint64_t to) noexcept {
+  return (bytes + to - 1) / to * to;
+}
+
+// The lanes of a FanIn, the lines of a CallGroup.
+[[nodiscard]] constexpr std::uint32_t lane_count(const RingShape& shape) noexcept {
+  return shape.participants - 1;
+}
+// How many stretches of records there are, each of them mapped twice.
+[[nodiscard]] constexpr std::uint32_t mirrored_count(const RingShape& shape) noexcept {
+  if (shape.kind == RingKind::spsc) return 1;
+  return shape.kind == RingKind::fan_in ? lane_count(shape) : 0;
+}
+[[nodiscard]] constexpr std::uint32_t slot_bytes(const RingShape& shape) noexcept {
+  return shape.kind == RingKind::mpmc
+             ? MpmcMemory::slot_bytes_for(shape.message_bytes)
+             : BroadcastSlots<std::byte>::slot_bytes_for(shape.message_bytes);
+}
+// Of a CallGroup: for each line one for the request, one for the response. 0: the lines suffice.
+[[nodiscard]] constexpr std::uint32_t call_buffer_bytes(const RingShape& shape) noexcept {
+  if (shape.message_bytes <= kInlineCallBytes) return 0;
+  return static_cast<std::uint32_t>(round_up(shape.message_bytes, kFalseSharingBytes));
+}
+
+// From the start of the control lines. Bells come first, where there are any.
+[[nodiscard]] constexpr std::uint64_t participants_offset() noexcept { return sizeof(GroupBells); }
+[[nodiscard]] constexpr std::uint64_t ring_control_offset(const RingShape& shape) noexcept {
+  return participants_offset() + std::uint64_t{shape.participants} * sizeof(ParticipantLine);
+}
+[[nodiscard]] constexpr std::uint64_t lanes_offset(const RingShape& shape) noexcept {
+  return ring_control_offset(shape) + sizeof(ReadyControl);
+}
+
+[[nodiscard]] constexpr std::uint64_t control_bytes(const RingShape& shape) noexcept {
+  switch (shape.kind) {
+    case RingKind::spsc:
+      return sizeof(SpscControl);
+    case RingKind::mpmc:
+      return ring_control_offset(shape) + sizeof(MpmcControl);
+    case RingKind::broadcast_lossless:
+      return ring_control_offset(shape) + sizeof(BroadcastControl);
+    case RingKind::broadcast_lossy:
+      return 0;
+    case RingKind::fan_in:
+      return lanes_offset(shape) + lane_count(shape) * sizeof(FanInLaneControl);
+    case RingKind::call_group:
+      return lanes_offset(shape) + lane_count(shape) * sizeof(CallGroupLine);
+    case RingKind::bells:
+      return sizeof(GroupBells);
+  }
+  return 0;
+}
+
+[[nodiscard]] constexpr std::uint64_t data_bytes(const RingShape& shape) noexcept {
+  if (has_records(shape.kind)) return mirrored_count(shape) * shape.capacity_bytes;
+  if (has_slots(shape.kind)) return shape.slot_count * slot_bytes(shape);
+  if (shape.kind == RingKind::bells) return 0;
+  return std::uint64_t{2} * lane_count(shape) * call_buffer_bytes(shape);
+}
+
+// REQUIRES: capacity_bytes is a multiple of page_bytes.
+[[nodiscard]] constexpr Geometry geometry_of(const RingShape& shape,
+                                             std::uint32_t page_bytes) noexcept {
+  const std::uint64_t data_offset = page_bytes + round_up(control_bytes(shape), page_bytes);
+  return {.region_bytes = data_offset + round_up(data_bytes(shape), page_bytes),
+          .control_offset = page_bytes,
+          .data_offset = data_offset,
+          .capacity_bytes = shape.capacity_bytes,
+          .slot_count = shape.slot_count,
+          .record_alignment = shape.record_alignment,
+          .page_bytes = page_bytes,
+          .message_bytes = shape.message_bytes,
+          .participants = shape.participants};
+}
+
+[[nodiscard]] constexpr RingShape shape_of(RingKind kind, const Geometry& geometry) noexcept {
+  return {.kind = kind,
+          .capacity_bytes = geometry.capacity_bytes,
+          .slot_count = geometry.slot_count,
+          .record_alignment = geometry.record_alignment,
+          .message_bytes = geometry.message_bytes,
+          .participants = geometry.participants};
+}
+
+}  // namespace ringbell::core
