@@ -8,7 +8,8 @@
 // explained at the top of the header that declares them.
 //
 // The words themselves are plain integers in plain structs (layout.hpp), so that shared memory is a
-// file format and not a C++ object; std::atomic_ref makes each access atomic.
+// file format and not a C++ object. The compilers' built-in functions make each access atomic;
+// std::atomic_ref, which comes to the same, is missing from libc++ before 19.
 #pragma once
 
 #include <atomic>
@@ -61,15 +62,15 @@ struct HardwareAtomics {
   template <SharedWord T>
   [[nodiscard, gnu::always_inline]] static T load(const T& word, std::memory_order order,
                                                   Edge) noexcept {
-    static_assert(std::atomic_ref<T>::is_always_lock_free);
-    // atomic_ref<const T> is C++26; a lock-free load never writes, so a read-only mapping is fine.
-    return std::atomic_ref<T>(const_cast<T&>(word)).load(order);  // NOLINT(*-const-cast)
+    // Lock-free, so it never writes: a read-only mapping is fine.
+    static_assert(__atomic_always_lock_free(sizeof(T), nullptr));
+    return __atomic_load_n(&word, static_cast<int>(order));
   }
 
   template <SharedWord T>
   [[gnu::always_inline]] static void store(T& word, T value, std::memory_order order,
                                            Edge) noexcept {
-    std::atomic_ref<T>(word).store(value, order);
+    __atomic_store_n(&word, value, static_cast<int>(order));
   }
 
   // Strong. On failure `expected` holds what was there.
@@ -78,24 +79,25 @@ struct HardwareAtomics {
                                                                  std::memory_order success,
                                                                  std::memory_order failure,
                                                                  Edge) noexcept {
-    return std::atomic_ref<T>(word).compare_exchange_strong(expected, desired, success, failure);
+    return __atomic_compare_exchange_n(&word, &expected, desired, false, static_cast<int>(success),
+                                       static_cast<int>(failure));
   }
 
   // These return what was there before.
   template <SharedWord T>
   [[gnu::always_inline]] static T exchange(T& word, T value, std::memory_order order,
                                            Edge) noexcept {
-    return std::atomic_ref<T>(word).exchange(value, order);
+    return __atomic_exchange_n(&word, value, static_cast<int>(order));
   }
   template <SharedWord T>
   [[gnu::always_inline]] static T fetch_add(T& word, T amount, std::memory_order order,
                                             Edge) noexcept {
-    return std::atomic_ref<T>(word).fetch_add(amount, order);
+    return __atomic_fetch_add(&word, amount, static_cast<int>(order));
   }
   template <SharedWord T>
   [[gnu::always_inline]] static T fetch_or(T& word, T bits, std::memory_order order,
                                            Edge) noexcept {
-    return std::atomic_ref<T>(word).fetch_or(bits, order);
+    return __atomic_fetch_or(&word, bits, static_cast<int>(order));
   }
 
   // Relaxed, word by word and in any order: from shared memory, and into it.

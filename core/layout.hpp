@@ -18,7 +18,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -278,7 +277,7 @@ static_assert(sizeof(CallGroupLine) == 2 * kFalseSharingBytes);
 static_assert(alignof(CallGroupLine) == kFalseSharingBytes);
 static_assert(offsetof(CallGroupLine, cell) == 0 && offsetof(CallGroupLine, quiet) == 128);
 
-static_assert(std::atomic_ref<std::uint32_t>::is_always_lock_free);
-static_assert(std::atomic_ref<std::uint64_t>::is_always_lock_free);
+static_assert(__atomic_always_lock_free(sizeof(std::uint32_t), nullptr));
+static_assert(__atomic_always_lock_free(sizeof(std::uint64_t), nullptr));
 
 }  // namespace ringbell::core

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <ringbell/transport/doorbell.hpp>
+#include <ringbell/transport/export.hpp>
 #include <ringbell/transport/region.hpp>
 
 namespace ringbell {
@@ -36,7 +37,7 @@ struct ChannelFds {
   int space_bell = -1;  // wakes the sender: there is room again
 };
 
-class Channel {
+class RINGBELL_API Channel {
  public:
   // Errors: as Region::create; system, if no eventfd can be had.
   [[nodiscard]] static Result<Channel> create(const ChannelOptions& options = {});

@@ -6,12 +6,13 @@
 
 #include <ringbell/core/layout.hpp>
 #include <ringbell/transport/error.hpp>
+#include <ringbell/transport/export.hpp>
 #include <ringbell/transport/file_descriptor.hpp>
 #include <ringbell/transport/wait.hpp>
 
 namespace ringbell {
 
-class Doorbell {
+class RINGBELL_API Doorbell {
  public:
   // A doorbell that needs no descriptor. REQUIRES: kind is none or futex.
   explicit Doorbell(core::DoorbellKind kind) noexcept;

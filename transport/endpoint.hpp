@@ -14,6 +14,7 @@
 #include <ringbell/core/backoff.hpp>
 #include <ringbell/core/parking.hpp>
 #include <ringbell/transport/channel.hpp>
+#include <ringbell/transport/export.hpp>
 #include <ringbell/transport/quick_wake.hpp>
 #include <ringbell/transport/role_lock.hpp>
 #include <ringbell/transport/spin_budget.hpp>
@@ -24,7 +25,7 @@ namespace ringbell {
 // How a wait ended.
 enum class Waited : std::uint8_t { ready, timed_out, peer_closed, peer_dead };
 
-class Endpoint {
+class RINGBELL_API Endpoint {
  public:
   // Takes `role` on the channel. Errors: busy, system.
   [[nodiscard]] static Result<Endpoint> open(Channel channel, Role role, const WaitOptions& wait);

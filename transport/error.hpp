@@ -8,6 +8,8 @@
 
 #include <tl/expected.hpp>
 
+#include <ringbell/transport/export.hpp>
+
 namespace ringbell {
 
 enum class ErrorCode : std::uint8_t {
@@ -41,6 +43,6 @@ using Result = tl::expected<T, Error>;
 [[nodiscard]] tl::unexpected<Error> fail_errno(const std::string& what,
                                                const std::string& remedy = {});
 
-[[nodiscard]] const char* name_of(ErrorCode code) noexcept;
+RINGBELL_API [[nodiscard]] const char* name_of(ErrorCode code) noexcept;
 
 }  // namespace ringbell

@@ -3,9 +3,11 @@
 
 #include <utility>
 
+#include <ringbell/transport/export.hpp>
+
 namespace ringbell {
 
-class FileDescriptor {
+class RINGBELL_API FileDescriptor {
  public:
   FileDescriptor() noexcept = default;
   explicit FileDescriptor(int fd) noexcept : fd_(fd) {}

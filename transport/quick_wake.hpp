@@ -7,11 +7,12 @@
 #pragma once
 
 #include <ringbell/transport/error.hpp>
+#include <ringbell/transport/export.hpp>
 #include <ringbell/transport/file_descriptor.hpp>
 
 namespace ringbell {
 
-class QuickWake {
+class RINGBELL_API QuickWake {
  public:
   // Errors: permission, unsupported (no such device), system.
   [[nodiscard]] static Result<QuickWake> hold();

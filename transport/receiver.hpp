@@ -12,10 +12,11 @@
 #include <ringbell/core/spsc_ring.hpp>
 #include <ringbell/transport/channel.hpp>
 #include <ringbell/transport/endpoint.hpp>
+#include <ringbell/transport/export.hpp>
 
 namespace ringbell {
 
-class Receiver {
+class RINGBELL_API Receiver {
  public:
   // Takes the reader's role of the channel, and its region and doorbells. Starts at the oldest
   // record that was not given back. Errors: busy, corrupt, system, as Sender::open.

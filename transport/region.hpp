@@ -16,6 +16,7 @@
 #include <ringbell/core/ring_shape.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 #include <ringbell/transport/error.hpp>
+#include <ringbell/transport/export.hpp>
 #include <ringbell/transport/file_descriptor.hpp>
 
 namespace ringbell {
@@ -48,7 +49,7 @@ struct RegionOptions {
 enum class Access : std::uint8_t { read_write, read_only };
 
 // Owns the mapping and the file descriptor. Move-only.
-class Region {
+class RINGBELL_API Region {
  public:
   // A new region, zeroed, its space reserved (never SIGBUS later), sealed against shrinking,
   // growing and further sealing; that of a lossy broadcast also against being mapped for writing by

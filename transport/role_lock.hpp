@@ -10,13 +10,14 @@
 #include <cstdint>
 
 #include <ringbell/transport/error.hpp>
+#include <ringbell/transport/export.hpp>
 #include <ringbell/transport/file_descriptor.hpp>
 
 namespace ringbell {
 
 enum class Role : std::uint8_t { writer = 0, reader = 1 };
 
-class RoleLock {
+class RINGBELL_API RoleLock {
  public:
   // Errors: busy, if somebody holds the role; system.
   [[nodiscard]] static Result<RoleLock> take(int region_fd, Role role);

@@ -13,10 +13,11 @@
 #include <ringbell/core/spsc_ring.hpp>
 #include <ringbell/transport/channel.hpp>
 #include <ringbell/transport/endpoint.hpp>
+#include <ringbell/transport/export.hpp>
 
 namespace ringbell {
 
-class Sender {
+class RINGBELL_API Sender {
  public:
   // Takes the writer's role of the channel, and its region and doorbells. Errors: busy, if a living
   // process holds the role; corrupt, if what the last writer left cannot be; system.

@@ -1,0 +1,6 @@
+# cmake -P compile_and_run.cmake PROGRAM COMPILER ARGUMENTS...: compiles PROGRAM, then runs it.
+foreach(i RANGE 4 ${CMAKE_ARGC})
+  list(APPEND compile ${CMAKE_ARGV${i}})
+endforeach()
+execute_process(COMMAND ${compile} -o ${CMAKE_ARGV3} COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_ARGV3} COMMAND_ERROR_IS_FATAL ANY)

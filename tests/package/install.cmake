@@ -1,0 +1,8 @@
+# Installs a build into the folder `first` and renames that to `moved`: an installed path that knows
+# where it was put would be found out by the tests that use it.
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${build} --target ${targets}
+  COMMAND_ERROR_IS_FATAL ANY)
+file(REMOVE_RECURSE ${first} ${moved})
+execute_process(COMMAND ${CMAKE_COMMAND} --install ${build} --prefix ${first}
+  COMMAND_ERROR_IS_FATAL ANY)
+file(RENAME ${first} ${moved})
