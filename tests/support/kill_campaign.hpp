@@ -1,0 +1,57 @@
+// One operation, killed at every step of it: what is killed, who goes on, and how long that took.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ringbell::test {
+
+// A process at work, and what is left when it has died. A new one is made for each kill; what both
+// processes see of it is made by its constructor, in the parent.
+class Victim {
+ public:
+  Victim() = default;
+  Victim(const Victim&) = delete;
+  Victim& operator=(const Victim&) = delete;
+  virtual ~Victim() = default;
+
+  // In the child, before its first step.
+  virtual void prepare() {}
+  // In the child.
+  virtual void operate() = 0;
+  // In the parent, once the child is dead, or was never made. Fails the test if anything is lost,
+  // torn, or does not go on.
+  virtual void survive() = 0;
+};
+
+using MakeVictim = std::function<std::unique_ptr<Victim>()>;
+
+// Times, in one line for people.
+class SurvivorTimes {
+ public:
+  using Duration = std::chrono::nanoseconds;
+
+  void add(Duration time) { times_.push_back(time); }
+  [[nodiscard]] std::size_t count() const noexcept { return times_.size(); }
+  // "median 12 us, worst 340 us". Fails the test where these are out of all proportion: the
+  // machine may be busy.
+  [[nodiscard]] std::string judged();
+
+ private:
+  std::vector<Duration> times_;
+};
+
+// Kills a child before each instruction of Victim::operate(), and once behind the last.
+void kill_at_every_instruction(const std::string& what, const MakeVictim& make);
+
+// For operations of thousands of instructions, which are system calls for the most part: kills a
+// child before each system call and behind each, and before some hundreds of the instructions,
+// other ones in each run. Before every one if RINGBELL_CRASH_STEPS=all.
+void kill_at_every_system_call(const std::string& what, const MakeVictim& make);
+
+}  // namespace ringbell::test
