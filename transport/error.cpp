@@ -66,6 +66,10 @@ const char* name_of(ErrorCode code) noexcept {
       return "peer_dead";
     case ErrorCode::too_large:
       return "too_large";
+    case ErrorCode::not_found:
+      return "not_found";
+    case ErrorCode::timed_out:
+      return "timed_out";
   }
   return "unknown";
 }

@@ -3,5 +3,7 @@
 #pragma once
 
 #include <ringbell/transport/channel.hpp>
+#include <ringbell/transport/connection.hpp>
+#include <ringbell/transport/listener.hpp>
 #include <ringbell/transport/receiver.hpp>
 #include <ringbell/transport/sender.hpp>

@@ -1,0 +1,295 @@
+// Listener and connect(): two sides that mean well, in one process and in two.
+#include <array>
+#include <chrono>
+#include <future>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sys/stat.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ringbell/ringbell.hpp>
+
+#include <tests/support/child_process.hpp>
+#include <tests/support/name_folder.hpp>
+#include <tests/support/open_files.hpp>
+
+namespace ringbell {
+namespace {
+
+using namespace std::chrono_literals;
+using core::DoorbellKind;
+using test::ChildProcess;
+using test::Signal;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr Timeout kPatience = 20s;
+
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
+
+std::string receive_text(Receiver& receiver, Timeout timeout = kPatience) {
+  std::array<std::byte, 256> buffer{};
+  const Result<std::size_t> size = receiver.receive(buffer, timeout);
+  if (!size) return std::string("error: ") + name_of(size.error().code);
+  return {reinterpret_cast<const char*>(buffer.data()), *size};
+}
+
+struct Pair {
+  Connection listener;
+  Connection connector;
+};
+
+Pair connect_pair(Listener& listener, const std::string& name, ConnectOptions options = {}) {
+  options.timeout = kPatience;
+  auto connecting = std::async(std::launch::async, [&] { return connect(name, options).value(); });
+  std::optional<Connection> accepted = listener.accept(kPatience).value();
+  return {std::move(*accepted), connecting.get()};
+}
+
+class ListenerTest : public ::testing::TestWithParam<Place> {
+ protected:
+  test::TemporaryNameFolder folder;
+  // Abstract names are the machine's: each test has its own.
+  std::string name = "test." + std::to_string(::getpid());
+};
+
+INSTANTIATE_TEST_SUITE_P(EveryPlace, ListenerTest,
+                         ::testing::Values(Place::folder, Place::abstract), [](const auto& place) {
+                           return place.param == Place::folder ? "Folder" : "Abstract";
+                         });
+
+TEST_P(ListenerTest, MessagesGoBothWays) {
+  for (const DoorbellKind doorbell : {DoorbellKind::futex, DoorbellKind::eventfd}) {
+    Listener listener = Listener::open(name, {.place = GetParam(), .doorbell = doorbell}).value();
+    Pair pair = connect_pair(listener, name, {.place = GetParam()});
+    EXPECT_EQ(pair.connector.sender.channel().region().doorbell(), doorbell);
+    for (int i = 0; i < 100; ++i) {
+      const std::string there = "there " + std::to_string(i);
+      const std::string back = "back " + std::to_string(i);
+      ASSERT_TRUE(pair.connector.sender.try_send(bytes_of(there)));
+      EXPECT_EQ(receive_text(pair.listener.receiver), there);
+      ASSERT_TRUE(pair.listener.sender.try_send(bytes_of(back)));
+      EXPECT_EQ(receive_text(pair.connector.receiver), back);
+    }
+  }
+}
+
+TEST_P(ListenerTest, BothSidesKnowWhomTheyTalkTo) {
+  Listener listener = Listener::open(name, {.place = GetParam()}).value();
+  const Pair pair = connect_pair(listener, name, {.place = GetParam()});
+  for (const Connection* side : {&pair.listener, &pair.connector}) {
+    EXPECT_EQ(side->peer.pid, ::getpid());
+    EXPECT_EQ(side->peer.uid, ::geteuid());
+    EXPECT_FALSE(side->peer_is_gone());
+  }
+}
+
+TEST_P(ListenerTest, SecondListenerLearnsWhoHasTheName) {
+  const Listener listener = Listener::open(name, {.place = GetParam()}).value();
+  const Result<Listener> second = Listener::open(name, {.place = GetParam()});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::busy);
+  EXPECT_THAT(second.error().message, HasSubstr("in use by pid " + std::to_string(::getpid())));
+}
+
+TEST_P(ListenerTest, NameIsFreeAfterItsListener) {
+  for (int i = 0; i < 3; ++i) {
+    const Result<Listener> listener = Listener::open(name, {.place = GetParam()});
+    ASSERT_TRUE(listener) << listener.error().message;
+  }
+  EXPECT_THAT(folder.files(), IsEmpty());
+}
+
+TEST_P(ListenerTest, NameOfKilledListenerIsTakenOver) {
+  Signal listening;
+  ChildProcess child = ChildProcess::fork([&] {
+    const Result<Listener> listener = Listener::open(name, {.place = GetParam()});
+    listening.tell();
+    ::pause();
+    return 0;
+  });
+  ASSERT_TRUE(listening.wait());
+  EXPECT_FALSE(Listener::open(name, {.place = GetParam()})) << "it lives";
+  child.kill_now();
+  Result<Listener> listener = Listener::open(name, {.place = GetParam()});
+  ASSERT_TRUE(listener) << listener.error().message;
+  connect_pair(*listener, name, {.place = GetParam()});
+}
+
+TEST_P(ListenerTest, ConnectWaitsForTheListener) {
+  auto connecting = std::async(std::launch::async, [&] {
+    return connect(name, {.place = GetParam(), .timeout = kPatience});
+  });
+  EXPECT_EQ(connecting.wait_for(30ms), std::future_status::timeout);
+  Listener listener = Listener::open(name, {.place = GetParam()}).value();
+  EXPECT_TRUE(listener.accept(kPatience).value());
+  EXPECT_TRUE(connecting.get());
+}
+
+TEST_P(ListenerTest, ConnectSaysThatNobodyListens) {
+  const Result<Connection> connection = connect(name, {.place = GetParam(), .timeout = 20ms});
+  ASSERT_FALSE(connection);
+  EXPECT_EQ(connection.error().code, ErrorCode::not_found);
+  EXPECT_THAT(connection.error().message, HasSubstr(name));
+}
+
+TEST_P(ListenerTest, ConnectGivesUpOnOneThatDoesNotAccept) {
+  const Listener listener = Listener::open(name, {.place = GetParam()}).value();
+  const Result<Connection> connection = connect(name, {.place = GetParam(), .timeout = 50ms});
+  ASSERT_FALSE(connection);
+  EXPECT_EQ(connection.error().code, ErrorCode::timed_out);
+}
+
+TEST_P(ListenerTest, AcceptGivesUpInTime) {
+  Listener listener = Listener::open(name, {.place = GetParam()}).value();
+  EXPECT_FALSE(listener.accept(Timeout::zero()).value());
+  EXPECT_FALSE(listener.accept(20ms).value());
+  EXPECT_EQ(listener.refused(), 0U);
+}
+
+TEST_P(ListenerTest, PeersInOtherProcessesComeAllAtOnce) {
+  constexpr int kPeers = 8;
+  Listener listener = Listener::open(name, {.place = GetParam()}).value();
+  std::vector<ChildProcess> children;
+  for (int i = 0; i < kPeers; ++i) {
+    children.push_back(ChildProcess::fork([&] {
+      Result<Connection> connection = connect(name, {.place = GetParam(), .timeout = kPatience});
+      if (!connection) return 1;
+      const std::string mine = "I am " + std::to_string(::getpid());
+      if (!connection->sender.send(bytes_of(mine), kPatience).value_or(false)) return 2;
+      return receive_text(connection->receiver) == mine ? 0 : 3;
+    }));
+  }
+  std::vector<Connection> connections;
+  for (int i = 0; i < kPeers; ++i) {
+    std::optional<Connection> connection = listener.accept(kPatience).value();
+    ASSERT_TRUE(connection);
+    const std::string said = receive_text(connection->receiver);
+    EXPECT_EQ(said, "I am " + std::to_string(connection->peer.pid));
+    EXPECT_TRUE(connection->sender.try_send(bytes_of(said)));
+    connections.push_back(std::move(*connection));
+  }
+  for (ChildProcess& child : children) EXPECT_EQ(child.wait(), 0);
+}
+
+TEST_P(ListenerTest, ConnectionsOutliveTheListener) {
+  std::optional<Listener> listener(Listener::open(name, {.place = GetParam()}).value());
+  Pair pair = connect_pair(*listener, name, {.place = GetParam()});
+  listener.reset();
+  ASSERT_TRUE(pair.connector.sender.try_send(bytes_of("still here")));
+  EXPECT_EQ(receive_text(pair.listener.receiver), "still here");
+  EXPECT_FALSE(pair.connector.peer_is_gone());
+}
+
+TEST_P(ListenerTest, OrderlyEndIsToldToTheOtherSide) {
+  Listener listener = Listener::open(name, {.place = GetParam()}).value();
+  std::optional<Pair> pair(connect_pair(listener, name, {.place = GetParam()}));
+  ASSERT_TRUE(pair->connector.sender.try_send(bytes_of("last words")));
+  { const Connection gone = std::move(pair->connector); }
+  EXPECT_EQ(receive_text(pair->listener.receiver), "last words");
+  EXPECT_EQ(receive_text(pair->listener.receiver), "error: closed");
+  EXPECT_TRUE(pair->listener.peer_is_gone());
+}
+
+TEST_P(ListenerTest, NothingIsLeftAfterwards) {
+  const auto before = test::open_files();
+  {
+    Listener listener = Listener::open(name, {.place = GetParam()}).value();
+    const Pair pair = connect_pair(listener, name, {.place = GetParam()});
+  }
+  EXPECT_EQ(test::open_files(), before);
+  EXPECT_THAT(folder.files(), IsEmpty());
+}
+
+class FolderListenerTest : public ::testing::Test {
+ protected:
+  test::TemporaryNameFolder folder;
+};
+
+TEST_F(FolderListenerTest, OnlyTheSocketStandsInTheFolder) {
+  const Listener listener = Listener::open("orders").value();
+  EXPECT_THAT(folder.files(), ElementsAre("orders.sock"));
+}
+
+TEST_F(FolderListenerTest, ConnectorMayChooseHowItIsWoken) {
+  Listener listener = Listener::open("orders", {.doorbell = DoorbellKind::eventfd}).value();
+  const Pair pair = connect_pair(listener, "orders", {.doorbell = DoorbellKind::futex});
+  EXPECT_EQ(pair.listener.sender.channel().region().doorbell(), DoorbellKind::futex);
+  EXPECT_EQ(pair.connector.sender.channel().region().doorbell(), DoorbellKind::futex);
+  EXPECT_EQ(connect("orders", {.doorbell = DoorbellKind::none}).error().code,
+            ErrorCode::invalid_argument);
+}
+
+TEST_F(FolderListenerTest, ChannelsHaveTheSizeThatTheListenerChose) {
+  Listener listener = Listener::open("orders", {.channel = {.capacity_bytes = 8192}}).value();
+  const Pair pair = connect_pair(listener, "orders");
+  for (const Connection* side : {&pair.listener, &pair.connector}) {
+    EXPECT_EQ(side->sender.channel().region().geometry().capacity_bytes, 8192U);
+    EXPECT_EQ(side->receiver.channel().region().geometry().capacity_bytes, 8192U);
+  }
+}
+
+TEST_F(FolderListenerTest, BadNamesAndOptionsAreRefused) {
+  EXPECT_EQ(Listener::open("../orders").error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(connect("Orders").error().code, ErrorCode::invalid_argument);
+  Listener listener = Listener::open("orders", {.channel = {.capacity_bytes = 1}}).value();
+  auto connecting =
+      std::async(std::launch::async, [] { return connect("orders", {.timeout = kPatience}); });
+  EXPECT_EQ(listener.accept(kPatience).error().code, ErrorCode::invalid_argument);
+  EXPECT_FALSE(connecting.get());
+}
+
+TEST_F(FolderListenerTest, FileInTheWayIsNotRemoved) {
+  ASSERT_EQ(::mkdir((folder.path() + "/orders.sock").c_str(), 0700), 0);
+  const Result<Listener> listener = Listener::open("orders");
+  ASSERT_FALSE(listener);
+  EXPECT_THAT(listener.error().message, HasSubstr("no socket"));
+  EXPECT_THAT(folder.files(), ElementsAre("orders.sock"));
+}
+
+// Two that find the same dead listener must not both take its place.
+TEST_F(FolderListenerTest, OfManyThatTakeTheNameOneWins) {
+  constexpr int kRivals = 8;
+  constexpr int kRounds = 10;
+  for (int round = 0; round < kRounds; ++round) {
+    {  // a dead one's socket
+      const FileDescriptor dead = unix_socket::create().value();
+      ASSERT_TRUE(unix_socket::bind(dead.get(), {folder.path() + "/orders.sock"}).value());
+    }
+    Signal go;
+    Signal stop;
+    std::vector<ChildProcess> rivals;
+    std::vector<Signal> tried(kRivals);
+    for (int i = 0; i < kRivals; ++i) {
+      rivals.push_back(ChildProcess::fork([&, i] {
+        (void)go.wait();
+        const Result<Listener> listener = Listener::open("orders");
+        tried[static_cast<std::size_t>(i)].tell();
+        (void)stop.wait();
+        if (listener) return 0;
+        return listener.error().code == ErrorCode::busy ? 1 : 2;
+      }));
+    }
+    for (int i = 0; i < kRivals; ++i) go.tell();
+    for (const Signal& one : tried) EXPECT_TRUE(one.wait());
+    for (int i = 0; i < kRivals; ++i) stop.tell();
+    int winners = 0;
+    for (ChildProcess& rival : rivals) {
+      const std::optional<int> status = rival.wait();
+      EXPECT_THAT(status, ::testing::AnyOf(0, 1));
+      if (status == 0) ++winners;
+    }
+    EXPECT_EQ(winners, 1);
+    EXPECT_THAT(folder.files(), IsEmpty());
+  }
+}
+
+}  // namespace
+}  // namespace ringbell
