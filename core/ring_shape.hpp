@@ -3,7 +3,7 @@
 //
 //   kind                control lines                                     data
 //   spsc                SpscControl                                       records, mapped twice
-//   fan_in              bells, participants, ready bits, a lane each      lanes' records, each twice
+//   fan_in              bells, participants, ready bits, a lane each      records, each lane twice
 //   mpmc                bells, participants, MpmcControl                  slots
 //   broadcast_lossless  bells, participants, BroadcastControl             slots
 //   broadcast_lossy     none                                              slots

@@ -25,6 +25,7 @@ template <class P, class... Arguments>
 
 [[nodiscard]] std::vector<Scenario> spsc_scenarios();
 [[nodiscard]] std::vector<Scenario> parking_scenarios();
+[[nodiscard]] std::vector<Scenario> shared_parking_scenarios();
 [[nodiscard]] std::vector<Scenario> mpmc_scenarios();
 [[nodiscard]] std::vector<Scenario> call_scenarios();
 [[nodiscard]] std::vector<Scenario> call_group_scenarios();

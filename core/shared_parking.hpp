@@ -1,0 +1,95 @@
+// Sleeping without a lost wake-up where several sleep on one bell word: what parking.hpp says, with
+// these differences.
+//
+//   - Who parks adds its bits to the word; only a ring takes the parked bit away again. So one that
+//     wakes up by itself does not hide those that still sleep; it leaves a ring in vain behind.
+//   - A ring wakes all, and counts in the word. So one that was about to sleep when the ring came
+//     finds another word, even if others have parked on it since.
+//   - Who has no heavy barrier sets the fence bit for good, for all.
+//
+//   31          2   1     0
+//   | rings      | fence | parked |
+//
+// Invariants
+//   I1  The parked bit is set by those that park. It is cleared by a compare-exchange in ring().
+//   I2  Whoever clears it has counted the ring up in the same store, and must wake all.
+// Edges
+//   K   as in parking.hpp: relaxed, with the pair of barriers around.
+// Progress: wait-free, apart from ring(), which is lock-free and runs only if somebody parked.
+// Death: as there. Never sleep without a time-out.
+#pragma once
+
+#include <cstdint>
+
+#include <ringbell/core/atomics.hpp>
+
+namespace ringbell::core {
+
+template <AtomicsPolicy Atomics = HardwareAtomics>
+class SharedParking {
+ public:
+  static constexpr std::uint32_t kParked = 1;
+  static constexpr std::uint32_t kFence = 2;
+  static constexpr std::uint32_t kOneRing = 4;
+
+  // --- the sides that park ---------------------------------------------------------------------
+
+  // At attach. `by_barrier`: this side parks with the heavy barrier; else all publishers must fence
+  // from now on.
+  static void open(std::uint32_t& word, bool by_barrier) noexcept {
+    if (!by_barrier) Atomics::fetch_or(word, kFence, std::memory_order_relaxed, kBell);
+  }
+
+  // K1 and K2. What it returns is what the word says while parked: sleep only as long as the word
+  // is that. Look at the condition before (K3). There is nothing to do after waking.
+  template <class HeavyBarrier>
+  [[nodiscard]] static std::uint32_t park(std::uint32_t& word, bool by_barrier,
+                                          HeavyBarrier&& heavy_barrier) noexcept {
+    const std::uint32_t bits = by_barrier ? kParked : (kParked | kFence);
+    const std::uint32_t before =
+        Atomics::fetch_or(word, bits, std::memory_order_relaxed, kBell);  // K1
+    if (by_barrier) {
+      Atomics::compiler_fence();
+      heavy_barrier();  // K2
+    } else {
+      Atomics::fence(std::memory_order_seq_cst, kBell);  // K2, the other half is C2'
+    }
+    return before | bits;
+  }
+
+  // --- the sides that publish ------------------------------------------------------------------
+
+  // C2 and C3, after the release store. True: call ring(). `must_fence`: this process is not
+  // registered for the heavy barrier.
+  [[nodiscard, gnu::always_inline]] static bool somebody_waits(const std::uint32_t& word,
+                                                               bool must_fence) noexcept {
+    if (must_fence) [[unlikely]] {
+      Atomics::fence(std::memory_order_seq_cst, kBell);
+    } else {
+      Atomics::compiler_fence();
+    }
+    return (Atomics::load(word, std::memory_order_relaxed, kBell) & (kParked | kFence)) != 0;  // C3
+  }
+
+  // The rest of C3. `wake_all` is called if somebody is parked and this call cleared the bit.
+  template <class WakeAll>
+  static void ring(std::uint32_t& word, WakeAll&& wake_all) noexcept {
+    std::uint32_t seen = Atomics::load(word, std::memory_order_relaxed, kBell);
+    if ((seen & kFence) != 0) {
+      Atomics::fence(std::memory_order_seq_cst, kBell);  // C2'
+      seen = Atomics::load(word, std::memory_order_relaxed, kBell);
+    }
+    while ((seen & kParked) != 0) {
+      if (Atomics::compare_exchange(word, seen, (seen & ~kParked) + kOneRing,
+                                    std::memory_order_relaxed, std::memory_order_relaxed, kBell)) {
+        wake_all();  // I2
+        return;
+      }
+    }
+  }
+
+ private:
+  static constexpr Edge kBell{"share.K"};
+};
+
+}  // namespace ringbell::core
