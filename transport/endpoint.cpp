@@ -4,7 +4,6 @@
 
 #include <ringbell/transport/membarrier.hpp>
 
-#include <sched.h>
 #include <unistd.h>
 
 namespace ringbell {
@@ -21,20 +20,19 @@ constexpr Role other(Role role) noexcept {
   return role == Role::writer ? Role::reader : Role::writer;
 }
 
+constexpr std::uint32_t number_of(Role role) noexcept { return std::uint32_t(role); }
+
 }  // namespace
 
-Endpoint::Endpoint(Channel channel, RoleLock lock, Role role, const WaitOptions& wait) noexcept
+Endpoint::Endpoint(Channel channel, ParticipantLock lock, Role role,
+                   const WaitOptions& wait) noexcept
     : channel_(std::move(channel)),
       lock_(std::move(lock)),
-      spin_budget_(wait.spin_budget),
-      slice_(std::clamp<std::chrono::nanoseconds>(wait.longest_sleep, std::chrono::milliseconds(1),
-                                                  std::chrono::hours(1))),
+      waiter_(wait, channel_.region().doorbell() != core::DoorbellKind::none),
       fence_below_bytes_(wait.fence_below_bytes),
       owner_pid_(::getpid()),
       role_(role),
       rings_(channel_.region().doorbell() != core::DoorbellKind::none),
-      parks_(rings_ && wait.kind == WaitOptions::Kind::park),
-      yields_(wait.yield),
       can_barrier_(membarrier::can_issue()),
       by_barrier_(can_barrier_),
       must_fence_(!membarrier::register_process()) {
@@ -43,17 +41,11 @@ Endpoint::Endpoint(Channel channel, RoleLock lock, Role role, const WaitOptions&
   std::uint32_t& space_bell = control.space_bell.word;
   own_bell_ = role == Role::reader ? &data_bell : &space_bell;
   peer_bell_ = role == Role::reader ? &space_bell : &data_bell;
-  if (wait.quick_wake) {
-    if (Result<QuickWake> held = QuickWake::hold()) {
-      quick_wake_ = std::move(*held);
-    } else {
-      quick_wake_refusal_ = std::move(held.error());
-    }
-  }
 }
 
 Result<Endpoint> Endpoint::open(Channel channel, Role role, const WaitOptions& wait) {
-  Result<RoleLock> lock = RoleLock::take(channel.region().fd(), role);
+  Result<ParticipantLock> lock = ParticipantLock::take(channel.region().fd(), number_of(role),
+                                                       role == Role::writer ? "writer" : "reader");
   if (!lock) return tl::unexpected(std::move(lock.error()));
   Endpoint endpoint(std::move(channel), std::move(*lock), role, wait);
   Parking<>::open(*endpoint.own_bell_, endpoint.can_barrier_);
@@ -124,9 +116,7 @@ Waited Endpoint::ask_after_peer() const noexcept {
       HardwareAtomics::load(state_of(other(role_)), std::memory_order_acquire, kState);  // S
   if (state == std::uint32_t(SideState::closed)) return Waited::peer_closed;
   if (state == std::uint32_t(SideState::absent)) return Waited::ready;  // not come yet
-  return lock_.is_held(other(role_)) ? Waited::ready : Waited::peer_dead;
+  return lock_.is_held(number_of(other(role_))) ? Waited::ready : Waited::peer_dead;
 }
-
-void Endpoint::give_cpu_away() noexcept { ::sched_yield(); }
 
 }  // namespace ringbell

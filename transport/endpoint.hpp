@@ -1,29 +1,25 @@
 // What Sender and Receiver have in common: a role on a channel, ringing the peer, and waiting.
 //
-// Waiting has three steps. Look at once; spin for a budget, if spinning has been paying; park
-// (core/parking.hpp) and sleep on the doorbell in slices, so that a peer that died between clearing
-// the bell word and ringing costs one slice and not the channel. While it waits, an endpoint asks
+// While it waits (waiter.hpp), an endpoint parks on its own bell word (core/parking.hpp) and asks
 // now and then whether the peer has closed or died.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
-#include <ringbell/core/backoff.hpp>
 #include <ringbell/core/parking.hpp>
 #include <ringbell/transport/channel.hpp>
 #include <ringbell/transport/export.hpp>
-#include <ringbell/transport/quick_wake.hpp>
-#include <ringbell/transport/role_lock.hpp>
-#include <ringbell/transport/spin_budget.hpp>
+#include <ringbell/transport/participant_lock.hpp>
 #include <ringbell/transport/wait.hpp>
+#include <ringbell/transport/waiter.hpp>
 
 namespace ringbell {
 
-// How a wait ended.
-enum class Waited : std::uint8_t { ready, timed_out, peer_closed, peer_dead };
+// Whoever plays a role holds the participant's lock of that number.
+enum class Role : std::uint8_t { writer = 0, reader = 1 };
 
 class RINGBELL_API Endpoint {
  public:
@@ -64,34 +60,7 @@ class RINGBELL_API Endpoint {
   // it.
   template <class Ready>
   [[nodiscard]] Waited wait_until(Ready&& ready, Timeout timeout) {
-    if (ready()) return Waited::ready;
-    backoff_.reset();
-    if (timeout <= Timeout::zero()) {  // whoever polls must learn of the end too
-      if (!peer_closed()) return Waited::timed_out;
-      return ready() ? Waited::ready : Waited::peer_closed;
-    }
-    const std::chrono::nanoseconds budget = parks_ ? spin_budget_.next() : slice_;
-    // What is on its way comes within these looks; reading the clock first would only delay it.
-    if (budget > budget.zero() && look(ready, kEagerLooks)) {
-      spin_budget_.learn(true);
-      return Waited::ready;
-    }
-    const Clock::time_point start = Clock::now();
-    const Clock::time_point deadline = end_of(start, timeout);
-    if (parks_ && budget > budget.zero()) {
-      const bool paid = spin(ready, std::min(deadline, start + budget));
-      spin_budget_.learn(paid);
-      if (paid) return Waited::ready;
-    }
-    for (Clock::time_point now = start;;) {
-      const Clock::time_point look_again = std::min(deadline, now + slice_);
-      if (parks_ ? park(ready, now, look_again) : spin(ready, look_again)) return Waited::ready;
-      const Waited peer = ask_after_peer();
-      if (ready()) return Waited::ready;
-      if (peer != Waited::ready) return peer;
-      now = Clock::now();
-      if (now >= deadline) return Waited::timed_out;
-    }
+    return waiter_.wait_until(std::forward<Ready>(ready), Peer{*this}, timeout);
   }
 
   // Sleeps to the end of their slice although what they waited for was there and nobody had rung.
@@ -99,49 +68,31 @@ class RINGBELL_API Endpoint {
   [[nodiscard]] std::uint64_t missed_rings() const noexcept { return missed_rings_; }
   [[nodiscard]] const Channel& channel() const noexcept { return channel_; }
   [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
-    return quick_wake_refusal_;
+    return waiter_.quick_wake_refusal();
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
+  using Clock = Waiter::Clock;
 
-  static constexpr int kEagerLooks = 256;
-  static constexpr int kLooksPerClock = 64;
+  // The one at the other end, as a Waiter asks for it.
+  struct Peer {
+    Endpoint& own;
 
-  Endpoint(Channel channel, RoleLock lock, Role role, const WaitOptions& wait) noexcept;
-
-  [[nodiscard]] static Clock::time_point end_of(Clock::time_point start, Timeout timeout) noexcept {
-    return timeout < Clock::time_point::max() - start ? start + timeout : Clock::time_point::max();
-  }
-
-  // Looks up to `looks` times. True: ready.
-  template <class Ready>
-  [[nodiscard]] bool look(Ready&& ready, int looks) {
-    for (int i = 0; i < looks; ++i) {
-      if (ready()) return true;
-      if (yields_) {
-        give_cpu_away();
-      } else {
-        backoff_.wait();
-      }
+    [[nodiscard]] bool closed() const noexcept { return own.peer_closed(); }
+    [[nodiscard]] Waited ask() const noexcept { return own.ask_after_peer(); }
+    template <class Ready>
+    [[nodiscard]] bool sleep(Ready&& ready, Clock::time_point until) const {
+      return own.park(ready, until);
     }
-    return false;
-  }
+  };
 
-  // True: ready. False: it is past `until`.
-  template <class Ready>
-  [[nodiscard]] bool spin(Ready&& ready, Clock::time_point until) {
-    do {
-      if (look(ready, kLooksPerClock)) return true;
-    } while (Clock::now() < until);
-    return false;
-  }
+  Endpoint(Channel channel, ParticipantLock lock, Role role, const WaitOptions& wait) noexcept;
 
   template <class Ready>
-  [[nodiscard]] bool park(Ready&& ready, Clock::time_point now, Clock::time_point until) {
+  [[nodiscard]] bool park(Ready&& ready, Clock::time_point until) {
     const std::uint32_t parked = announce_sleep();
     if (!ready() && !peer_closed()) {
-      sleep(parked, until - now);
+      sleep(parked, until - Clock::now());
       if (ready() && slept_on(parked, until)) ++missed_rings_;
     }
     core::Parking<>::unpark(*own_bell_, by_barrier_);
@@ -159,16 +110,11 @@ class RINGBELL_API Endpoint {
   void ring_peer() noexcept;
   [[nodiscard]] bool peer_closed() const noexcept;
   [[nodiscard]] Waited ask_after_peer() const noexcept;
-  static void give_cpu_away() noexcept;
   [[nodiscard]] std::uint32_t& state_of(Role role) const noexcept;
 
   Channel channel_;
-  RoleLock lock_;
-  std::optional<QuickWake> quick_wake_;
-  std::optional<Error> quick_wake_refusal_;
-  SpinBudget spin_budget_;
-  std::chrono::nanoseconds slice_;  // WaitOptions::longest_sleep
-  core::Backoff<> backoff_;
+  ParticipantLock lock_;
+  Waiter waiter_;
   std::uint32_t* peer_bell_;  // the word on which the peer sleeps
   std::uint32_t* own_bell_;   // the word on which this side sleeps
   std::uint64_t missed_rings_ = 0;
@@ -178,8 +124,6 @@ class RINGBELL_API Endpoint {
   int owner_pid_;                    // the process that opened it
   Role role_;
   bool rings_;        // the peer may sleep: the channel has a doorbell
-  bool parks_;        // this side may sleep
-  bool yields_;       // gives the CPU away while it spins
   bool can_barrier_;  // may issue the heavy barrier
   bool by_barrier_;   // parks with it; else the peer fences
   bool must_fence_;   // is not reached by the heavy barriers of others

@@ -1,0 +1,44 @@
+// Liveness: who takes part in a ring is known by a lock that the kernel drops however the process
+// dies.
+//
+// Each participant has a number, and that byte of the region's file. Whoever is it holds an OFD
+// lock on the byte, taken on an open file description of its own (the file reopened through
+// /proc/self/fd), close-on-exec. A zombie does not keep it, a reused pid does not fake it, another
+// pid namespace does not confuse it. A child of fork() shares the description and so keeps the lock
+// alive after its parent's death, until it execs, exits, or closes it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/export.hpp>
+#include <ringbell/transport/file_descriptor.hpp>
+
+namespace ringbell {
+
+class RINGBELL_API ParticipantLock {
+ public:
+  // `role` is for the message. Errors: busy, if somebody holds it; system.
+  [[nodiscard]] static Result<ParticipantLock> take(int region_fd, std::uint32_t number,
+                                                    std::string_view role);
+  // The first free one of `first` to `end - 1`, looked for from somewhere among them, so that the
+  // number of a dead one is seldom the next to be given away. Errors: busy, if there is none;
+  // system. REQUIRES: first < end.
+  [[nodiscard]] static Result<ParticipantLock> take_any(int region_fd, std::uint32_t first,
+                                                        std::uint32_t end, std::string_view role);
+
+  [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
+
+  // Whether anybody else holds that number now. One system call. An error counts as held: a doubt
+  // never declares anybody dead.
+  [[nodiscard]] bool is_held(std::uint32_t number) const noexcept;
+
+ private:
+  ParticipantLock(FileDescriptor file, std::uint32_t number) noexcept;
+
+  FileDescriptor file_;
+  std::uint32_t number_;
+};
+
+}  // namespace ringbell
