@@ -18,7 +18,8 @@ foreach(folder IN ITEMS core transport)
   install(DIRECTORY ${folder}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ringbell/${folder}
     FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" ${excluded})
 endforeach()
-install(FILES transport/ringbell.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ringbell)
+install(FILES transport/ringbell.hpp capi/ringbell.h
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ringbell)
 
 # The libraries. A component a file, so that a program that wants only core or only the shared
 # library needs none of what the others depend on.

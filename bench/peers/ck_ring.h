@@ -1,5 +1,5 @@
-/* Concurrency Kit's ck_ring for messages of 8 and 56 bytes. Its header is C only, so it stands behind
- * functions of its own file: each push and pop is a call more than it would be in C. */
+/* Concurrency Kit's ck_ring for messages of 8 and 56 bytes. Its header is C only, so it stands
+ * behind functions of its own file: each push and pop is a call more than it would be in C. */
 #ifndef RINGBELL_BENCH_PEERS_CK_RING_H
 #define RINGBELL_BENCH_PEERS_CK_RING_H
 

@@ -13,10 +13,11 @@ from pathlib import Path
 MAY_INCLUDE = {
     "core": {"core"},
     "transport": {"core", "transport"},
+    "capi": {"core", "transport", "capi"},
     "bench": {"core", "transport", "bench"},
     "tools": {"core", "transport", "bench", "tools"},
-    "examples": {"core", "transport", "examples"},
-    "tests": {"core", "transport", "bench", "tools", "tests"},
+    "examples": {"core", "transport", "capi", "examples"},
+    "tests": {"core", "transport", "capi", "bench", "tools", "tests"},
 }
 
 # core makes no system call, allocates nothing, throws nothing and does no I/O, so these headers,
@@ -56,7 +57,7 @@ def folder_of(root, path, quote, target):
             return beside.relative_to(root).parts[0]
     parts = target.split("/")
     if parts[0] == "ringbell":
-        return "transport" if parts[1:] == ["ringbell.hpp"] else parts[1]
+        return {"ringbell.hpp": "transport", "ringbell.h": "capi"}.get(parts[1], parts[1])
     first = next((part for part in parts if part != ".."), "")
     return first if first in MAY_INCLUDE and len(parts) > 1 else None
 
@@ -84,7 +85,9 @@ def violations(root):
     """Each violation in the tree at root, and how many files were looked at."""
     found, files = [], 0
     for folder in MAY_INCLUDE:
-        for path in sorted((root / folder).rglob("*.[hc]pp")):
+        for path in sorted((root / folder).rglob("*.[hc]*")):
+            if path.suffix not in {".hpp", ".cpp", ".h", ".c"}:
+                continue
             files += 1
             found.extend(violations_of(root, folder, path))
     return found, files
@@ -107,6 +110,9 @@ SAMPLES = [
     ("transport/b.cpp", "#include <ringbell/tools/x.hpp>\n", "of tools"),
     ("transport/c.cpp", '#include "tests/support/x.hpp"\n', "of tests"),
     ("transport/deep/d.cpp", '#include "../../examples/x.hpp"\n', "of examples"),
+    ("transport/e.cpp", "#include <ringbell/ringbell.h>\n", "of capi"),
+    ("capi/a.hpp", "#include <ringbell/tools/x.hpp>\n", "of tools"),
+    ("capi/ok.cpp", "#include <ringbell/ringbell.h>\n#include <ringbell/ringbell.hpp>\n", ""),
     ("transport/ok.cpp", "#include <sys/mman.h>\n#include <ringbell/core/a.hpp>\n", ""),
     ("bench/a.cpp", '#include "tests/support/x.hpp"\n', "of tests"),
     ("bench/ok.cpp", '#include "bench/x.hpp"\n#include <ringbell/ringbell.hpp>\n', ""),

@@ -8,8 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-FOLDERS = ["core", "transport", "bench", "tests", "tools", "examples", "cmake"]
-PATTERNS = ["*.hpp", "*.cpp", "*.py", "*.cmake", "CMakeLists.txt"]
+FOLDERS = ["core", "transport", "capi", "bench", "tests", "tools", "examples", "cmake"]
+PATTERNS = ["*.hpp", "*.cpp", "*.h", "*.c", "*.py", "*.cmake", "CMakeLists.txt"]
 TOP_LEVEL = ["CMakeLists.txt", "dev", ".ci/run"]
 
 MAX_COLUMNS = 100
@@ -20,9 +20,9 @@ MAX_FILE_LINES = 450
 
 
 def line_limit(name):
-    if name.parts[0] == "examples" and name.suffix == ".cpp":
+    if name.parts[0] == "examples" and name.suffix in {".cpp", ".c"}:
         return MAX_EXAMPLE_LINES
-    return MAX_HEADER_LINES if name.suffix == ".hpp" else MAX_FILE_LINES
+    return MAX_HEADER_LINES if name.suffix in {".hpp", ".h"} else MAX_FILE_LINES
 
 
 def sources(root):

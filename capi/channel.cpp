@@ -1,0 +1,201 @@
+// The C API of channels: Channel, Sender and Receiver behind handles.
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include <ringbell/capi/status.hpp>
+
+// NOLINTBEGIN(readability-identifier-naming): named as C users see them
+struct ringbell_channel {
+  ringbell::Channel value;
+};
+struct ringbell_sender {
+  ringbell::Sender value;
+};
+struct ringbell_receiver {
+  ringbell::Receiver value;
+};
+// NOLINTEND(readability-identifier-naming)
+
+namespace ringbell::capi {
+namespace {
+
+tl::unexpected<Error> refused(const char* message) {
+  return tl::unexpected(Error{ErrorCode::invalid_argument, 0, message});
+}
+
+Result<core::DoorbellKind> doorbell_of(std::uint32_t doorbell) {
+  switch (doorbell) {
+    case RINGBELL_DOORBELL_FUTEX:
+      return core::DoorbellKind::futex;
+    case RINGBELL_DOORBELL_EVENTFD:
+      return core::DoorbellKind::eventfd;
+    case RINGBELL_DOORBELL_NONE:
+      return core::DoorbellKind::none;
+    default:
+      return refused("doorbell is none of enum ringbell_doorbell");
+  }
+}
+
+Result<HugePages> huge_pages_of(std::uint32_t huge_pages) {
+  switch (huge_pages) {
+    case RINGBELL_HUGE_PAGES_NEVER:
+      return HugePages::never;
+    case RINGBELL_HUGE_PAGES_PREFER:
+      return HugePages::prefer;
+    case RINGBELL_HUGE_PAGES_REQUIRE:
+      return HugePages::require;
+    default:
+      return refused("huge_pages is none of enum ringbell_huge_pages");
+  }
+}
+
+Result<ChannelOptions> options_of(const ringbell_channel_options* given) {
+  ChannelOptions options;
+  if (given == nullptr) return options;
+  constexpr std::uint32_t kKnown = RINGBELL_NO_PREFAULT | RINGBELL_LOCK_MEMORY;
+  if ((given->memory_flags & ~kKnown) != 0) return refused("memory_flags has an unknown flag");
+  for (const std::uint64_t word : given->reserved) {
+    if (word != 0) return refused("something reserved is not 0: start from a zeroed struct");
+  }
+  if (given->capacity_bytes != 0) options.capacity_bytes = given->capacity_bytes;
+  if (given->record_alignment != 0) options.record_alignment = given->record_alignment;
+  const Result<core::DoorbellKind> doorbell = doorbell_of(given->doorbell);
+  if (!doorbell) return tl::unexpected(doorbell.error());
+  options.doorbell = *doorbell;
+  const Result<HugePages> huge_pages = huge_pages_of(given->huge_pages);
+  if (!huge_pages) return tl::unexpected(huge_pages.error());
+  options.memory.huge_pages = *huge_pages;
+  options.memory.prefault = (given->memory_flags & RINGBELL_NO_PREFAULT) == 0;
+  options.memory.lock_memory = (given->memory_flags & RINGBELL_LOCK_MEMORY) != 0;
+  return options;
+}
+
+// Sender and Receiver are opened alike.
+template <class Side, class Handle>
+int open(ringbell_channel* channel, const ringbell_wait_options* wait, Handle** handle,
+         ringbell_error* error) noexcept {
+  return guarded(error, [&] {
+    const std::unique_ptr<ringbell_channel> owned(channel);
+    Result<WaitOptions> options = wait_options_of(wait);
+    if (!options) return report(options.error(), error);
+    return hand_out(Side::open(std::move(owned->value), *options), handle, error);
+  });
+}
+
+}  // namespace
+}  // namespace ringbell::capi
+
+using namespace ringbell::capi;
+
+extern "C" {
+
+int ringbell_channel_create(const ringbell_channel_options* options, ringbell_channel** channel,
+                            ringbell_error* error) {
+  return guarded(error, [&] {
+    const ringbell::Result<ringbell::ChannelOptions> checked = options_of(options);
+    if (!checked) return report(checked.error(), error);
+    return hand_out(ringbell::Channel::create(*checked), channel, error);
+  });
+}
+
+int ringbell_channel_attach(const ringbell_channel_fds* fds, ringbell_channel** channel,
+                            ringbell_error* error) {
+  return guarded(error, [&] {
+    return hand_out(
+        ringbell::Channel::attach(
+            {.memory = fds->memory, .data_bell = fds->data_bell, .space_bell = fds->space_bell}),
+        channel, error);
+  });
+}
+
+ringbell_channel_fds ringbell_channel_get_fds(const ringbell_channel* channel) {
+  const ringbell::ChannelFds fds = channel->value.fds();
+  return {.memory = fds.memory, .data_bell = fds.data_bell, .space_bell = fds.space_bell};
+}
+
+void ringbell_channel_destroy(ringbell_channel* channel) { delete channel; }
+
+int ringbell_sender_open(ringbell_channel* channel, const ringbell_wait_options* wait,
+                         ringbell_sender** sender, ringbell_error* error) {
+  return open<ringbell::Sender>(channel, wait, sender, error);
+}
+
+int ringbell_sender_claim(ringbell_sender* sender, uint32_t size_bytes, int64_t timeout_ns,
+                          void** room, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    const auto claimed = sender->value.claim_for(size_bytes, timeout_of(timeout_ns));
+    if (!claimed) return report(claimed.error(), error);
+    if (claimed->empty()) return RINGBELL_NOT_NOW;
+    *room = claimed->data();
+    return RINGBELL_OK;
+  });
+}
+
+void ringbell_sender_commit(ringbell_sender* sender, uint32_t size_bytes) {
+  size_bytes == 0 ? sender->value.commit() : sender->value.commit(size_bytes);
+}
+
+void ringbell_sender_stage(ringbell_sender* sender, uint32_t size_bytes) {
+  size_bytes == 0 ? sender->value.stage() : sender->value.stage(size_bytes);
+}
+
+void ringbell_sender_flush(ringbell_sender* sender) { sender->value.flush(); }
+
+void ringbell_sender_abort(ringbell_sender* sender) { sender->value.abort(); }
+
+int ringbell_sender_send(ringbell_sender* sender, const void* bytes, size_t size_bytes,
+                         int64_t timeout_ns, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    const std::span message(static_cast<const std::byte*>(bytes), size_bytes);
+    const ringbell::Result<bool> sent = sender->value.send(message, timeout_of(timeout_ns));
+    if (!sent) return report(sent.error(), error);
+    return *sent ? RINGBELL_OK : RINGBELL_NOT_NOW;
+  });
+}
+
+uint32_t ringbell_sender_max_record_bytes(const ringbell_sender* sender) {
+  return sender->value.max_record_bytes();
+}
+
+void ringbell_sender_close(ringbell_sender* sender) { delete sender; }
+
+int ringbell_receiver_open(ringbell_channel* channel, const ringbell_wait_options* wait,
+                           ringbell_receiver** receiver, ringbell_error* error) {
+  return open<ringbell::Receiver>(channel, wait, receiver, error);
+}
+
+int ringbell_receiver_peek(ringbell_receiver* receiver, int64_t timeout_ns, const void** record,
+                           size_t* size_bytes, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    const auto peeked = receiver->value.peek_for(timeout_of(timeout_ns));
+    if (!peeked) return report(peeked.error(), error);
+    if (peeked->empty()) return RINGBELL_NOT_NOW;
+    *record = peeked->data();
+    *size_bytes = peeked->size();
+    return RINGBELL_OK;
+  });
+}
+
+void ringbell_receiver_release(ringbell_receiver* receiver) { receiver->value.release(); }
+
+void ringbell_receiver_hold(ringbell_receiver* receiver) { receiver->value.hold(); }
+
+int ringbell_receiver_receive(ringbell_receiver* receiver, void* into, size_t room_bytes,
+                              int64_t timeout_ns, size_t* size_bytes, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    const std::span room(static_cast<std::byte*>(into), room_bytes);
+    const ringbell::Result<std::size_t> size =
+        receiver->value.receive(room, timeout_of(timeout_ns));
+    if (!size) return report(size.error(), error);
+    if (*size == 0) return RINGBELL_NOT_NOW;
+    *size_bytes = *size;
+    return RINGBELL_OK;
+  });
+}
+
+void ringbell_receiver_close(ringbell_receiver* receiver) { delete receiver; }
+
+}  // extern "C"

@@ -1,0 +1,49 @@
+// How the C API's functions end: a code, an error that is written for the caller, and no exception.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <string_view>
+#include <utility>
+
+#include <ringbell/ringbell.h>
+#include <ringbell/ringbell.hpp>
+
+namespace ringbell::capi {
+
+[[nodiscard]] int code_of(ErrorCode code) noexcept;
+
+// Writes where the caller wants it, if at all, and returns the code.
+int report(const Error& error, ringbell_error* where) noexcept;
+int report(int code, std::string_view message, ringbell_error* where) noexcept;
+
+// Runs `body`, which returns a code; what is thrown (only memory can run out) becomes one.
+template <class Body>
+[[nodiscard]] int guarded(ringbell_error* error, Body&& body) noexcept {
+  try {
+    return std::forward<Body>(body)();
+  } catch (const std::bad_alloc&) {
+    return report(RINGBELL_NO_SPACE, "out of memory", error);
+  } catch (const std::exception& thrown) {
+    return report(RINGBELL_SYSTEM, thrown.what(), error);
+  }
+}
+
+// Moves what was made into a new handle, or reports why it was not made.
+template <class Handle, class T>
+[[nodiscard]] int hand_out(Result<T> made, Handle** handle, ringbell_error* error) {
+  if (!made) return report(made.error(), error);
+  *handle = new Handle{std::move(*made)};
+  return RINGBELL_OK;
+}
+
+[[nodiscard]] constexpr Timeout timeout_of(std::int64_t timeout_ns) noexcept {
+  return timeout_ns == RINGBELL_FOREVER ? kForever : Timeout(timeout_ns);
+}
+
+// Null gives the defaults. Errors: invalid_argument.
+[[nodiscard]] Result<WaitOptions> wait_options_of(const ringbell_wait_options* options);
+
+}  // namespace ringbell::capi

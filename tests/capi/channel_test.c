@@ -1,0 +1,221 @@
+/* Channels from C: within a process, between two, and every way to be refused. */
+#define _POSIX_C_SOURCE 200809L
+
+#include <ringbell/ringbell.h>
+
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+
+enum { kMessages = 20000 };
+
+static ringbell_error error;
+
+static const int64_t kPatience = INT64_C(20) * 1000 * 1000 * 1000;
+
+struct message {
+  uint64_t number;
+  uint64_t mark;
+};
+
+static void open_both(const ringbell_channel_options* options, ringbell_sender** sender,
+                      ringbell_receiver** receiver) {
+  ringbell_channel* channel = NULL;
+  ringbell_channel* other = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_channel_create(options, &channel, &error));
+  const ringbell_channel_fds fds = ringbell_channel_get_fds(channel);
+  CHECK(fds.memory >= 0);
+  CHECK_CODE(RINGBELL_OK, ringbell_channel_attach(&fds, &other, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_sender_open(channel, NULL, sender, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_receiver_open(other, NULL, receiver, &error));
+}
+
+static void messages_pass_between_two_processes(uint32_t doorbell) {
+  const ringbell_channel_options options = {.capacity_bytes = 4096, .doorbell = doorbell};
+  ringbell_channel* channel = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_channel_create(&options, &channel, &error));
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    ringbell_sender* sender = NULL;
+    CHECK_CODE(RINGBELL_OK, ringbell_sender_open(channel, NULL, &sender, &error));
+    for (uint64_t i = 0; i < kMessages; ++i) {
+      const struct message message = {i, ~i};
+      void* room = NULL;
+      CHECK_CODE(RINGBELL_OK,
+                 ringbell_sender_claim(sender, sizeof message + 8, kPatience, &room, &error));
+      memcpy(room, &message, sizeof message);
+      if (i % 3 == 0) {
+        ringbell_sender_stage(sender, sizeof message);
+      } else {
+        ringbell_sender_commit(sender, sizeof message);
+      }
+    }
+    ringbell_sender_flush(sender);
+    ringbell_sender_close(sender);
+    _exit(0);
+  }
+  ringbell_receiver* receiver = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_receiver_open(channel, NULL, &receiver, &error));
+  for (uint64_t i = 0; i < kMessages; ++i) {
+    const void* record = NULL;
+    size_t size = 0;
+    struct message message;
+    CHECK_CODE(RINGBELL_OK, ringbell_receiver_peek(receiver, kPatience, &record, &size, &error));
+    CHECK(size == sizeof message);
+    memcpy(&message, record, sizeof message);
+    CHECK(message.number == i && message.mark == ~i);
+    ringbell_receiver_release(receiver);
+  }
+  struct message message;
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_CLOSED, ringbell_receiver_receive(receiver, &message, sizeof message,
+                                                        kPatience, &size, &error));
+  CHECK(error.code == RINGBELL_CLOSED && strlen(error.message) > 0);
+  ringbell_receiver_close(receiver);
+  check_child_succeeds(child);
+}
+
+static void a_dead_sender_is_noticed(void) {
+  ringbell_channel* channel = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_channel_create(NULL, &channel, &error));
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    ringbell_sender* sender = NULL;
+    CHECK_CODE(RINGBELL_OK, ringbell_sender_open(channel, NULL, &sender, &error));
+    CHECK_CODE(RINGBELL_OK, ringbell_sender_send(sender, "last words", 10, 0, &error));
+    _exit(0); /* without closing */
+  }
+  check_child_succeeds(child);
+  const ringbell_wait_options wait = {.spin_budget_ns = -1, .longest_sleep_ns = 1000 * 1000};
+  ringbell_receiver* receiver = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_receiver_open(channel, &wait, &receiver, &error));
+  char words[16];
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_OK,
+             ringbell_receiver_receive(receiver, words, sizeof words, 0, &size, &error));
+  CHECK(size == 10 && memcmp(words, "last words", 10) == 0);
+  CHECK_CODE(RINGBELL_PEER_DEAD, ringbell_receiver_receive(receiver, words, sizeof words,
+                                                           RINGBELL_FOREVER, &size, &error));
+  ringbell_receiver_close(receiver);
+}
+
+static void what_is_held_or_staged_comes_in_order(void) {
+  ringbell_sender* sender = NULL;
+  ringbell_receiver* receiver = NULL;
+  open_both(NULL, &sender, &receiver);
+  const void* record = NULL;
+  void* room = NULL;
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_receiver_peek(receiver, 0, &record, &size, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_sender_claim(sender, 1, 0, &room, &error));
+  *(char*)room = 'a';
+  ringbell_sender_abort(sender);
+  for (char letter = 'b'; letter < 'e'; ++letter) {
+    CHECK_CODE(RINGBELL_OK, ringbell_sender_claim(sender, 1, 0, &room, &error));
+    *(char*)room = letter;
+    ringbell_sender_stage(sender, 0);
+  }
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_receiver_peek(receiver, 0, &record, &size, &error));
+  ringbell_sender_flush(sender);
+  for (char letter = 'b'; letter < 'e'; ++letter) {
+    CHECK_CODE(RINGBELL_OK, ringbell_receiver_peek(receiver, 0, &record, &size, &error));
+    CHECK(size == 1 && *(const char*)record == letter);
+    ringbell_receiver_hold(receiver);
+  }
+  ringbell_receiver_release(receiver);
+  ringbell_receiver_close(receiver);
+  ringbell_sender_close(sender);
+}
+
+static void a_full_ring_is_not_now_and_a_large_record_too_large(void) {
+  ringbell_sender* sender = NULL;
+  ringbell_receiver* receiver = NULL;
+  const ringbell_channel_options options = {.capacity_bytes = 4096};
+  open_both(&options, &sender, &receiver);
+  static char bytes[8192];
+  const uint32_t most = ringbell_sender_max_record_bytes(sender);
+  size_t size = 0;
+  CHECK(most < 4096);
+  CHECK_CODE(RINGBELL_TOO_LARGE, ringbell_sender_send(sender, bytes, most + 1, 0, &error));
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_sender_send(sender, bytes, 0, 0, NULL));
+  CHECK_CODE(RINGBELL_OK, ringbell_sender_send(sender, bytes, most, 0, &error));
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_sender_send(sender, bytes, most, 0, &error));
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_sender_send(sender, bytes, most, 1000, &error));
+  CHECK_CODE(RINGBELL_TOO_LARGE,
+             ringbell_receiver_receive(receiver, bytes, most - 1, 0, &size, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_receiver_receive(receiver, bytes, most, 0, &size, &error));
+  CHECK(size == most);
+  ringbell_receiver_close(receiver);
+  ringbell_sender_close(sender);
+}
+
+static void what_cannot_be_is_refused_with_its_reason(void) {
+  ringbell_channel* channel = NULL;
+  const ringbell_channel_options wrong[] = {{.doorbell = 3},
+                                            {.huge_pages = 3},
+                                            {.memory_flags = 4},
+                                            {.record_alignment = 24},
+                                            {.capacity_bytes = UINT64_MAX},
+                                            {.reserved = {0, 0, 0, 1}}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i) {
+    memset(&error, 0, sizeof error);
+    CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_channel_create(&wrong[i], &channel, &error));
+    CHECK(error.code == RINGBELL_INVALID_ARGUMENT && strlen(error.message) > 0);
+  }
+  const ringbell_channel_fds no_region = {.memory = 0, .data_bell = -1, .space_bell = -1};
+  const ringbell_channel_fds no_file = {.memory = -1, .data_bell = -1, .space_bell = -1};
+  CHECK_CODE(RINGBELL_NOT_A_REGION, ringbell_channel_attach(&no_region, &channel, &error));
+  CHECK_CODE(RINGBELL_SYSTEM, ringbell_channel_attach(&no_file, &channel, &error));
+  CHECK(error.errno_value != 0);
+  CHECK(channel == NULL);
+  ringbell_channel_destroy(NULL);
+  ringbell_sender_close(NULL);
+  ringbell_receiver_close(NULL);
+
+  ringbell_sender* sender = NULL;
+  const ringbell_wait_options wrong_wait = {.flags = 8};
+  CHECK_CODE(RINGBELL_OK, ringbell_channel_create(NULL, &channel, &error));
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT,
+             ringbell_sender_open(channel, &wrong_wait, &sender, &error));
+}
+
+static void a_role_is_taken_once(void) {
+  ringbell_sender* sender = NULL;
+  ringbell_sender* second = NULL;
+  ringbell_channel* channel = NULL;
+  ringbell_channel* other = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_channel_create(NULL, &channel, &error));
+  const ringbell_channel_fds fds = ringbell_channel_get_fds(channel);
+  CHECK_CODE(RINGBELL_OK, ringbell_channel_attach(&fds, &other, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_sender_open(channel, NULL, &sender, &error));
+  CHECK_CODE(RINGBELL_BUSY, ringbell_sender_open(other, NULL, &second, &error));
+  ringbell_sender_close(sender);
+}
+
+static void names_and_versions_are_there(void) {
+  char version[32];
+  snprintf(version, sizeof version, "%d.%d.%d", RINGBELL_VERSION_MAJOR, RINGBELL_VERSION_MINOR,
+           RINGBELL_VERSION_PATCH);
+  CHECK(strcmp(ringbell_version(), version) == 0);
+  CHECK(ringbell_layout_version() > 0);
+  CHECK(strcmp(ringbell_code_name(RINGBELL_OK), "ok") == 0);
+  CHECK(strcmp(ringbell_code_name(RINGBELL_NOT_NOW), "not_now") == 0);
+  CHECK(strcmp(ringbell_code_name(RINGBELL_PEER_DEAD), "peer_dead") == 0);
+  CHECK(strcmp(ringbell_code_name(99), "unknown") == 0);
+}
+
+int main(void) {
+  names_and_versions_are_there();
+  what_cannot_be_is_refused_with_its_reason();
+  a_role_is_taken_once();
+  what_is_held_or_staged_comes_in_order();
+  a_full_ring_is_not_now_and_a_large_record_too_large();
+  a_dead_sender_is_noticed();
+  messages_pass_between_two_processes(RINGBELL_DOORBELL_FUTEX);
+  messages_pass_between_two_processes(RINGBELL_DOORBELL_EVENTFD);
+  return 0;
+}
