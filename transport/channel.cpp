@@ -44,19 +44,30 @@ Result<Channel> Channel::create(const ChannelOptions& options) {
   return Channel(std::move(*region), std::move(*data_bell), std::move(*space_bell));
 }
 
-Result<Channel> Channel::attach(const ChannelFds& fds) {
+Result<Channel> Channel::attach(const ChannelFds& fds, const AttachOptions& options) {
   Result<FileDescriptor> memory = duplicate(fds.memory);
   if (!memory) return tl::unexpected(std::move(memory.error()));
-  Result<Region> region = Region::attach(std::move(*memory));
+  Result<Region> region = Region::attach(std::move(*memory), options);
   if (!region) return tl::unexpected(std::move(region.error()));
-  if (region->kind() != core::RingKind::spsc) {
+  return from(std::move(*region), fds);
+}
+
+Result<Channel> Channel::open(Backing backing, const std::string& name,
+                              const AttachOptions& options) {
+  Result<Region> region = Region::open(backing, name, options);
+  if (!region) return tl::unexpected(std::move(region.error()));
+  return from(std::move(*region), {});
+}
+
+Result<Channel> Channel::from(Region region, const ChannelFds& fds) {
+  if (region.kind() != core::RingKind::spsc) {
     return fail(ErrorCode::not_a_region, "the region holds another ring than a channel's");
   }
-  Result<Doorbell> data_bell = attach_bell(region->doorbell(), fds.data_bell);
+  Result<Doorbell> data_bell = attach_bell(region.doorbell(), fds.data_bell);
   if (!data_bell) return tl::unexpected(std::move(data_bell.error()));
-  Result<Doorbell> space_bell = attach_bell(region->doorbell(), fds.space_bell);
+  Result<Doorbell> space_bell = attach_bell(region.doorbell(), fds.space_bell);
   if (!space_bell) return tl::unexpected(std::move(space_bell.error()));
-  return Channel(std::move(*region), std::move(*data_bell), std::move(*space_bell));
+  return Channel(std::move(region), std::move(*data_bell), std::move(*space_bell));
 }
 
 ChannelFds Channel::fds() const noexcept {

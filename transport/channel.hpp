@@ -20,7 +20,7 @@ struct ChannelOptions {
   core::DoorbellKind doorbell = core::DoorbellKind::futex;
   MemoryOptions memory = {};
 
-  [[nodiscard]] RegionOptions region() const noexcept {
+  [[nodiscard]] RegionOptions region() const {
     return {.shape = {.kind = core::RingKind::spsc,
                       .capacity_bytes = capacity_bytes,
                       .record_alignment = record_alignment},
@@ -45,7 +45,12 @@ class RINGBELL_API Channel {
   // Duplicates the descriptors, so that the caller keeps its own. Errors: as Region::attach;
   // not_a_region if it holds another ring; invalid_argument if the region rings by eventfd and a
   // bell is missing or is no eventfd.
-  [[nodiscard]] static Result<Channel> attach(const ChannelFds& fds);
+  [[nodiscard]] static Result<Channel> attach(const ChannelFds& fds,
+                                              const AttachOptions& options = {});
+
+  // A channel whose memory has a name; it rings by futex or not at all. Errors: as Region::open.
+  [[nodiscard]] static Result<Channel> open(Backing backing, const std::string& name,
+                                            const AttachOptions& options = {});
 
   // Stay owned by the channel; close-on-exec is set.
   [[nodiscard]] ChannelFds fds() const noexcept;
@@ -56,6 +61,8 @@ class RINGBELL_API Channel {
   [[nodiscard]] const Doorbell& space_bell() const noexcept { return space_bell_; }
 
  private:
+  [[nodiscard]] static Result<Channel> from(Region region, const ChannelFds& fds);
+
   Channel(Region region, Doorbell data_bell, Doorbell space_bell) noexcept;
 
   Region region_;

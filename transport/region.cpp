@@ -2,21 +2,19 @@
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <ringbell/transport/memfd.hpp>
+#include <ringbell/transport/memory/advice.hpp>
+#include <ringbell/transport/memory/file.hpp>
+#include <ringbell/transport/memory/memfd.hpp>
+#include <ringbell/transport/memory/numa.hpp>
 
 namespace ringbell {
 namespace {
@@ -25,8 +23,8 @@ using core::Geometry;
 using core::RegionHeader;
 using core::RingShape;
 
-constexpr std::uint32_t kSmallPage = 4096;
-constexpr std::uint32_t kHugePage = 2 * 1024 * 1024;
+using memory::kHugePage;
+using memory::kSmallPage;
 
 constexpr bool valid_doorbell(std::uint32_t kind) noexcept {
   return kind >= std::uint32_t(core::DoorbellKind::none) &&
@@ -56,8 +54,7 @@ std::uint64_t field(const RingShape& shape, std::string_view name) noexcept {
 
 // Why this geometry cannot be, or nothing. It came from another process: every field is suspect,
 // and no sum here can overflow because each part was bounded first.
-std::optional<std::string> objection_to(core::RingKind kind, const Geometry& geometry,
-                                        std::uint64_t file_bytes) {
+std::optional<std::string> objection_to(core::RingKind kind, const Geometry& geometry) {
   if (geometry.page_bytes != kSmallPage && geometry.page_bytes != kHugePage) {
     return fmt::format("its page size is {}", geometry.page_bytes);
   }
@@ -71,26 +68,10 @@ std::optional<std::string> objection_to(core::RingKind kind, const Geometry& geo
   if (geometry != core::geometry_of(shape, geometry.page_bytes)) {
     return "its offsets do not follow from its capacity";
   }
-  if (geometry.region_bytes != file_bytes) {
-    return fmt::format("it says {} bytes but the file has {}", geometry.region_bytes, file_bytes);
-  }
   return std::nullopt;
 }
 
-// The first bytes of the file, read once into private memory. Not through a mapping: a file that is
-// truncated meanwhile gives a short read and not SIGBUS.
-Result<RegionHeader> read_header(int fd) {
-  RegionHeader header{};
-  const ssize_t got = ::pread(fd, &header, sizeof header, 0);
-  if (got < 0) return fail_errno("reading the region's header failed");
-  if (static_cast<std::size_t>(got) != sizeof header) {
-    return fail(ErrorCode::not_a_region,
-                fmt::format("not a ringbell region: the file ends after {} bytes", got));
-  }
-  return header;
-}
-
-Result<void> check_header(const RegionHeader& header, std::uint64_t file_bytes) {
+Result<void> check_header(const RegionHeader& header) {
   if (header.magic != core::kRegionMagic) {
     return fail(ErrorCode::not_a_region,
                 "not a ringbell region: its first bytes are not the magic");
@@ -108,7 +89,7 @@ Result<void> check_header(const RegionHeader& header, std::uint64_t file_bytes) 
         fmt::format("not a usable region: doorbell kind {} is unknown", header.doorbell_kind));
   }
   const auto kind = core::RingKind{header.ring_kind};
-  if (const auto objection = objection_to(kind, header.geometry, file_bytes)) {
+  if (const auto objection = objection_to(kind, header.geometry)) {
     return fail(ErrorCode::not_a_region, "not a usable region: " + *objection);
   }
   return {};
@@ -136,156 +117,137 @@ Result<void> check_options(const RingShape& shape, core::DoorbellKind doorbell) 
   return {};
 }
 
-struct Pages {
-  FileDescriptor file;
-  Geometry geometry;
-};
+// REQUIRES: the geometry is checked.
+memory::Images images_of(core::RingKind kind, const Geometry& geometry) noexcept {
+  return {.region_bytes = geometry.region_bytes,
+          .head_bytes = geometry.data_offset,
+          .lane_bytes = geometry.capacity_bytes,
+          .lanes = core::mirrored_count(core::shape_of(kind, geometry))};
+}
 
-Result<Pages> make_pages(const RegionOptions& options) {
-  const HugePages huge = options.memory.huge_pages;
-  if (huge != HugePages::never) {
-    const Geometry geometry = core::geometry_of(rounded(options.shape, kHugePage), kHugePage);
-    Result<FileDescriptor> file = memfd::create(geometry.region_bytes, memfd::PageSize::huge);
-    if (file) return Pages{std::move(*file), geometry};
-    if (huge == HugePages::require) return tl::unexpected(std::move(file.error()));
+// Memory that has no file could not be reserved: it is touched whether asked for or not.
+bool must_touch(Backing backing) noexcept {
+  return backing == Backing::system_v || backing == Backing::anonymous;
+}
+
+Result<void> apply(const MemoryOptions& options, const memory::Mapping& mapping) {
+  if (options.numa_node) {
+    const Result<void> bound = memory::numa::bind(mapping, *options.numa_node);
+    if (!bound) return bound;
   }
-  const Geometry geometry = core::geometry_of(rounded(options.shape, kSmallPage), kSmallPage);
-  Result<FileDescriptor> file = memfd::create(geometry.region_bytes, memfd::PageSize::small);
-  if (!file) return tl::unexpected(std::move(file.error()));
-  return Pages{std::move(*file), geometry};
+  if (options.huge_pages == HugePages::prefer) memory::wish_huge_pages(mapping);
+  if (options.prefault || must_touch(options.backing)) {
+    const Result<void> touched = memory::prefault(mapping, Access::read_write);
+    if (!touched) return touched;
+  }
+  return options.lock_memory ? memory::lock(mapping) : Result<void>{};
+}
+
+RegionHeader header_of(const RegionOptions& options, const Geometry& geometry,
+                       const memory::Source& source) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return {.magic = core::kRegionMagic,
+          .layout_version = core::kLayoutVersion,
+          .ring_kind = std::uint32_t(options.shape.kind),
+          .geometry = geometry,
+          .doorbell_kind = std::uint32_t(options.doorbell),
+          .creator_pid = static_cast<std::uint32_t>(::getpid()),
+          .created_unix_ns = static_cast<std::uint64_t>(
+              std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()),
+          .backing = std::uint32_t(source.backing()),
+          .backing_number = source.backing_number()};
+}
+
+Result<std::string> path_of(Backing backing, const std::string& name) {
+  if (backing == Backing::file) return name;
+  if (backing == Backing::posix_shm) return memory::file::posix_shm_path(name);
+  return fail(ErrorCode::invalid_argument, "only posix_shm and file have names");
 }
 
 }  // namespace
 
-Region::Region(FileDescriptor file, core::RingKind kind, const Geometry& geometry,
-               core::DoorbellKind doorbell) noexcept
-    : file_(std::move(file)), kind_(kind), geometry_(geometry), doorbell_(doorbell) {}
-
-Region::Region(Region&& other) noexcept
-    : file_(std::move(other.file_)),
-      kind_(other.kind_),
-      geometry_(other.geometry_),
-      doorbell_(other.doorbell_),
-      base_(std::exchange(other.base_, nullptr)),
-      mapped_bytes_(std::exchange(other.mapped_bytes_, 0)) {}
-
-Region& Region::operator=(Region&& other) noexcept {
-  std::swap(file_, other.file_);
-  std::swap(kind_, other.kind_);
-  std::swap(geometry_, other.geometry_);
-  std::swap(doorbell_, other.doorbell_);
-  std::swap(base_, other.base_);
-  std::swap(mapped_bytes_, other.mapped_bytes_);
-  return *this;
-}
-
-Region::~Region() {
-  if (base_ != nullptr) ::munmap(base_, mapped_bytes_);
-}
+Region::Region(memory::Source source, memory::Mapping mapping, core::RingKind kind,
+               const Geometry& geometry, core::DoorbellKind doorbell) noexcept
+    : source_(std::move(source)),
+      mapping_(std::move(mapping)),
+      kind_(kind),
+      geometry_(geometry),
+      doorbell_(doorbell) {}
 
 Result<Region> Region::create(const RegionOptions& options) {
   const core::RingKind kind = options.shape.kind;
   Result<void> done = check_options(rounded(options.shape, kSmallPage), options.doorbell);
   if (!done) return tl::unexpected(std::move(done.error()));
-  Result<Pages> pages = make_pages(options);
-  if (!pages) return tl::unexpected(std::move(pages.error()));
-  Region region(std::move(pages->file), kind, pages->geometry, options.doorbell);
-  done = region.map(Access::read_write);
-  if (done) done = region.apply(options.memory);
-  if (!done) return tl::unexpected(std::move(done.error()));
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  region.header() = {.magic = core::kRegionMagic,
-                     .layout_version = core::kLayoutVersion,
-                     .ring_kind = std::uint32_t(kind),
-                     .geometry = region.geometry_,
-                     .doorbell_kind = std::uint32_t(options.doorbell),
-                     .creator_pid = static_cast<std::uint32_t>(::getpid()),
-                     .created_unix_ns = static_cast<std::uint64_t>(
-                         std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()),
-                     .backing = std::uint32_t(options.memory.backing),
-                     .backing_number = 0};
-  const bool only_mine = kind == core::RingKind::broadcast_lossy;
-  done = memfd::seal(region.fd(), only_mine ? memfd::Writers::mapped_now : memfd::Writers::all);
-  if (!done) return tl::unexpected(std::move(done.error()));
-  return region;
-}
-
-Result<Region> Region::attach(FileDescriptor file, Access access) {
-  if (Result<void> sealed = memfd::check_seals(file.get()); !sealed) {
-    return tl::unexpected(std::move(sealed.error()));
-  }
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return fail_errno("asking for the region's size failed");
-  const Result<RegionHeader> header = read_header(file.get());
-  if (!header) return tl::unexpected(header.error());
-  const Result<void> checked = check_header(*header, static_cast<std::uint64_t>(status.st_size));
-  if (!checked) return tl::unexpected(checked.error());
-  Region region(std::move(file), core::RingKind{header->ring_kind}, header->geometry,
-                core::DoorbellKind{header->doorbell_kind});
-  if (Result<void> mapped = region.map(access); !mapped) {
-    return tl::unexpected(std::move(mapped.error()));
-  }
-  return region;
-}
-
-// One stretch of addresses, reserved first so that both images stand back to back in it.
-Result<void> Region::map(Access access) {
-  const std::size_t page = geometry_.page_bytes;
-  const std::uint32_t mirrored = core::mirrored_count(shape());
-  const std::size_t whole = geometry_.region_bytes + mirrored * geometry_.capacity_bytes;
-  // Room to align: hugetlb mappings must start at a multiple of their page.
-  const std::size_t reserved = whole + page;
-  void* const hole =
-      ::mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (hole == MAP_FAILED) return fail_errno("reserving addresses for the region failed");
-  void* aligned = hole;
-  std::size_t left = reserved;
-  std::align(page, whole, aligned, left);
-  base_ = static_cast<std::byte*>(aligned);
-  mapped_bytes_ = whole;
-  const std::size_t before = static_cast<std::size_t>(base_ - static_cast<std::byte*>(hole));
-  if (before > 0) ::munmap(hole, before);
-  if (reserved - before > whole) ::munmap(base_ + whole, reserved - before - whole);
-
-  const int protection = access == Access::read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-  const auto place = [&](std::uint64_t offset, std::uint64_t bytes, std::uint64_t file_offset) {
-    return ::mmap(base_ + offset, bytes, protection, MAP_SHARED | MAP_FIXED, file_.get(),
-                  static_cast<off_t>(file_offset)) != MAP_FAILED;
+  const auto geometry_for = [&](std::uint32_t page_bytes) {
+    return core::geometry_of(rounded(options.shape, page_bytes), page_bytes);
   };
-  const std::uint64_t capacity = geometry_.capacity_bytes;
-  const std::uint64_t data = geometry_.data_offset;
-  bool placed = place(0, mirrored > 0 ? data : geometry_.region_bytes, 0);
-  for (std::uint64_t i = 0; placed && i < mirrored; ++i) {
-    placed = place(data + 2 * i * capacity, capacity, data + i * capacity) &&
-             place(data + (2 * i + 1) * capacity, capacity, data + i * capacity);
+  std::optional<memory::numa::ThreadOnNode> on_node;
+  if (options.memory.numa_node) {
+    auto entered = memory::numa::ThreadOnNode::enter(*options.memory.numa_node,
+                                                     geometry_for(kSmallPage).region_bytes);
+    if (!entered) return tl::unexpected(std::move(entered.error()));
+    on_node = std::move(*entered);
   }
-  if (!placed) {
-    return fail_errno(fmt::format("mapping {} bytes of the region failed", whole),
-                      access == Access::read_only
-                          ? "the descriptor must be open for reading"
-                          : "the descriptor must be open for reading and writing");
-  }
-  return {};
+  Result<memory::Source> source = memory::Source::create(
+      options.memory,
+      [&](std::uint32_t page_bytes) { return geometry_for(page_bytes).region_bytes; });
+  if (!source) return tl::unexpected(std::move(source.error()));
+  const Geometry geometry = geometry_for(source->page_bytes());
+  Result<memory::Mapping> mapping = source->map(images_of(kind, geometry), Access::read_write);
+  if (!mapping) return tl::unexpected(std::move(mapping.error()));
+  done = apply(options.memory, *mapping);
+  if (!done) return tl::unexpected(std::move(done.error()));
+  const RegionHeader header = header_of(options, geometry, *source);
+  std::memcpy(mapping->base(), &header, sizeof header);
+  const bool only_mine = kind == core::RingKind::broadcast_lossy;
+  using memory::memfd::Writers;
+  done = source->finish(header, only_mine ? Writers::mapped_now : Writers::all);
+  if (!done) return tl::unexpected(std::move(done.error()));
+  return Region(std::move(*source), std::move(*mapping), kind, geometry, options.doorbell);
 }
 
-Result<void> Region::apply(const MemoryOptions& options) const {
-  if (options.huge_pages == HugePages::prefer && geometry_.page_bytes == kSmallPage) {
-    ::madvise(base_, mapped_bytes_, MADV_HUGEPAGE);  // a wish: shmem may not do it
+Result<Region> Region::attach(FileDescriptor file, const AttachOptions& options) {
+  Result<memory::Source> source = memory::Source::find(std::move(file), options.trust_others);
+  if (!source) return tl::unexpected(std::move(source.error()));
+  const Result<RegionHeader> header = source->read_header();
+  if (!header) return tl::unexpected(header.error());
+  Result<void> checked = check_header(*header);
+  if (!checked) return tl::unexpected(std::move(checked.error()));
+  const auto kind = core::RingKind{header->ring_kind};
+  const memory::Images images = images_of(kind, header->geometry);
+  checked = source->confirm(*header, images, options.trust_others);
+  if (!checked) return tl::unexpected(std::move(checked.error()));
+  Result<memory::Mapping> mapping = source->map(images, options.access);
+  if (!mapping) return tl::unexpected(std::move(mapping.error()));
+  // Numbers of segments are used again: this one must be the one that the card was written for.
+  if (source->backing() == Backing::system_v &&
+      std::memcmp(mapping->base(), &*header, sizeof(RegionHeader)) != 0) {
+    return fail(ErrorCode::not_a_region, "the System V segment is another one by now");
   }
-  // MADV_POPULATE_WRITE: Linux 5.14. Before it the pages come on first touch; they are reserved.
-  if (options.prefault && ::madvise(base_, mapped_bytes_, MADV_POPULATE_WRITE) != 0 &&
-      errno != EINVAL) {
-    return fail_errno(fmt::format("touching {} bytes of the region failed", mapped_bytes_));
-  }
-  if (options.lock_memory && ::mlock(base_, mapped_bytes_) != 0) {
-    return fail_errno(fmt::format("locking {} bytes in memory failed", mapped_bytes_),
-                      "raise the limit (ulimit -l, LimitMEMLOCK=) or grant CAP_IPC_LOCK");
-  }
-  return {};
+  if (options.prefault) checked = memory::prefault(*mapping, options.access);
+  if (checked && options.lock_memory) checked = memory::lock(*mapping);
+  if (!checked) return tl::unexpected(std::move(checked.error()));
+  return Region(std::move(*source), std::move(*mapping), kind, header->geometry,
+                core::DoorbellKind{header->doorbell_kind});
 }
 
-core::RegionHeader& Region::header() const noexcept {
-  return *reinterpret_cast<RegionHeader*>(base_);
+Result<Region> Region::open(Backing backing, const std::string& name,
+                            const AttachOptions& options) {
+  const Result<std::string> path = path_of(backing, name);
+  if (!path) return tl::unexpected(path.error());
+  Result<FileDescriptor> file = memory::file::open(*path, options.access);
+  if (!file) return tl::unexpected(std::move(file.error()));
+  return attach(std::move(*file), options);
 }
+
+Result<void> Region::remove(Backing backing, const std::string& name) {
+  const Result<std::string> path = path_of(backing, name);
+  if (!path) return tl::unexpected(path.error());
+  return memory::file::remove(*path);
+}
+
+Result<MemoryInUse> Region::memory_in_use() const { return memory::in_use(mapping_); }
+
+Result<void> Region::sync() const { return memory::sync(mapping_, mapping_.bytes()); }
 
 }  // namespace ringbell

@@ -1,6 +1,6 @@
-// A region: one file's pages, mapped so that several processes share them.
+// A region: pages, wherever they come from, mapped so that several processes share them.
 //
-//   file:     | header page | control pages | data ...... |
+//   pages:    | header page | control pages | data ...... |
 //   mapping:  | header page | control pages | data ...... | data again ...... |
 //
 // The records of a ring are mapped twice, back to back, so that a record is contiguous wherever it
@@ -9,6 +9,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <utility>
 
 #include <ringbell/core/call_group.hpp>
 #include <ringbell/core/fan_in.hpp>
@@ -18,25 +20,12 @@
 #include <ringbell/transport/error.hpp>
 #include <ringbell/transport/export.hpp>
 #include <ringbell/transport/file_descriptor.hpp>
+#include <ringbell/transport/memory/in_use.hpp>
+#include <ringbell/transport/memory/mapping.hpp>
+#include <ringbell/transport/memory/options.hpp>
+#include <ringbell/transport/memory/source.hpp>
 
 namespace ringbell {
-
-// Where the pages come from. So far only memfd: anonymous, sealed, gone with its last user.
-enum class Backing : std::uint8_t { memfd };
-
-enum class HugePages : std::uint8_t {
-  never,
-  prefer,   // hugetlb pages if some are free, else transparent ones where the kernel agrees
-  require,  // hugetlb pages or an Error
-};
-
-// How the memory is to be had.
-struct MemoryOptions {
-  Backing backing = Backing::memfd;
-  HugePages huge_pages = HugePages::never;
-  bool prefault = true;      // touch every page now: no page fault in the first lap
-  bool lock_memory = false;  // mlock: never swapped out
-};
 
 struct RegionOptions {
   // Of a capacity that is less than a page, a page is taken.
@@ -45,34 +34,37 @@ struct RegionOptions {
   MemoryOptions memory = {};
 };
 
-// What a mapping may be used for.
-enum class Access : std::uint8_t { read_write, read_only };
-
-// Owns the mapping and the file descriptor. Move-only.
+// Owns the mapping and the descriptor. Move-only.
 class RINGBELL_API Region {
  public:
-  // A new region, zeroed, its space reserved (never SIGBUS later), sealed against shrinking,
-  // growing and further sealing; that of a lossy broadcast also against being mapped for writing by
-  // anybody else. Errors: invalid_argument, no_space, permission, unsupported, system.
+  // A new region, zeroed, its space reserved (never SIGBUS later). A memfd is sealed against
+  // shrinking, growing and further sealing; that of a lossy broadcast also against being mapped for
+  // writing by anybody else. A file gets its name last. Errors: invalid_argument, no_space,
+  // permission, unsupported, system.
   [[nodiscard]] static Result<Region> create(const RegionOptions& options);
 
-  // A region that another process made. The file is checked before anything in it is believed:
-  // seals, size, magic, layout version, ring kind, geometry. Takes the descriptor over.
-  // Errors: not_a_region, version_mismatch, system.
+  // A region that another process made, by its descriptor, which is taken over. It is checked
+  // before anything in it is believed: that it is sealed or its owner trusted, size, magic, layout
+  // version, ring kind, geometry. Errors: not_a_region, version_mismatch, permission, system.
+  [[nodiscard]] static Result<Region> attach(FileDescriptor file, const AttachOptions& options);
   [[nodiscard]] static Result<Region> attach(FileDescriptor file,
-                                             Access access = Access::read_write);
+                                             Access access = Access::read_write) {
+    return attach(std::move(file), AttachOptions{.access = access});
+  }
+  // The same by name. REQUIRES: backing is posix_shm or file. Errors: also invalid_argument.
+  [[nodiscard]] static Result<Region> open(Backing backing, const std::string& name,
+                                           const AttachOptions& options = {});
+  // Takes the name away; who is attached keeps the region. REQUIRES: as open(). Errors:
+  // invalid_argument, permission, system.
+  [[nodiscard]] static Result<void> remove(Backing backing, const std::string& name);
 
-  Region(Region&& other) noexcept;
-  Region& operator=(Region&& other) noexcept;
-  Region(const Region&) = delete;
-  Region& operator=(const Region&) = delete;
-  ~Region();
-
-  // To be inherited or passed on; stays owned by the region (close-on-exec is set).
-  [[nodiscard]] int fd() const noexcept { return file_.get(); }
+  // To be inherited or passed on; stays owned by the region (close-on-exec is set). Where the pages
+  // have no file of their own, a memfd of some bytes that says where they are.
+  [[nodiscard]] int fd() const noexcept { return source_.fd(); }
 
   // The private copies that were checked at creation or attach.
   [[nodiscard]] const core::Geometry& geometry() const noexcept { return geometry_; }
+  [[nodiscard]] Backing backing() const noexcept { return source_.backing(); }
   [[nodiscard]] core::RingKind kind() const noexcept { return kind_; }
   [[nodiscard]] core::RingShape shape() const noexcept { return core::shape_of(kind_, geometry_); }
   [[nodiscard]] core::DoorbellKind doorbell() const noexcept { return doorbell_; }
@@ -94,26 +86,31 @@ class RINGBELL_API Region {
 
   // The data area, as it is in the file. For registering the ring's memory with a device or
   // io_uring. The second image of an SpscRing's follows it.
-  [[nodiscard]] std::byte* data() const noexcept { return base_ + geometry_.data_offset; }
+  [[nodiscard]] std::byte* data() const noexcept { return base() + geometry_.data_offset; }
   // All that is mapped.
-  [[nodiscard]] std::byte* base() const noexcept { return base_; }
-  [[nodiscard]] std::size_t mapped_bytes() const noexcept { return mapped_bytes_; }
+  [[nodiscard]] std::byte* base() const noexcept { return mapping_.base(); }
+  [[nodiscard]] std::size_t mapped_bytes() const noexcept { return mapping_.bytes(); }
+
+  // What it really got, as the kernel tells it for this process. Reads all of /proc/self/smaps: for
+  // people and tests. Errors: system.
+  [[nodiscard]] Result<MemoryInUse> memory_in_use() const;
+
+  // Returns when all that was committed is on the disk, if that is where it is (Backing::file).
+  // What the kernel has not written yet survives the death of every process, but no power cut.
+  // Errors: system.
+  [[nodiscard]] Result<void> sync() const;
 
  private:
-  Region(FileDescriptor file, core::RingKind kind, const core::Geometry& geometry,
-         core::DoorbellKind doorbell) noexcept;
-  [[nodiscard]] Result<void> map(Access access);
-  [[nodiscard]] Result<void> apply(const MemoryOptions& options) const;
-  [[nodiscard]] core::RegionHeader& header() const noexcept;
-  [[nodiscard]] std::byte* control() const noexcept { return base_ + geometry_.control_offset; }
+  Region(memory::Source source, memory::Mapping mapping, core::RingKind kind,
+         const core::Geometry& geometry, core::DoorbellKind doorbell) noexcept;
+  [[nodiscard]] std::byte* control() const noexcept { return base() + geometry_.control_offset; }
   [[nodiscard]] std::byte* ring_control() const noexcept;
 
-  FileDescriptor file_;
+  memory::Source source_;
+  memory::Mapping mapping_;
   core::RingKind kind_;
   core::Geometry geometry_;
   core::DoorbellKind doorbell_;
-  std::byte* base_ = nullptr;
-  std::size_t mapped_bytes_ = 0;
 };
 
 }  // namespace ringbell

@@ -167,15 +167,17 @@ TEST(RegionAttachTest, FileThatCouldShrinkIsRefused) {
   }
 }
 
-TEST(RegionAttachTest, FileThatIsNoMemfdIsRefused) {
+TEST(RegionAttachTest, FileThatSaysItIsAMemfdIsRefused) {
   FileDescriptor disk(::open(".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (disk) {
-    const RegionHeader header = good_header();
-    ASSERT_EQ(::pwrite(disk.get(), &header, sizeof header, 0), static_cast<ssize_t>(sizeof header));
-    expect_refused(std::move(disk), ErrorCode::not_a_region, "no memfd");
-  }
+  if (!disk) GTEST_SKIP() << "no files without a name here";
+  const RegionHeader header = good_header();
+  ASSERT_EQ(::pwrite(disk.get(), &header, sizeof header, 0), static_cast<ssize_t>(sizeof header));
+  expect_refused(std::move(disk), ErrorCode::not_a_region, "it is a file but says");
+}
+
+TEST(RegionAttachTest, WhatIsNoMemoryIsRefused) {
   expect_refused(FileDescriptor(::open("/dev/zero", O_RDWR | O_CLOEXEC)), ErrorCode::not_a_region,
-                 "no memfd");
+                 "magic");
   expect_refused(FileDescriptor(::open("/", O_RDONLY | O_CLOEXEC)), ErrorCode::not_a_region,
                  "no memfd");
   int ends[2] = {-1, -1};

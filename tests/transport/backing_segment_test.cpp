@@ -1,0 +1,222 @@
+// Regions that are not files: System V segments and their cards, anonymous memory, devices.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ringbell/ringbell.hpp>
+#include <ringbell/transport/memory/memfd.hpp>
+
+#include <tests/support/backings.hpp>
+#include <tests/support/child_process.hpp>
+#include <tests/support/forbid_offset_mmap.hpp>
+#include <tests/support/message.hpp>
+
+namespace ringbell {
+namespace {
+
+using namespace std::chrono_literals;
+using core::RegionHeader;
+using test::ChildProcess;
+using test::Signal;
+using ::testing::HasSubstr;
+
+FileDescriptor duplicate(int fd) { return FileDescriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
+
+Channel create(Backing backing) {
+  return Channel::create({.capacity_bytes = 8192, .memory = {.backing = backing}}).value();
+}
+
+RegionHeader card_of(int fd) {
+  RegionHeader card{};
+  EXPECT_EQ(::pread(fd, &card, sizeof card, 0), static_cast<ssize_t>(sizeof card));
+  return card;
+}
+
+bool exists(std::uint32_t segment) {
+  shmid_ds status{};
+  return ::shmctl(static_cast<int>(segment), IPC_STAT, &status) == 0;
+}
+
+void expect_refused(FileDescriptor file, const std::string& says,
+                    ErrorCode code = ErrorCode::not_a_region) {
+  const Result<Region> region = Region::attach(std::move(file));
+  ASSERT_FALSE(region) << "attached, but: " << says;
+  EXPECT_STREQ(name_of(region.error().code), name_of(code)) << region.error().message;
+  EXPECT_THAT(region.error().message, HasSubstr(says));
+}
+
+// A segment of the test's own, removed with it.
+struct Segment {
+  explicit Segment(std::size_t bytes, int mode = 0600)
+      : number(::shmget(IPC_PRIVATE, bytes, IPC_CREAT | mode)) {}
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+  ~Segment() { ::shmctl(number, IPC_RMID, nullptr); }
+  int number;
+};
+
+// The card of a good region, pointing elsewhere.
+FileDescriptor card_for(int segment) {
+  const Channel good = create(Backing::system_v);
+  RegionHeader card = card_of(good.region().fd());
+  card.backing_number = static_cast<std::uint32_t>(segment);
+  return memory::memfd::create_card(card).value();
+}
+
+TEST(SystemVTest, SegmentIsGoneWhenTheLastProcessDiesHoweverItDies) {
+  std::uint32_t segment = 0;
+  const Signal attached;
+  std::optional<ChildProcess> child;
+  {
+    const Channel made = create(Backing::system_v);
+    segment = card_of(made.region().fd()).backing_number;
+    ASSERT_TRUE(exists(segment));
+    child = ChildProcess::fork([&] {
+      const Channel theirs = Channel::attach(made.fds()).value();
+      attached.tell();
+      while (true) ::pause();
+      return 0;
+    });
+    ASSERT_TRUE(attached.wait());
+  }
+  EXPECT_TRUE(exists(segment)) << "the child has it";
+  child->kill_now();
+  EXPECT_FALSE(exists(segment));
+}
+
+TEST(SystemVTest, CardOutlivesItsSegmentAndSaysSo) {
+  FileDescriptor card;
+  {
+    const Channel made = create(Backing::system_v);
+    card = duplicate(made.region().fd());
+  }
+  expect_refused(std::move(card), "its last process has gone", ErrorCode::system);
+}
+
+TEST(SystemVTest, CardCannotBeChangedByAnybody) {
+  const Channel made = create(Backing::system_v);
+  const int fd = made.region().fd();
+  EXPECT_LT(::pwrite(fd, "x", 1, 0), 0);
+  EXPECT_NE(::ftruncate(fd, 0), 0);
+  EXPECT_EQ(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+}
+
+TEST(SystemVTest, SegmentOfAnotherSizeIsRefused) {
+  for (const std::size_t bytes : {4096U, 8192U, 8192U + 3 * 4096U}) {
+    const Segment segment(bytes);
+    expect_refused(card_for(segment.number), "has " + std::to_string(bytes) + " bytes and not");
+  }
+}
+
+TEST(SystemVTest, SegmentThatTheCardWasNotWrittenForIsRefused) {
+  const Segment segment(8192 + 2 * 4096);
+  expect_refused(card_for(segment.number), "another one by now");
+}
+
+TEST(SystemVTest, SegmentThatOthersMayWriteIsTakenOnlyIfTheyAreTrusted) {
+  const Channel made = Channel::create({.capacity_bytes = 8192,
+                                        .memory = {.backing = Backing::system_v, .mode = 0666}})
+                           .value();
+  expect_refused(duplicate(made.region().fd()), "trust_others");
+  EXPECT_TRUE(Region::attach(duplicate(made.region().fd()), {.trust_others = true}));
+}
+
+TEST(SystemVTest, NumberThatIsNoSegmentIsRefused) {
+  expect_refused(card_for(-1), "segment -1", ErrorCode::system);
+  expect_refused(card_for(0x7fffffff), "segment 2147483647", ErrorCode::system);
+}
+
+TEST(AnonymousTest, NobodyCanAttachToIt) {
+  const Channel made = create(Backing::anonymous);
+  expect_refused(duplicate(made.region().fd()), "shared by fork only");
+}
+
+TEST(AnonymousTest, HugePagesOfHugetlbAreRefused) {
+  const Result<Channel> channel = Channel::create(
+      {.memory = {.backing = Backing::anonymous, .huge_pages = HugePages::require}});
+  ASSERT_FALSE(channel);
+  EXPECT_EQ(channel.error().code, ErrorCode::unsupported);
+  EXPECT_THAT(channel.error().message, HasSubstr("take a memfd"));
+}
+
+TEST(CardTest, MemfdThatSaysItIsSomethingElseIsRefused) {
+  for (const std::uint32_t backing : {1U, 2U, 5U, 6U, 7U, 0xffffffffU}) {
+    RegionHeader card = card_of(create(Backing::memfd).region().fd());
+    card.backing = backing;
+    expect_refused(memory::memfd::create_card(card).value(),
+                   "it is a memfd but says that its backing is " + std::to_string(backing));
+  }
+}
+
+class DeviceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!device) GTEST_SKIP() << "no loop device can be had";
+  }
+  [[nodiscard]] ChannelOptions options(std::uint64_t capacity_bytes) const {
+    return {.capacity_bytes = capacity_bytes,
+            .memory = {.backing = Backing::device, .device_fd = device.get()}};
+  }
+  FileDescriptor device = test::make_loop_device(64UL << 10);
+};
+
+TEST_F(DeviceTest, DeviceThatIsTooSmallIsNoSpace) {
+  EXPECT_TRUE(Channel::create(options(32UL << 10)));
+  const Result<Channel> large = Channel::create(options(64UL << 10));
+  ASSERT_FALSE(large);
+  EXPECT_EQ(large.error().code, ErrorCode::no_space);
+  EXPECT_THAT(large.error().message, HasSubstr("65536 bytes, the region needs 73728"));
+}
+
+TEST_F(DeviceTest, WhatTheLastUserLeftThereIsGone) {
+  const std::string garbage(64UL << 10, 'x');
+  ASSERT_EQ(::pwrite(device.get(), garbage.data(), garbage.size(), 0), 64 << 10);
+  const Channel channel = Channel::create(options(8192)).value();
+  const std::byte* const data = channel.region().data();
+  EXPECT_TRUE(std::all_of(data, data + 8192, [](std::byte byte) { return byte == std::byte{0}; }));
+}
+
+TEST_F(DeviceTest, DeviceThatMapsFromItsStartOnlyIsUsedWithoutTheSecondImage) {
+  ChildProcess child = ChildProcess::fork([&] {
+    if (!test::forbid_offset_mmap()) return 77;
+    Result<Channel> channel = Channel::create(options(8192));
+    if (!channel || channel->region().backing() != Backing::device_unmirrored) return 2;
+    Receiver receiver = Receiver::attach(channel->fds()).value();
+    if (receiver.channel().region().backing() != Backing::device_unmirrored) return 3;
+    Sender sender = Sender::open(std::move(*channel)).value();
+    for (std::uint64_t number = 0; number < 500; ++number) {  // many laps
+      const std::span<std::byte> room = sender.claim(test::size_of_message(number, 5000));
+      if (room.empty()) return 4;
+      test::write_message(room, number);
+      sender.commit();
+      if (!test::is_message(receiver.peek(), number)) return 5;
+      receiver.release();
+    }
+    return Channel::create(options(32UL << 10)) ? 6 : 0;  // with the spare area it is too large
+  });
+  const std::optional<int> status = child.wait();
+  if (status == 77) GTEST_SKIP() << "no system call filter can be installed here";
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(DeviceTest, FileIsNoDevice) {
+  const FileDescriptor file(::memfd_create("x", MFD_CLOEXEC));
+  for (const int fd : {file.get(), -1}) {
+    const Result<Channel> channel =
+        Channel::create({.memory = {.backing = Backing::device, .device_fd = fd}});
+    ASSERT_FALSE(channel);
+    EXPECT_THAT(channel.error().message, HasSubstr(fd < 0 ? "device_fd" : "is no device"));
+  }
+}
+
+}  // namespace
+}  // namespace ringbell

@@ -1,0 +1,46 @@
+// Files: on a disk, where they outlive all processes; on a tmpfs such as /dev/shm (POSIX shared
+// memory) or on a hugetlbfs, where they are memory with a name.
+//
+// A file gets its name when it is complete: who opens it never finds half of one, and a creator
+// that dies before leaves nothing. Its size cannot be sealed: whoever may write to it can truncate
+// it, and who has it mapped then takes SIGBUS. So only files of this user or root are taken that
+// nobody else may write to, unless the caller trusts them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <sys/types.h>
+
+#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/file_descriptor.hpp>
+#include <ringbell/transport/memory/options.hpp>
+
+namespace ringbell::memory::file {
+
+// The path of a POSIX shared memory object: what shm_open(3) opens on Linux. Errors:
+// invalid_argument, if the name is empty or has a '/' in it, but for the first character.
+[[nodiscard]] Result<std::string> posix_shm_path(const std::string& name);
+
+// A file without a name and without content in the folder of `path`, with this mode whatever the
+// umask. Errors: permission; unsupported, if the file system has no files without a name; system.
+[[nodiscard]] Result<FileDescriptor> create(const std::string& path, mode_t mode);
+
+// kSmallPage, or the page size of a hugetlbfs. Errors: unsupported, for other huge pages than 2
+// MiB.
+[[nodiscard]] Result<std::uint32_t> page_bytes(int fd);
+
+// Makes it so long, zeroed, and reserves all of it. Errors: no_space, unsupported, system.
+[[nodiscard]] Result<void> reserve(int fd, std::uint64_t bytes, const std::string& path);
+
+// Gives it its name, for good: the folder is on the disk too when this returns. Errors: system, if
+// there is a file of that name; permission.
+[[nodiscard]] Result<void> publish(int fd, const std::string& path);
+
+// Opens a file by its name; no symbolic link is followed. Errors: permission, system.
+[[nodiscard]] Result<FileDescriptor> open(const std::string& path, Access access);
+
+// Takes the name away; who has the file open keeps it. Errors: permission, system.
+[[nodiscard]] Result<void> remove(const std::string& path);
+
+}  // namespace ringbell::memory::file
