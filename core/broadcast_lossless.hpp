@@ -81,13 +81,14 @@ class BroadcastLossless {
 
 // The writing side. Not thread-safe; move-only; the memory must outlive it.
 template <AtomicsPolicy Atomics>
-class BroadcastLossless<Atomics>::Writer {
+class BroadcastLossless<Atomics>::Writer : public Witness {
  public:
   // Goes on where the writer before ended. See corrupt().
   explicit Writer(const BroadcastMemory& memory) noexcept : memory_(memory), at_(memory.slots) {
     assert(memory.max_readers <= kMaxBroadcastReaders);
-    const std::optional<std::uint64_t> end = broadcast_end<Atomics>(at_, kRelaxed);
-    corrupt_ = !end.has_value();
+    Finding found;
+    const std::optional<std::uint64_t> end = broadcast_end<Atomics>(at_, kRelaxed, found);
+    if (!end) saw(found);
     tail_ = limit_ = seen_limit_ = published_limit_ = end.value_or(0);  // I4
   }
 
@@ -131,8 +132,6 @@ class BroadcastLossless<Atomics>::Writer {
   // Of the next message: how many there were before it.
   [[nodiscard]] std::uint64_t position() const noexcept { return tail_; }
   [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }
-  // Somebody stored something impossible. Stays so; claim() goes on to return empty spans.
-  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
 
  private:
   // Moves the limit on. False: the slowest reader is a whole ring behind.
@@ -140,13 +139,13 @@ class BroadcastLossless<Atomics>::Writer {
     // A reader that is joining keeps the published limit, too, from going on: else it might have to
     // try again and again.
     if (seen_limit_ <= tail_) seen_limit_ = limit_by_cells();
-    if (!corrupt_ && seen_limit_ > tail_ && seen_limit_ > published_limit_) {
+    if (!corrupt() && seen_limit_ > tail_ && seen_limit_ > published_limit_) {
       published_limit_ = std::min(seen_limit_, tail_ + at_.step());
       Atomics::store(memory_.control->limit, published_limit_, std::memory_order_relaxed, kRelaxed);
       Atomics::fence(std::memory_order_seq_cst, kJoin);  // J
       seen_limit_ = limit_by_cells();
     }
-    if (corrupt_) return false;
+    if (corrupt()) return false;
     limit_ = std::max(tail_, std::min(seen_limit_, published_limit_));
     if (limit_ == tail_) return false;
     waits_for_ = 0;
@@ -161,7 +160,8 @@ class BroadcastLossless<Atomics>::Writer {
           Atomics::load(memory_.control->readers[i].state, std::memory_order_acquire, kFree));  // F
       if (cell.owner() == 0) continue;
       const std::int64_t behind = cell.behind(tail_);
-      if (behind < 0) corrupt_ = true;  // I5: it says that it has read what is not yet written
+      // I5: it says that it has read what is not yet written.
+      if (behind < 0) saw("BroadcastCell::state", cell.word());
       if (behind < static_cast<std::int64_t>(most_behind)) continue;
       most_behind = static_cast<std::uint64_t>(behind);
       waits_for_ = cell.owner();
@@ -178,13 +178,12 @@ class BroadcastLossless<Atomics>::Writer {
   std::uint64_t seen_limit_ = 0;       // what the cells allowed when last read
   std::uint64_t published_limit_ = 0;  // what control.limit says
   bool claimed_ = false;
-  bool corrupt_ = false;
   ParticipantId waits_for_ = 0;
 };
 
 // A reading side. Not thread-safe; move-only; the memory must outlive it. Leaves at its end.
 template <AtomicsPolicy Atomics>
-class BroadcastLossless<Atomics>::Reader {
+class BroadcastLossless<Atomics>::Reader : public Witness {
  public:
   // Nothing: not now, all cells are taken; evict() may help. (Or the writer stored something
   // impossible.) `id` is this participant's alone, and not 0.
@@ -209,7 +208,7 @@ class BroadcastLossless<Atomics>::Reader {
   [[nodiscard]] std::span<const std::byte> peek() noexcept {
     const BroadcastSequence found =
         Atomics::load(at_.sequence_at(next_), std::memory_order_acquire, kPublish);  // P
-    peeked_ = found == holding_sequence(next_) && !evicted_ && !corrupt_;
+    peeked_ = found == holding_sequence(next_) && !evicted_ && !corrupt();
     if (!peeked_) [[unlikely]] {
       nothing(found);
       return {};
@@ -242,8 +241,6 @@ class BroadcastLossless<Atomics>::Reader {
   // position is next published and when nothing was there: what was peeked since it last was
   // published may have been overwritten while it was read. Stays so; join anew.
   [[nodiscard]] bool evicted() const noexcept { return evicted_; }
-  // The writer stored something impossible. Stays so; peek() goes on to return empty spans.
-  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
 
  private:
   static constexpr int kTries = 4;  // the writer is held up from the first, so it needs three
@@ -252,10 +249,11 @@ class BroadcastLossless<Atomics>::Reader {
       : memory_(memory), at_(memory.slots), id_(id) {}
 
   [[nodiscard]] bool take_cell(BroadcastStart start) noexcept {
+    Finding found;
     const std::optional<std::uint64_t> first =
         start == BroadcastStart::oldest
             ? oldest(Atomics::load(memory_.control->limit, std::memory_order_relaxed, kRelaxed))
-            : broadcast_end<Atomics>(at_, kRelaxed);
+            : broadcast_end<Atomics>(at_, kRelaxed, found);
     if (!first || !cell_.take(memory_, id_, *first)) return false;
     next_ = *first;
     return true;
@@ -281,7 +279,7 @@ class BroadcastLossless<Atomics>::Reader {
   }
 
   [[gnu::noinline]] void nothing(BroadcastSequence found) noexcept {
-    if (evicted_ || corrupt_) return;
+    if (evicted_ || corrupt()) return;
     if (published_ != next_) {
       publish_position();
     } else {
@@ -289,7 +287,7 @@ class BroadcastLossless<Atomics>::Reader {
     }
     // A sequence from further on is what an evicted reader finds, and else impossible.
     const bool expected = at_.plausible(found, next_) && found < holding_sequence(next_);
-    corrupt_ = !evicted_ && !expected;
+    if (!evicted_ && !expected) saw(kSequenceField, found);
   }
 
   BroadcastMemory memory_;
@@ -299,7 +297,6 @@ class BroadcastLossless<Atomics>::Reader {
   std::uint64_t published_ = 0;  // what the cell says
   bool peeked_ = false;
   bool evicted_ = false;
-  bool corrupt_ = false;
   ParticipantId id_;
 };
 

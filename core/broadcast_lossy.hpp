@@ -62,12 +62,13 @@ class BroadcastLossy {
 
 // The writing side. Not thread-safe; move-only; the memory must outlive it.
 template <AtomicsPolicy Atomics>
-class BroadcastLossy<Atomics>::Writer {
+class BroadcastLossy<Atomics>::Writer : public Witness {
  public:
   // Goes on where the writer before ended. See corrupt().
   explicit Writer(const BroadcastSlots<std::byte>& memory) noexcept : at_(memory) {
-    const std::optional<std::uint64_t> end = broadcast_end<Atomics>(at_, kRelaxed);
-    corrupt_ = !end.has_value();
+    Finding found;
+    const std::optional<std::uint64_t> end = broadcast_end<Atomics>(at_, kRelaxed, found);
+    if (!end) saw(found);
     next_ = end.value_or(0);
   }
 
@@ -81,7 +82,7 @@ class BroadcastLossy<Atomics>::Writer {
   // corrupt(). REQUIRES: message.size() == message_bytes().
   void publish(std::span<const std::byte> message) noexcept {
     assert(message.size() == at_.message_bytes());
-    if (corrupt_) [[unlikely]]
+    if (corrupt()) [[unlikely]]
       return;
     Word& sequence = at_.sequence_at(next_);
     Atomics::store(sequence, writing_sequence(next_), std::memory_order_relaxed, kRelaxed);  // I2
@@ -94,8 +95,6 @@ class BroadcastLossy<Atomics>::Writer {
   // Of the next message: how many there were before it.
   [[nodiscard]] std::uint64_t position() const noexcept { return next_; }
   [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }
-  // A sequence that no ringbell writes was found. Stays so.
-  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
 
  private:
   void copy_in(std::span<const std::byte> message) noexcept {
@@ -111,19 +110,20 @@ class BroadcastLossy<Atomics>::Writer {
 
   BroadcastPlaces<std::byte> at_;
   std::uint64_t next_ = 0;
-  bool corrupt_ = false;
 };
 
-// A reading side. Not thread-safe; move-only; the memory must outlive it.
+// A reading side. Not thread-safe; move-only; the memory must outlive it. Once corrupt(), nothing
+// is received any more.
 template <AtomicsPolicy Atomics>
-class BroadcastLossy<Atomics>::Reader {
+class BroadcastLossy<Atomics>::Reader : public Witness {
  public:
   // Joins at the oldest record that is safe, or so that it sees whatever is published from now on.
   explicit Reader(const BroadcastSlots<const std::byte>& memory,
                   BroadcastStart start = BroadcastStart::oldest) noexcept
       : at_(memory) {
-    const std::optional<std::uint64_t> end = broadcast_end<Atomics>(at_, kRelaxed);
-    corrupt_ = !end.has_value();
+    Finding found;
+    const std::optional<std::uint64_t> end = broadcast_end<Atomics>(at_, kRelaxed, found);
+    if (!end) saw(found);
     if (end) next_ = start == BroadcastStart::newest ? *end : oldest(*end);
   }
 
@@ -138,7 +138,7 @@ class BroadcastLossy<Atomics>::Reader {
   // counted the others before this returns. REQUIRES: into.size() == message_bytes().
   [[nodiscard]] bool receive(std::span<std::byte> into) noexcept {
     assert(into.size() == at_.message_bytes());
-    if (corrupt_) [[unlikely]]
+    if (corrupt()) [[unlikely]]
       return false;
     for (int tries = 0; tries < kTries; ++tries) {
       const Word& sequence = at_.sequence_at(next_);
@@ -165,8 +165,6 @@ class BroadcastLossy<Atomics>::Reader {
   // about to be: position() has come as far as what was received and what was missed together.
   [[nodiscard]] std::uint64_t missed() const noexcept { return missed_; }
   [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }
-  // The writer stored something impossible. Stays so; nothing is received any more.
-  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
 
  private:
   static constexpr int kTries = 4;
@@ -180,12 +178,13 @@ class BroadcastLossy<Atomics>::Reader {
 
   // The sequence is not the one that is due. True: the reader has moved on, and may look again.
   [[nodiscard, gnu::noinline]] bool was_lapped(BroadcastSequence found) noexcept {
-    corrupt_ = !at_.plausible(found, next_);                         // I4
-    if (corrupt_ || found <= holding_sequence(next_)) return false;  // or nothing yet
+    if (!at_.plausible(found, next_)) saw(kSequenceField, found);     // I4
+    if (corrupt() || found <= holding_sequence(next_)) return false;  // or nothing yet
+    Finding bad;
     const std::optional<std::uint64_t> end =
-        broadcast_end<Atomics>(at_, position_in(found), kRelaxed);
-    corrupt_ = !end.has_value();
-    if (corrupt_) return false;
+        broadcast_end<Atomics>(at_, position_in(found), kRelaxed, bad);
+    if (!end) saw(bad);
+    if (corrupt()) return false;
     const std::uint64_t position = oldest(*end);  // ahead: end is more than a lap ahead of next_
     missed_ += position - next_;
     next_ = position;
@@ -205,7 +204,6 @@ class BroadcastLossy<Atomics>::Reader {
   BroadcastPlaces<const std::byte> at_;
   std::uint64_t next_ = 0;
   std::uint64_t missed_ = 0;
-  bool corrupt_ = false;
 };
 
 }  // namespace ringbell::core

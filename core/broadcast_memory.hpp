@@ -14,6 +14,7 @@
 #include <ringbell/core/atomics.hpp>
 #include <ringbell/core/layout.hpp>
 #include <ringbell/core/mpmc_memory.hpp>
+#include <ringbell/core/witness.hpp>
 
 namespace ringbell::core {
 
@@ -49,6 +50,9 @@ enum class BroadcastStart : std::uint8_t {
 };
 
 // --- sequences: 0, nothing yet; 2p + 1, p is being written; 2p + 2, it holds p -------------------
+
+// As a Finding names them.
+inline constexpr const char* kSequenceField = "BroadcastSequence";
 
 // Positions from shared memory are below it, so that nothing made from them overflows.
 inline constexpr std::uint64_t kMaxBroadcastPosition = std::uint64_t{1} << 62U;
@@ -140,18 +144,23 @@ class BroadcastPlaces {
 };
 
 // The first position that holds no record yet: for a writer just that; for others one that it has
-// already been, and more than that if the writer has stopped. Nothing if a sequence is impossible.
-// `begun` has been at least begun. Looks at as many slots as the slot count has bits.
+// already been, and more than that if the writer has stopped. Nothing if a sequence is impossible:
+// `found` says which. `begun` has been at least begun. Looks at as many slots as the slot count has
+// bits.
 template <AtomicsPolicy Atomics, class Byte>
 [[nodiscard]] std::optional<std::uint64_t> broadcast_end(const BroadcastPlaces<Byte>& at,
-                                                         std::uint64_t begun, Edge edge) noexcept {
+                                                         std::uint64_t begun, Edge edge,
+                                                         Finding& found) noexcept {
   std::uint64_t low = begun;  // all before it are held
   std::uint64_t high = begun + at.slot_count();
   while (low < high) {
     const std::uint64_t middle = low + (high - low) / 2;
     const BroadcastSequence sequence =
         Atomics::load(at.sequence_at(middle), std::memory_order_relaxed, edge);
-    if (!at.plausible(sequence, middle)) return std::nullopt;
+    if (!at.plausible(sequence, middle)) {
+      found = {kSequenceField, sequence};
+      return std::nullopt;
+    }
     if (sequence < holding_sequence(middle)) {
       high = middle;
     } else {  // perhaps in a later lap, if the writer is quicker than the search
@@ -163,11 +172,14 @@ template <AtomicsPolicy Atomics, class Byte>
 
 // The same for who knows nothing yet.
 template <AtomicsPolicy Atomics, class Byte>
-[[nodiscard]] std::optional<std::uint64_t> broadcast_end(const BroadcastPlaces<Byte>& at,
-                                                         Edge edge) noexcept {
+[[nodiscard]] std::optional<std::uint64_t> broadcast_end(const BroadcastPlaces<Byte>& at, Edge edge,
+                                                         Finding& found) noexcept {
   const BroadcastSequence first = Atomics::load(at.sequence_at(0), std::memory_order_relaxed, edge);
-  if (!at.plausible(first, 0)) return std::nullopt;
-  return first == 0 ? 0 : broadcast_end<Atomics>(at, position_in(first), edge);
+  if (!at.plausible(first, 0)) {
+    found = {kSequenceField, first};
+    return std::nullopt;
+  }
+  return first == 0 ? 0 : broadcast_end<Atomics>(at, position_in(first), edge, found);
 }
 
 }  // namespace ringbell::core

@@ -87,6 +87,7 @@ class CallGroup<Atomics>::Caller : private CallLine<Atomics>::Caller {
   using Line::claim;
   using Line::corrupt;
   using Line::failed;
+  using Line::finding;
   using Line::max_message_bytes;
   using Line::response;
 
@@ -161,6 +162,9 @@ class CallGroup<Atomics>::Server {
   // Set aside, because something impossible stood there. They stay so.
   [[nodiscard]] std::uint32_t corrupt_lines() const noexcept { return lines_.aside_count(); }
   [[nodiscard]] bool corrupt(std::uint32_t line) const noexcept { return lines_.is_aside(line); }
+  [[nodiscard]] const Finding& finding(std::uint32_t line) const noexcept {
+    return lines_.handle(line).finding();
+  }
 
  private:
   ReadyLanes<Atomics, CallGroupMemory> lines_;

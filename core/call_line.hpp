@@ -40,6 +40,7 @@
 
 #include <ringbell/core/atomics.hpp>
 #include <ringbell/core/layout.hpp>
+#include <ringbell/core/witness.hpp>
 
 namespace ringbell::core {
 
@@ -100,6 +101,7 @@ class CallLine {
   static constexpr Edge kCall{"call.C"};
   static constexpr Edge kServed{"call.S"};
   static constexpr Edge kRelaxed{"call.R"};
+  static constexpr const char* kStateField = "CallCell::state";
 
   // Where a message of this size stands.
   [[nodiscard]] static std::byte* place(const CallMemory& memory, std::byte* buffer,
@@ -108,9 +110,10 @@ class CallLine {
   }
 };
 
-// The calling side. Not thread-safe; move-only; the memory must outlive it.
+// The calling side. Not thread-safe; move-only; the memory must outlive it. Once corrupt(), no call
+// ends any more.
 template <AtomicsPolicy Atomics>
-class CallLine<Atomics>::Caller {
+class CallLine<Atomics>::Caller : public Witness {
  public:
   // Takes the line over from a caller that is gone. What that one had called for is abandoned.
   explicit Caller(const CallMemory& memory) noexcept : memory_(memory) {
@@ -173,8 +176,6 @@ class CallLine<Atomics>::Caller {
   [[nodiscard]] std::uint32_t max_message_bytes() const noexcept {
     return memory_.max_message_bytes();
   }
-  // The peer wrote something impossible. Stays so; no call ends any more.
-  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
 
  private:
   // Whether the line is the caller's again.
@@ -183,10 +184,10 @@ class CallLine<Atomics>::Caller {
         Atomics::load(memory_.cell->state, std::memory_order_acquire, kServed));  // S
     if (state.is_servers()) return false;
     const bool answered = state.phase() == CallState::kResponse;
-    if (corrupt_ || state.generation() != generation_ ||
+    if (corrupt() || state.generation() != generation_ ||
         !(answered ? state.size_bytes() - 1 < memory_.max_message_bytes()
                    : state.phase() == CallState::kFailed)) {
-      corrupt_ = true;  // I3
+      saw(kStateField, state.word());  // I3
       return false;
     }
     failed_ = !answered;
@@ -201,12 +202,12 @@ class CallLine<Atomics>::Caller {
   bool waiting_ = false;
   bool abandoned_ = false;  // the server has the line, for nobody
   bool failed_ = false;
-  bool corrupt_ = false;
 };
 
-// The serving side. Not thread-safe; move-only; the memory must outlive it.
+// The serving side. Not thread-safe; move-only; the memory must outlive it. Once corrupt(), nothing
+// is served any more.
 template <AtomicsPolicy Atomics>
-class CallLine<Atomics>::Server {
+class CallLine<Atomics>::Server : public Witness {
  public:
   // Takes the line over from a server that is gone, and fails the call that it had begun.
   explicit Server(const CallMemory& memory) noexcept : memory_(memory) {
@@ -237,8 +238,8 @@ class CallLine<Atomics>::Server {
       const CallState state(
           Atomics::load(memory_.cell->state, std::memory_order_acquire, kCall));  // C
       if (state.phase() != CallState::kRequest) return {};
-      if (corrupt_ || state.size_bytes() - 1 >= memory_.max_message_bytes()) {
-        corrupt_ = true;  // I3
+      if (corrupt() || state.size_bytes() - 1 >= memory_.max_message_bytes()) {
+        saw(kStateField, state.word());  // I3
         return {};
       }
       generation_ = state.generation();
@@ -272,15 +273,12 @@ class CallLine<Atomics>::Server {
   [[nodiscard]] std::uint32_t max_message_bytes() const noexcept {
     return memory_.max_message_bytes();
   }
-  // The peer wrote something impossible. Stays so; nothing is served any more.
-  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
 
  private:
   CallMemory memory_;
   std::uint32_t generation_ = 0;
   std::uint32_t request_bytes_ = 0;  // of the call that is being served, 0: none
   std::uint32_t response_bytes_ = 0;
-  bool corrupt_ = false;
 };
 
 }  // namespace ringbell::core

@@ -61,6 +61,7 @@ class FanIn<Atomics>::Writer : private SpscRing<Atomics>::Writer {
   using Ring::abort;
   using Ring::claim;
   using Ring::corrupt;
+  using Ring::finding;
   using Ring::has_room;
   using Ring::max_record_bytes;
   using Ring::stage;
@@ -154,6 +155,9 @@ class FanIn<Atomics>::Reader {
   // Set aside, because something impossible stood there. They stay so.
   [[nodiscard]] std::uint32_t corrupt_lanes() const noexcept { return lanes_.aside_count(); }
   [[nodiscard]] bool corrupt(std::uint32_t lane) const noexcept { return lanes_.is_aside(lane); }
+  [[nodiscard]] const Finding& finding(std::uint32_t lane) const noexcept {
+    return lanes_.handle(lane).finding();
+  }
 
  private:
   [[nodiscard, gnu::noinline]] std::span<const std::byte> next_lane() noexcept {

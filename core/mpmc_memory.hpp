@@ -107,6 +107,10 @@ class MpmcPlaces {
   [[nodiscard]] MpmcControl& control() const noexcept { return *control_; }
   [[nodiscard]] std::uint64_t slot_count() const noexcept { return mask_ + 1; }
   [[nodiscard]] std::uint32_t message_bytes() const noexcept { return message_bytes_; }
+  // Nobody has a slot twice. The states would see to that, were there no liar who frees them.
+  [[nodiscard]] std::uint32_t no_more_than_all(std::uint32_t slots) const noexcept {
+    return slots <= mask_ ? slots : static_cast<std::uint32_t>(mask_ + 1);
+  }
   [[nodiscard]] std::uint64_t lap_of(std::uint64_t position) const noexcept {
     return position >> lap_shift_;
   }

@@ -8,6 +8,7 @@
 #include <ringbell/core/atomics.hpp>
 #include <ringbell/core/layout.hpp>
 #include <ringbell/core/mpmc_memory.hpp>
+#include <ringbell/core/witness.hpp>
 
 namespace ringbell::core {
 
@@ -19,7 +20,7 @@ struct MpmcRecovered {
 
 // What writers and readers have in common. Not thread-safe; the memory must outlive it.
 template <AtomicsPolicy Atomics>
-class MpmcParticipant {
+class MpmcParticipant : public Witness {
  public:
   MpmcParticipant(const MpmcParticipant&) = delete;
   MpmcParticipant& operator=(const MpmcParticipant&) = delete;
@@ -33,8 +34,6 @@ class MpmcParticipant {
   [[nodiscard]] ParticipantId waits_for() const noexcept { return waits_for_; }
   // Messages that were in this one's hand when somebody declared it dead.
   [[nodiscard]] std::uint64_t evicted() const noexcept { return evicted_; }
-  // A state that no ringbell writes was found. Stays so.
-  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
 
   // Takes from the dead what they held: `is_dead(id)` is asked about owners of slots, once or more
   // often, and may be asked about this one itself. Any participant may call it at any time. An id
@@ -107,8 +106,8 @@ class MpmcParticipant {
     waits_for_ = state.has_owner() ? state.owner() : ParticipantId{0};
     return false;
   }
-  bool give_up() noexcept {
-    corrupt_ = true;
+  bool give_up(MpmcState word) noexcept {
+    saw("MpmcState", word);
     return false;
   }
 
@@ -146,7 +145,6 @@ class MpmcParticipant {
   std::uint32_t count_ = 0;
   std::uint32_t unshared_ = 0;  // positions since the hint was published
   bool searched_ = false;       // others have moved on since the last call
-  bool corrupt_ = false;
   ParticipantId id_;
   ParticipantId waits_for_ = 0;
   std::uint64_t evicted_ = 0;

@@ -83,11 +83,13 @@ class MpmcRing<Atomics>::Writer : public MpmcParticipant<Atomics> {
     return payload(0);
   }
 
-  // The same for up to `wanted` messages, next to each other in the order. Returns how many.
+  // The same for up to `wanted` messages, next to each other in the order. Returns how many, at
+  // most the slot count.
   // REQUIRES: nothing is claimed; wanted > 0.
   [[nodiscard]] std::uint32_t claim(std::uint32_t wanted) noexcept {
     assert(this->count_ == 0 && wanted > 0);
     if (!claim_at(this->next_) && !search()) return 0;
+    wanted = this->at_.no_more_than_all(wanted);
     this->first_ = this->next_;
     this->count_ = 1;
     while (this->count_ < wanted && claim_at(this->first_ + this->count_)) ++this->count_;
@@ -139,7 +141,7 @@ class MpmcRing<Atomics>::Writer : public MpmcParticipant<Atomics> {
       const MpmcSlotState state(word);
       const std::uint64_t lap = this->at_.lap_of(position);
       const std::int64_t ahead = state.laps_ahead_of(lap);
-      if (!state.plausible()) return this->give_up();
+      if (!state.plausible()) return this->give_up(word);
       if (word == MpmcSlotState::freed(lap)) {
         this->next_ = position;
         if (claim_at(position)) return true;
@@ -174,12 +176,13 @@ class MpmcRing<Atomics>::Reader : public MpmcParticipant<Atomics> {
     return payload(0);
   }
 
-  // Takes up to `wanted` messages, next to each other in the order. Returns how many. REQUIRES:
-  // nothing is in hand; wanted > 0.
+  // Takes up to `wanted` messages, next to each other in the order. Returns how many, at most the
+  // slot count. REQUIRES: nothing is in hand; wanted > 0.
   [[nodiscard]] std::uint32_t take(std::uint32_t wanted) noexcept {
     assert(this->count_ == 0 && wanted > 0);
     redelivered_ = false;
     if (!take_at(this->next_) && !search()) return take_returned() ? 1 : 0;
+    wanted = this->at_.no_more_than_all(wanted);
     this->first_ = this->next_;
     this->count_ = 1;
     while (this->count_ < wanted && !redelivered_ && take_at(this->first_ + this->count_)) {
@@ -232,7 +235,7 @@ class MpmcRing<Atomics>::Reader : public MpmcParticipant<Atomics> {
       const MpmcState word = Atomics::load(where, std::memory_order_relaxed, Participant::kRelaxed);
       const MpmcSlotState state(word);
       const std::int64_t ahead = state.laps_ahead_of(this->at_.lap_of(position));
-      if (!state.plausible()) return this->give_up();
+      if (!state.plausible()) return this->give_up(word);
       if (ahead < 0) return this->not_now(position, MpmcSlotState(0));  // not even freed: nothing
       if (ahead == 0 && state.phase() == MpmcSlotState::kReady) {
         if (take_as(where, word)) {

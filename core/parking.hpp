@@ -26,12 +26,11 @@
 //
 // Invariants
 //   I1  The parked bit is set only by the side that parks. It is cleared by either side.
-//   I2  Whoever clears it by a compare-exchange in ring() must ring.
+//   I2  Whoever clears it in ring() must ring.
 // Edges
 //   K   the bell word, and the pair of barriers around it, as above. The loads and stores of the
 //       word are relaxed: they order nothing else, the condition has its own edges.
-// Progress: wait-free, apart from ring(), which is lock-free and runs only if the other side
-// parked.
+// Progress: wait-free.
 // Death: a publisher that dies between clearing the bit and ringing leaves the other asleep.
 // Whoever parks must therefore never sleep without a time-out: it looks again by itself.
 #pragma once
@@ -106,16 +105,23 @@ class Parking {
       Atomics::fence(std::memory_order_seq_cst, kBell);  // C2'
       seen = Atomics::load(word, std::memory_order_relaxed, kBell);
     }
-    while ((seen & kParked) != 0) {
+    for (int tries = kTries; (seen & kParked) != 0; --tries) {
+      if (tries == 0) {
+        // With the fence bit, as it may have been set meanwhile. Whoever parks next puts it right.
+        Atomics::exchange(word, kFence, std::memory_order_relaxed, kBell);
+        return wake();
+      }
       if (Atomics::compare_exchange(word, seen, seen & ~kParked, std::memory_order_relaxed,
                                     std::memory_order_relaxed, kBell)) {
-        wake();  // I2
-        return;
+        return wake();  // I2
       }
     }
   }
 
  private:
+  // Who parks and unparks changes the word a few times meanwhile; a liar, for ever.
+  static constexpr int kTries = 4;
+
   static constexpr Edge kBell{"park.K"};
 };
 

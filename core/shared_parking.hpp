@@ -15,7 +15,7 @@
 //   I2  Whoever clears it has counted the ring up in the same store, and must wake all.
 // Edges
 //   K   as in parking.hpp: relaxed, with the pair of barriers around.
-// Progress: wait-free, apart from ring(), which is lock-free and runs only if somebody parked.
+// Progress: wait-free.
 // Death: as there. Never sleep without a time-out.
 #pragma once
 
@@ -71,7 +71,7 @@ class SharedParking {
     return (Atomics::load(word, std::memory_order_relaxed, kBell) & (kParked | kFence)) != 0;  // C3
   }
 
-  // The rest of C3. `wake_all` is called if somebody is parked and this call cleared the bit.
+  // The rest of C3. `wake_all` is called if somebody is parked and this call counted a ring.
   template <class WakeAll>
   static void ring(std::uint32_t& word, WakeAll&& wake_all) noexcept {
     std::uint32_t seen = Atomics::load(word, std::memory_order_relaxed, kBell);
@@ -79,16 +79,22 @@ class SharedParking {
       Atomics::fence(std::memory_order_seq_cst, kBell);  // C2'
       seen = Atomics::load(word, std::memory_order_relaxed, kBell);
     }
-    while ((seen & kParked) != 0) {
+    for (int tries = kTries; (seen & kParked) != 0; --tries) {
+      if (tries == 0) {  // counted, so that nobody goes to sleep; the bit is left for another ring
+        Atomics::fetch_add(word, kOneRing, std::memory_order_relaxed, kBell);
+        return wake_all();
+      }
       if (Atomics::compare_exchange(word, seen, (seen & ~kParked) + kOneRing,
                                     std::memory_order_relaxed, std::memory_order_relaxed, kBell)) {
-        wake_all();  // I2
-        return;
+        return wake_all();  // I2
       }
     }
   }
 
  private:
+  // Others ring and park meanwhile, and change the word a few times; a liar, for ever.
+  static constexpr int kTries = 8;
+
   static constexpr Edge kBell{"share.K"};
 };
 

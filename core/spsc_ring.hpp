@@ -44,6 +44,7 @@
 #include <ringbell/core/atomics.hpp>
 #include <ringbell/core/layout.hpp>
 #include <ringbell/core/spsc_memory.hpp>
+#include <ringbell/core/witness.hpp>
 
 namespace ringbell::core {
 
@@ -63,9 +64,10 @@ class SpscRing {
   static constexpr Edge kRelaxed{"spsc.R"};
 };
 
-// The writing side. Not thread-safe; move-only; the memory must outlive it.
+// The writing side. Not thread-safe; move-only; the memory must outlive it. Once corrupt(), claim()
+// may go on to return empty spans.
 template <AtomicsPolicy Atomics>
-class SpscRing<Atomics>::Writer {
+class SpscRing<Atomics>::Writer : public Witness {
  public:
   // Takes the ring up where the writer before left it: at once if the ring is new or empty, else
   // after a walk over the records that the reader has not given back. See corrupt().
@@ -166,9 +168,6 @@ class SpscRing<Atomics>::Writer {
   [[nodiscard]] std::uint64_t staged_position() const noexcept { return staged_; }
   [[nodiscard]] std::uint32_t max_record_bytes() const noexcept { return at_.max_record_bytes(); }
 
-  // The peer wrote something impossible. Stays so; claim() may go on to return empty spans.
-  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
-
   // Whether a claim of this size would find room now. What a sleeper asks before it sleeps.
   [[nodiscard]] bool has_room(std::uint32_t size_bytes) noexcept {
     const std::uint64_t end = staged_ + at_.footprint(size_bytes) + kRecordHeaderBytes;
@@ -187,26 +186,29 @@ class SpscRing<Atomics>::Writer {
   [[nodiscard, gnu::noinline]] bool see_head() noexcept {
     const std::uint64_t head =
         Atomics::load(at_.control().head, std::memory_order_acquire, kFree);  // F
-    if (head - head_seen_ > tail_ - head_seen_) corrupt_ = true;  // back, or past what is visible
-    if (corrupt_) return false;
+    // Back, past what is visible, or not where a record can end.
+    if (head - head_seen_ > tail_ - head_seen_ || !at_.aligned(head))
+      saw("SpscControl::head", head);
+    if (corrupt()) return false;
     head_seen_ = head;
     return true;
   }
 
   void recover() noexcept {
     head_seen_ = Atomics::load(at_.control().head, std::memory_order_acquire, kFree);  // F
-    corrupt_ = !at_.aligned(head_seen_);
+    if (!at_.aligned(head_seen_)) saw("SpscControl::head", head_seen_);
     tail_ = head_seen_;
-    while (!corrupt_) {
+    while (!corrupt()) {
       const RecordHeader header =
           Atomics::load(at_.header_at(tail_), std::memory_order_relaxed, kRelaxed);
       if (header == 0) break;
-      corrupt_ = !at_.plausible(header);
-      if (corrupt_) break;
-      tail_ += at_.footprint(header);
-      corrupt_ = tail_ + kRecordHeaderBytes - head_seen_ > at_.capacity();  // I2
+      const bool plausible = at_.plausible(header);
+      if (plausible) tail_ += at_.footprint(header);
+      if (!plausible || tail_ + kRecordHeaderBytes - head_seen_ > at_.capacity()) {  // I2
+        saw("RecordHeader", header);
+      }
     }
-    if (corrupt_) {  // never room from here on, not even for a caller that does not ask
+    if (corrupt()) {  // never room from here on, not even for a caller that does not ask
       tail_ = 0;
       head_seen_ = 0 - at_.capacity();
     }
@@ -220,20 +222,22 @@ class SpscRing<Atomics>::Writer {
   std::uint64_t cleared_ = kNowhere;  // where a header is known to be 0, if it is the next one
   RecordHeader first_header_ = 0;     // of the staged batch
   std::uint32_t claimed_bytes_ = 0;   // of the open claim, 0: none
-  bool corrupt_ = false;
 };
 
-// The reading side. Not thread-safe; move-only; the memory must outlive it.
+// The reading side. Not thread-safe; move-only; the memory must outlive it. Once corrupt(), peek()
+// may go on to return empty spans.
 template <AtomicsPolicy Atomics>
-class SpscRing<Atomics>::Reader {
+class SpscRing<Atomics>::Reader : public Witness {
  public:
   // Starts at the oldest record that was not given back. See corrupt().
   explicit Reader(const SpscMemory& memory) noexcept
       : at_(memory),
         publish_every_(memory.capacity_bytes / kHeadPublications),
-        published_(Atomics::load(at_.control().head, std::memory_order_relaxed, kRelaxed)),
-        corrupt_(!at_.aligned(published_)) {
-    if (corrupt_) published_ = 0;  // no misaligned access, not even by a caller that does not ask
+        published_(Atomics::load(at_.control().head, std::memory_order_relaxed, kRelaxed)) {
+    if (!at_.aligned(published_)) {
+      saw("SpscControl::head", published_);
+      published_ = 0;  // no misaligned access, not even by a caller that does not ask
+    }
     head_ = cursor_ = published_;
   }
 
@@ -294,12 +298,9 @@ class SpscRing<Atomics>::Reader {
   [[nodiscard]] std::uint64_t published_head() const noexcept { return published_; }
   [[nodiscard]] std::uint32_t max_record_bytes() const noexcept { return at_.max_record_bytes(); }
 
-  // The peer wrote something impossible. Stays so; peek() may go on to return empty spans.
-  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
-
  private:
   [[gnu::noinline]] void nothing(RecordHeader header) noexcept {
-    if (header != 0) corrupt_ = true;
+    if (header != 0) saw("RecordHeader", header);
     publish_head();
   }
 
@@ -309,7 +310,6 @@ class SpscRing<Atomics>::Reader {
   std::uint64_t head_ = 0;          // everything before it was given back
   std::uint64_t published_ = 0;     // what control.head says
   std::uint32_t peeked_bytes_ = 0;  // of the record at cursor_, 0: not peeked
-  bool corrupt_ = false;
 };
 
 }  // namespace ringbell::core

@@ -1,5 +1,6 @@
 #include <ringbell/transport/error.hpp>
 
+#include <cassert>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -38,6 +39,14 @@ tl::unexpected<Error> fail_errno(const std::string& what, const std::string& rem
   std::string message = fmt::format("{}: {}", what, std::generic_category().message(errno_value));
   if (!remedy.empty()) message += "; " + remedy;
   return tl::unexpected<Error>(Error{code_of(errno_value), errno_value, std::move(message)});
+}
+
+tl::unexpected<Error> fail_corrupt(const core::Finding& finding) {
+  assert(finding.field != nullptr);
+  return fail(ErrorCode::corrupt,
+              fmt::format("the peer is broken or hostile: in shared memory {} is {:#x}, which no "
+                          "ringbell stores there; make a new channel",
+                          finding.field, finding.value));
 }
 
 const char* name_of(ErrorCode code) noexcept {

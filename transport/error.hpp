@@ -8,6 +8,7 @@
 
 #include <tl/expected.hpp>
 
+#include <ringbell/core/witness.hpp>
 #include <ringbell/transport/export.hpp>
 
 namespace ringbell {
@@ -44,6 +45,10 @@ using Result = tl::expected<T, Error>;
 // become no_space, EPERM and EACCES permission, ENOSYS and EOPNOTSUPP unsupported, the rest system.
 [[nodiscard]] tl::unexpected<Error> fail_errno(const std::string& what,
                                                const std::string& remedy = {});
+
+// From what a handle of a ring found in shared memory: corrupt, with the field and its value.
+// REQUIRES: something was found.
+[[nodiscard]] tl::unexpected<Error> fail_corrupt(const core::Finding& finding);
 
 RINGBELL_API [[nodiscard]] const char* name_of(ErrorCode code) noexcept;
 

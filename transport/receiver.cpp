@@ -26,9 +26,7 @@ Result<Receiver> Receiver::open(Channel channel, const WaitOptions& wait) {
   Result<Endpoint> endpoint = Endpoint::open(std::move(channel), Role::reader, wait);
   if (!endpoint) return tl::unexpected(std::move(endpoint.error()));
   core::SpscRing<>::Reader ring(endpoint->channel().region().spsc_memory());
-  if (ring.corrupt()) {
-    return fail(ErrorCode::corrupt, "the ring's position cannot be; make a new channel");
-  }
+  if (ring.corrupt()) return fail_corrupt(ring.finding());
   return Receiver(std::move(*endpoint), std::move(ring));
 }
 
@@ -46,11 +44,7 @@ Result<std::span<const std::byte>> Receiver::peek_for(Timeout timeout) {
         return !record.empty() || ring_.corrupt();
       },
       timeout);
-  if (ring_.corrupt()) {
-    return fail(ErrorCode::corrupt,
-                "the header of the next record is impossible; the sender is "
-                "broken or hostile; make a new channel");
-  }
+  if (ring_.corrupt()) return fail_corrupt(ring_.finding());
   if (waited == Waited::peer_closed) return fail(ErrorCode::closed, "the sender closed its side");
   if (waited == Waited::peer_dead) return fail(ErrorCode::peer_dead, "the sender died");
   return record;

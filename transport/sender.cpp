@@ -21,11 +21,7 @@ Result<Sender> Sender::open(Channel channel, const WaitOptions& wait) {
   Result<Endpoint> endpoint = Endpoint::open(std::move(channel), Role::writer, wait);
   if (!endpoint) return tl::unexpected(std::move(endpoint.error()));
   core::SpscRing<>::Writer ring(endpoint->channel().region().spsc_memory());
-  if (ring.corrupt()) {
-    return fail(ErrorCode::corrupt,
-                "the records in the ring cannot be: its position or a record "
-                "header is impossible; make a new channel");
-  }
+  if (ring.corrupt()) return fail_corrupt(ring.finding());
   return Sender(std::move(*endpoint), std::move(ring));
 }
 
@@ -51,9 +47,7 @@ Result<std::span<std::byte>> Sender::claim_for(std::uint32_t size_bytes, Timeout
   endpoint_.moved_to(ring_.tail());
   const Waited waited =
       endpoint_.wait_until([&] { return ring_.corrupt() || ring_.has_room(size_bytes); }, timeout);
-  if (ring_.corrupt()) {
-    return fail(ErrorCode::corrupt, "the receiver's position is impossible; make a new channel");
-  }
+  if (ring_.corrupt()) return fail_corrupt(ring_.finding());
   switch (waited) {
     case Waited::ready:
       return ring_.claim(size_bytes);

@@ -1,0 +1,208 @@
+// Any bytes as the file of a region: refused with an Error, or a region whose ring can be used
+// without harm whatever stands in it.
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <ringbell/core/broadcast_lossless.hpp>
+#include <ringbell/core/broadcast_lossy.hpp>
+#include <ringbell/core/call_group.hpp>
+#include <ringbell/core/fan_in.hpp>
+#include <ringbell/core/mpmc_ring.hpp>
+#include <ringbell/core/spsc_ring.hpp>
+#include <ringbell/transport/region.hpp>
+
+#include <tests/fuzz/target.hpp>
+#include <tests/hostile/choices.hpp>
+#include <tests/hostile/tally.hpp>
+#include <tests/hostile/walled_bytes.hpp>
+
+namespace ringbell::fuzz {
+namespace {
+
+using core::RingKind;
+using hostile::Choices;
+
+constexpr std::uint64_t kLargestFile = std::uint64_t{64} << 20U;
+constexpr int kAllSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+constexpr std::array<int, 8> kSeals = {kAllSeals,
+                                       kAllSeals,
+                                       kAllSeals,
+                                       kAllSeals | F_SEAL_WRITE,
+                                       kAllSeals | F_SEAL_FUTURE_WRITE,
+                                       0,
+                                       F_SEAL_SEAL,
+                                       F_SEAL_SHRINK | F_SEAL_GROW};
+
+// The input: a byte for the seals; one for the size (0: what the header says); a header; what
+// stands at the beginning of the control lines and of the data.
+FileDescriptor make_file(Choices& choices) {
+  const int seals = kSeals[choices.roll(kSeals.size())];
+  const std::uint64_t other_size = choices.one_in(4) ? 0 : choices.roll(1U << 20U);
+  core::RegionHeader header{};
+  const auto bytes = choices.take(sizeof header);
+  std::copy(bytes.begin(), bytes.end(), reinterpret_cast<std::uint8_t*>(&header));
+  FileDescriptor file(::memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  const std::uint64_t size =
+      std::min(other_size != 0 ? other_size : header.geometry.region_bytes, kLargestFile);
+  HOSTILE_CHECK(file && ::ftruncate(file.get(), static_cast<off_t>(size)) == 0);
+  const auto put = [&](std::uint64_t at, std::span<const std::uint8_t> what) {
+    if (at >= size) return;
+    const std::size_t count = std::min<std::uint64_t>(what.size(), size - at);
+    HOSTILE_CHECK(::pwrite(file.get(), what.data(), count, static_cast<off_t>(at)) ==
+                  static_cast<ssize_t>(count));
+  };
+  put(0, bytes);
+  put(header.geometry.control_offset, choices.take(choices.roll(2048)));
+  put(header.geometry.data_offset, choices.take(choices.roll(2048)));
+  HOSTILE_CHECK(seals == 0 || ::fcntl(file.get(), F_ADD_SEALS, seals) == 0);
+  return file;
+}
+
+void use(std::span<const std::byte> bytes) {
+  hostile::Tally tally;
+  tally.read(bytes);
+}
+template <class Reader>
+void read_some(Reader& reader) {
+  for (int i = 0; i < 8; ++i) {
+    const std::span<const std::byte> record = reader.peek();
+    use(record);
+    if (!record.empty()) (void)reader.release();
+  }
+}
+void write_into(std::span<std::byte> room) { std::fill(room.begin(), room.end(), std::byte{7}); }
+
+void use_spsc(const Region& region) {
+  core::SpscRing<>::Reader reader(region.spsc_memory());
+  read_some(reader);
+  core::SpscRing<>::Writer writer(region.spsc_memory());
+  const std::span<std::byte> room = writer.claim(writer.max_record_bytes());
+  write_into(room);
+  if (!room.empty()) writer.commit();
+}
+void use_mpmc(const Region& region) {
+  core::MpmcRing<>::Reader reader(region.mpmc_memory(), 1);
+  read_some(reader);
+  core::MpmcRing<>::Writer writer(region.mpmc_memory(), 2);
+  const std::span<std::byte> room = writer.claim();
+  write_into(room);
+  if (!room.empty()) (void)writer.commit();
+}
+void use_lossless(const Region& region) {
+  const core::BroadcastMemory memory = region.lossless_memory();
+  if (auto reader = core::BroadcastLossless<>::Reader::join(memory, 1)) read_some(*reader);
+  core::BroadcastLossless<>::Writer writer(memory);
+  const std::span<std::byte> room = writer.claim();
+  write_into(room);
+  if (!room.empty()) writer.commit();
+}
+void use_lossy(const Region& region) {
+  core::BroadcastLossy<>::Reader reader(region.lossy_view());
+  std::vector<std::byte> message(reader.message_bytes());
+  for (int i = 0; i < 8; ++i) (void)reader.receive(message);
+  core::BroadcastLossy<>::Writer writer(region.lossy_memory());
+  writer.publish(message);
+}
+void use_fan_in(const Region& region) {
+  const core::FanInMemory memory = region.fan_in_memory();
+  std::vector<core::FanIn<>::ReaderLane> lanes(memory.lane_count);
+  core::FanIn<>::Reader reader(memory, lanes);
+  read_some(reader);
+  core::FanIn<>::Writer writer(memory, memory.lane_count - 1);
+  const std::span<std::byte> room = writer.claim(writer.max_record_bytes());
+  write_into(room);
+  if (!room.empty()) writer.commit();
+}
+void use_calls(const Region& region) {
+  const core::CallGroupMemory memory = region.call_group_memory();
+  std::vector<core::CallGroup<>::ServerLine> lines(memory.lane_count);
+  core::CallGroup<>::Server server(memory, lines);
+  for (int i = 0; i < 8; ++i) {
+    const std::span<const std::byte> request = server.request();
+    use(request);
+    if (request.empty()) continue;
+    write_into(server.claim(server.max_message_bytes()));
+    server.respond();
+  }
+  core::CallGroup<>::Caller caller(memory, memory.lane_count - 1);
+  write_into(caller.claim(caller.max_message_bytes()));
+}
+
+void use(const Region& region) {
+  switch (region.kind()) {
+    case RingKind::spsc:
+      return use_spsc(region);
+    case RingKind::mpmc:
+      return use_mpmc(region);
+    case RingKind::broadcast_lossless:
+      return use_lossless(region);
+    case RingKind::broadcast_lossy:
+      return use_lossy(region);
+    case RingKind::fan_in:
+      return use_fan_in(region);
+    case RingKind::call_group:
+      return use_calls(region);
+    case RingKind::bells:
+      use(std::as_bytes(std::span(&region.bells(), 1)));
+      return;
+  }
+}
+
+Input seed_for(const core::RingShape& shape) {
+  const Region region = Region::create({.shape = shape}).value();
+  Input input{0, 0};
+  const auto* const header = reinterpret_cast<const std::uint8_t*>(region.base());
+  input.insert(input.end(), header, header + sizeof(core::RegionHeader));
+  for (const std::uint64_t offset :
+       {region.geometry().control_offset, region.geometry().data_offset}) {
+    const std::size_t count = offset < region.mapped_bytes() ? 1024 : 0;
+    const auto* const first = reinterpret_cast<const std::uint8_t*>(region.base()) + offset;
+    input.push_back(static_cast<std::uint8_t>(count >> 8U));
+    input.push_back(static_cast<std::uint8_t>(count));
+    input.insert(input.end(), first, first + count);
+  }
+  return input;
+}
+
+}  // namespace
+
+std::vector<Input> seeds() {
+  const std::vector<core::RingShape> shapes = {
+      {.kind = RingKind::spsc, .capacity_bytes = 4096, .record_alignment = 8},
+      {.kind = RingKind::mpmc, .slot_count = 8, .message_bytes = 24, .participants = 4},
+      {.kind = RingKind::broadcast_lossless,
+       .slot_count = 8,
+       .message_bytes = 24,
+       .participants = 4},
+      {.kind = RingKind::broadcast_lossy, .slot_count = 8, .message_bytes = 24, .participants = 1},
+      {.kind = RingKind::fan_in, .capacity_bytes = 4096, .record_alignment = 64, .participants = 4},
+      {.kind = RingKind::call_group, .message_bytes = 100, .participants = 4},
+      {.kind = RingKind::bells, .participants = 1}};
+  std::vector<Input> inputs;
+  for (const core::RingShape& shape : shapes) inputs.push_back(seed_for(shape));
+  return inputs;
+}
+
+}  // namespace ringbell::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace ringbell;
+  hostile::Choices choices(std::span(data, size));
+  Result<Region> region = Region::attach(fuzz::make_file(choices));
+  if (region) {
+    fuzz::use(*region);
+  } else {
+    HOSTILE_CHECK(!region.error().message.empty());
+  }
+  return 0;
+}
