@@ -166,12 +166,16 @@ static void what_cannot_be_is_refused_with_its_reason(void) {
     CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_channel_create(&wrong[i], &channel, &error));
     CHECK(error.code == RINGBELL_INVALID_ARGUMENT && strlen(error.message) > 0);
   }
-  const ringbell_channel_fds no_region = {.memory = 0, .data_bell = -1, .space_bell = -1};
-  const ringbell_channel_fds no_file = {.memory = -1, .data_bell = -1, .space_bell = -1};
+  int pipe_ends[2];
+  CHECK(pipe(pipe_ends) == 0);
+  const ringbell_channel_fds no_region = {pipe_ends[0], -1, -1};
+  const ringbell_channel_fds no_file = {-1, -1, -1};
   CHECK_CODE(RINGBELL_NOT_A_REGION, ringbell_channel_attach(&no_region, &channel, &error));
   CHECK_CODE(RINGBELL_SYSTEM, ringbell_channel_attach(&no_file, &channel, &error));
   CHECK(error.errno_value != 0);
   CHECK(channel == NULL);
+  close(pipe_ends[0]);
+  close(pipe_ends[1]);
   ringbell_channel_destroy(NULL);
   ringbell_sender_close(NULL);
   ringbell_receiver_close(NULL);
