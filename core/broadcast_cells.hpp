@@ -90,6 +90,8 @@ class BroadcastCells<Atomics>::Held {
                          std::memory_order order) noexcept {
     return change(BroadcastCellState(id, position).word(), order);
   }
+  // Frees nothing at its end.
+  void forget() noexcept { word_ = nullptr; }
   [[nodiscard]] bool is_ours() const noexcept {
     return Atomics::load(*word_, std::memory_order_relaxed, kRelaxed) == state_;
   }

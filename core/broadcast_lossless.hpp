@@ -233,6 +233,9 @@ class BroadcastLossless<Atomics>::Reader : public Witness {
     published_ = next_;
   }
 
+  // Does not leave at its end, which must be next: for the copy that a child of fork() has.
+  void forget() noexcept { cell_.forget(); }
+
   [[nodiscard]] ParticipantId id() const noexcept { return id_; }
   // Of the message that is due.
   [[nodiscard]] std::uint64_t position() const noexcept { return next_; }

@@ -82,14 +82,17 @@ class BroadcastLossy<Atomics>::Writer : public Witness {
   // corrupt(). REQUIRES: message.size() == message_bytes().
   void publish(std::span<const std::byte> message) noexcept {
     assert(message.size() == at_.message_bytes());
-    if (corrupt()) [[unlikely]]
-      return;
-    Word& sequence = at_.sequence_at(next_);
-    Atomics::store(sequence, writing_sequence(next_), std::memory_order_relaxed, kRelaxed);  // I2
-    Atomics::fence(std::memory_order_release, kTorn);                                        // T
-    copy_in(message);
-    Atomics::store(sequence, holding_sequence(next_), std::memory_order_release, kPublish);  // P
-    ++next_;
+    publish_by([&](Word* into) { copy_in(into, message); });
+  }
+
+  // The same for messages of any size: a word in front of each says it. REQUIRES:
+  // message.size() + 8 <= message_bytes(); all of this ring's messages are published so.
+  void publish_sized(std::span<const std::byte> message) noexcept {
+    assert(message.size() + sizeof(Word) <= at_.message_bytes());
+    publish_by([&](Word* into) {
+      Atomics::store(*into, Word{message.size()}, std::memory_order_relaxed, kRelaxed);
+      copy_in(into + 1, message);
+    });
   }
 
   // Of the next message: how many there were before it.
@@ -97,8 +100,19 @@ class BroadcastLossy<Atomics>::Writer : public Witness {
   [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }
 
  private:
-  void copy_in(std::span<const std::byte> message) noexcept {
-    auto* const into = reinterpret_cast<Word*>(at_.payload_at(next_));
+  template <class Copy>
+  void publish_by(Copy&& copy) noexcept {
+    if (corrupt()) [[unlikely]]
+      return;
+    Word& sequence = at_.sequence_at(next_);
+    Atomics::store(sequence, writing_sequence(next_), std::memory_order_relaxed, kRelaxed);  // I2
+    Atomics::fence(std::memory_order_release, kTorn);                                        // T
+    copy(reinterpret_cast<Word*>(at_.payload_at(next_)));
+    Atomics::store(sequence, holding_sequence(next_), std::memory_order_release, kPublish);  // P
+    ++next_;
+  }
+
+  static void copy_in(Word* into, std::span<const std::byte> message) noexcept {
     const std::size_t words = message.size() / sizeof(Word);
     Atomics::store_words(into, message.data(), words, kRelaxed);
     const std::span<const std::byte> rest = message.subspan(words * sizeof(Word));
@@ -138,24 +152,25 @@ class BroadcastLossy<Atomics>::Reader : public Witness {
   // counted the others before this returns. REQUIRES: into.size() == message_bytes().
   [[nodiscard]] bool receive(std::span<std::byte> into) noexcept {
     assert(into.size() == at_.message_bytes());
-    if (corrupt()) [[unlikely]]
-      return false;
-    for (int tries = 0; tries < kTries; ++tries) {
-      const Word& sequence = at_.sequence_at(next_);
-      const BroadcastSequence due = holding_sequence(next_);
-      BroadcastSequence found = Atomics::load(sequence, std::memory_order_acquire, kPublish);  // P
-      if (found == due) [[likely]] {
-        copy_out(into);
-        Atomics::fence(std::memory_order_acquire, kTorn);  // T
-        found = Atomics::load(sequence, std::memory_order_relaxed, kRelaxed);
-        if (found == due) [[likely]] {  // I3
-          ++next_;
-          return true;
-        }
-      }
-      if (!was_lapped(found)) return false;
+    return receive_by([&](const Word* from) { copy_out(from, into); });
+  }
+
+  // The same for messages published by publish_sized(). Returns the size; nothing: not now.
+  // REQUIRES: into.size() + 8 >= message_bytes().
+  [[nodiscard]] std::optional<std::size_t> receive_sized(std::span<std::byte> into) noexcept {
+    assert(into.size() + sizeof(Word) >= at_.message_bytes());
+    const std::size_t largest = at_.message_bytes() - sizeof(Word);
+    Word size = 0;
+    const bool received = receive_by([&](const Word* from) {
+      size = Atomics::load(*from, std::memory_order_relaxed, kRelaxed);
+      if (size <= largest) copy_out(from + 1, into.first(size));  // or torn, or a liar's
+    });
+    if (!received) return std::nullopt;
+    if (size > largest) {
+      saw("message size", size);
+      return std::nullopt;
     }
-    return false;  // lapped again and again: the caller may have something better to do
+    return static_cast<std::size_t>(size);
   }
 
   // Of the record that is due. It moves on with what was received and what was missed, and with
@@ -168,6 +183,29 @@ class BroadcastLossy<Atomics>::Reader : public Witness {
 
  private:
   static constexpr int kTries = 4;
+
+  // `copy` may be called in vain, on what is being overwritten.
+  template <class Copy>
+  [[nodiscard]] bool receive_by(Copy&& copy) noexcept {
+    if (corrupt()) [[unlikely]]
+      return false;
+    for (int tries = 0; tries < kTries; ++tries) {
+      const Word& sequence = at_.sequence_at(next_);
+      const BroadcastSequence due = holding_sequence(next_);
+      BroadcastSequence found = Atomics::load(sequence, std::memory_order_acquire, kPublish);  // P
+      if (found == due) [[likely]] {
+        copy(reinterpret_cast<const Word*>(at_.payload_at(next_)));
+        Atomics::fence(std::memory_order_acquire, kTorn);  // T
+        found = Atomics::load(sequence, std::memory_order_relaxed, kRelaxed);
+        if (found == due) [[likely]] {  // I3
+          ++next_;
+          return true;
+        }
+      }
+      if (!was_lapped(found)) return false;
+    }
+    return false;  // lapped again and again: the caller may have something better to do
+  }
 
   // Ahead of the writer by enough not to be lapped again at once; also, the position at the end may
   // be being written.
@@ -191,8 +229,7 @@ class BroadcastLossy<Atomics>::Reader : public Witness {
     return true;
   }
 
-  void copy_out(std::span<std::byte> into) const noexcept {
-    const auto* const from = reinterpret_cast<const Word*>(at_.payload_at(next_));
+  static void copy_out(const Word* from, std::span<std::byte> into) noexcept {
     const std::size_t words = into.size() / sizeof(Word);
     Atomics::load_words(into.data(), from, words, kRelaxed);
     const std::span<std::byte> rest = into.subspan(words * sizeof(Word));

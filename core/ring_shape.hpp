@@ -6,7 +6,7 @@
 //   fan_in              bells, participants, ready bits, a lane each      records, each lane twice
 //   mpmc                bells, participants, MpmcControl                  slots
 //   broadcast_lossless  bells, participants, BroadcastControl             slots
-//   broadcast_lossy     none                                              slots
+//   broadcast_lossy     (bells), participant: its writer                  slots
 //   call_group          bells, participants, ready bits, a line each      two buffers for each line
 //   bells               bells                                             none
 //
@@ -148,7 +148,7 @@ inline constexpr std::uint32_t kLargestSlotMessage = 1U << 30U;
     case RingKind::broadcast_lossless:
       return ring_control_offset(shape) + sizeof(BroadcastControl);
     case RingKind::broadcast_lossy:
-      return 0;
+      return ring_control_offset(shape);
     case RingKind::fan_in:
       return lanes_offset(shape) + lane_count(shape) * sizeof(FanInLaneControl);
     case RingKind::call_group:

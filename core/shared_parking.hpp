@@ -11,7 +11,7 @@
 //   | rings      | fence | parked |
 //
 // Invariants
-//   I1  The parked bit is set by those that park. It is cleared by a compare-exchange in ring().
+//   I1  The parked bit is set by those that park. It is cleared in ring().
 //   I2  Whoever clears it has counted the ring up in the same store, and must wake all.
 // Edges
 //   K   as in parking.hpp: relaxed, with the pair of barriers around.

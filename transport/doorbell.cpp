@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cassert>
+#include <climits>
 #include <cstring>
 #include <string_view>
 
@@ -29,7 +30,8 @@ void futex_wait(const std::uint32_t& word, std::uint32_t value, Timeout timeout)
 }
 
 void futex_wake(std::uint32_t& word) noexcept {
-  ::syscall(SYS_futex, &word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+  constexpr int kAll = INT_MAX;
+  ::syscall(SYS_futex, &word, FUTEX_WAKE, kAll, nullptr, nullptr, 0);
 }
 
 void eventfd_wait(int fd, Timeout timeout) noexcept {

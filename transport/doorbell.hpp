@@ -25,7 +25,7 @@ class RINGBELL_API Doorbell {
   // `parked`. The caller looks at its condition again. REQUIRES: not none.
   void sleep(const std::uint32_t& word, std::uint32_t parked, Timeout timeout) const noexcept;
 
-  // Wakes whoever sleeps on `word`. REQUIRES: not none.
+  // Wakes all who sleep on `word`. REQUIRES: not none.
   void wake(std::uint32_t& word) const noexcept;
 
   // -1 unless it is an eventfd.

@@ -72,9 +72,9 @@ Result<ParticipantLock> ParticipantLock::take_any(int region_fd, std::uint32_t f
                           count, role));
 }
 
-bool ParticipantLock::is_held(std::uint32_t number) const noexcept {
+bool ParticipantLock::is_held(int region_fd, std::uint32_t number) noexcept {
   struct flock range = byte_of(number);
-  return ::fcntl(file_.get(), F_OFD_GETLK, &range) != 0 || range.l_type != F_UNLCK;
+  return ::fcntl(region_fd, F_OFD_GETLK, &range) != 0 || range.l_type != F_UNLCK;
 }
 
 }  // namespace ringbell

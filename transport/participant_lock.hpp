@@ -32,7 +32,11 @@ class RINGBELL_API ParticipantLock {
 
   // Whether anybody else holds that number now. One system call. An error counts as held: a doubt
   // never declares anybody dead.
-  [[nodiscard]] bool is_held(std::uint32_t number) const noexcept;
+  [[nodiscard]] bool is_held(std::uint32_t number) const noexcept {
+    return is_held(file_.get(), number);
+  }
+  // The same for who holds no lock by way of `region_fd`, which may be open for reading only.
+  [[nodiscard]] static bool is_held(int region_fd, std::uint32_t number) noexcept;
 
  private:
   ParticipantLock(FileDescriptor file, std::uint32_t number) noexcept;

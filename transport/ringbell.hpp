@@ -3,7 +3,11 @@
 #pragma once
 
 #include <ringbell/transport/channel.hpp>
+#include <ringbell/transport/collector.hpp>
 #include <ringbell/transport/connection.hpp>
 #include <ringbell/transport/listener.hpp>
+#include <ringbell/transport/queue.hpp>
 #include <ringbell/transport/receiver.hpp>
 #include <ringbell/transport/sender.hpp>
+#include <ringbell/transport/service.hpp>
+#include <ringbell/transport/topic.hpp>

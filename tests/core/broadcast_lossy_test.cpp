@@ -54,6 +54,29 @@ class BroadcastLossyTest : public testing::Test {
   Lossy::Writer writer_{storage_.slots<std::byte>()};
 };
 
+TEST_F(BroadcastLossyTest, MessagesOfEverySizeComeWithTheirSize) {
+  Lossy::Reader own = reader();
+  std::vector<std::byte> into(kMessageBytes);
+  for (std::uint64_t number = 0; number < 5 * kSlots; ++number) {
+    std::vector<std::byte> message(number % (kMessageBytes - 8 + 1));
+    test::write_message(message, number);
+    writer_.publish_sized(message);
+    ASSERT_EQ(own.receive_sized(into), message.size());
+    EXPECT_TRUE(test::is_message(std::span(into).first(message.size()), number));
+  }
+  EXPECT_EQ(own.receive_sized(into), std::nullopt);
+  EXPECT_FALSE(own.corrupt());
+}
+
+TEST_F(BroadcastLossyTest, SizeThatCannotBeIsCorrupt) {
+  Lossy::Reader own = reader();
+  std::vector<std::byte> into(kMessageBytes);
+  std::vector<std::byte> message(kMessageBytes, std::byte{0x7f});  // as a size it is far too large
+  writer_.publish(message);
+  EXPECT_EQ(own.receive_sized(into), std::nullopt);
+  EXPECT_TRUE(own.corrupt());
+}
+
 TEST_F(BroadcastLossyTest, NewRingIsEmpty) {
   Lossy::Reader early = reader();
   EXPECT_TRUE(is_empty(early));

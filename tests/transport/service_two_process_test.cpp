@@ -1,0 +1,174 @@
+// A service among several processes: who gets which answer, every way for a wait to end, time-outs
+// and deaths.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ringbell/transport/service.hpp>
+
+#include <tests/support/child_process.hpp>
+#include <tests/support/message.hpp>
+#include <tests/support/region_copy.hpp>
+
+namespace ringbell {
+namespace {
+
+using namespace std::chrono_literals;
+using test::ChildProcess;
+using test::copy_of;
+
+constexpr auto kLong = 20s;
+constexpr std::uint32_t kBytes = 2000;
+
+Region new_service(std::uint32_t clients = 4) {
+  return Region::create(ServiceOptions{.clients = clients, .message_bytes = kBytes}.region())
+      .value();
+}
+
+// The answer is the request, each byte plus one.
+void answer(std::span<const std::byte> request, auto&& claim) {
+  const std::vector<std::byte> asked(request.begin(), request.end());
+  const std::span<std::byte> into = claim(static_cast<std::uint32_t>(asked.size()));
+  std::transform(asked.begin(), asked.end(), into.begin(), [](std::byte byte) {
+    return static_cast<std::byte>(std::to_integer<unsigned>(byte) + 1U);
+  });
+}
+
+bool call_and_check(Client& client, std::uint64_t number) {
+  const std::size_t size = number % 4 == 0 ? 1 + test::mix(number) % kBytes
+                                           : 1 + test::mix(number) % core::kInlineCallBytes;
+  std::vector<std::byte> request(size);
+  test::write_message(request, number);
+  std::vector<std::byte> response(kBytes);
+  if (client.call(request, response, kLong).value_or(std::nullopt) != size) return false;
+  return std::equal(request.begin(), request.end(), response.begin(),
+                    [](std::byte asked, std::byte told) {
+                      return static_cast<std::byte>(std::to_integer<unsigned>(asked) + 1U) == told;
+                    });
+}
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+TEST(ServiceTest, EachClientGetsItsOwnAnswersWhoeverSleeps) {
+  constexpr std::uint64_t kEach = 5'000;
+  constexpr int kClients = 3;
+  for (const auto budget : {0us, 20us}) {
+    const Region region = new_service();
+    const WaitOptions wait{.spin_budget = budget};
+    std::vector<ChildProcess> clients;
+    for (int i = 0; i < kClients; ++i) {
+      clients.push_back(ChildProcess::fork([&] {
+        Client client = Client::open(copy_of(region), wait).value();
+        for (std::uint64_t number = 0; number < kEach; ++number) {
+          if (!call_and_check(client, number)) return 1;
+        }
+        return client.missed_rings() == 0 ? 0 : 2;
+      }));
+    }
+    Server server = Server::open(copy_of(region), wait).value();
+    EXPECT_EQ(server.serve([](auto request, auto&& claim) { answer(request, claim); },
+                           kClients * kEach, kLong),
+              kClients * kEach);
+    for (ChildProcess& client : clients) EXPECT_EQ(client.wait(), 0);
+    EXPECT_EQ(server.corrupt_lines(), 0U);
+  }
+}
+
+TEST(ServiceTest, CallWithoutAnAnswerTimesOutAndTheLineComesBack) {
+  const Region region = new_service();
+  Server server = Server::open(copy_of(region)).value();
+  Client client = Client::open(copy_of(region)).value();
+  std::vector<std::byte> response(kBytes);
+  EXPECT_EQ(client.call(bytes_of("one"), response, 5ms).value(), std::nullopt);
+  EXPECT_EQ(client.call(bytes_of("two"), response, 5ms).value(), std::nullopt);  // not even sent
+  const auto serve_one = [&] {
+    return server.serve([](auto request, auto&& claim) { answer(request, claim); }, 1, kLong);
+  };
+  EXPECT_EQ(serve_one(), 1U);  // the first, for nobody
+  ChildProcess serves = ChildProcess::fork([] { return 0; });
+  EXPECT_EQ(serves.wait(), 0);
+  EXPECT_EQ(server.request_for(5ms).size(), 0U);
+}
+
+TEST(ServiceTest, WhatCannotBeIsAnError) {
+  const Region region = new_service(1);
+  Client client = Client::open(copy_of(region)).value();
+  EXPECT_EQ(Client::open(copy_of(region)).error().code, ErrorCode::busy);
+  std::vector<std::byte> large(kBytes + 200);
+  EXPECT_EQ(client.call({}, large).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(client.call(large, large).error().code, ErrorCode::too_large);
+  Server server = Server::open(copy_of(region)).value();
+  EXPECT_EQ(Server::open(copy_of(region)).error().code, ErrorCode::busy);
+  ChildProcess calls = ChildProcess::fork([&] {
+    std::array<std::byte, 2> small{};
+    return client.call(bytes_of("four"), small, kLong).error().code == ErrorCode::too_large ? 0 : 1;
+  });
+  EXPECT_EQ(server.serve([](auto request, auto&& claim) { answer(request, claim); }, 1, kLong), 1U);
+  EXPECT_EQ(calls.wait(), 0);
+}
+
+TEST(ServiceTest, ClientLearnsThatTheServerClosed) {
+  const Region region = new_service();
+  Client client = Client::open(copy_of(region), {.longest_sleep = 5ms}).value();
+  { const Server server = Server::open(copy_of(region)).value(); }
+  std::vector<std::byte> response(kBytes);
+  EXPECT_EQ(client.call(bytes_of("hello"), response, kLong).error().code, ErrorCode::closed);
+}
+
+TEST(ServiceTest, BegunCallOfADeadServerFailsAndTheNextServerGoesOn) {
+  const Region region = new_service();
+  ChildProcess calls = ChildProcess::fork([&] {
+    Client client = Client::open(copy_of(region), {.longest_sleep = 5ms}).value();
+    std::vector<std::byte> response(kBytes);
+    const auto failed = client.call(bytes_of("first"), response, kLong);
+    if (failed || failed.error().code != ErrorCode::peer_dead) return 1;
+    // The line comes back with the next server.
+    for (int i = 0; i < 2000; ++i) {
+      const auto told = client.call(bytes_of("a"), response, kLong);
+      if (told) return *told == 1U && response[0] == std::byte{'b'} ? 0 : 2;
+      ::usleep(1000);
+    }
+    return 3;
+  });
+  ChildProcess dies = ChildProcess::fork([&] {
+    Server server = Server::open(copy_of(region)).value();
+    if (server.request_for(kLong).empty()) return 1;
+    ::raise(SIGKILL);
+    return 2;
+  });
+  ASSERT_EQ(dies.wait(), -SIGKILL);
+  ::usleep(30'000);  // the client notices
+  Server server = Server::open(copy_of(region)).value();
+  EXPECT_EQ(server.serve([](auto request, auto&& claim) { answer(request, claim); }, 1, kLong), 1U);
+  EXPECT_EQ(calls.wait(), 0);
+}
+
+TEST(ServiceTest, DeadClientsLineIsTakenOver) {
+  const Region region = new_service(1);
+  Server server = Server::open(copy_of(region)).value();
+  ChildProcess dies = ChildProcess::fork([&] {
+    Client client = Client::open(copy_of(region)).value();
+    const Result<std::span<std::byte>> room = client.claim_for(1, kLong);
+    if (!room || room->empty()) return 1;
+    client.call();
+    ::raise(SIGKILL);
+    return 2;
+  });
+  ASSERT_EQ(dies.wait(), -SIGKILL);
+  ChildProcess calls = ChildProcess::fork([&] {
+    Client client = Client::open(copy_of(region)).value();
+    return call_and_check(client, 1) ? 0 : 1;
+  });
+  EXPECT_EQ(server.serve([](auto request, auto&& claim) { answer(request, claim); }, 2, kLong), 2U);
+  EXPECT_EQ(calls.wait(), 0);
+}
+
+}  // namespace
+}  // namespace ringbell

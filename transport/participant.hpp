@@ -1,0 +1,75 @@
+// What the endpoints of a ring of many have in common: a number among the participants, known to
+// live by a lock (participant_lock.hpp), and sleeping (sleeper.hpp).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include <ringbell/transport/export.hpp>
+#include <ringbell/transport/participant_lock.hpp>
+#include <ringbell/transport/region.hpp>
+#include <ringbell/transport/sleeper.hpp>
+#include <ringbell/transport/wait.hpp>
+
+namespace ringbell {
+
+// Which of the participants somebody wants to be: `first` to `end - 1`.
+struct Numbers {
+  std::uint32_t first;
+  std::uint32_t end;
+  std::string_view role;  // for people
+  bool reads;             // for people: a reader or caller
+};
+
+class RINGBELL_API Participant {
+ public:
+  // Takes a free number of `among`. The region must have participants, and no eventfds. Errors:
+  // busy, if there is none; invalid_argument, if the region rings by eventfd; system.
+  [[nodiscard]] static Result<Participant> join(Region region, const Numbers& among,
+                                                const WaitOptions& wait);
+
+  Participant(Participant&&) noexcept = default;
+  Participant& operator=(Participant&&) noexcept = default;
+  Participant(const Participant&) = delete;
+  Participant& operator=(const Participant&) = delete;
+  ~Participant() = default;
+
+  [[nodiscard]] std::uint32_t number() const noexcept { return lock_.number(); }
+  [[nodiscard]] const Region& region() const noexcept { return region_; }
+  [[nodiscard]] Sleeper& sleeper() noexcept { return sleeper_; }
+  [[nodiscard]] const Sleeper& sleeper() const noexcept { return sleeper_; }
+  // Where this one sleeps, if it sleeps alone.
+  [[nodiscard]] std::uint32_t& own_bell() const noexcept { return bell_of(number()); }
+  [[nodiscard]] std::uint32_t& bell_of(std::uint32_t number) const noexcept {
+    return region_.participant(number).bell;
+  }
+
+  // Whether this object still takes part: not moved from, and not the copy that a child of fork()
+  // has of its parent's.
+  [[nodiscard]] bool is_open() const noexcept;
+
+  // Says that this one will do no more. Ring those who may wait for it after that. REQUIRES:
+  // is_open().
+  void say_closed() const noexcept;
+
+  // Whether that number has died, or has never come. A system call. Not of this one itself.
+  [[nodiscard]] bool is_gone(std::uint32_t number) const noexcept;
+
+ private:
+  Participant(Region region, ParticipantLock lock, const WaitOptions& wait) noexcept;
+
+  Region region_;
+  ParticipantLock lock_;
+  Sleeper sleeper_;
+  int owner_pid_;  // the process that opened it
+};
+
+// Whether a participant has closed in order. Acquire: what it did before that is visible. Works on
+// a region that is mapped read-only.
+[[nodiscard]] bool has_closed(const Region& region, std::uint32_t number) noexcept;
+// How it is with a participant that is waited for: ready while it lives or has not come yet. Two
+// system calls at most. REQUIRES: it is not of this process's own file description.
+[[nodiscard]] Waited ask_after(const Region& region, std::uint32_t number) noexcept;
+
+}  // namespace ringbell

@@ -1,0 +1,47 @@
+// Messages of different sizes in slots of one size: a word in front says how long each is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+
+#include <ringbell/core/witness.hpp>
+
+namespace ringbell::sized {
+
+using Size = std::uint64_t;
+
+// What a slot must take for messages of up to `message_bytes`, and back. Kept within bounds, so
+// that a shape that is too large is still refused as one.
+[[nodiscard]] constexpr std::uint32_t slot_message_bytes(std::uint32_t message_bytes) noexcept {
+  return message_bytes > UINT32_MAX - sizeof(Size)
+             ? UINT32_MAX
+             : message_bytes + static_cast<std::uint32_t>(sizeof(Size));
+}
+[[nodiscard]] constexpr std::uint32_t message_bytes(std::uint32_t slot_message_bytes) noexcept {
+  return slot_message_bytes - static_cast<std::uint32_t>(sizeof(Size));
+}
+
+// REQUIRES: slot.size() >= sizeof(Size).
+inline void write_size(std::span<std::byte> slot, Size size_bytes) noexcept {
+  std::memcpy(slot.data(), &size_bytes, sizeof size_bytes);
+}
+// Nothing: a size that cannot be.
+[[nodiscard]] inline std::optional<std::span<const std::byte>> message_in(
+    std::span<const std::byte> slot) noexcept {
+  Size size_bytes = 0;
+  std::memcpy(&size_bytes, slot.data(), sizeof size_bytes);
+  if (size_bytes > slot.size() - sizeof size_bytes) return std::nullopt;
+  return slot.subspan(sizeof size_bytes, size_bytes);
+}
+
+// What message_in() found then, or another value by now: a liar is at work.
+[[nodiscard]] inline core::Finding wrong_size(std::span<const std::byte> slot) noexcept {
+  Size size_bytes = 0;
+  std::memcpy(&size_bytes, slot.data(), sizeof size_bytes);
+  return {"a message's size", size_bytes};
+}
+
+}  // namespace ringbell::sized

@@ -1,0 +1,94 @@
+// How one of many sleeps and wakes the others: on bell words that several may share
+// (core/shared_parking.hpp), by futex, with the patience of waiter.hpp.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <ringbell/core/layout.hpp>
+#include <ringbell/core/shared_parking.hpp>
+#include <ringbell/transport/doorbell.hpp>
+#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/export.hpp>
+#include <ringbell/transport/wait.hpp>
+#include <ringbell/transport/waiter.hpp>
+
+namespace ringbell {
+
+class RINGBELL_API Sleeper {
+ public:
+  using Clock = Waiter::Clock;
+
+  // REQUIRES: kind is none or futex.
+  Sleeper(core::DoorbellKind kind, const WaitOptions& wait) noexcept;
+
+  // Call after a release store that may make true what those wait for who sleep on `word`.
+  void published(std::uint32_t& word) const noexcept {
+    if (!rings_) return;
+    if (core::SharedParking<>::somebody_waits(word, must_fence_)) [[unlikely]]
+      ring(word);
+  }
+
+  // Call once for each word before sleeping on it: without a barrier of its own, this side makes
+  // the others fence.
+  void will_sleep_on(std::uint32_t& word) const noexcept {
+    core::SharedParking<>::open(word, can_barrier_);
+  }
+
+  // Waits until `ready()` or until the time is up, sleeping on `word`. `others` knows who is waited
+  // for:
+  //   others.closed()       whether they have closed in order: one load
+  //   others.ask()          Waited::ready while they are there or have not come yet, else how it is
+  //   others.stay_awake()   asked before each sleep, after it was announced: true, not to sleep but
+  //                         look again
+  template <class Ready, class Others>
+  [[nodiscard]] Waited wait_until(std::uint32_t& word, Ready&& ready, Others&& others,
+                                  Timeout timeout) {
+    const Peers<Others> peers{*this, word, others};
+    return waiter_.wait_until(ready, peers, timeout);
+  }
+
+  // Endpoint::missed_rings().
+  [[nodiscard]] std::uint64_t missed_rings() const noexcept { return missed_rings_; }
+  [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
+    return waiter_.quick_wake_refusal();
+  }
+
+ private:
+  // As a Waiter wants them.
+  template <class Others>
+  struct Peers {
+    Sleeper& own;
+    std::uint32_t& word;
+    Others& others;
+
+    [[nodiscard]] bool closed() const { return others.closed(); }
+    [[nodiscard]] Waited ask() const { return others.ask(); }
+    template <class Ready>
+    [[nodiscard]] bool sleep(Ready&& ready, Clock::time_point until) const {
+      const std::uint32_t parked = own.announce(word);
+      if (ready()) return true;
+      if (others.closed() || others.stay_awake()) return ready();
+      own.sleep_on(word, parked, until);
+      if (!ready()) return false;
+      if (slept_through(word, parked, until)) ++own.missed_rings_;
+      return true;
+    }
+  };
+
+  [[nodiscard]] std::uint32_t announce(std::uint32_t& word) const noexcept;
+  void sleep_on(const std::uint32_t& word, std::uint32_t parked,
+                Clock::time_point until) const noexcept;
+  [[nodiscard]] static bool slept_through(const std::uint32_t& word, std::uint32_t parked,
+                                          Clock::time_point until) noexcept;
+  void ring(std::uint32_t& word) const noexcept;
+
+  Waiter waiter_;
+  Doorbell doorbell_;
+  std::uint64_t missed_rings_ = 0;
+  bool rings_;
+  bool can_barrier_;  // may issue the heavy barrier
+  bool must_fence_;   // is not reached by the heavy barriers of others
+};
+
+}  // namespace ringbell

@@ -1,0 +1,328 @@
+#include <ringbell/transport/topic.hpp>
+
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+namespace ringbell {
+namespace {
+
+using core::RingKind;
+
+constexpr std::uint32_t kPublisher = 0;
+
+Result<Region> attach_region(int fd, Access access) {
+  FileDescriptor copy{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+  if (!copy) return fail_errno(fmt::format("duplicating descriptor {} failed", fd));
+  return Region::attach(std::move(copy), access);
+}
+
+// The publisher, as its subscribers wait for it.
+struct ThePublisher {
+  const Region& region;
+
+  [[nodiscard]] bool closed() const noexcept { return has_closed(region, kPublisher); }
+  [[nodiscard]] Waited ask() const noexcept { return ask_after(region, kPublisher); }
+  [[nodiscard]] static bool stay_awake() noexcept { return false; }
+};
+
+}  // namespace
+
+// --- Topic ---------------------------------------------------------------------------------------
+
+Topic::Topic(Region region, std::optional<Region> bells, bool writable) noexcept
+    : region_(std::move(region)), bells_(std::move(bells)), writable_(writable) {}
+
+Result<Topic> Topic::create(const TopicOptions& options) {
+  const bool lossy = options.policy == TopicOptions::Policy::lossy;
+  const core::RingShape shape{
+      .kind = lossy ? RingKind::broadcast_lossy : RingKind::broadcast_lossless,
+      .slot_count = options.messages,
+      .message_bytes = sized::slot_message_bytes(options.message_bytes),
+      .participants = lossy ? 1 : options.subscribers + 1};
+  Result<Region> region =
+      Region::create({.shape = shape, .doorbell = options.doorbell, .memory = options.memory});
+  if (!region) return tl::unexpected(std::move(region.error()));
+  if (!lossy) return Topic(std::move(*region), std::nullopt, true);
+  Result<Region> bells = Region::create(
+      {.shape = {.kind = RingKind::bells, .participants = 1}, .doorbell = options.doorbell});
+  if (!bells) return tl::unexpected(std::move(bells.error()));
+  return Topic(std::move(*region), std::move(*bells), true);
+}
+
+Result<Topic> Topic::attach(const TopicFds& fds) {
+  const bool lossy = fds.bells >= 0;
+  Result<Region> region = attach_region(fds.memory, lossy ? Access::read_only : Access::read_write);
+  if (!region) return tl::unexpected(std::move(region.error()));
+  if (region->kind() != (lossy ? RingKind::broadcast_lossy : RingKind::broadcast_lossless) ||
+      region->geometry().message_bytes < sizeof(sized::Size)) {
+    return fail(ErrorCode::not_a_region,
+                "the region holds another ring than a topic's, or the bells of a lossy one are "
+                "missing: hand over both of Topic::fds()");
+  }
+  if (!lossy) return Topic(std::move(*region), std::nullopt, true);
+  Result<Region> bells = attach_region(fds.bells, Access::read_write);
+  if (!bells) return tl::unexpected(std::move(bells.error()));
+  if (bells->kind() != RingKind::bells) {
+    return fail(ErrorCode::not_a_region, "the region of the topic's bells holds something else");
+  }
+  return Topic(std::move(*region), std::move(*bells), false);
+}
+
+TopicFds Topic::fds() const noexcept {
+  return {.memory = region_.fd(), .bells = bells_ ? bells_->fd() : -1};
+}
+
+std::uint32_t& Topic::data_bell() const noexcept {
+  return (bells_ ? *bells_ : region_).bells().data_bell.word;
+}
+
+// --- Publisher -----------------------------------------------------------------------------------
+
+Publisher::Publisher(Participant participant, std::optional<Region> bells,
+                     std::variant<Lossless, Lossy> ring) noexcept
+    : participant_(std::move(participant)), bells_(std::move(bells)), ring_(std::move(ring)) {
+  if (!bells_) participant_.sleeper().will_sleep_on(region().bells().space_bell.word);
+}
+
+Publisher& Publisher::operator=(Publisher&& other) noexcept {
+  std::swap(participant_, other.participant_);
+  std::swap(bells_, other.bells_);
+  std::swap(ring_, other.ring_);
+  std::swap(evictions_, other.evictions_);
+  return *this;
+}
+
+Publisher::~Publisher() { close(); }
+
+void Publisher::close() noexcept {
+  if (!participant_.is_open()) return;
+  participant_.say_closed();
+  ring_subscribers();
+}
+
+Result<Publisher> Publisher::open(Topic topic, const WaitOptions& wait) {
+  if (!topic.writable_) {
+    return fail(ErrorCode::permission,
+                "this process may only look at the topic: the process that made it publishes");
+  }
+  const bool lossy = topic.is_lossy();
+  const Numbers among{
+      .first = kPublisher, .end = kPublisher + 1, .role = "publisher", .reads = false};
+  Result<Participant> participant = Participant::join(std::move(topic.region_), among, wait);
+  if (!participant) return tl::unexpected(std::move(participant.error()));
+  if (lossy) {
+    Lossy ring(participant->region().lossy_memory());
+    if (ring.corrupt()) return fail_corrupt(ring.finding());
+    return Publisher(std::move(*participant), std::move(topic.bells_), std::move(ring));
+  }
+  Lossless ring(participant->region().lossless_memory());
+  if (ring.corrupt()) return fail_corrupt(ring.finding());
+  return Publisher(std::move(*participant), std::nullopt, std::move(ring));
+}
+
+void Publisher::ring_subscribers() const noexcept {
+  participant_.sleeper().published((bells_ ? *bells_ : region()).bells().data_bell.word);
+}
+
+Result<bool> Publisher::publish(std::span<const std::byte> message, Timeout timeout) {
+  if (message.size() > max_message_bytes()) {
+    return fail(ErrorCode::too_large,
+                fmt::format("a message of {} bytes: this topic takes at most {}; create it with "
+                            "larger messages",
+                            message.size(), max_message_bytes()));
+  }
+  if (auto* const lossless = std::get_if<Lossless>(&ring_)) {
+    return publish_lossless(*lossless, message, timeout);
+  }
+  std::get<Lossy>(ring_).publish_sized(message);
+  ring_subscribers();
+  return true;
+}
+
+Result<bool> Publisher::publish_lossless(Lossless& ring, std::span<const std::byte> message,
+                                         Timeout timeout) {
+  std::span<std::byte> slot = ring.claim();
+  if (slot.empty()) [[unlikely]] {
+    // Subscribers come and go; only the one that is in the way is asked about.
+    struct Others {
+      Publisher& own;
+      Lossless& ring;
+
+      [[nodiscard]] static bool closed() noexcept { return false; }
+      [[nodiscard]] bool stay_awake() const noexcept { return own.evict_the_dead(ring); }
+      [[nodiscard]] Waited ask() const noexcept {
+        (void)stay_awake();
+        return Waited::ready;
+      }
+    };
+    Others others{*this, ring};
+    (void)participant_.sleeper().wait_until(
+        region().bells().space_bell.word,
+        [&] { return ring.corrupt() || !(slot = ring.claim()).empty(); }, others, timeout);
+  }
+  if (ring.corrupt()) return fail_corrupt(ring.finding());
+  if (slot.empty()) return false;
+  sized::write_size(slot, message.size());
+  if (!message.empty()) {
+    std::memcpy(slot.data() + sizeof(sized::Size), message.data(), message.size());
+  }
+  ring.commit();
+  ring_subscribers();
+  return true;
+}
+
+bool Publisher::evict_the_dead(Lossless& ring) noexcept {
+  const core::ParticipantId slowest = ring.waits_for();
+  if (slowest == 0 || !participant_.is_gone(slowest)) return false;
+  const std::uint32_t evicted =
+      ring.evict([&](core::ParticipantId id) { return participant_.is_gone(id); });
+  evictions_ += evicted;
+  return evicted > 0;
+}
+
+std::uint64_t Publisher::position() const noexcept {
+  return std::visit([](const auto& ring) { return ring.position(); }, ring_);
+}
+
+// --- Subscriber ----------------------------------------------------------------------------------
+
+Subscriber::Subscriber(std::variant<Member, Guest> side) noexcept : side_(std::move(side)) {
+  sleeper().will_sleep_on(data_bell());
+}
+
+Subscriber& Subscriber::operator=(Subscriber&& other) noexcept {
+  std::swap(side_, other.side_);
+  std::swap(wrong_size_, other.wrong_size_);
+  return *this;
+}
+
+Subscriber::~Subscriber() { close(); }
+
+void Subscriber::close() noexcept {
+  auto* const member = std::get_if<Member>(&side_);
+  if (member == nullptr || !member->ring) return;
+  if (!member->participant.is_open()) {
+    member->ring->forget();
+    return;
+  }
+  member->ring.reset();
+  member->participant.say_closed();
+  member->participant.sleeper().published(region().bells().space_bell.word);
+}
+
+Result<Subscriber> Subscriber::open(Topic topic, Start start, const WaitOptions& wait) {
+  if (!topic.is_lossy()) return open_member(std::move(topic), start, wait);
+  Sleeper sleeper(topic.region().doorbell() == core::DoorbellKind::futex ? core::DoorbellKind::futex
+                                                                         : core::DoorbellKind::none,
+                  wait);
+  core::BroadcastLossy<>::Reader ring(topic.region().lossy_view(), start);
+  if (ring.corrupt()) return fail_corrupt(ring.finding());
+  return Subscriber(Guest{std::move(topic), std::move(sleeper), std::move(ring)});
+}
+
+Result<Subscriber> Subscriber::open_member(Topic topic, Start start, const WaitOptions& wait) {
+  const Numbers among{.first = kPublisher + 1,
+                      .end = topic.region().geometry().participants,
+                      .role = "subscriber",
+                      .reads = true};
+  Result<Participant> joined = Participant::join(std::move(topic.region_), among, wait);
+  if (!joined) return tl::unexpected(std::move(joined.error()));
+  const core::BroadcastMemory memory = joined->region().lossless_memory();
+  const auto id = static_cast<core::ParticipantId>(joined->number());
+  // Cells of the dead, that of whoever had this number before among them.
+  core::BroadcastLossless<>::evict(
+      memory, [&](core::ParticipantId owner) { return owner == id || joined->is_gone(owner); });
+  std::optional<core::BroadcastLossless<>::Reader> ring =
+      core::BroadcastLossless<>::Reader::join(memory, id, start);
+  if (!ring) {  // there is a cell for each number
+    return fail(ErrorCode::corrupt, "a position in the topic is impossible; make a new one");
+  }
+  return Subscriber(Member{std::move(*joined), std::move(ring)});
+}
+
+std::optional<std::size_t> Subscriber::take(std::span<std::byte> into) noexcept {
+  if (auto* const guest = std::get_if<Guest>(&side_)) return guest->ring->receive_sized(into);
+  auto& [participant, held] = std::get<Member>(side_);
+  core::BroadcastLossless<>::Reader& ring = *held;
+  const std::span<const std::byte> slot = ring.peek();
+  if (slot.empty()) {
+    ring.publish_position();
+    participant.sleeper().published(region().bells().space_bell.word);
+    return std::nullopt;
+  }
+  const std::optional<std::span<const std::byte>> message = sized::message_in(slot);
+  if (!message) {
+    wrong_size_ = sized::wrong_size(slot);
+    return std::nullopt;
+  }
+  if (!message->empty()) std::memcpy(into.data(), message->data(), message->size());
+  ring.release();
+  participant.sleeper().published(region().bells().space_bell.word);
+  return message->size();
+}
+
+Result<std::optional<std::size_t>> Subscriber::receive(std::span<std::byte> into, Timeout timeout) {
+  if (into.size() < max_message_bytes()) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("a buffer of {} bytes: a message of this topic may have {}",
+                            into.size(), max_message_bytes()));
+  }
+  std::optional<std::size_t> size = take(into);
+  if (size) return size;
+  auto* const member = std::get_if<Member>(&side_);
+  Sleeper& own = member != nullptr ? member->participant.sleeper() : std::get<Guest>(side_).sleeper;
+  const auto is_corrupt = [&] { return finding().field != nullptr; };
+  const auto is_over = [&] {
+    return is_corrupt() || (member != nullptr && member->ring->evicted());
+  };
+  const ThePublisher publisher{region()};
+  const Waited waited = own.wait_until(
+      data_bell(), [&] { return is_over() || (size = take(into)).has_value(); }, publisher,
+      timeout);
+  if (size) return size;
+  if (is_corrupt()) return fail_corrupt(finding());
+  if (member != nullptr && member->ring->evicted()) {
+    return fail(ErrorCode::busy, "this subscriber was taken for dead and evicted; open it anew");
+  }
+  if (waited == Waited::peer_closed) {
+    return fail(ErrorCode::closed, "the publisher closed the topic and all was read");
+  }
+  if (waited == Waited::peer_dead) {
+    return fail(ErrorCode::peer_dead, "the publisher died and all was read");
+  }
+  return std::nullopt;
+}
+
+core::Finding Subscriber::finding() const noexcept {
+  if (wrong_size_.field != nullptr) return wrong_size_;
+  return std::visit([](const auto& side) { return side.ring->finding(); }, side_);
+}
+
+const Region& Subscriber::region() const noexcept {
+  const auto* const member = std::get_if<Member>(&side_);
+  return member != nullptr ? member->participant.region() : std::get<Guest>(side_).topic.region();
+}
+
+std::uint32_t& Subscriber::data_bell() const noexcept {
+  const auto* const guest = std::get_if<Guest>(&side_);
+  return guest != nullptr ? guest->topic.data_bell() : region().bells().data_bell.word;
+}
+
+const Sleeper& Subscriber::sleeper() const noexcept {
+  const auto* const member = std::get_if<Member>(&side_);
+  return member != nullptr ? member->participant.sleeper() : std::get<Guest>(side_).sleeper;
+}
+
+std::uint64_t Subscriber::position() const noexcept {
+  return std::visit([](const auto& side) { return side.ring->position(); }, side_);
+}
+
+std::uint64_t Subscriber::missed() const noexcept {
+  const auto* const guest = std::get_if<Guest>(&side_);
+  return guest != nullptr ? guest->ring->missed() : 0;
+}
+
+}  // namespace ringbell
