@@ -13,6 +13,7 @@
 
 #include <ringbell/core/spsc_ring.hpp>
 
+#include <tests/crash/steps.hpp>
 #include <tests/support/kill_campaign.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/shared_pages.hpp>
@@ -276,14 +277,7 @@ void take_over_reading(SpscVictim& at) {
   at.progress.finish();
 }
 
-struct Case {
-  const char* name;
-  void (*operation)(SpscVictim&);
-};
-
-void PrintTo(const Case& what, std::ostream* out) { *out << what.name; }
-
-constexpr auto kNameOf = [](const auto& info) { return info.param.name; };
+using Case = test::StepCase<SpscVictim>;
 
 class SpscWriterStepsTest : public ::testing::TestWithParam<Case> {};
 class SpscReaderStepsTest : public ::testing::TestWithParam<Case> {};
@@ -294,12 +288,12 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"Flush", flush_batch}, Case{"FlushTo", flush_in_parts},
                       Case{"Abort", abort_batch}, Case{"FullRing", write_until_full},
                       Case{"TakingOver", take_over_writing}),
-    kNameOf);
+    test::kNameOfCase);
 INSTANTIATE_TEST_SUITE_P(Every, SpscReaderStepsTest,
                          ::testing::Values(Case{"Release", release_all},
                                            Case{"Hold", hold_and_release},
                                            Case{"TakingOver", take_over_reading}),
-                         kNameOf);
+                         test::kNameOfCase);
 
 TEST_P(SpscWriterStepsTest, DeathLosesNothingThatWasCommitted) {
   for (const bool new_reader : {false, true}) {

@@ -1,6 +1,7 @@
 #include <tests/support/kill_campaign.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <tests/support/sanitizers.hpp>
 #include <tests/support/seed.hpp>
 #include <tests/support/stepped_process.hpp>
 
@@ -50,28 +52,29 @@ class Campaign {
  public:
   Campaign(const std::string& what, const MakeVictim& make) : what_(what), make_(make) {}
 
-  void every_instruction() {
-    const Path path = walk();
-    for (std::size_t n = 0; n < path.length() && !has_ended(); ++n) kill_before(path, n);
-    report(fmt::format("every one of {} instructions", path.length()));
-  }
+  void every_instruction() { report(kill_before_instructions(kSanitized ? 150 : SIZE_MAX)); }
 
   void every_system_call() {
     std::size_t stops = 0;
     for (bool over = false; !over && !has_ended(); ++stops) over = kill_at_stop(stops);
-    const Path path = walk();
-    const char* const wish = std::getenv("RINGBELL_CRASH_STEPS");
-    const bool all = wish != nullptr && std::string_view(wish) == "all";
-    const std::size_t stride = all ? 1 : std::max<std::size_t>(path.length() / kSampled, 1);
-    for (std::size_t n = seed() % stride; n < path.length() && !has_ended(); n += stride) {
-      kill_before(path, n);
-    }
-    report(fmt::format("{} stops at system calls, every {} of {} instructions", stops,
-                       stride == 1 ? "one" : fmt::format("{}th", stride), path.length()));
+    const std::string instructions = kill_before_instructions(kSanitized ? 50 : 500);
+    report(fmt::format("{} stops at system calls, {}", stops, instructions));
   }
 
  private:
-  static constexpr std::size_t kSampled = 500;
+  // Before every one, or of more than `most` before every n-th, unless all are asked for. Says
+  // which, for people.
+  std::string kill_before_instructions(std::size_t most) {
+    const Path path = walk();
+    const char* const wish = std::getenv("RINGBELL_CRASH_STEPS");
+    if (wish != nullptr && std::string_view(wish) == "all") most = SIZE_MAX;
+    const std::size_t stride = path.length() / most + 1;
+    for (std::size_t n = seed() % stride; n < path.length() && !has_ended(); n += stride) {
+      kill_before(path, n);
+    }
+    if (stride == 1) return fmt::format("every one of {} instructions", path.length());
+    return fmt::format("one in {} of {} instructions", stride, path.length());
+  }
 
   [[nodiscard]] bool has_ended() const {
     return skipped_ || ::testing::Test::HasFatalFailure() || ::testing::Test::IsSkipped();

@@ -46,7 +46,8 @@ class SurvivorTimes {
   std::vector<Duration> times_;
 };
 
-// Kills a child before each instruction of Victim::operate(), and once behind the last.
+// Kills a child before each instruction of Victim::operate(), and once behind the last. (In a
+// sanitizer build, where they are ten times as many, before some of them.)
 void kill_at_every_instruction(const std::string& what, const MakeVictim& make);
 
 // For operations of thousands of instructions, which are system calls for the most part: kills a
