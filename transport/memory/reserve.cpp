@@ -4,12 +4,27 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <ringbell/transport/memory/mapping.hpp>
 
 namespace ringbell::memory {
+
+namespace {
+
+// Beyond this limit the kernel does not only refuse but sends SIGXFSZ, which ends the process.
+Result<void> check_file_limit(std::uint64_t bytes, const std::string& what) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || bytes <= limit.rlim_cur) return {};
+  return fail(ErrorCode::no_space,
+              fmt::format("{} bytes of the {} are more than this process may write to a file ({}); "
+                          "raise the limit (ulimit -f, LimitFSIZE=)",
+                          bytes, what, limit.rlim_cur));
+}
+
+}  // namespace
 
 Result<void> check_memory(std::uint64_t bytes) {
   struct sysinfo info {};
@@ -24,6 +39,7 @@ Result<void> check_memory(std::uint64_t bytes) {
 
 Result<void> reserve(int fd, std::uint64_t bytes, const std::string& what,
                      const std::string& remedy) {
+  if (Result<void> allowed = check_file_limit(bytes, what); !allowed) return allowed;
   if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) {
     return fail_errno(fmt::format("giving the {} {} bytes failed", what, bytes), remedy);
   }

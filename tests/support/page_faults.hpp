@@ -1,0 +1,29 @@
+// Page faults of this process, as the kernel counts them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <sys/resource.h>
+
+#include <ringbell/transport/region.hpp>
+
+namespace ringbell::test {
+
+[[nodiscard]] inline std::uint64_t page_faults() noexcept {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_minflt + usage.ru_majflt);
+}
+
+// Writes to each 4 KiB of a new region, where there are zeroes anyway, and counts. (A read would
+// let the kernel map the pages around it in one go.)
+[[nodiscard]] inline std::uint64_t faults_of_touching(const Region& region) noexcept {
+  const std::uint64_t before = page_faults();
+  for (std::size_t at = 2048; at < region.mapped_bytes(); at += 4096) {
+    *const_cast<volatile std::byte*>(region.base() + at) = std::byte{0};
+  }
+  return page_faults() - before;
+}
+
+}  // namespace ringbell::test
