@@ -1,77 +1,14 @@
 // The C API of channels: Channel, Sender and Receiver behind handles.
-#include <algorithm>
-#include <iterator>
 #include <memory>
 #include <span>
 #include <utility>
 
+#include <ringbell/capi/handles.hpp>
+#include <ringbell/capi/options.hpp>
 #include <ringbell/capi/status.hpp>
-
-// NOLINTBEGIN(readability-identifier-naming): named as C users see them
-struct ringbell_channel {
-  ringbell::Channel value;
-};
-struct ringbell_sender {
-  ringbell::Sender value;
-};
-struct ringbell_receiver {
-  ringbell::Receiver value;
-};
-// NOLINTEND(readability-identifier-naming)
 
 namespace ringbell::capi {
 namespace {
-
-tl::unexpected<Error> refused(const char* message) {
-  return tl::unexpected(Error{ErrorCode::invalid_argument, 0, message});
-}
-
-Result<core::DoorbellKind> doorbell_of(std::uint32_t doorbell) {
-  switch (doorbell) {
-    case RINGBELL_DOORBELL_FUTEX:
-      return core::DoorbellKind::futex;
-    case RINGBELL_DOORBELL_EVENTFD:
-      return core::DoorbellKind::eventfd;
-    case RINGBELL_DOORBELL_NONE:
-      return core::DoorbellKind::none;
-    default:
-      return refused("doorbell is none of enum ringbell_doorbell");
-  }
-}
-
-Result<HugePages> huge_pages_of(std::uint32_t huge_pages) {
-  switch (huge_pages) {
-    case RINGBELL_HUGE_PAGES_NEVER:
-      return HugePages::never;
-    case RINGBELL_HUGE_PAGES_PREFER:
-      return HugePages::prefer;
-    case RINGBELL_HUGE_PAGES_REQUIRE:
-      return HugePages::require;
-    default:
-      return refused("huge_pages is none of enum ringbell_huge_pages");
-  }
-}
-
-Result<ChannelOptions> options_of(const ringbell_channel_options* given) {
-  ChannelOptions options;
-  if (given == nullptr) return options;
-  constexpr std::uint32_t kKnown = RINGBELL_NO_PREFAULT | RINGBELL_LOCK_MEMORY;
-  if ((given->memory_flags & ~kKnown) != 0) return refused("memory_flags has an unknown flag");
-  for (const std::uint64_t word : given->reserved) {
-    if (word != 0) return refused("something reserved is not 0: start from a zeroed struct");
-  }
-  if (given->capacity_bytes != 0) options.capacity_bytes = given->capacity_bytes;
-  if (given->record_alignment != 0) options.record_alignment = given->record_alignment;
-  const Result<core::DoorbellKind> doorbell = doorbell_of(given->doorbell);
-  if (!doorbell) return tl::unexpected(doorbell.error());
-  options.doorbell = *doorbell;
-  const Result<HugePages> huge_pages = huge_pages_of(given->huge_pages);
-  if (!huge_pages) return tl::unexpected(huge_pages.error());
-  options.memory.huge_pages = *huge_pages;
-  options.memory.prefault = (given->memory_flags & RINGBELL_NO_PREFAULT) == 0;
-  options.memory.lock_memory = (given->memory_flags & RINGBELL_LOCK_MEMORY) != 0;
-  return options;
-}
 
 // Sender and Receiver are opened alike.
 template <class Side, class Handle>
@@ -95,7 +32,7 @@ extern "C" {
 int ringbell_channel_create(const ringbell_channel_options* options, ringbell_channel** channel,
                             ringbell_error* error) {
   return guarded(error, [&] {
-    const ringbell::Result<ringbell::ChannelOptions> checked = options_of(options);
+    const ringbell::Result<ringbell::ChannelOptions> checked = channel_options_of(options);
     if (!checked) return report(checked.error(), error);
     return hand_out(ringbell::Channel::create(*checked), channel, error);
   });

@@ -2,17 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <iterator>
 
 namespace ringbell::capi {
-namespace {
-
-template <std::size_t kCount>
-bool all_zero(const std::uint64_t (&words)[kCount]) {
-  return std::all_of(std::begin(words), std::end(words), [](auto word) { return word == 0; });
-}
-
-}  // namespace
 
 int code_of(ErrorCode code) noexcept {
   switch (code) {
@@ -63,29 +54,6 @@ int report(const Error& error, ringbell_error* where) noexcept {
   const int code = report(code_of(error.code), error.message, where);
   if (where != nullptr) where->errno_value = error.errno_value;
   return code;
-}
-
-Result<WaitOptions> wait_options_of(const ringbell_wait_options* options) {
-  WaitOptions wait;
-  if (options == nullptr) return wait;
-  constexpr std::uint32_t kKnown =
-      RINGBELL_WAIT_SPIN | RINGBELL_WAIT_YIELD | RINGBELL_WAIT_QUICK_WAKE;
-  if ((options->flags & ~kKnown) != 0 || options->reserved_flags != 0 ||
-      !all_zero(options->reserved)) {
-    return tl::unexpected(Error{ErrorCode::invalid_argument, 0,
-                                "ringbell_wait_options has an unknown flag, or something reserved "
-                                "that is not 0: start from a zeroed struct"});
-  }
-  if ((options->flags & RINGBELL_WAIT_SPIN) != 0) wait.kind = WaitOptions::Kind::spin;
-  if (options->spin_budget_ns != 0) {
-    wait.spin_budget = std::chrono::nanoseconds(std::max<std::int64_t>(0, options->spin_budget_ns));
-  }
-  if (options->longest_sleep_ns != 0) {
-    wait.longest_sleep = std::chrono::nanoseconds(options->longest_sleep_ns);
-  }
-  wait.yield = (options->flags & RINGBELL_WAIT_YIELD) != 0;
-  wait.quick_wake = (options->flags & RINGBELL_WAIT_QUICK_WAKE) != 0;
-  return wait;
 }
 
 }  // namespace ringbell::capi

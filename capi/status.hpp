@@ -35,15 +35,12 @@ template <class Body>
 template <class Handle, class T>
 [[nodiscard]] int hand_out(Result<T> made, Handle** handle, ringbell_error* error) {
   if (!made) return report(made.error(), error);
-  *handle = new Handle{std::move(*made)};
+  *handle = new Handle(std::move(*made));
   return RINGBELL_OK;
 }
 
 [[nodiscard]] constexpr Timeout timeout_of(std::int64_t timeout_ns) noexcept {
   return timeout_ns == RINGBELL_FOREVER ? kForever : Timeout(timeout_ns);
 }
-
-// Null gives the defaults. Errors: invalid_argument.
-[[nodiscard]] Result<WaitOptions> wait_options_of(const ringbell_wait_options* options);
 
 }  // namespace ringbell::capi

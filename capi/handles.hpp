@@ -1,0 +1,32 @@
+// What stands behind the handles of ringbell.h.
+#pragma once
+
+#include <utility>
+
+#include <ringbell/ringbell.h>
+#include <ringbell/ringbell.hpp>
+
+// NOLINTBEGIN(readability-identifier-naming): named as C users see them
+struct ringbell_channel {
+  ringbell::Channel value;
+};
+struct ringbell_sender {
+  ringbell::Sender value;
+};
+struct ringbell_receiver {
+  ringbell::Receiver value;
+};
+struct ringbell_listener {
+  ringbell::Listener value;
+};
+struct ringbell_connection {
+  explicit ringbell_connection(ringbell::Connection connection) noexcept
+      : sender{std::move(connection.sender)},
+        receiver{std::move(connection.receiver)},
+        socket(std::move(connection.socket)) {}
+
+  ringbell_sender sender;
+  ringbell_receiver receiver;
+  ringbell::FileDescriptor socket;
+};
+// NOLINTEND(readability-identifier-naming)

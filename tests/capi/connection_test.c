@@ -1,0 +1,87 @@
+/* Connections from C: a child finds its parent by name, asks, and is answered. */
+#define _POSIX_C_SOURCE 200809L
+
+#include <poll.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <ringbell/ringbell.h>
+
+#include "check.h"
+
+static ringbell_error error;
+
+static const int64_t kPatience = INT64_C(20) * 1000 * 1000 * 1000;
+
+enum { kQuestions = 100 };
+
+static int ask(void) {
+  ringbell_connection* connection = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_connect("capi", kPatience, NULL, &connection, &error));
+  ringbell_sender* sender = ringbell_connection_sender(connection);
+  ringbell_receiver* receiver = ringbell_connection_receiver(connection);
+  for (int question = 0; question < kQuestions; ++question) {
+    int answer = 0;
+    size_t size = 0;
+    CHECK_CODE(RINGBELL_OK,
+               ringbell_sender_send(sender, &question, sizeof question, kPatience, &error));
+    CHECK_CODE(RINGBELL_OK, ringbell_receiver_receive(receiver, &answer, sizeof answer, kPatience,
+                                                      &size, &error));
+    CHECK(size == sizeof answer && answer == 2 * question);
+  }
+  ringbell_connection_close(connection);
+  return 0;
+}
+
+static void answer(ringbell_connection* connection) {
+  ringbell_sender* sender = ringbell_connection_sender(connection);
+  ringbell_receiver* receiver = ringbell_connection_receiver(connection);
+  for (;;) {
+    int number = 0;
+    size_t size = 0;
+    const int code =
+        ringbell_receiver_receive(receiver, &number, sizeof number, kPatience, &size, &error);
+    if (code == RINGBELL_CLOSED) break;
+    CHECK_CODE(RINGBELL_OK, code);
+    number *= 2;
+    CHECK_CODE(RINGBELL_OK,
+               ringbell_sender_send(sender, &number, sizeof number, kPatience, &error));
+  }
+}
+
+int main(void) {
+  char folder[] = "/tmp/ringbell-capi-XXXXXX";
+  CHECK(mkdtemp(folder) != NULL);
+  CHECK(setenv("RINGBELL_DIR", folder, 1) == 0);
+
+  ringbell_listener* listener = NULL;
+  ringbell_listener* second = NULL;
+  ringbell_connection* connection = NULL;
+  CHECK_CODE(RINGBELL_NOT_FOUND, ringbell_connect("nobody", 0, NULL, &connection, &error));
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT,
+             ringbell_listener_open("no/name", NULL, NULL, &listener, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_listener_open("capi", NULL, NULL, &listener, &error));
+  CHECK_CODE(RINGBELL_BUSY, ringbell_listener_open("capi", NULL, NULL, &second, &error));
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_listener_accept(listener, 0, &connection, &error));
+  CHECK(ringbell_listener_fd(listener) >= 0);
+
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) _exit(ask());
+  CHECK_CODE(RINGBELL_OK, ringbell_listener_accept(listener, kPatience, &connection, &error));
+  answer(connection);
+  check_child_succeeds(child);
+  struct pollfd hung_up = {.fd = ringbell_connection_fd(connection), .events = 0, .revents = 0};
+  CHECK(poll(&hung_up, 1, 20000) == 1 && (hung_up.revents & POLLHUP) != 0);
+
+  ringbell_connection_close(connection);
+  ringbell_listener_close(listener);
+  ringbell_connection_close(NULL);
+  ringbell_listener_close(NULL);
+  char command[64];
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  CHECK(system(command) == 0);
+  return 0;
+}
