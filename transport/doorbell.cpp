@@ -34,14 +34,16 @@ void futex_wake(std::uint32_t& word) noexcept {
   ::syscall(SYS_futex, &word, FUTEX_WAKE, kAll, nullptr, nullptr, 0);
 }
 
+void eventfd_clear(int fd) noexcept {
+  std::uint64_t rings = 0;
+  // Non-blocking: a ring that is left over only costs a look in vain.
+  [[maybe_unused]] const ssize_t got = ::read(fd, &rings, sizeof rings);
+}
+
 void eventfd_wait(int fd, Timeout timeout) noexcept {
   pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
   const timespec limit = to_timespec(timeout);
-  if (::ppoll(&waiting, 1, &limit, nullptr) > 0) {
-    std::uint64_t rings = 0;
-    // Non-blocking: a ring that is left over only costs a look in vain.
-    [[maybe_unused]] const ssize_t got = ::read(fd, &rings, sizeof rings);
-  }
+  if (::ppoll(&waiting, 1, &limit, nullptr) > 0) eventfd_clear(fd);
 }
 
 void eventfd_ring(int fd) noexcept {
@@ -97,6 +99,10 @@ void Doorbell::sleep(const std::uint32_t& word, std::uint32_t parked,
   } else {
     eventfd_wait(fd_.get(), timeout);
   }
+}
+
+void Doorbell::silence() const noexcept {
+  if (kind_ == core::DoorbellKind::eventfd) eventfd_clear(fd_.get());
 }
 
 void Doorbell::wake(std::uint32_t& word) const noexcept {

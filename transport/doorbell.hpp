@@ -28,6 +28,9 @@ class RINGBELL_API Doorbell {
   // Wakes all who sleep on `word`. REQUIRES: not none.
   void wake(std::uint32_t& word) const noexcept;
 
+  // Forgets that it was rung. A futex keeps no such memory.
+  void silence() const noexcept;
+
   // -1 unless it is an eventfd.
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 

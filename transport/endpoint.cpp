@@ -87,12 +87,57 @@ std::uint32_t Endpoint::announce_sleep() noexcept {
 void Endpoint::go_back_to_barriers() noexcept {
   by_barrier_ = true;
   Parking<>::open(*own_bell_, true);
+  if (armed_ == Armed::yes) wake_own_loop();
 }
 
 void Endpoint::sleep(std::uint32_t parked, Timeout longest) const noexcept {
   if (longest <= longest.zero()) return;
-  const Doorbell& bell = role_ == Role::reader ? channel_.data_bell() : channel_.space_bell();
-  bell.sleep(*own_bell_, parked, longest);
+  own_doorbell().sleep(*own_bell_, parked, longest);
+}
+
+const Doorbell& Endpoint::own_doorbell() const noexcept {
+  return role_ == Role::reader ? channel_.data_bell() : channel_.space_bell();
+}
+
+Result<int> Endpoint::waitable_fd() const {
+  if (!waiter_.sleeps()) {
+    return fail(ErrorCode::unsupported,
+                "this endpoint never sleeps: the channel has no doorbell or WaitOptions::kind is "
+                "spin; create the channel with DoorbellKind::eventfd, and park");
+  }
+  if (own_doorbell().fd() >= 0) return own_doorbell().fd();
+  return fail(ErrorCode::unsupported,
+              "this channel rings by futex, which no descriptor can be had for; create it with "
+              "DoorbellKind::eventfd");
+}
+
+SleepingPlace Endpoint::sleeping_place() const noexcept {
+  return {waiter_.sleeps() ? channel_.region().doorbell() : core::DoorbellKind::none,
+          own_doorbell().fd(), own_bell_, parked_};
+}
+
+void Endpoint::disarm() noexcept {
+  armed_ = Armed::no;
+  if (!waiter_.sleeps()) return;
+  Parking<>::unpark(*own_bell_, by_barrier_);
+  silence();  // after the bit is gone: a ring that comes later was under way already
+}
+
+void Endpoint::silence() noexcept { own_doorbell().silence(); }
+
+// The announcement is gone, by a waiting call or a change of fences: the loop that relied on it
+// must not sleep on.
+void Endpoint::wake_own_loop() noexcept {
+  armed_ = Armed::no;
+  own_doorbell().wake(*own_bell_);
+}
+
+PeerState Endpoint::peer() const noexcept {
+  const std::uint32_t state =
+      HardwareAtomics::load(state_of(other(role_)), std::memory_order_acquire, kState);  // S
+  if (state == std::uint32_t(SideState::closed)) return PeerState::closed;
+  if (state == std::uint32_t(SideState::absent)) return PeerState::absent;
+  return lock_.is_held(number_of(other(role_))) ? PeerState::alive : PeerState::dead;
 }
 
 bool Endpoint::slept_on(std::uint32_t parked, Clock::time_point until) const noexcept {
@@ -112,11 +157,14 @@ bool Endpoint::peer_closed() const noexcept {
 }
 
 Waited Endpoint::ask_after_peer() const noexcept {
-  const std::uint32_t state =
-      HardwareAtomics::load(state_of(other(role_)), std::memory_order_acquire, kState);  // S
-  if (state == std::uint32_t(SideState::closed)) return Waited::peer_closed;
-  if (state == std::uint32_t(SideState::absent)) return Waited::ready;  // not come yet
-  return lock_.is_held(number_of(other(role_))) ? Waited::ready : Waited::peer_dead;
+  switch (peer()) {
+    case PeerState::closed:
+      return Waited::peer_closed;
+    case PeerState::dead:
+      return Waited::peer_dead;
+    default:
+      return Waited::ready;
+  }
 }
 
 }  // namespace ringbell

@@ -11,6 +11,7 @@
 
 #include <ringbell/core/parking.hpp>
 #include <ringbell/transport/channel.hpp>
+#include <ringbell/transport/event_loop.hpp>
 #include <ringbell/transport/export.hpp>
 #include <ringbell/transport/participant_lock.hpp>
 #include <ringbell/transport/wait.hpp>
@@ -60,8 +61,34 @@ class RINGBELL_API Endpoint {
   // it.
   template <class Ready>
   [[nodiscard]] Waited wait_until(Ready&& ready, Timeout timeout) {
-    return waiter_.wait_until(std::forward<Ready>(ready), Peer{*this}, timeout);
+    const Waited waited = waiter_.wait_until(std::forward<Ready>(ready), Peer{*this}, timeout);
+    if (armed_ == Armed::disturbed) [[unlikely]]
+      wake_own_loop();
+    return waited;
   }
+
+  // For a loop that sleeps by itself (README, Event loops). The descriptor that is readable once
+  // the peer has rung. Errors: unsupported, if the channel does not ring by eventfd.
+  [[nodiscard]] Result<int> waitable_fd() const;
+  [[nodiscard]] SleepingPlace sleeping_place() const noexcept;
+
+  // Announces a sleep, then looks. True: there was nothing; sleep until rung. False: do not sleep,
+  // ready() is true or the peer has closed.
+  template <class Ready>
+  [[nodiscard]] bool arm(Ready&& ready) {
+    if (!waiter_.sleeps() || ready() || peer_closed()) return false;
+    silence();  // before the announcement: the next ring must stay
+    parked_ = announce_sleep();
+    armed_ = Armed::yes;
+    if (!ready() && !peer_closed()) return true;
+    disarm();
+    return false;
+  }
+  // Takes the announcement back: the peer rings no more, and waitable_fd() is not readable.
+  void disarm() noexcept;
+
+  // A system call, unless the peer has closed or has not come yet.
+  [[nodiscard]] PeerState peer() const noexcept;
 
   // Sleeps to the end of their slice although what they waited for was there and nobody had rung.
   // 0, unless a wake-up is lost: the slices would hide that. For tests and diagnosis.
@@ -73,6 +100,9 @@ class RINGBELL_API Endpoint {
 
  private:
   using Clock = Waiter::Clock;
+
+  // By arm(). Disturbed: a wait of one's own took the announcement back.
+  enum class Armed : std::uint8_t { no, yes, disturbed };
 
   // The one at the other end, as a Waiter asks for it.
   struct Peer {
@@ -96,6 +126,7 @@ class RINGBELL_API Endpoint {
       if (ready() && slept_on(parked, until)) ++missed_rings_;
     }
     core::Parking<>::unpark(*own_bell_, by_barrier_);
+    if (armed_ == Armed::yes) armed_ = Armed::disturbed;
     return ready();
   }
 
@@ -107,6 +138,9 @@ class RINGBELL_API Endpoint {
   void go_back_to_barriers() noexcept;
   void sleep(std::uint32_t parked, Timeout longest) const noexcept;
   [[nodiscard]] bool slept_on(std::uint32_t parked, Clock::time_point until) const noexcept;
+  void silence() noexcept;
+  void wake_own_loop() noexcept;
+  [[nodiscard]] const Doorbell& own_doorbell() const noexcept;
   void ring_peer() noexcept;
   [[nodiscard]] bool peer_closed() const noexcept;
   [[nodiscard]] Waited ask_after_peer() const noexcept;
@@ -121,7 +155,9 @@ class RINGBELL_API Endpoint {
   std::uint64_t position_ = 0;       // how far the ring has come, as last told
   std::uint64_t slept_at_ = 0;       // position_ at the last sleep
   std::uint64_t fence_below_bytes_;  // WaitOptions
-  int owner_pid_;                    // the process that opened it
+  std::uint32_t parked_ = 0;         // what *own_bell_ said at the last arm()
+  Armed armed_ = Armed::no;
+  int owner_pid_;  // the process that opened it
   Role role_;
   bool rings_;        // the peer may sleep: the channel has a doorbell
   bool can_barrier_;  // may issue the heavy barrier

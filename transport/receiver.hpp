@@ -46,6 +46,8 @@ class RINGBELL_API Receiver {
   }
   // Keeps the peeked record and moves on to the next: peek(), hold(), peek(), hold(), release_to().
   void hold() noexcept { ring_.hold(); }
+  // Takes all holds back: peek() goes on with the oldest record that was not given back.
+  void unhold() noexcept { ring_.unhold(); }
   // Gives back the held records that end at or before a position().
   void release_to(std::uint64_t position) noexcept {
     ring_.release_to(position);
@@ -74,6 +76,22 @@ class RINGBELL_API Receiver {
   // Copies the next message out and returns its size; 0: time is up. Errors: as peek_for; too_large
   // if `into` is too small, the message then stays where it is.
   [[nodiscard]] Result<std::size_t> receive(std::span<std::byte> into, Timeout timeout = kForever);
+
+  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once the
+  // sender has rung. Sleep on it only when armed; the sender's death does not
+  // make it readable, see peer(). Errors: unsupported, unless the channel rings by eventfd.
+  [[nodiscard]] Result<int> waitable_fd() const { return endpoint_.waitable_fd(); }
+  // Announces a sleep, then looks. False: do not sleep: there is a record, or peek_for() has an
+  // Error to tell. True: armed until the descriptor becomes readable; look then, and arm() again.
+  [[nodiscard]] bool arm() {
+    return endpoint_.arm([&] { return !peek().empty() || ring_.corrupt(); });
+  }
+  // Takes it back: for a loop that will not look here for a while. waitable_fd() is not readable.
+  void disarm() noexcept { endpoint_.disarm(); }
+  // Whether the sender is there. A system call: for a timer, not for each turn of a loop.
+  [[nodiscard]] PeerState peer() const noexcept { return endpoint_.peer(); }
+  // What arm() sleeps on, for loops that can sleep on a futex too.
+  [[nodiscard]] SleepingPlace sleeping_place() const noexcept { return endpoint_.sleeping_place(); }
 
   [[nodiscard]] std::uint32_t max_record_bytes() const noexcept { return ring_.max_record_bytes(); }
   [[nodiscard]] const Channel& channel() const noexcept { return endpoint_.channel(); }

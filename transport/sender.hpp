@@ -77,6 +77,25 @@ class RINGBELL_API Sender {
   // The same, waiting for room. False: time is up. Errors: as claim_for; invalid_argument if empty.
   [[nodiscard]] Result<bool> send(std::span<const std::byte> message, Timeout timeout = kForever);
 
+  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once the
+  // receiver has rung. Sleep on it only when armed; the receiver's death does
+  // not make it readable, see peer(). Errors: unsupported, unless the channel rings by eventfd.
+  [[nodiscard]] Result<int> waitable_fd() const { return endpoint_.waitable_fd(); }
+  // Announces a sleep until there is room for a record of this size, then looks. False: do not
+  // sleep: there is room, or claim_for() has an Error to tell. True: armed until the descriptor
+  // becomes readable; look then, and arm() again. What is staged is flushed. REQUIRES: as claim().
+  [[nodiscard]] bool arm(std::uint32_t size_bytes) {
+    flush();
+    endpoint_.moved_to(ring_.tail());
+    return endpoint_.arm([&] { return ring_.corrupt() || ring_.has_room(size_bytes); });
+  }
+  // Takes it back: for a loop that will not look here for a while. waitable_fd() is not readable.
+  void disarm() noexcept { endpoint_.disarm(); }
+  // Whether the receiver is there. A system call: for a timer, not for each turn of a loop.
+  [[nodiscard]] PeerState peer() const noexcept { return endpoint_.peer(); }
+  // What arm() sleeps on, for loops that can sleep on a futex too.
+  [[nodiscard]] SleepingPlace sleeping_place() const noexcept { return endpoint_.sleeping_place(); }
+
   [[nodiscard]] std::uint32_t max_record_bytes() const noexcept { return ring_.max_record_bytes(); }
   [[nodiscard]] const Channel& channel() const noexcept { return endpoint_.channel(); }
   // Why quick_wake was asked for but not granted.

@@ -64,6 +64,9 @@ class RINGBELL_API Waiter {
     }
   }
 
+  // Whether it ever sleeps: WaitOptions::kind says so, and there is a doorbell.
+  [[nodiscard]] bool sleeps() const noexcept { return sleeps_; }
+
   // Why WaitOptions::quick_wake was asked for but not granted.
   [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
     return quick_wake_refusal_;

@@ -1,28 +1,14 @@
 // A process in which membarrier(2) does not exist, as on an old kernel or under a strict filter.
 #pragma once
 
-#include <cerrno>
-#include <cstddef>
-
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
+#include <tests/support/deny_system_call.hpp>
 
 namespace ringbell::test {
 
 // For the calling process and its children, for good. Call before the first use of a channel: what
 // the kernel offers is asked once. False: no filter can be installed here.
 [[nodiscard]] inline bool deny_membarrier() noexcept {
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  const sock_fprog filter{.len = 4, .filter = program};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+  return deny_system_call(SYS_membarrier, ENOSYS);
 }
 
 }  // namespace ringbell::test
