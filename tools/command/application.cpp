@@ -27,7 +27,7 @@ constexpr const char* kStatuses = R"(Exit status:
 
 `ringbell COMMAND --help` has examples.)";
 
-constexpr std::array<AddCommand, 1> kCommands{add_doctor};
+constexpr std::array kCommands{add_copy, add_doctor};
 
 // CLI11 may break a message into lines; people get one.
 std::string one_line(std::string message) {

@@ -30,6 +30,7 @@ using Action = std::function<int()>;
 // Adds one subcommand. When the user chose it, it puts its work into `action`.
 using AddCommand = void (*)(CLI::App& app, Action& action);
 
+void add_copy(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 
 // One line on stderr: "ringbell: MESSAGE". Returns `status`.

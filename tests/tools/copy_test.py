@@ -1,0 +1,110 @@
+#!/usr/bin/python3
+"""ringbell cp, as a person uses it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+PROGRAM = os.environ.get("RINGBELL_PROGRAM", "build/release/tools/ringbell")
+
+
+def copy(*arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PROGRAM, "cp", *map(str, arguments)], text=True, capture_output=True,
+                          timeout=100, check=False, stdin=subprocess.DEVNULL, **options)
+
+
+class Copy(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.source = self.folder / "source"
+        self.source.write_bytes(os.urandom(5_000_003))
+        self.copied = self.folder / "copied"
+
+    def expect_same(self, one: Path, other: Path) -> None:
+        self.assertEqual(hashlib.sha256(one.read_bytes()).digest(),
+                         hashlib.sha256(other.read_bytes()).digest())
+
+    def expect_failure(self, ended: subprocess.CompletedProcess[str], said: str) -> None:
+        self.assertEqual(ended.returncode, 1)
+        self.assertRegex(ended.stderr, rf"\Aringbell: [^\n]*{said}[^\n]*\n\Z")
+
+    def test_copies_a_file_and_its_mode(self) -> None:
+        self.source.chmod(0o640)
+        ended = copy(self.source, self.copied)
+        self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (0, "", ""))
+        self.expect_same(self.source, self.copied)
+        self.assertEqual(self.copied.stat().st_mode & 0o777, 0o640)
+
+    def test_copies_into_a_folder(self) -> None:
+        inside = self.folder / "inside"
+        inside.mkdir()
+        self.assertEqual(copy(self.source, inside).returncode, 0)
+        self.expect_same(self.source, inside / "source")
+
+    def test_copies_an_empty_file_and_files_of_unknown_size(self) -> None:
+        self.source.write_bytes(b"")
+        self.assertEqual(copy(self.source, self.copied, "--verify").returncode, 0)
+        self.assertEqual(self.copied.read_bytes(), b"")
+        self.assertEqual(copy("/proc/version", self.copied).returncode, 0)
+        self.assertEqual(self.copied.read_text(), Path("/proc/version").read_text())
+
+    def test_replaces_a_longer_file(self) -> None:
+        self.copied.write_bytes(b"x" * 9_000_000)
+        ended = copy(self.source, self.copied, "--verify", "--capacity", "64K")
+        self.assertEqual(ended.returncode, 0)
+        self.expect_same(self.source, self.copied)
+
+    def test_shows_its_progress(self) -> None:
+        ended = copy(self.source, self.copied, "--progress")
+        self.assertRegex(ended.stderr, r"\A4\.77 MiB  0:0\d  \S+ .iB/s  100 %\n\Z")
+
+    def test_says_what_is_not_there(self) -> None:
+        self.expect_failure(copy(self.folder / "none", self.copied), "none failed: No such file")
+        self.assertFalse(self.copied.exists())
+        self.expect_failure(copy(self.source, self.folder / "none" / "x"), "No such file")
+
+    def test_refuses_folders_and_the_source_itself(self) -> None:
+        self.expect_failure(copy(self.folder, self.copied), "is a folder")
+        before = self.source.read_bytes()
+        self.expect_failure(copy(self.source, self.source), "is the source itself")
+        self.expect_failure(copy(self.source, self.folder), "is the source itself")
+        self.assertEqual(self.source.read_bytes(), before)
+
+    def test_says_that_it_may_not(self) -> None:
+        self.source.chmod(0)
+        self.folder.chmod(0o755)
+        as_nobody = {"user": 65534} if os.geteuid() == 0 else {}
+        self.expect_failure(copy(self.source, self.copied, **as_nobody), "Permission denied")
+
+    def test_says_that_the_disk_is_full(self) -> None:
+        self.expect_failure(copy(self.source, "/dev/full"), "No space left")
+
+    def test_refuses_sizes_that_are_none(self) -> None:
+        for size in ["12", "1X", "-1", "2T"]:
+            ended = copy(self.source, self.copied, "--capacity", size)
+            self.assertEqual((ended.returncode, ended.stdout), (2, ""), size)
+            self.assertIn("--capacity", ended.stderr)
+
+    def test_an_interrupted_copy_leaves_nothing(self) -> None:
+        for number in [signal.SIGINT, signal.SIGTERM]:
+            with subprocess.Popen([PROGRAM, "cp", "/dev/zero", self.copied],
+                                  stderr=subprocess.PIPE, text=True) as running:
+                while not self.copied.exists() or self.copied.stat().st_size == 0:
+                    time.sleep(0.01)
+                running.send_signal(number)
+                self.assertEqual(running.wait(timeout=30), 128 + number)
+                self.assertEqual(running.stderr.read(), "")
+            self.assertFalse(self.copied.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,129 @@
+// `ringbell cp SRC DST`: one process reads a file into a ring, another writes it out.
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <ringbell/ringbell.hpp>
+
+#include "tools/command/command.hpp"
+#include "tools/command/interruption.hpp"
+#include "tools/command/stream/copy_file.hpp"
+#include "tools/command/stream/options.hpp"
+#include "tools/command/stream/pump_in.hpp"
+#include "tools/command/stream/pump_out.hpp"
+
+namespace ringbell::tools {
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  ringbell cp disk.img /mnt/backup/            a file, into a folder
+  ringbell cp --progress --verify a.iso b.iso  with a progress line, then SHA-256 of both
+  ringbell cp /dev/sdb sdb.img --progress      a device
+
+A copy that fails is removed, unless DST was there before.
+Exit status: 0; 1 failed; 5 --verify found a difference.)";
+
+struct CopyOptions {
+  std::string source;
+  std::string destination;
+  std::uint64_t capacity_bytes = kStreamCapacity;
+  bool progress = false;
+  bool verify = false;
+};
+
+int read_into(Channel channel, const Source& source) {
+  Result<Sender> sender = Sender::open(std::move(channel));
+  if (!sender) return complain(sender.error().message);
+  Meter silent(false);
+  const Patience patience({});
+  StreamWriter writer(*sender, patience, silent, true);
+  const Tried<void> sent = pump_in({.fd = source.fd.get()}, writer, silent);
+  // What the other process has to say, it says itself.
+  if (!sent && sent.error().status == kTruncated) return kTruncated;
+  return sent ? int{kDone} : complain(sent.error());
+}
+
+// Runs `work` in a child that dies with this process.
+template <class Work>
+Tried<pid_t> in_child(Work&& work) {
+  const pid_t parent = ::getpid();
+  std::fflush(nullptr);  // or the child would write it as well
+  const pid_t child = ::fork();
+  if (child < 0) return give_up_errno("fork failed");
+  if (child > 0) return child;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(kFailed);
+  ::_exit(work());
+}
+
+int status_of(pid_t child) {
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : status_of_signal(WTERMSIG(status));
+}
+
+Tried<void> write_out(Channel channel, const Destination& destination, Meter& meter) {
+  Result<Receiver> receiver = Receiver::open(std::move(channel));
+  if (!receiver) return give_up(receiver.error());
+  const Patience patience(std::chrono::seconds(10));  // the child may die before it gets there
+  StreamReader reader(*receiver, patience, meter, true);
+  return pump_out(reader, {destination.fd.get(), Shape::bytes}, meter);
+}
+
+Tried<void> copy(const Source& source, const Destination& destination, const CopyOptions& options) {
+  ChannelOptions shape;
+  shape.capacity_bytes = options.capacity_bytes;
+  shape.record_alignment = 64;
+  Result<Channel> channel = Channel::create(shape);
+  if (!channel) return give_up(channel.error());
+  const Tried<pid_t> child = in_child([&] { return read_into(std::move(*channel), source); });
+  if (!child) return tl::unexpected(child.error());
+
+  Meter meter(options.progress);
+  Tried<void> copied = write_out(std::move(*channel), destination, meter);
+  meter.finish();
+  const int status = status_of(*child);
+  // The reading process has said what it failed at; that it stopped then is no news.
+  if (status != kDone && status != kTruncated) return give_up(status);
+  return copied;
+}
+
+int copy_command(const CopyOptions& options) {
+  interruption::watch();
+  const Tried<Source> source = open_source(options.source);
+  if (!source) return complain(source.error());
+  const Tried<Destination> destination = open_destination(options.destination, *source);
+  if (!destination) return complain(destination.error());
+  Tried<void> done = copy(*source, *destination, options);
+  if (!done) {
+    remove_failed(*destination);
+    return complain(done.error());
+  }
+  if (options.verify) done = verify(*source, *destination);
+  return done ? int{kDone} : complain(done.error());
+}
+
+}  // namespace
+
+void add_copy(CLI::App& app, Action& action) {
+  const auto options = std::make_shared<CopyOptions>();
+  CLI::App* const command = app.add_subcommand("cp", "copy a file through a ring");
+  command->add_option("SRC", options->source, "the file to read")->required();
+  command->add_option("DST", options->destination, "the file to write, or a folder")->required();
+  command->add_flag("--progress", options->progress, "total, rate and time left, on stderr");
+  command->add_flag("--verify", options->verify, "read both files once more, compare SHA-256");
+  add_capacity(*command, options->capacity_bytes);
+  command->footer(kExamples);
+  command->callback([options, &action] { action = [options] { return copy_command(*options); }; });
+}
+
+}  // namespace ringbell::tools
