@@ -35,6 +35,8 @@ int code_of(ErrorCode code) noexcept {
       return RINGBELL_NOT_FOUND;
     case ErrorCode::timed_out:
       return RINGBELL_TIMED_OUT;
+    case ErrorCode::cancelled:
+      return RINGBELL_CANCELLED;
   }
   return RINGBELL_SYSTEM;
 }

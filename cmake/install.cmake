@@ -9,7 +9,8 @@ set(generated ${CMAKE_CURRENT_BINARY_DIR}/install)
 # own sources.
 set(RINGBELL_PRIVATE_HEADERS membarrier.hpp memory/advice.hpp memory/anonymous.hpp
   memory/device.hpp memory/file.hpp memory/memfd.hpp memory/numa.hpp memory/owner.hpp
-  memory/reserve.hpp memory/system_v.hpp)
+  memory/reserve.hpp memory/system_v.hpp uring.hpp uring_operation.hpp uring_stream.hpp
+  uring_watch.hpp)
 foreach(folder IN ITEMS core transport)
   set(excluded)
   if(folder STREQUAL "transport")
@@ -69,6 +70,6 @@ set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS libexpected-dev)
-# Only the static library asks its users for fmt.
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS libfmt-dev)
+# Only the static library asks its users for these.
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libfmt-dev, liburing-dev")
 include(CPack)

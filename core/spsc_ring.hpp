@@ -270,10 +270,15 @@ class SpscRing<Atomics>::Reader : public Witness {
     release_to(cursor_);
   }
 
-  // Keeps the peeked record and moves on: the next peek() returns the one behind it.
+  // Keeps the peeked record and moves on: the next peek() returns the one behind it. unhold() moves
+  // back to the oldest record that was not given back.
   void hold() noexcept {
     assert(peeked_bytes_ > 0);
     cursor_ += at_.footprint(peeked_bytes_);
+    peeked_bytes_ = 0;
+  }
+  void unhold() noexcept {
+    cursor_ = head_;
     peeked_bytes_ = 0;
   }
 

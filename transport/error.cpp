@@ -79,6 +79,8 @@ const char* name_of(ErrorCode code) noexcept {
       return "not_found";
     case ErrorCode::timed_out:
       return "timed_out";
+    case ErrorCode::cancelled:
+      return "cancelled";
   }
   return "unknown";
 }

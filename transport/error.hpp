@@ -28,6 +28,7 @@ enum class ErrorCode : std::uint8_t {
   too_large,         // the record does not fit
   not_found,         // nobody and nothing has this name
   timed_out,         // somebody is there but did not answer in time
+  cancelled,         // the caller ended it before its end
 };
 
 struct Error {

@@ -11,3 +11,4 @@
 #include <ringbell/transport/sender.hpp>
 #include <ringbell/transport/service.hpp>
 #include <ringbell/transport/topic.hpp>
+#include <ringbell/transport/uring_loop.hpp>
