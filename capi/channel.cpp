@@ -1,24 +1,33 @@
 // The C API of channels: Channel, Sender and Receiver behind handles.
-#include <memory>
 #include <span>
 #include <utility>
 
-#include <ringbell/capi/handles.hpp>
-#include <ringbell/capi/options.hpp>
-#include <ringbell/capi/status.hpp>
+#include <ringbell/capi/open_side.hpp>
 
 namespace ringbell::capi {
 namespace {
 
-// Sender and Receiver are opened alike.
-template <class Side, class Handle>
-int open(ringbell_channel* channel, const ringbell_wait_options* wait, Handle** handle,
-         ringbell_error* error) noexcept {
-  return guarded(error, [&] {
-    const std::unique_ptr<ringbell_channel> owned(channel);
-    Result<WaitOptions> options = wait_options_of(wait);
-    if (!options) return report(options.error(), error);
-    return hand_out(Side::open(std::move(owned->value), *options), handle, error);
+int number_of(PeerState peer) noexcept {
+  switch (peer) {
+    case PeerState::absent:
+      return RINGBELL_PEER_ABSENT;
+    case PeerState::alive:
+      return RINGBELL_PEER_ALIVE;
+    case PeerState::closed:
+      return RINGBELL_PEER_HAS_CLOSED;
+    case PeerState::dead:
+      return RINGBELL_PEER_HAS_DIED;
+  }
+  return RINGBELL_PEER_ABSENT;
+}
+
+template <class Side>
+int waitable_fd(const Side& side, int* fd, ringbell_error* error) noexcept {
+  return guarded(error, [&]() -> int {
+    const Result<int> found = side.waitable_fd();
+    if (!found) return report(found.error(), error);
+    *fd = *found;
+    return RINGBELL_OK;
   });
 }
 
@@ -57,7 +66,7 @@ void ringbell_channel_destroy(ringbell_channel* channel) { delete channel; }
 
 int ringbell_sender_open(ringbell_channel* channel, const ringbell_wait_options* wait,
                          ringbell_sender** sender, ringbell_error* error) {
-  return open<ringbell::Sender>(channel, wait, sender, error);
+  return open_side<ringbell::Sender>(channel, wait, sender, error);
 }
 
 int ringbell_sender_claim(ringbell_sender* sender, uint32_t size_bytes, int64_t timeout_ns,
@@ -97,11 +106,23 @@ uint32_t ringbell_sender_max_record_bytes(const ringbell_sender* sender) {
   return sender->value.max_record_bytes();
 }
 
+int ringbell_sender_waitable_fd(const ringbell_sender* sender, int* fd, ringbell_error* error) {
+  return waitable_fd(sender->value, fd, error);
+}
+
+int ringbell_sender_arm(ringbell_sender* sender, uint32_t size_bytes) {
+  return sender->value.arm(size_bytes) ? 1 : 0;
+}
+
+void ringbell_sender_disarm(ringbell_sender* sender) { sender->value.disarm(); }
+
+int ringbell_sender_peer(const ringbell_sender* sender) { return number_of(sender->value.peer()); }
+
 void ringbell_sender_close(ringbell_sender* sender) { delete sender; }
 
 int ringbell_receiver_open(ringbell_channel* channel, const ringbell_wait_options* wait,
                            ringbell_receiver** receiver, ringbell_error* error) {
-  return open<ringbell::Receiver>(channel, wait, receiver, error);
+  return open_side<ringbell::Receiver>(channel, wait, receiver, error);
 }
 
 int ringbell_receiver_peek(ringbell_receiver* receiver, int64_t timeout_ns, const void** record,
@@ -131,6 +152,19 @@ int ringbell_receiver_receive(ringbell_receiver* receiver, void* into, size_t ro
     *size_bytes = *size;
     return RINGBELL_OK;
   });
+}
+
+int ringbell_receiver_waitable_fd(const ringbell_receiver* receiver, int* fd,
+                                  ringbell_error* error) {
+  return waitable_fd(receiver->value, fd, error);
+}
+
+int ringbell_receiver_arm(ringbell_receiver* receiver) { return receiver->value.arm() ? 1 : 0; }
+
+void ringbell_receiver_disarm(ringbell_receiver* receiver) { receiver->value.disarm(); }
+
+int ringbell_receiver_peer(const ringbell_receiver* receiver) {
+  return number_of(receiver->value.peer());
 }
 
 void ringbell_receiver_close(ringbell_receiver* receiver) { delete receiver; }

@@ -29,4 +29,22 @@ struct ringbell_connection {
   ringbell_receiver receiver;
   ringbell::FileDescriptor socket;
 };
+struct ringbell_topic {
+  ringbell::Topic value;
+};
+struct ringbell_publisher {
+  ringbell::Publisher value;
+};
+struct ringbell_subscriber {
+  ringbell::Subscriber value;
+};
+struct ringbell_service {
+  ringbell::Region value;
+};
+struct ringbell_client {
+  ringbell::Client value;
+};
+struct ringbell_server {
+  ringbell::Server value;
+};
 // NOLINTEND(readability-identifier-naming)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 
 namespace ringbell::capi {
 namespace {
@@ -41,26 +42,65 @@ Result<HugePages> huge_pages_of(std::uint32_t huge_pages) {
   }
 }
 
+// What every kind has: doorbell, memory, and what is reserved. Empty: taken over.
+template <class Given, class Options>
+std::optional<Error> take_common(const Given& given, Options& options) {
+  constexpr std::uint32_t kKnown = RINGBELL_NO_PREFAULT | RINGBELL_LOCK_MEMORY;
+  if ((given.memory_flags & ~kKnown) != 0)
+    return refused("memory_flags has an unknown flag").value();
+  if (!all_zero(given.reserved)) {
+    return refused("something reserved is not 0: start from a zeroed struct").value();
+  }
+  const Result<core::DoorbellKind> doorbell = doorbell_of(given.doorbell);
+  if (!doorbell) return doorbell.error();
+  const Result<HugePages> huge_pages = huge_pages_of(given.huge_pages);
+  if (!huge_pages) return huge_pages.error();
+  options.doorbell = *doorbell;
+  options.memory.huge_pages = *huge_pages;
+  options.memory.prefault = (given.memory_flags & RINGBELL_NO_PREFAULT) == 0;
+  options.memory.lock_memory = (given.memory_flags & RINGBELL_LOCK_MEMORY) != 0;
+  return std::nullopt;
+}
+
+template <class T>
+void take_unless_0(T given, T& option) noexcept {
+  if (given != 0) option = given;
+}
+
 }  // namespace
 
 Result<ChannelOptions> channel_options_of(const ringbell_channel_options* given) {
   ChannelOptions options;
   if (given == nullptr) return options;
-  constexpr std::uint32_t kKnown = RINGBELL_NO_PREFAULT | RINGBELL_LOCK_MEMORY;
-  if ((given->memory_flags & ~kKnown) != 0) return refused("memory_flags has an unknown flag");
-  if (!all_zero(given->reserved)) {
+  if (std::optional<Error> wrong = take_common(*given, options)) return tl::unexpected(*wrong);
+  take_unless_0(given->capacity_bytes, options.capacity_bytes);
+  take_unless_0(given->record_alignment, options.record_alignment);
+  return options;
+}
+
+Result<TopicOptions> topic_options_of(const ringbell_topic_options* given) {
+  TopicOptions options;
+  if (given == nullptr) return options;
+  if (std::optional<Error> wrong = take_common(*given, options)) return tl::unexpected(*wrong);
+  if (given->policy > RINGBELL_TOPIC_LOSSLESS) {
+    return refused("policy is none of enum ringbell_topic_policy");
+  }
+  if (given->policy == RINGBELL_TOPIC_LOSSLESS) options.policy = TopicOptions::Policy::lossless;
+  take_unless_0(given->message_bytes, options.message_bytes);
+  take_unless_0(given->messages, options.messages);
+  take_unless_0(given->subscribers, options.subscribers);
+  return options;
+}
+
+Result<ServiceOptions> service_options_of(const ringbell_service_options* given) {
+  ServiceOptions options;
+  if (given == nullptr) return options;
+  if (std::optional<Error> wrong = take_common(*given, options)) return tl::unexpected(*wrong);
+  if (given->reserved_flags != 0) {
     return refused("something reserved is not 0: start from a zeroed struct");
   }
-  if (given->capacity_bytes != 0) options.capacity_bytes = given->capacity_bytes;
-  if (given->record_alignment != 0) options.record_alignment = given->record_alignment;
-  const Result<core::DoorbellKind> doorbell = doorbell_of(given->doorbell);
-  if (!doorbell) return tl::unexpected(doorbell.error());
-  options.doorbell = *doorbell;
-  const Result<HugePages> huge_pages = huge_pages_of(given->huge_pages);
-  if (!huge_pages) return tl::unexpected(huge_pages.error());
-  options.memory.huge_pages = *huge_pages;
-  options.memory.prefault = (given->memory_flags & RINGBELL_NO_PREFAULT) == 0;
-  options.memory.lock_memory = (given->memory_flags & RINGBELL_LOCK_MEMORY) != 0;
+  take_unless_0(given->clients, options.clients);
+  take_unless_0(given->message_bytes, options.message_bytes);
   return options;
 }
 

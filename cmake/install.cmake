@@ -21,6 +21,8 @@ foreach(folder IN ITEMS core transport)
   install(DIRECTORY ${folder}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ringbell/${folder}
     FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" ${excluded})
 endforeach()
+install(DIRECTORY capi/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ringbell/capi
+  FILES_MATCHING PATTERN "*.h" PATTERN ringbell.h EXCLUDE)
 install(FILES transport/ringbell.hpp capi/ringbell.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ringbell)
 

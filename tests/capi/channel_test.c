@@ -3,6 +3,7 @@
 
 #include <ringbell/ringbell.h>
 
+#include <poll.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
@@ -153,6 +154,53 @@ static void a_full_ring_is_not_now_and_a_large_record_too_large(void) {
   ringbell_sender_close(sender);
 }
 
+static void a_loop_is_woken_by_what_is_sent_and_by_room(void) {
+  ringbell_sender* sender = NULL;
+  ringbell_receiver* receiver = NULL;
+  const ringbell_channel_options options = {.capacity_bytes = 4096,
+                                            .doorbell = RINGBELL_DOORBELL_EVENTFD};
+  open_both(&options, &sender, &receiver);
+  struct pollfd data = {.fd = -1, .events = POLLIN, .revents = 0};
+  struct pollfd space = {.fd = -1, .events = POLLIN, .revents = 0};
+  CHECK_CODE(RINGBELL_OK, ringbell_receiver_waitable_fd(receiver, &data.fd, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_sender_waitable_fd(sender, &space.fd, &error));
+  CHECK(ringbell_sender_peer(sender) == RINGBELL_PEER_ALIVE);
+
+  CHECK(ringbell_receiver_arm(receiver) == 1);
+  CHECK(poll(&data, 1, 0) == 0);
+  static char bytes[4096];
+  const uint32_t most = ringbell_sender_max_record_bytes(sender);
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_OK, ringbell_sender_send(sender, bytes, most, 0, &error));
+  CHECK(poll(&data, 1, 20000) == 1);
+  CHECK(ringbell_receiver_arm(receiver) == 0); /* there is something */
+
+  CHECK(ringbell_sender_arm(sender, most) == 1);
+  CHECK(poll(&space, 1, 0) == 0);
+  CHECK_CODE(RINGBELL_OK, ringbell_receiver_receive(receiver, bytes, most, 0, &size, &error));
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_receiver_receive(receiver, bytes, most, 0, &size, &error));
+  CHECK(poll(&space, 1, 20000) == 1);
+  CHECK(ringbell_sender_arm(sender, most) == 0);
+
+  CHECK(ringbell_receiver_arm(receiver) == 1);
+  ringbell_receiver_disarm(receiver);
+  ringbell_sender_disarm(sender);
+  ringbell_sender_close(sender);
+  CHECK(ringbell_receiver_peer(receiver) == RINGBELL_PEER_HAS_CLOSED);
+  ringbell_receiver_close(receiver);
+}
+
+static void a_futex_has_no_descriptor(void) {
+  ringbell_sender* sender = NULL;
+  ringbell_receiver* receiver = NULL;
+  int fd = -1;
+  open_both(NULL, &sender, &receiver);
+  CHECK_CODE(RINGBELL_UNSUPPORTED, ringbell_receiver_waitable_fd(receiver, &fd, &error));
+  CHECK(fd == -1);
+  ringbell_receiver_close(receiver);
+  ringbell_sender_close(sender);
+}
+
 static void what_cannot_be_is_refused_with_its_reason(void) {
   ringbell_channel* channel = NULL;
   const ringbell_channel_options wrong[] = {{.doorbell = 3},
@@ -218,6 +266,8 @@ int main(void) {
   a_role_is_taken_once();
   what_is_held_or_staged_comes_in_order();
   a_full_ring_is_not_now_and_a_large_record_too_large();
+  a_loop_is_woken_by_what_is_sent_and_by_room();
+  a_futex_has_no_descriptor();
   a_dead_sender_is_noticed();
   messages_pass_between_two_processes(RINGBELL_DOORBELL_FUTEX);
   messages_pass_between_two_processes(RINGBELL_DOORBELL_EVENTFD);

@@ -1,0 +1,122 @@
+/* Channels: one sender, one receiver, records of any size. */
+#ifndef RINGBELL_CAPI_CHANNEL_H
+#define RINGBELL_CAPI_CHANNEL_H
+
+#include <ringbell/capi/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Memory and doorbells, to which both sides attach. */
+typedef struct ringbell_channel ringbell_channel;
+typedef struct ringbell_sender ringbell_sender;
+typedef struct ringbell_receiver ringbell_receiver;
+
+/* What is known of the other side. */
+enum ringbell_peer {
+  RINGBELL_PEER_ABSENT = 0, /* not come yet */
+  RINGBELL_PEER_ALIVE = 1,
+  RINGBELL_PEER_HAS_CLOSED = 2,
+  RINGBELL_PEER_HAS_DIED = 3
+};
+
+typedef struct ringbell_channel_options {
+  uint64_t capacity_bytes;   /* 0: 256 KiB. Rounded up to a power of two; smallest 4096 */
+  uint32_t record_alignment; /* 0: 8. Or 16, 32, 64: no two records share a cache line */
+  uint32_t doorbell;         /* enum ringbell_doorbell */
+  uint32_t huge_pages;       /* enum ringbell_huge_pages */
+  uint32_t memory_flags;     /* enum ringbell_memory_flags, or-ed */
+  uint64_t reserved[4];
+} ringbell_channel_options;
+
+/* What must reach the other process: inherited over fork, or passed over a UNIX socket. The bells
+ * are -1 unless the channel rings by eventfd. */
+typedef struct ringbell_channel_fds {
+  int memory;
+  int data_bell;
+  int space_bell;
+} ringbell_channel_fds;
+
+RINGBELL_C_API int ringbell_channel_create(const ringbell_channel_options* options,
+                                           ringbell_channel** channel, ringbell_error* error);
+/* Duplicates the descriptors: the caller keeps its own. Everything in them is checked. */
+RINGBELL_C_API int ringbell_channel_attach(const ringbell_channel_fds* fds,
+                                           ringbell_channel** channel, ringbell_error* error);
+/* The descriptors stay the channel's, and are closed on exec. */
+RINGBELL_C_API ringbell_channel_fds ringbell_channel_get_fds(const ringbell_channel* channel);
+/* For a channel that was given to no sender and no receiver. NULL is allowed. */
+RINGBELL_C_API void ringbell_channel_destroy(ringbell_channel* channel);
+
+/* Takes the writer's role. The channel belongs to the call, whether it succeeds or not. */
+RINGBELL_C_API int ringbell_sender_open(ringbell_channel* channel,
+                                        const ringbell_wait_options* wait, ringbell_sender** sender,
+                                        ringbell_error* error);
+/* Room for a record of this size, to be filled in place. The receiver sees nothing of it before it
+ * is committed. */
+RINGBELL_C_API int ringbell_sender_claim(ringbell_sender* sender, uint32_t size_bytes,
+                                         int64_t timeout_ns, void** room, ringbell_error* error);
+/* Makes the claimed record and all that are staged visible. It turned out to be size_bytes long:
+ * at most what was claimed; 0: just that. REQUIRES: an open claim. */
+RINGBELL_C_API void ringbell_sender_commit(ringbell_sender* sender, uint32_t size_bytes);
+/* Completes the claimed record; it becomes visible with the next commit or flush. */
+RINGBELL_C_API void ringbell_sender_stage(ringbell_sender* sender, uint32_t size_bytes);
+RINGBELL_C_API void ringbell_sender_flush(ringbell_sender* sender);
+/* Forgets the claim and all that is staged. */
+RINGBELL_C_API void ringbell_sender_abort(ringbell_sender* sender);
+/* Copies a record in. */
+RINGBELL_C_API int ringbell_sender_send(ringbell_sender* sender, const void* bytes,
+                                        size_t size_bytes, int64_t timeout_ns,
+                                        ringbell_error* error);
+RINGBELL_C_API uint32_t ringbell_sender_max_record_bytes(const ringbell_sender* sender);
+/* For epoll, poll and other loops. The descriptor is readable once the receiver has rung; it stays
+ * the sender's. RINGBELL_UNSUPPORTED unless the channel rings by eventfd. */
+RINGBELL_C_API int ringbell_sender_waitable_fd(const ringbell_sender* sender, int* fd,
+                                               ringbell_error* error);
+/* Announces a sleep until there is room for a record of this size, 1 byte or more, then looks. 1:
+ * armed; sleep until the descriptor is readable, look, and arm again. 0: do not sleep: there is
+ * room, or ringbell_sender_claim() has an error to tell. */
+RINGBELL_C_API int ringbell_sender_arm(ringbell_sender* sender, uint32_t size_bytes);
+/* Takes it back, for a loop that will not look for a while. */
+RINGBELL_C_API void ringbell_sender_disarm(ringbell_sender* sender);
+/* An enum ringbell_peer. A system call: for a timer, as a death does not ring. */
+RINGBELL_C_API int ringbell_sender_peer(const ringbell_sender* sender);
+/* In order: the receiver reads what was committed, then learns RINGBELL_CLOSED. NULL is allowed. */
+RINGBELL_C_API void ringbell_sender_close(ringbell_sender* sender);
+
+/* Takes the reader's role. The channel belongs to the call, whether it succeeds or not. */
+RINGBELL_C_API int ringbell_receiver_open(ringbell_channel* channel,
+                                          const ringbell_wait_options* wait,
+                                          ringbell_receiver** receiver, ringbell_error* error);
+/* The next record, in place; the same one until it is released or held. A hostile sender can change
+ * it while it is read: copy before you check what must not change. */
+RINGBELL_C_API int ringbell_receiver_peek(ringbell_receiver* receiver, int64_t timeout_ns,
+                                          const void** record, size_t* size_bytes,
+                                          ringbell_error* error);
+/* Gives the peeked record and all that are held back to the sender. */
+RINGBELL_C_API void ringbell_receiver_release(ringbell_receiver* receiver);
+/* Keeps the peeked record and moves on to the next. */
+RINGBELL_C_API void ringbell_receiver_hold(ringbell_receiver* receiver);
+/* Copies a record out. RINGBELL_TOO_LARGE if there is not enough room: it stays where it is. */
+RINGBELL_C_API int ringbell_receiver_receive(ringbell_receiver* receiver, void* into,
+                                             size_t room_bytes, int64_t timeout_ns,
+                                             size_t* size_bytes, ringbell_error* error);
+/* For epoll, poll and other loops. The descriptor is readable once the sender has rung; it stays
+ * the receiver's. RINGBELL_UNSUPPORTED unless the channel rings by eventfd. */
+RINGBELL_C_API int ringbell_receiver_waitable_fd(const ringbell_receiver* receiver, int* fd,
+                                                 ringbell_error* error);
+/* Announces a sleep, then looks. 1: armed; sleep until the descriptor is readable, look, and arm
+ * again. 0: do not sleep: there is a record, or ringbell_receiver_peek() has an error to tell. */
+RINGBELL_C_API int ringbell_receiver_arm(ringbell_receiver* receiver);
+/* Takes it back, for a loop that will not look for a while. */
+RINGBELL_C_API void ringbell_receiver_disarm(ringbell_receiver* receiver);
+/* An enum ringbell_peer. A system call: for a timer, as a death does not ring. */
+RINGBELL_C_API int ringbell_receiver_peer(const ringbell_receiver* receiver);
+/* The sender learns RINGBELL_CLOSED when it next waits. NULL is allowed. */
+RINGBELL_C_API void ringbell_receiver_close(ringbell_receiver* receiver);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

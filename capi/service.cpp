@@ -1,0 +1,95 @@
+// The C API of services: a region for calls, Client and Server behind handles.
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include <fcntl.h>
+
+#include <ringbell/capi/open_side.hpp>
+
+using namespace ringbell::capi;
+
+extern "C" {
+
+int ringbell_service_create(const ringbell_service_options* options, ringbell_service** service,
+                            ringbell_error* error) {
+  return guarded(error, [&] {
+    const ringbell::Result<ringbell::ServiceOptions> checked = service_options_of(options);
+    if (!checked) return report(checked.error(), error);
+    return hand_out(ringbell::Region::create(checked->region()), service, error);
+  });
+}
+
+int ringbell_service_attach(int fd, ringbell_service** service, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    ringbell::FileDescriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    if (!copy) {
+      const int errno_value = errno;
+      return report({ringbell::ErrorCode::system, errno_value, "duplicating the descriptor failed"},
+                    error);
+    }
+    return hand_out(ringbell::Region::attach(std::move(copy)), service, error);
+  });
+}
+
+int ringbell_service_fd(const ringbell_service* service) { return service->value.fd(); }
+
+void ringbell_service_destroy(ringbell_service* service) { delete service; }
+
+int ringbell_client_open(ringbell_service* service, const ringbell_wait_options* wait,
+                         ringbell_client** client, ringbell_error* error) {
+  return open_side<ringbell::Client>(service, wait, client, error);
+}
+
+int ringbell_client_call(ringbell_client* client, const void* request, size_t request_bytes,
+                         void* response, size_t room_bytes, int64_t timeout_ns,
+                         size_t* response_bytes, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    const ringbell::Result<std::optional<std::size_t>> size =
+        client->value.call({static_cast<const std::byte*>(request), request_bytes},
+                           {static_cast<std::byte*>(response), room_bytes}, timeout_of(timeout_ns));
+    if (!size) return report(size.error(), error);
+    if (!*size) return RINGBELL_NOT_NOW;
+    *response_bytes = **size;
+    return RINGBELL_OK;
+  });
+}
+
+void ringbell_client_close(ringbell_client* client) { delete client; }
+
+int ringbell_server_open(ringbell_service* service, const ringbell_wait_options* wait,
+                         ringbell_server** server, ringbell_error* error) {
+  return open_side<ringbell::Server>(service, wait, server, error);
+}
+
+int ringbell_server_request(ringbell_server* server, int64_t timeout_ns, const void** request,
+                            size_t* size_bytes, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    const auto asked = server->value.request_for(timeout_of(timeout_ns));
+    if (asked.empty()) return RINGBELL_NOT_NOW;
+    *request = asked.data();
+    *size_bytes = asked.size();
+    return RINGBELL_OK;
+  });
+}
+
+int ringbell_server_respond(ringbell_server* server, const void* response, size_t size_bytes,
+                            ringbell_error* error) {
+  if (size_bytes == 0) {
+    return report(RINGBELL_INVALID_ARGUMENT, "a response of 0 bytes: the smallest has 1", error);
+  }
+  if (size_bytes > server->value.max_message_bytes()) {
+    return report(RINGBELL_TOO_LARGE, "the response is longer than message_bytes of the service",
+                  error);
+  }
+  const std::span<std::byte> room = server->value.claim(static_cast<std::uint32_t>(size_bytes));
+  std::memmove(room.data(), response, size_bytes);  // it may be a part of the request, in place
+  server->value.respond();
+  return RINGBELL_OK;
+}
+
+void ringbell_server_close(ringbell_server* server) { delete server; }
+
+}  // extern "C"

@@ -1,0 +1,70 @@
+/* Services: many clients, one server, each call is answered. */
+#ifndef RINGBELL_CAPI_SERVICE_H
+#define RINGBELL_CAPI_SERVICE_H
+
+#include <ringbell/capi/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ringbell_service ringbell_service;
+typedef struct ringbell_client ringbell_client;
+typedef struct ringbell_server ringbell_server;
+
+typedef struct ringbell_service_options {
+  uint32_t clients; /* 0: 16. At a time, at most 1024 */
+  uint32_t
+      message_bytes; /* 0: 48, which travel in the line itself. The largest; rounded up to lines */
+  uint32_t doorbell; /* enum ringbell_doorbell: futex or none */
+  uint32_t huge_pages;   /* enum ringbell_huge_pages */
+  uint32_t memory_flags; /* enum ringbell_memory_flags, or-ed */
+  uint32_t reserved_flags;
+  uint64_t reserved[4];
+} ringbell_service_options;
+
+RINGBELL_C_API int ringbell_service_create(const ringbell_service_options* options,
+                                           ringbell_service** service, ringbell_error* error);
+/* By the descriptor of another process's service, which the caller keeps. */
+RINGBELL_C_API int ringbell_service_attach(int fd, ringbell_service** service,
+                                           ringbell_error* error);
+/* What must reach the other processes. Stays the service's, and is closed on exec. */
+RINGBELL_C_API int ringbell_service_fd(const ringbell_service* service);
+/* For a service that was given to no client and no server. NULL is allowed. */
+RINGBELL_C_API void ringbell_service_destroy(ringbell_service* service);
+
+/* RINGBELL_BUSY if it has as many clients as it takes. The service belongs to the call, whether it
+ * succeeds or not. */
+RINGBELL_C_API int ringbell_client_open(ringbell_service* service,
+                                        const ringbell_wait_options* wait, ringbell_client** client,
+                                        ringbell_error* error);
+/* Sends a request and waits for its response. RINGBELL_NOT_NOW: time is up; the server may serve it
+ * all the same, and until it has, no call can be made. */
+RINGBELL_C_API int ringbell_client_call(ringbell_client* client, const void* request,
+                                        size_t request_bytes, void* response, size_t room_bytes,
+                                        int64_t timeout_ns, size_t* response_bytes,
+                                        ringbell_error* error);
+/* NULL is allowed. */
+RINGBELL_C_API void ringbell_client_close(ringbell_client* client);
+
+/* RINGBELL_BUSY if a living process serves. The service belongs to the call, whether it succeeds or
+ * not. */
+RINGBELL_C_API int ringbell_server_open(ringbell_service* service,
+                                        const ringbell_wait_options* wait, ringbell_server** server,
+                                        ringbell_error* error);
+/* The next request, in place; the same one until it is answered. Copy what must not change after a
+ * check: a hostile client can change it. */
+RINGBELL_C_API int ringbell_server_request(ringbell_server* server, int64_t timeout_ns,
+                                           const void** request, size_t* size_bytes,
+                                           ringbell_error* error);
+/* Copies the response in, of 1 byte or more. REQUIRES: a request was given and not yet answered. */
+RINGBELL_C_API int ringbell_server_respond(ringbell_server* server, const void* response,
+                                           size_t size_bytes, ringbell_error* error);
+/* NULL is allowed. */
+RINGBELL_C_API void ringbell_server_close(ringbell_server* server);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

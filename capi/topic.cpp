@@ -1,0 +1,86 @@
+// The C API of topics: Topic, Publisher and Subscriber behind handles.
+#include <optional>
+#include <span>
+
+#include <ringbell/capi/open_side.hpp>
+
+using namespace ringbell::capi;
+
+extern "C" {
+
+int ringbell_topic_create(const ringbell_topic_options* options, ringbell_topic** topic,
+                          ringbell_error* error) {
+  return guarded(error, [&] {
+    const ringbell::Result<ringbell::TopicOptions> checked = topic_options_of(options);
+    if (!checked) return report(checked.error(), error);
+    return hand_out(ringbell::Topic::create(*checked), topic, error);
+  });
+}
+
+int ringbell_topic_attach(const ringbell_topic_fds* fds, ringbell_topic** topic,
+                          ringbell_error* error) {
+  return guarded(error, [&] {
+    return hand_out(ringbell::Topic::attach({.memory = fds->memory, .bells = fds->bells}), topic,
+                    error);
+  });
+}
+
+ringbell_topic_fds ringbell_topic_get_fds(const ringbell_topic* topic) {
+  const ringbell::TopicFds fds = topic->value.fds();
+  return {.memory = fds.memory, .bells = fds.bells};
+}
+
+void ringbell_topic_destroy(ringbell_topic* topic) { delete topic; }
+
+int ringbell_publisher_open(ringbell_topic* topic, const ringbell_wait_options* wait,
+                            ringbell_publisher** publisher, ringbell_error* error) {
+  return open_side<ringbell::Publisher>(topic, wait, publisher, error);
+}
+
+int ringbell_publisher_publish(ringbell_publisher* publisher, const void* bytes, size_t size_bytes,
+                               int64_t timeout_ns, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    const std::span message(static_cast<const std::byte*>(bytes), size_bytes);
+    const ringbell::Result<bool> sent = publisher->value.publish(message, timeout_of(timeout_ns));
+    if (!sent) return report(sent.error(), error);
+    return *sent ? RINGBELL_OK : RINGBELL_NOT_NOW;
+  });
+}
+
+void ringbell_publisher_close(ringbell_publisher* publisher) { delete publisher; }
+
+int ringbell_subscriber_open(ringbell_topic* topic, int start, const ringbell_wait_options* wait,
+                             ringbell_subscriber** subscriber, ringbell_error* error) {
+  if (start != RINGBELL_START_OLDEST && start != RINGBELL_START_NEWEST) {
+    ringbell_topic_destroy(topic);
+    return report(RINGBELL_INVALID_ARGUMENT, "start is none of enum ringbell_start", error);
+  }
+  const auto from = start == RINGBELL_START_OLDEST ? ringbell::Subscriber::Start::oldest
+                                                   : ringbell::Subscriber::Start::newest;
+  return open_side<ringbell::Subscriber>(topic, wait, subscriber, error, from);
+}
+
+int ringbell_subscriber_receive(ringbell_subscriber* subscriber, void* into, size_t room_bytes,
+                                int64_t timeout_ns, size_t* size_bytes, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    const std::span room(static_cast<std::byte*>(into), room_bytes);
+    const ringbell::Result<std::optional<std::size_t>> size =
+        subscriber->value.receive(room, timeout_of(timeout_ns));
+    if (!size) return report(size.error(), error);
+    if (!*size) return RINGBELL_NOT_NOW;
+    *size_bytes = **size;
+    return RINGBELL_OK;
+  });
+}
+
+uint64_t ringbell_subscriber_missed(const ringbell_subscriber* subscriber) {
+  return subscriber->value.missed();
+}
+
+uint32_t ringbell_subscriber_max_message_bytes(const ringbell_subscriber* subscriber) {
+  return subscriber->value.max_message_bytes();
+}
+
+void ringbell_subscriber_close(ringbell_subscriber* subscriber) { delete subscriber; }
+
+}  // extern "C"

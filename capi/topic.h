@@ -1,0 +1,83 @@
+/* Topics: one publisher, many subscribers, each sees every message from where it joined. */
+#ifndef RINGBELL_CAPI_TOPIC_H
+#define RINGBELL_CAPI_TOPIC_H
+
+#include <ringbell/capi/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ringbell_topic ringbell_topic;
+typedef struct ringbell_publisher ringbell_publisher;
+typedef struct ringbell_subscriber ringbell_subscriber;
+
+enum ringbell_topic_policy {
+  RINGBELL_TOPIC_LOSSY = 0,   /* the publisher never waits; who is slow learns what he missed */
+  RINGBELL_TOPIC_LOSSLESS = 1 /* the publisher waits for the slowest living subscriber */
+};
+
+enum ringbell_start {
+  RINGBELL_START_OLDEST = 0, /* as far back as is safe */
+  RINGBELL_START_NEWEST = 1  /* at what is published next */
+};
+
+typedef struct ringbell_topic_options {
+  uint32_t policy;        /* enum ringbell_topic_policy */
+  uint32_t message_bytes; /* 0: 256. The largest; each takes that much room */
+  uint64_t messages;      /* 0: 1024. That are kept; rounded up to a power of two */
+  uint32_t subscribers;   /* 0: 64, the most. Of a lossy topic any number */
+  uint32_t doorbell;      /* enum ringbell_doorbell: futex or none */
+  uint32_t huge_pages;    /* enum ringbell_huge_pages */
+  uint32_t memory_flags;  /* enum ringbell_memory_flags, or-ed */
+  uint64_t reserved[4];
+} ringbell_topic_options;
+
+/* What must reach the other processes. `bells` is -1 unless the topic is lossy. */
+typedef struct ringbell_topic_fds {
+  int memory;
+  int bells;
+} ringbell_topic_fds;
+
+RINGBELL_C_API int ringbell_topic_create(const ringbell_topic_options* options,
+                                         ringbell_topic** topic, ringbell_error* error);
+/* To subscribe; to publish to a lossless one as well. The caller keeps its descriptors. */
+RINGBELL_C_API int ringbell_topic_attach(const ringbell_topic_fds* fds, ringbell_topic** topic,
+                                         ringbell_error* error);
+/* The descriptors stay the topic's, and are closed on exec. */
+RINGBELL_C_API ringbell_topic_fds ringbell_topic_get_fds(const ringbell_topic* topic);
+/* For a topic that was given to no publisher and no subscriber. NULL is allowed. */
+RINGBELL_C_API void ringbell_topic_destroy(ringbell_topic* topic);
+
+/* The topic belongs to the call, whether it succeeds or not. */
+RINGBELL_C_API int ringbell_publisher_open(ringbell_topic* topic, const ringbell_wait_options* wait,
+                                           ringbell_publisher** publisher, ringbell_error* error);
+/* Copies a message in. RINGBELL_NOT_NOW: a subscriber of a lossless topic is behind. */
+RINGBELL_C_API int ringbell_publisher_publish(ringbell_publisher* publisher, const void* bytes,
+                                              size_t size_bytes, int64_t timeout_ns,
+                                              ringbell_error* error);
+/* Subscribers read to the end, then learn RINGBELL_CLOSED. NULL is allowed. */
+RINGBELL_C_API void ringbell_publisher_close(ringbell_publisher* publisher);
+
+/* `start` is an enum ringbell_start. The topic belongs to the call, whether it succeeds or not. */
+RINGBELL_C_API int ringbell_subscriber_open(ringbell_topic* topic, int start,
+                                            const ringbell_wait_options* wait,
+                                            ringbell_subscriber** subscriber,
+                                            ringbell_error* error);
+/* Copies the next message out, into room for ringbell_subscriber_max_message_bytes() or
+ * more. */
+RINGBELL_C_API int ringbell_subscriber_receive(ringbell_subscriber* subscriber, void* into,
+                                               size_t room_bytes, int64_t timeout_ns,
+                                               size_t* size_bytes, ringbell_error* error);
+/* How many messages this one missed since it joined. */
+RINGBELL_C_API uint64_t ringbell_subscriber_missed(const ringbell_subscriber* subscriber);
+RINGBELL_C_API uint32_t
+ringbell_subscriber_max_message_bytes(const ringbell_subscriber* subscriber);
+/* NULL is allowed. */
+RINGBELL_C_API void ringbell_subscriber_close(ringbell_subscriber* subscriber);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

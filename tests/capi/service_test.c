@@ -1,0 +1,108 @@
+/* Calls from C: clients in other processes ask, the server answers in place or out of place. */
+#define _POSIX_C_SOURCE 200809L
+
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <ringbell/ringbell.h>
+
+#include "check.h"
+
+static ringbell_error error;
+
+static const int64_t kPatience = INT64_C(20) * 1000 * 1000 * 1000;
+
+enum { kClients = 3, kCalls = 500, kLargest = 1000 };
+
+/* Each request is a run of one letter; its response a run of the next letter, a byte longer. */
+static int ask(int fd) {
+  ringbell_service* service = NULL;
+  ringbell_client* client = NULL;
+  static char request[kLargest];
+  static char response[kLargest];
+  CHECK_CODE(RINGBELL_OK, ringbell_service_attach(fd, &service, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_client_open(service, NULL, &client, &error));
+  for (int i = 0; i < kCalls; ++i) {
+    const size_t bytes = 1 + (size_t)i * 7 % (kLargest - 1);
+    size_t size = 0;
+    memset(request, 'a' + i % 25, bytes);
+    CHECK_CODE(RINGBELL_OK, ringbell_client_call(client, request, bytes, response, sizeof response,
+                                                 kPatience, &size, &error));
+    CHECK(size == bytes + 1);
+    for (size_t at = 0; at < size; ++at) CHECK(response[at] == 'b' + i % 25);
+  }
+  ringbell_client_close(client);
+  return 0;
+}
+
+static void calls_are_answered_between_processes(void) {
+  const ringbell_service_options options = {.clients = kClients, .message_bytes = kLargest};
+  ringbell_service* service = NULL;
+  ringbell_server* server = NULL;
+  pid_t clients[kClients];
+  CHECK_CODE(RINGBELL_OK, ringbell_service_create(&options, &service, &error));
+  for (int i = 0; i < kClients; ++i) {
+    clients[i] = fork();
+    CHECK(clients[i] >= 0);
+    if (clients[i] == 0) _exit(ask(ringbell_service_fd(service)));
+  }
+  CHECK_CODE(RINGBELL_OK, ringbell_server_open(service, NULL, &server, &error));
+  for (int i = 0; i < kClients * kCalls; ++i) {
+    const void* request = NULL;
+    size_t size = 0;
+    char response[kLargest + 1];
+    CHECK_CODE(RINGBELL_OK, ringbell_server_request(server, kPatience, &request, &size, &error));
+    memset(response, 1 + *(const char*)request, size + 1);
+    if (i == 0) {
+      CHECK_CODE(RINGBELL_TOO_LARGE,
+                 ringbell_server_respond(server, response, 2 * kLargest, &error));
+      CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_server_respond(server, response, 0, &error));
+    }
+    CHECK_CODE(RINGBELL_OK, ringbell_server_respond(server, response, size + 1, &error));
+  }
+  for (int i = 0; i < kClients; ++i) check_child_succeeds(clients[i]);
+  ringbell_server_close(server);
+}
+
+static void a_call_that_nobody_serves_ends(void) {
+  ringbell_service* service = NULL;
+  ringbell_service* other = NULL;
+  ringbell_client* client = NULL;
+  ringbell_server* server = NULL;
+  char response[48];
+  size_t size = 0;
+  const void* request = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_service_create(NULL, &service, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_service_attach(ringbell_service_fd(service), &other, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_client_open(other, NULL, &client, &error));
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_client_call(client, "?", 1, response, sizeof response,
+                                                    1000 * 1000, &size, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_server_open(service, NULL, &server, &error));
+  /* Served all the same: it may do so in place. */
+  CHECK_CODE(RINGBELL_OK, ringbell_server_request(server, 0, &request, &size, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_server_respond(server, request, size, &error));
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_server_request(server, 0, &request, &size, &error));
+  ringbell_server_close(server);
+  CHECK_CODE(RINGBELL_CLOSED, ringbell_client_call(client, "?", 1, response, sizeof response,
+                                                   kPatience, &size, &error));
+  ringbell_client_close(client);
+}
+
+static void what_cannot_be_is_refused(void) {
+  ringbell_service* service = NULL;
+  const ringbell_service_options wrong = {.reserved_flags = 1};
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_service_create(&wrong, &service, &error));
+  CHECK_CODE(RINGBELL_SYSTEM, ringbell_service_attach(-1, &service, &error));
+  CHECK(error.errno_value != 0);
+  ringbell_service_destroy(NULL);
+  ringbell_client_close(NULL);
+  ringbell_server_close(NULL);
+}
+
+int main(void) {
+  what_cannot_be_is_refused();
+  a_call_that_nobody_serves_ends();
+  calls_are_answered_between_processes();
+  return 0;
+}

@@ -1,0 +1,115 @@
+/* Topics from C: what is published reaches a subscriber in another process, and who was too slow
+ * learns what it missed. */
+#define _POSIX_C_SOURCE 200809L
+
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <ringbell/ringbell.h>
+
+#include "check.h"
+
+static ringbell_error error;
+
+static const int64_t kPatience = INT64_C(20) * 1000 * 1000 * 1000;
+
+enum { kMessages = 5000 };
+
+static ringbell_subscriber* subscribe(const ringbell_topic_fds* fds) {
+  ringbell_topic* topic = NULL;
+  ringbell_subscriber* subscriber = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_topic_attach(fds, &topic, &error));
+  CHECK_CODE(RINGBELL_OK,
+             ringbell_subscriber_open(topic, RINGBELL_START_OLDEST, NULL, &subscriber, &error));
+  return subscriber;
+}
+
+static void every_message_reaches_another_process(void) {
+  const ringbell_topic_options options = {
+      .policy = RINGBELL_TOPIC_LOSSLESS, .message_bytes = 16, .messages = 64};
+  ringbell_topic* topic = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_topic_create(&options, &topic, &error));
+  const ringbell_topic_fds fds = ringbell_topic_get_fds(topic);
+  int joined[2];
+  CHECK(pipe(joined) == 0);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    ringbell_subscriber* subscriber = subscribe(&fds);
+    CHECK(write(joined[1], "j", 1) == 1);
+    for (uint64_t i = 0; i < kMessages; ++i) {
+      uint64_t number[2] = {0, 0};
+      size_t size = 0;
+      CHECK_CODE(RINGBELL_OK, ringbell_subscriber_receive(subscriber, number, sizeof number,
+                                                          kPatience, &size, &error));
+      CHECK(size == sizeof *number && *number == i);
+    }
+    char end[16];
+    size_t size = 0;
+    CHECK_CODE(RINGBELL_CLOSED,
+               ringbell_subscriber_receive(subscriber, end, sizeof end, kPatience, &size, &error));
+    CHECK(ringbell_subscriber_missed(subscriber) == 0);
+    ringbell_subscriber_close(subscriber);
+    _exit(0);
+  }
+  char byte = 0;
+  CHECK(read(joined[0], &byte, 1) == 1);
+  ringbell_publisher* publisher = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_open(topic, NULL, &publisher, &error));
+  for (uint64_t i = 0; i < kMessages; ++i) {
+    CHECK_CODE(RINGBELL_OK, ringbell_publisher_publish(publisher, &i, sizeof i, kPatience, &error));
+  }
+  ringbell_publisher_close(publisher);
+  check_child_succeeds(child);
+  close(joined[0]);
+  close(joined[1]);
+}
+
+static void who_is_lapped_learns_what_it_missed(void) {
+  const ringbell_topic_options options = {.message_bytes = 8, .messages = 16};
+  ringbell_topic* topic = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_topic_create(&options, &topic, &error));
+  const ringbell_topic_fds fds = ringbell_topic_get_fds(topic);
+  ringbell_subscriber* subscriber = subscribe(&fds);
+  ringbell_publisher* publisher = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_open(topic, NULL, &publisher, &error));
+  uint64_t last = 0;
+  uint64_t seen = 0;
+  size_t size = 0;
+  for (uint64_t i = 1; i <= 100; ++i) {
+    CHECK_CODE(RINGBELL_OK, ringbell_publisher_publish(publisher, &i, sizeof i, 0, &error));
+  }
+  CHECK_CODE(RINGBELL_TOO_LARGE, ringbell_publisher_publish(publisher, "too large", 9, 0, &error));
+  CHECK(ringbell_subscriber_max_message_bytes(subscriber) == 8);
+  while (ringbell_subscriber_receive(subscriber, &last, sizeof last, 0, &size, &error) == 0) ++seen;
+  CHECK(last == 100 && seen < 100 && seen + ringbell_subscriber_missed(subscriber) == 100);
+  CHECK_CODE(RINGBELL_NOT_NOW,
+             ringbell_subscriber_receive(subscriber, &last, sizeof last, 0, &size, &error));
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT,
+             ringbell_subscriber_receive(subscriber, &last, 7, 0, &size, &error));
+  ringbell_subscriber_close(subscriber);
+  ringbell_publisher_close(publisher);
+}
+
+static void what_cannot_be_is_refused(void) {
+  ringbell_topic* topic = NULL;
+  ringbell_subscriber* subscriber = NULL;
+  const ringbell_topic_options wrong = {.policy = 2};
+  const ringbell_topic_fds no_topic = {-1, -1};
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_topic_create(&wrong, &topic, &error));
+  CHECK(ringbell_topic_attach(&no_topic, &topic, &error) < 0);
+  CHECK_CODE(RINGBELL_OK, ringbell_topic_create(NULL, &topic, &error));
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT,
+             ringbell_subscriber_open(topic, 2, NULL, &subscriber, &error));
+  ringbell_topic_destroy(NULL);
+  ringbell_publisher_close(NULL);
+  ringbell_subscriber_close(NULL);
+}
+
+int main(void) {
+  every_message_reaches_another_process();
+  who_is_lapped_learns_what_it_missed();
+  what_cannot_be_is_refused();
+  return 0;
+}
