@@ -26,7 +26,7 @@ class Dev(unittest.TestCase):
         shutil.copy(ROOT / "dev", self.folder)
         (self.folder / "tools").mkdir()
         (self.folder / "tools" / "packages.txt").write_text(
-            "[lint]\nclang-format  # layout\nshellcheck\nclang\n", encoding="utf-8")
+            "[build]\nshellcheck\n[lint]\nclang-format  # layout\nshellcheck\nclang\n", encoding="utf-8")
         self.programs = self.folder / "programs"
         self.programs.mkdir()
         for tool in REAL_TOOLS:
@@ -83,6 +83,24 @@ class Dev(unittest.TestCase):
         self.stand_in("dpkg-query", "printf 'installed %s\\n' shellcheck clang clang-format")
         ended = self.dev("format")
         self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (0, "", ""))
+
+    def test_crash_runs_every_program_to_the_full_and_tells_of_a_failure(self) -> None:
+        self.stand_in("dpkg-query", "printf 'installed %s\\n' shellcheck clang clang-format")
+        self.stand_in("cmake", "true")
+        tests = self.folder / "build" / "release" / "tests"
+        tests.mkdir(parents=True)
+        for name, status in [("crash_one_test", 1), ("crash_two_test", 0)]:
+            program = tests / name
+            program.write_text(
+                f'#!/usr/bin/env bash\necho "{name} $RINGBELL_CRASH_STEPS $RINGBELL_CRASH_KILLS '
+                f'$*"\nexit {status}\n', encoding="utf-8")
+            program.chmod(0o755)
+        ended = self.dev("crash", "--gtest_filter=Mpmc*")
+        self.assertEqual(
+            (ended.returncode, ended.stderr), (1, "dev: somebody did not survive, see above\n"))
+        self.assertEqual(ended.stdout.splitlines(), [
+            "crash_one_test all 10000 --gtest_filter=Mpmc*",
+            "crash_two_test all 10000 --gtest_filter=Mpmc*"])
 
     def test_refuses_an_unknown_verb(self) -> None:
         ended = self.dev("measure")
