@@ -26,7 +26,8 @@ class Dev(unittest.TestCase):
         shutil.copy(ROOT / "dev", self.folder)
         (self.folder / "tools").mkdir()
         (self.folder / "tools" / "packages.txt").write_text(
-            "[build]\nshellcheck\n[lint]\nclang-format  # layout\nshellcheck\nclang\n", encoding="utf-8")
+            "[build]\nshellcheck\n[lint]\nclang-format  # layout\nshellcheck\nclang\n",
+            encoding="utf-8")
         self.programs = self.folder / "programs"
         self.programs.mkdir()
         for tool in REAL_TOOLS:
