@@ -3,7 +3,7 @@
 // two.
 //
 // A channel is made in one process and reaches the other as file descriptors: inherited over fork,
-// or passed over a UNIX socket. (Finding it by name is for later.)
+// or passed over a UNIX socket (connection.hpp does that); or it has a name (Sender::create).
 #pragma once
 
 #include <ringbell/transport/doorbell.hpp>

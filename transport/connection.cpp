@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <ringbell/transport/handshake.hpp>
+#include <ringbell/transport/memory/memfd.hpp>
 #include <ringbell/transport/name_folder.hpp>
 
 namespace ringbell {
@@ -106,10 +107,16 @@ Result<Channel> attach(std::span<const FileDescriptor> descriptors, const handsh
     fds.data_bell = descriptors[1].get();
     fds.space_bell = descriptors[2].get();
   }
+  // Files that can shrink and devices have no business here: nobody with whom we must be careful is
+  // to choose what we map.
+  if (!memory::memfd::is_sealed(fds.memory)) {
+    return fail(ErrorCode::not_a_region, "the listener's channel is in no sealed memfd");
+  }
   Result<Channel> channel = Channel::attach(fds);
   if (!channel) return channel;
   const core::Geometry& geometry = channel->region().geometry();
-  if (geometry.capacity_bytes != shape.capacity_bytes ||
+  if (channel->region().backing() != Backing::memfd ||
+      geometry.capacity_bytes != shape.capacity_bytes ||
       geometry.record_alignment != shape.record_alignment ||
       std::uint32_t(channel->region().doorbell()) != doorbell) {
     return fail(ErrorCode::corrupt, "the channel is not the one that the listener announced");
@@ -157,9 +164,13 @@ Result<Connection> connect(std::string_view name, const ConnectOptions& options)
   if (!out) return tl::unexpected(std::move(out.error()));
   Result<Channel> in = attach(descriptors.last(each), greeting.to_connector, greeting.doorbell);
   if (!in) return tl::unexpected(std::move(in.error()));
-  Result<Sender> sender = Sender::open(std::move(*out), options.wait);
+  Result<FileDescriptor> life = unix_socket::duplicate(socket->get());
+  if (!life) return tl::unexpected(std::move(life.error()));
+  Result<Sender> sender = Sender::open(std::move(*out), options.wait, std::move(*life));
   if (!sender) return tl::unexpected(std::move(sender.error()));
-  Result<Receiver> receiver = Receiver::open(std::move(*in), options.wait);
+  life = unix_socket::duplicate(socket->get());
+  if (!life) return tl::unexpected(std::move(life.error()));
+  Result<Receiver> receiver = Receiver::open(std::move(*in), options.wait, std::move(*life));
   if (!receiver) return tl::unexpected(std::move(receiver.error()));
   if (Result<void> ready = handshake::send(socket->get(), handshake::greeting(Kind::ready));
       !ready) {

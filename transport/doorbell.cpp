@@ -40,10 +40,12 @@ void eventfd_clear(int fd) noexcept {
   [[maybe_unused]] const ssize_t got = ::read(fd, &rings, sizeof rings);
 }
 
-void eventfd_wait(int fd, Timeout timeout) noexcept {
-  pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
+void eventfd_wait(int fd, Timeout timeout, int sign_of_life) noexcept {
+  // A descriptor of -1 is passed over, and a hang-up is told unasked.
+  std::array<pollfd, 2> waiting{{{.fd = fd, .events = POLLIN, .revents = 0},
+                                 {.fd = sign_of_life, .events = 0, .revents = 0}}};
   const timespec limit = to_timespec(timeout);
-  if (::ppoll(&waiting, 1, &limit, nullptr) > 0) eventfd_clear(fd);
+  if (::ppoll(waiting.data(), waiting.size(), &limit, nullptr) > 0) eventfd_clear(fd);
 }
 
 void eventfd_ring(int fd) noexcept {
@@ -91,13 +93,13 @@ Result<Doorbell> Doorbell::from_eventfd(FileDescriptor fd) {
   return Doorbell(core::DoorbellKind::eventfd, std::move(fd));
 }
 
-void Doorbell::sleep(const std::uint32_t& word, std::uint32_t parked,
-                     Timeout timeout) const noexcept {
+void Doorbell::sleep(const std::uint32_t& word, std::uint32_t parked, Timeout timeout,
+                     int sign_of_life) const noexcept {
   assert(kind_ != core::DoorbellKind::none);
   if (kind_ == core::DoorbellKind::futex) {
     futex_wait(word, parked, timeout);
   } else {
-    eventfd_wait(fd_.get(), timeout);
+    eventfd_wait(fd_.get(), timeout, sign_of_life);
   }
 }
 

@@ -22,8 +22,10 @@ class RINGBELL_API Doorbell {
   [[nodiscard]] static Result<Doorbell> from_eventfd(FileDescriptor fd);
 
   // Sleeps until rung, until `timeout`, a signal, or for no reason; at once if `word` is no longer
-  // `parked`. The caller looks at its condition again. REQUIRES: not none.
-  void sleep(const std::uint32_t& word, std::uint32_t parked, Timeout timeout) const noexcept;
+  // `parked`. An eventfd's sleeper also wakes up when the other end of the socket `sign_of_life` is
+  // closed. The caller looks at its condition again. REQUIRES: not none.
+  void sleep(const std::uint32_t& word, std::uint32_t parked, Timeout timeout,
+             int sign_of_life = -1) const noexcept;
 
   // Wakes all who sleep on `word`. REQUIRES: not none.
   void wake(std::uint32_t& word) const noexcept;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <ringbell/transport/membarrier.hpp>
+#include <ringbell/transport/unix_socket.hpp>
 
 #include <unistd.h>
 
@@ -43,11 +44,13 @@ Endpoint::Endpoint(Channel channel, ParticipantLock lock, Role role,
   peer_bell_ = role == Role::reader ? &space_bell : &data_bell;
 }
 
-Result<Endpoint> Endpoint::open(Channel channel, Role role, const WaitOptions& wait) {
+Result<Endpoint> Endpoint::open(Channel channel, Role role, const WaitOptions& wait,
+                                FileDescriptor sign_of_life) {
   Result<ParticipantLock> lock = ParticipantLock::take(channel.region().fd(), number_of(role),
                                                        role == Role::writer ? "writer" : "reader");
   if (!lock) return tl::unexpected(std::move(lock.error()));
   Endpoint endpoint(std::move(channel), std::move(*lock), role, wait);
+  endpoint.sign_of_life_ = std::move(sign_of_life);
   Parking<>::open(*endpoint.own_bell_, endpoint.can_barrier_);
   core::SpscControl& control = endpoint.channel_.region().spsc_control();
   const auto pid = static_cast<std::uint32_t>(::getpid());
@@ -62,11 +65,13 @@ bool Endpoint::is_open() const noexcept {
   return channel_.region().base() != nullptr && ::getpid() == owner_pid_;
 }
 
-void Endpoint::close() noexcept {
+void Endpoint::close(bool unread) noexcept {
   if (!is_open()) return;
   HardwareAtomics::store(state_of(role_), std::uint32_t(SideState::closed),
                          std::memory_order_release, kState);  // S
   published();
+  if (!name_) return;
+  name_->leave(lock_, channel_.region().fd(), [&] { return unread && !peer_closed(); });
 }
 
 std::uint32_t& Endpoint::state_of(Role role) const noexcept {
@@ -92,7 +97,7 @@ void Endpoint::go_back_to_barriers() noexcept {
 
 void Endpoint::sleep(std::uint32_t parked, Timeout longest) const noexcept {
   if (longest <= longest.zero()) return;
-  own_doorbell().sleep(*own_bell_, parked, longest);
+  own_doorbell().sleep(*own_bell_, parked, longest, sign_of_life_.get());
 }
 
 const Doorbell& Endpoint::own_doorbell() const noexcept {
@@ -136,6 +141,10 @@ PeerState Endpoint::peer() const noexcept {
   const std::uint32_t state =
       HardwareAtomics::load(state_of(other(role_)), std::memory_order_acquire, kState);  // S
   if (state == std::uint32_t(SideState::closed)) return PeerState::closed;
+  if (sign_of_life_ && unix_socket::is_hung_up(sign_of_life_.get())) {
+    // Once more: whoever closes in order says so before he hangs up.
+    return peer_closed() ? PeerState::closed : PeerState::dead;
+  }
   if (state == std::uint32_t(SideState::absent)) return PeerState::absent;
   return lock_.is_held(number_of(other(role_))) ? PeerState::alive : PeerState::dead;
 }

@@ -7,12 +7,14 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include <ringbell/core/parking.hpp>
 #include <ringbell/transport/channel.hpp>
 #include <ringbell/transport/event_loop.hpp>
 #include <ringbell/transport/export.hpp>
+#include <ringbell/transport/held_name.hpp>
 #include <ringbell/transport/participant_lock.hpp>
 #include <ringbell/transport/wait.hpp>
 #include <ringbell/transport/waiter.hpp>
@@ -24,8 +26,20 @@ enum class Role : std::uint8_t { writer = 0, reader = 1 };
 
 class RINGBELL_API Endpoint {
  public:
-  // Takes `role` on the channel. Errors: busy, system.
-  [[nodiscard]] static Result<Endpoint> open(Channel channel, Role role, const WaitOptions& wait);
+  // Takes `role` on the channel. `sign_of_life`, if there is one, is a socket that the peer has the
+  // other end of: once that is closed, the peer is dead, and a sleeper on an eventfd learns it at
+  // once. Errors: busy, system.
+  [[nodiscard]] static Result<Endpoint> open(Channel channel, Role role, const WaitOptions& wait,
+                                             FileDescriptor sign_of_life = {});
+
+  // The same on the channel of this name (README, Names). create() makes it or takes a dead one's
+  // place; open() waits until somebody is there, or something to read. Errors: busy; not_found,
+  // when time is up; as HeldName::create and open, Channel::create and attach.
+  [[nodiscard]] static Result<Endpoint> create(std::string_view name, Role role,
+                                               const ChannelOptions& options,
+                                               const WaitOptions& wait);
+  [[nodiscard]] static Result<Endpoint> open(std::string_view name, Role role, Timeout timeout,
+                                             const WaitOptions& wait);
 
   Endpoint(Endpoint&&) noexcept = default;
   Endpoint& operator=(Endpoint&&) noexcept = default;
@@ -37,9 +51,10 @@ class RINGBELL_API Endpoint {
   // fork() has of its parent's.
   [[nodiscard]] bool is_open() const noexcept;
 
-  // Says that this side will do no more, and wakes the peer to learn of it. Nothing unless
-  // is_open().
-  void close() noexcept;
+  // Says that this side will do no more, and wakes the peer to learn of it. The last one takes the
+  // channel's name away, if it has one: but not if it is the writer, `unread` records are left, and
+  // the reader did not close in order. Nothing unless is_open().
+  void close(bool unread) noexcept;
 
   // Call after a release store that may make the peer's condition true: rings if the peer is
   // parked.
@@ -148,6 +163,8 @@ class RINGBELL_API Endpoint {
 
   Channel channel_;
   ParticipantLock lock_;
+  std::optional<HeldName> name_;
+  FileDescriptor sign_of_life_;
   Waiter waiter_;
   std::uint32_t* peer_bell_;  // the word on which the peer sleeps
   std::uint32_t* own_bell_;   // the word on which this side sleeps

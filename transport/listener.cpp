@@ -62,6 +62,9 @@ Listener::Listener(ListenerOptions options, ListeningSocket socket, FileDescript
     : options_(std::move(options)), socket_(std::move(socket)), events_(std::move(events)) {}
 
 Result<Listener> Listener::open(std::string_view name, ListenerOptions options) {
+  if (options.channel.memory.backing != Backing::memfd) {
+    return fail(ErrorCode::invalid_argument, "a listener's channels are in memfds only");
+  }
   Result<ListeningSocket> socket = ListeningSocket::open(name, options.place);
   if (!socket) return tl::unexpected(std::move(socket.error()));
   FileDescriptor events{::epoll_create1(EPOLL_CLOEXEC)};
@@ -203,9 +206,14 @@ Result<void> Listener::welcome(Guest& guest, core::DoorbellKind wish) {
   append(descriptors, to_listener->fds());
   append(descriptors, to_connector->fds());
 
-  Result<Receiver> receiver = Receiver::open(std::move(*to_listener), options_.wait);
+  Result<FileDescriptor> life = unix_socket::duplicate(guest.socket.get());
+  if (!life) return tl::unexpected(std::move(life.error()));
+  Result<Receiver> receiver =
+      Receiver::open(std::move(*to_listener), options_.wait, std::move(*life));
   if (!receiver) return tl::unexpected(std::move(receiver.error()));
-  Result<Sender> sender = Sender::open(std::move(*to_connector), options_.wait);
+  life = unix_socket::duplicate(guest.socket.get());
+  if (!life) return tl::unexpected(std::move(life.error()));
+  Result<Sender> sender = Sender::open(std::move(*to_connector), options_.wait, std::move(*life));
   if (!sender) return tl::unexpected(std::move(sender.error()));
   if (Result<void> sent = handshake::send(guest.socket.get(), greeting, descriptors); !sent)
     return sent;
@@ -224,6 +232,7 @@ void Listener::drop(Guests::iterator guest, Error why) {
   Greeting refusal = handshake::greeting(Kind::refusal);
   refusal.reason = std::uint32_t(reason_of(why.code));
   (void)handshake::send(guest->socket.get(), refusal);
+  unwatch(guest->socket.get());  // a child of fork() may hold it open
   guests_.erase(guest);
   ++refused_;
   last_refusal_ = std::move(why);

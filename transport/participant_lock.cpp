@@ -27,6 +27,11 @@ Result<FileDescriptor> reopen(int region_fd) {
   return file;
 }
 
+// By another open file description than that of `fd`.
+bool is_locked(int fd, struct flock range) noexcept {
+  return ::fcntl(fd, F_OFD_GETLK, &range) != 0 || range.l_type != F_UNLCK;
+}
+
 // False: somebody else holds it.
 Result<bool> lock(int fd, std::uint32_t number, std::string_view role) {
   struct flock range = byte_of(number);
@@ -73,8 +78,19 @@ Result<ParticipantLock> ParticipantLock::take_any(int region_fd, std::uint32_t f
 }
 
 bool ParticipantLock::is_held(int region_fd, std::uint32_t number) noexcept {
-  struct flock range = byte_of(number);
-  return ::fcntl(region_fd, F_OFD_GETLK, &range) != 0 || range.l_type != F_UNLCK;
+  return is_locked(region_fd, byte_of(number));
+}
+
+bool ParticipantLock::anybody(int region_fd) noexcept {
+  struct flock all = byte_of(0);
+  all.l_len = 0;  // to the end of all files
+  return is_locked(region_fd, all);
+}
+
+void ParticipantLock::drop() noexcept {
+  struct flock range = byte_of(number_);
+  range.l_type = F_UNLCK;
+  ::fcntl(file_.get(), F_OFD_SETLK, &range);
 }
 
 }  // namespace ringbell

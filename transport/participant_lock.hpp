@@ -30,6 +30,9 @@ class RINGBELL_API ParticipantLock {
 
   [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
 
+  // Lets go before the end, also for a child of fork() that has a copy.
+  void drop() noexcept;
+
   // Whether anybody else holds that number now. One system call. An error counts as held: a doubt
   // never declares anybody dead.
   [[nodiscard]] bool is_held(std::uint32_t number) const noexcept {
@@ -37,6 +40,8 @@ class RINGBELL_API ParticipantLock {
   }
   // The same for who holds no lock by way of `region_fd`, which may be open for reading only.
   [[nodiscard]] static bool is_held(int region_fd, std::uint32_t number) noexcept;
+  // Whether it holds any number of the region.
+  [[nodiscard]] static bool anybody(int region_fd) noexcept;
 
  private:
   ParticipantLock(FileDescriptor file, std::uint32_t number) noexcept;

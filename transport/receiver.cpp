@@ -19,11 +19,24 @@ Receiver& Receiver::operator=(Receiver&& other) noexcept {
 
 Receiver::~Receiver() {
   if (endpoint_.is_open()) ring_.publish_head();
-  endpoint_.close();
+  endpoint_.close(false);
 }
 
-Result<Receiver> Receiver::open(Channel channel, const WaitOptions& wait) {
-  Result<Endpoint> endpoint = Endpoint::open(std::move(channel), Role::reader, wait);
+Result<Receiver> Receiver::open(Channel channel, const WaitOptions& wait,
+                                FileDescriptor sign_of_life) {
+  return from(Endpoint::open(std::move(channel), Role::reader, wait, std::move(sign_of_life)));
+}
+
+Result<Receiver> Receiver::create(std::string_view name, const ChannelOptions& options,
+                                  const WaitOptions& wait) {
+  return from(Endpoint::create(name, Role::reader, options, wait));
+}
+
+Result<Receiver> Receiver::open(std::string_view name, Timeout timeout, const WaitOptions& wait) {
+  return from(Endpoint::open(name, Role::reader, timeout, wait));
+}
+
+Result<Receiver> Receiver::from(Result<Endpoint> endpoint) {
   if (!endpoint) return tl::unexpected(std::move(endpoint.error()));
   core::SpscRing<>::Reader ring(endpoint->channel().region().spsc_memory());
   if (ring.corrupt()) return fail_corrupt(ring.finding());

@@ -5,8 +5,10 @@
 //   receiver.receive(buffer);               // or copied out, waiting for one if need be
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include <ringbell/core/parking.hpp>
 #include <ringbell/core/spsc_ring.hpp>
@@ -20,8 +22,21 @@ class RINGBELL_API Receiver {
  public:
   // Takes the reader's role of the channel, and its region and doorbells. Starts at the oldest
   // record that was not given back. Errors: busy, corrupt, system, as Sender::open.
-  [[nodiscard]] static Result<Receiver> open(Channel channel, const WaitOptions& wait = {});
+  [[nodiscard]] static Result<Receiver> open(Channel channel, const WaitOptions& wait = {},
+                                             FileDescriptor sign_of_life = {});
   [[nodiscard]] static Result<Receiver> attach(const ChannelFds& fds, const WaitOptions& wait = {});
+
+  // By name (README, Names). create() makes the channel or takes the place of one that is gone: its
+  // ring goes on where it was, if it has these options and is whole. open() waits until the other
+  // side is there, or something that it left to read. Errors: busy, if a living process has the
+  // place ("in use by pid N"); not_found, if the time is up; invalid_argument; as NameFolder::open
+  // and Channel::create.
+  [[nodiscard]] static Result<Receiver> create(std::string_view name,
+                                               const ChannelOptions& options = {},
+                                               const WaitOptions& wait = {});
+  [[nodiscard]] static Result<Receiver> open(std::string_view name,
+                                             Timeout timeout = std::chrono::seconds(5),
+                                             const WaitOptions& wait = {});
 
   Receiver(Receiver&&) noexcept = default;
   Receiver& operator=(Receiver&& other) noexcept;
@@ -102,6 +117,7 @@ class RINGBELL_API Receiver {
   [[nodiscard]] std::uint64_t missed_rings() const noexcept { return endpoint_.missed_rings(); }
 
  private:
+  [[nodiscard]] static Result<Receiver> from(Result<Endpoint> endpoint);
   Receiver(Endpoint endpoint, core::SpscRing<>::Reader ring) noexcept;
   // Rings if the sender sleeps and a new head was published since the last call.
   void head_published() noexcept {

@@ -6,6 +6,7 @@
 #include <ringbell/transport/collector.hpp>
 #include <ringbell/transport/connection.hpp>
 #include <ringbell/transport/listener.hpp>
+#include <ringbell/transport/names.hpp>
 #include <ringbell/transport/queue.hpp>
 #include <ringbell/transport/receiver.hpp>
 #include <ringbell/transport/sender.hpp>

@@ -5,6 +5,12 @@
 #include <fmt/format.h>
 
 namespace ringbell {
+namespace {
+
+// How far the reader is, for a decision that may be late: relaxed.
+constexpr core::Edge kHead{"spsc.R"};
+
+}  // namespace
 
 Sender::Sender(Endpoint endpoint, core::SpscRing<>::Writer ring) noexcept
     : endpoint_(std::move(endpoint)), ring_(std::move(ring)) {}
@@ -15,10 +21,27 @@ Sender& Sender::operator=(Sender&& other) noexcept {
   return *this;
 }
 
-Sender::~Sender() { endpoint_.close(); }
+Sender::~Sender() {
+  if (!endpoint_.is_open()) return;
+  const std::uint64_t& head = channel().region().spsc_control().head;
+  endpoint_.close(core::HardwareAtomics::load(head, std::memory_order_relaxed, kHead) !=
+                  ring_.tail());
+}
 
-Result<Sender> Sender::open(Channel channel, const WaitOptions& wait) {
-  Result<Endpoint> endpoint = Endpoint::open(std::move(channel), Role::writer, wait);
+Result<Sender> Sender::open(Channel channel, const WaitOptions& wait, FileDescriptor sign_of_life) {
+  return from(Endpoint::open(std::move(channel), Role::writer, wait, std::move(sign_of_life)));
+}
+
+Result<Sender> Sender::create(std::string_view name, const ChannelOptions& options,
+                              const WaitOptions& wait) {
+  return from(Endpoint::create(name, Role::writer, options, wait));
+}
+
+Result<Sender> Sender::open(std::string_view name, Timeout timeout, const WaitOptions& wait) {
+  return from(Endpoint::open(name, Role::writer, timeout, wait));
+}
+
+Result<Sender> Sender::from(Result<Endpoint> endpoint) {
   if (!endpoint) return tl::unexpected(std::move(endpoint.error()));
   core::SpscRing<>::Writer ring(endpoint->channel().region().spsc_memory());
   if (ring.corrupt()) return fail_corrupt(ring.finding());

@@ -5,9 +5,11 @@
 //   sender.send(bytes);                     // or copied in, waiting for room if need be
 #pragma once
 
+#include <chrono>
 #include <cstring>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include <ringbell/core/parking.hpp>
 #include <ringbell/core/spsc_ring.hpp>
@@ -19,10 +21,23 @@ namespace ringbell {
 
 class RINGBELL_API Sender {
  public:
-  // Takes the writer's role of the channel, and its region and doorbells. Errors: busy, if a living
-  // process holds the role; corrupt, if what the last writer left cannot be; system.
-  [[nodiscard]] static Result<Sender> open(Channel channel, const WaitOptions& wait = {});
+  // Takes the writer's role of the channel, and its region and doorbells. `sign_of_life`: as in
+  // Endpoint::open. Errors: busy, if a living process holds the role; corrupt, if what the last
+  // writer left cannot be; system.
+  [[nodiscard]] static Result<Sender> open(Channel channel, const WaitOptions& wait = {},
+                                           FileDescriptor sign_of_life = {});
   [[nodiscard]] static Result<Sender> attach(const ChannelFds& fds, const WaitOptions& wait = {});
+
+  // By name (README, Names). create() makes the channel or takes the place of one that is gone: its
+  // ring goes on where it was, if it has these options and is whole. open() waits until the other
+  // side is there. Errors: busy, if a living process has the place ("in use by pid N"); not_found,
+  // if the time is up; invalid_argument; as NameFolder::open and Channel::create.
+  [[nodiscard]] static Result<Sender> create(std::string_view name,
+                                             const ChannelOptions& options = {},
+                                             const WaitOptions& wait = {});
+  [[nodiscard]] static Result<Sender> open(std::string_view name,
+                                           Timeout timeout = std::chrono::seconds(5),
+                                           const WaitOptions& wait = {});
 
   Sender(Sender&&) noexcept = default;
   Sender& operator=(Sender&& other) noexcept;
@@ -106,6 +121,7 @@ class RINGBELL_API Sender {
   [[nodiscard]] std::uint64_t missed_rings() const noexcept { return endpoint_.missed_rings(); }
 
  private:
+  [[nodiscard]] static Result<Sender> from(Result<Endpoint> endpoint);
   Sender(Endpoint endpoint, core::SpscRing<>::Writer ring) noexcept;
   void published() noexcept { endpoint_.published(); }
 

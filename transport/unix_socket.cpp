@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -99,6 +100,15 @@ Result<Reached> connect(int fd, const Address& address) {
   return fail_errno(fmt::format("connecting to {} failed", address.name));
 }
 
+// A socket of another type is turned away with EPROTOTYPE, where nobody is with ECONNREFUSED. A
+// doubt counts as bound.
+bool is_bound(const Address& address) noexcept {
+  const Result<RawAddress> to = raw(address);
+  const FileDescriptor probe{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  if (!to || !probe || ::connect(probe.get(), generic(*to), to->bytes) == 0) return true;
+  return errno != ECONNREFUSED && errno != ENOENT;
+}
+
 Result<std::optional<FileDescriptor>> accept(int fd) {
   FileDescriptor peer{::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
   if (peer) return std::optional(std::move(peer));
@@ -171,6 +181,12 @@ Result<std::optional<Received>> receive(int fd, std::span<std::byte> into,
     return fail(ErrorCode::corrupt, "the peer sent more than it should: bytes or descriptors");
   }
   return std::optional(std::move(received));
+}
+
+Result<FileDescriptor> duplicate(int fd) {
+  FileDescriptor copy{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+  if (!copy) return fail_errno("duplicating a socket's descriptor failed", kNoDescriptors);
+  return copy;
 }
 
 bool wait_readable(int fd, Timeout timeout) noexcept {

@@ -42,6 +42,9 @@ struct Address {
 enum class Reached { yes, nobody, later };  // later: the listener has too many waiting
 [[nodiscard]] Result<Reached> connect(int fd, const Address& address);
 
+// Whether a living SEQPACKET socket is bound there. It does not notice.
+[[nodiscard]] bool is_bound(const Address& address) noexcept;
+
 // Nothing: nobody is waiting (any more). Errors: system, of which EMFILE and ENFILE.
 [[nodiscard]] Result<std::optional<FileDescriptor>> accept(int fd);
 
@@ -61,6 +64,9 @@ struct Received {
 // corrupt; peer_dead, if the other end is closed and nothing is left; system.
 [[nodiscard]] Result<std::optional<Received>> receive(int fd, std::span<std::byte> into,
                                                       std::size_t most_descriptors);
+
+// Another descriptor of the same end.
+[[nodiscard]] Result<FileDescriptor> duplicate(int fd);
 
 // Until there is something to receive, or the other end is closed. False: time is up.
 [[nodiscard]] bool wait_readable(int fd, Timeout timeout) noexcept;

@@ -1,6 +1,7 @@
 // Listener and connect(): two sides that mean well, in one process and in two.
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <future>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@
 #include <tests/support/child_process.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/open_files.hpp>
+#include <tests/support/text_messages.hpp>
 
 namespace ringbell {
 namespace {
@@ -23,23 +25,14 @@ namespace {
 using namespace std::chrono_literals;
 using core::DoorbellKind;
 using test::ChildProcess;
+using test::receive_text;
+using test::send_text;
 using test::Signal;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr Timeout kPatience = 20s;
-
-std::span<const std::byte> bytes_of(const std::string& text) {
-  return std::as_bytes(std::span(text));
-}
-
-std::string receive_text(Receiver& receiver, Timeout timeout = kPatience) {
-  std::array<std::byte, 256> buffer{};
-  const Result<std::size_t> size = receiver.receive(buffer, timeout);
-  if (!size) return std::string("error: ") + name_of(size.error().code);
-  return {reinterpret_cast<const char*>(buffer.data()), *size};
-}
 
 struct Pair {
   Connection listener;
@@ -73,9 +66,9 @@ TEST_P(ListenerTest, MessagesGoBothWays) {
     for (int i = 0; i < 100; ++i) {
       const std::string there = "there " + std::to_string(i);
       const std::string back = "back " + std::to_string(i);
-      ASSERT_TRUE(pair.connector.sender.try_send(bytes_of(there)));
+      ASSERT_TRUE(send_text(pair.connector.sender, there));
       EXPECT_EQ(receive_text(pair.listener.receiver), there);
-      ASSERT_TRUE(pair.listener.sender.try_send(bytes_of(back)));
+      ASSERT_TRUE(send_text(pair.listener.sender, back));
       EXPECT_EQ(receive_text(pair.connector.receiver), back);
     }
   }
@@ -163,7 +156,7 @@ TEST_P(ListenerTest, PeersInOtherProcessesComeAllAtOnce) {
       Result<Connection> connection = connect(name, {.place = GetParam(), .timeout = kPatience});
       if (!connection) return 1;
       const std::string mine = "I am " + std::to_string(::getpid());
-      if (!connection->sender.send(bytes_of(mine), kPatience).value_or(false)) return 2;
+      if (!send_text(connection->sender, mine)) return 2;
       return receive_text(connection->receiver) == mine ? 0 : 3;
     }));
   }
@@ -173,7 +166,7 @@ TEST_P(ListenerTest, PeersInOtherProcessesComeAllAtOnce) {
     ASSERT_TRUE(connection);
     const std::string said = receive_text(connection->receiver);
     EXPECT_EQ(said, "I am " + std::to_string(connection->peer.pid));
-    EXPECT_TRUE(connection->sender.try_send(bytes_of(said)));
+    EXPECT_TRUE(send_text(connection->sender, said));
     connections.push_back(std::move(*connection));
   }
   for (ChildProcess& child : children) EXPECT_EQ(child.wait(), 0);
@@ -183,7 +176,7 @@ TEST_P(ListenerTest, ConnectionsOutliveTheListener) {
   std::optional<Listener> listener(Listener::open(name, {.place = GetParam()}).value());
   Pair pair = connect_pair(*listener, name, {.place = GetParam()});
   listener.reset();
-  ASSERT_TRUE(pair.connector.sender.try_send(bytes_of("still here")));
+  ASSERT_TRUE(send_text(pair.connector.sender, "still here"));
   EXPECT_EQ(receive_text(pair.listener.receiver), "still here");
   EXPECT_FALSE(pair.connector.peer_is_gone());
 }
@@ -191,7 +184,7 @@ TEST_P(ListenerTest, ConnectionsOutliveTheListener) {
 TEST_P(ListenerTest, OrderlyEndIsToldToTheOtherSide) {
   Listener listener = Listener::open(name, {.place = GetParam()}).value();
   std::optional<Pair> pair(connect_pair(listener, name, {.place = GetParam()}));
-  ASSERT_TRUE(pair->connector.sender.try_send(bytes_of("last words")));
+  ASSERT_TRUE(send_text(pair->connector.sender, "last words"));
   { const Connection gone = std::move(pair->connector); }
   EXPECT_EQ(receive_text(pair->listener.receiver), "last words");
   EXPECT_EQ(receive_text(pair->listener.receiver), "error: closed");
@@ -206,6 +199,30 @@ TEST_P(ListenerTest, NothingIsLeftAfterwards) {
   }
   EXPECT_EQ(test::open_files(), before);
   EXPECT_THAT(folder.files(), IsEmpty());
+}
+
+// No slice ends within this test: only the socket can have told.
+TEST_P(ListenerTest, SleeperLearnsAtOnceThatItsPeerDied) {
+  const WaitOptions sleepy{.spin_budget = 0ns, .longest_sleep = 1h};
+  Listener listener = Listener::open(name, {.place = GetParam(), .wait = sleepy}).value();
+  for (const bool in_order : {false, true}) {
+    Signal go;
+    ChildProcess child = ChildProcess::fork([&] {
+      Connection connection = connect(name, {.place = GetParam(), .timeout = kPatience}).value();
+      (void)go.wait();
+      if (!in_order) ::raise(SIGKILL);
+      return 0;
+    });
+    std::optional<Connection> connection = listener.accept(kPatience).value();
+    ASSERT_TRUE(connection);
+    auto receiving = std::async(std::launch::async,
+                                [&] { return receive_text(connection->receiver, kForever); });
+    EXPECT_EQ(receiving.wait_for(20ms), std::future_status::timeout);
+    go.tell();
+    EXPECT_EQ(receiving.get(), in_order ? "error: closed" : "error: peer_dead");
+    EXPECT_TRUE(child.wait());
+    EXPECT_TRUE(connection->peer_is_gone());
+  }
 }
 
 class FolderListenerTest : public ::testing::Test {

@@ -35,6 +35,7 @@ enum class Access : std::uint8_t { read_write, read_only };
 struct MemoryOptions {
   Backing backing = Backing::memfd;
   // posix_shm: the name, with or without a leading '/'. file: the path. Must not exist yet.
+  // A file whose path ends with '/' is made in that folder and gets no name from us.
   std::string name = {};
   // device: an open descriptor of it; stays the caller's.
   int device_fd = -1;

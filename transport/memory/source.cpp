@@ -255,7 +255,7 @@ Result<void> Source::finish(const core::RegionHeader& header, memfd::Writers wri
       return memfd::seal(file_.get(), writers);
     case Backing::posix_shm:
     case Backing::file:
-      return file::publish(file_.get(), path_);
+      return path_.ends_with('/') ? Result<void>{} : file::publish(file_.get(), path_);
     case Backing::system_v:
     case Backing::anonymous:
       return memfd::create_card(header).map([&](FileDescriptor card) { file_ = std::move(card); });
