@@ -59,6 +59,25 @@ bool Participant::is_gone(std::uint32_t number) const noexcept {
   return number != lock_.number() && !lock_.is_held(number);
 }
 
+bool Participant::is_unburied(std::uint32_t number) const noexcept {
+  return state_of(region_, number) == SideState::open && is_gone(number);
+}
+
+void Participant::bury(std::uint32_t number) const noexcept {
+  std::uint32_t& state = region_.participant(number).state;
+  const auto change = [&](SideState from, SideState to) {
+    auto found = std::uint32_t(from);
+    return HardwareAtomics::compare_exchange(state, found, std::uint32_t(to),
+                                             std::memory_order_relaxed, std::memory_order_relaxed,
+                                             kState);
+  };
+  // A newcomer takes the lock before it says that it is open, so one whose word was overwritten is
+  // seen to hold it. If it has closed meanwhile, it will be found unburied and nothing in its hand.
+  if (change(SideState::open, SideState::closed) && !is_gone(number)) {
+    (void)change(SideState::closed, SideState::open);
+  }
+}
+
 bool has_closed(const Region& region, std::uint32_t number) noexcept {
   return state_of(region, number) == SideState::closed;
 }

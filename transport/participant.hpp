@@ -56,6 +56,12 @@ class RINGBELL_API Participant {
   // Whether that number has died, or has never come. A system call. Not of this one itself.
   [[nodiscard]] bool is_gone(std::uint32_t number) const noexcept;
 
+  // Whether that number died without closing, and nobody has called bury() since. A system call
+  // for one that has not closed.
+  [[nodiscard]] bool is_unburied(std::uint32_t number) const noexcept;
+  // Everything that it held has been taken from it: its death need not be looked at again.
+  void bury(std::uint32_t number) const noexcept;
+
  private:
   Participant(Region region, ParticipantLock lock, const WaitOptions& wait) noexcept;
 

@@ -37,8 +37,19 @@ void QueueEnd::recover(Ring& ring, bool first) noexcept {
   ring_space();
 }
 
+// A message in the hand of a dead receiver is in nobody's way while the queue is empty: it must be
+// looked for.
+template <class Ring>
+void QueueEnd::recover_from_the_dead(Ring& ring) noexcept {
+  for (std::uint32_t number = 0; number < region().geometry().participants; ++number) {
+    if (!participant_.is_unburied(number)) continue;
+    recover(ring, false);
+    participant_.bury(number);
+  }
+}
+
 // Nobody in particular is waited for, so nobody's end ends the wait; but a slot that somebody has
-// in hand is asked about.
+// in hand is asked about, and after each slice everybody.
 template <class Ring, class Ready>
 Waited QueueEnd::wait_until(Ring& ring, std::uint32_t& word, Ready&& ready, Timeout timeout) {
   struct Others {
@@ -53,7 +64,7 @@ Waited QueueEnd::wait_until(Ring& ring, std::uint32_t& word, Ready&& ready, Time
       return true;
     }
     [[nodiscard]] Waited ask() const noexcept {
-      (void)stay_awake();
+      own.recover_from_the_dead(ring);
       return Waited::ready;
     }
   };

@@ -42,8 +42,9 @@ struct QueueOptions {
   }
 };
 
-// What senders and receivers have in common. Recovery: whoever joins, and whoever is held up by a
-// slot that somebody has in hand, takes from the dead what they held.
+// What senders and receivers have in common. Recovery: whoever joins, whoever is held up by a slot
+// that somebody has in hand, and whoever waits for longer than WaitOptions::longest_sleep takes
+// from the dead what they held.
 class RINGBELL_API QueueEnd {
  public:
   [[nodiscard]] const Region& region() const noexcept { return participant_.region(); }
@@ -72,6 +73,8 @@ class RINGBELL_API QueueEnd {
   // Takes from the dead, and from whoever had this one's number. Wakes whoever that may help.
   template <class Ring>
   void recover(Ring& ring, bool first) noexcept;
+  template <class Ring>
+  void recover_from_the_dead(Ring& ring) noexcept;
   template <class Ring, class Ready>
   [[nodiscard]] Waited wait_until(Ring& ring, std::uint32_t& word, Ready&& ready, Timeout timeout);
 
