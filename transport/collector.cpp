@@ -9,11 +9,31 @@ namespace {
 
 constexpr std::uint32_t kReader = 0;
 
-Result<Participant> join(Region region, const Numbers& among, const WaitOptions& wait) {
+Numbers contributors_of(const Region& region) {
+  return {.first = kReader + 1,
+          .end = region.geometry().participants,
+          .role = "contributor",
+          .reads = false};
+}
+Numbers the_reader_of(const Region&) {
+  return {.first = kReader, .end = kReader + 1, .role = "collector", .reads = true};
+}
+
+Result<Participant> join(Region region, NumbersOf among, const WaitOptions& wait) {
   if (region.kind() != core::RingKind::fan_in) {
     return fail(ErrorCode::not_a_region, "the region holds another ring than a collector's");
   }
-  return Participant::join(std::move(region), among, wait);
+  const Numbers numbers = among(region);
+  return Participant::join(std::move(region), numbers, wait);
+}
+
+// Whether a lane has something that a next reader would find.
+bool holds_messages(const Region& region) noexcept {
+  const core::FanInMemory memory = region.fan_in_memory();
+  for (std::uint32_t lane = 0; lane < memory.lane_count; ++lane) {
+    if (!core::SpscRing<>::Reader(memory.ring(lane)).peek().empty()) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -34,15 +54,26 @@ Contributor& Contributor::operator=(Contributor&& other) noexcept {
 Contributor::~Contributor() { close(); }
 
 void Contributor::close() noexcept {
-  if (participant_.is_open()) participant_.say_closed();
+  if (!participant_.is_open()) return;
+  participant_.say_closed();
+  participant_.leave([&] { return holds_messages(region()); });
 }
 
 Result<Contributor> Contributor::open(Region region, const WaitOptions& wait) {
-  const Numbers among{.first = kReader + 1,
-                      .end = region.geometry().participants,
-                      .role = "contributor",
-                      .reads = false};
-  Result<Participant> participant = join(std::move(region), among, wait);
+  return from(join(std::move(region), contributors_of, wait));
+}
+
+Result<Contributor> Contributor::create(std::string_view name, const CollectorOptions& options,
+                                        const WaitOptions& wait) {
+  return from(Participant::create(name, options.region(), contributors_of, wait));
+}
+
+Result<Contributor> Contributor::open(std::string_view name, Timeout timeout,
+                                      const WaitOptions& wait) {
+  return from(Participant::open(name, {core::RingKind::fan_in, contributors_of}, timeout, wait));
+}
+
+Result<Contributor> Contributor::from(Result<Participant> participant) {
   if (!participant) return tl::unexpected(std::move(participant.error()));
   core::FanIn<>::Writer ring(participant->region().fan_in_memory(), participant->number() - 1);
   if (ring.corrupt()) return fail_corrupt(ring.finding());
@@ -123,11 +154,24 @@ void Collector::close() noexcept {
   for (std::uint32_t lane = 0; lane < ring_.lane_count(); ++lane) {
     participant_.sleeper().published(participant_.bell_of(lane + 1));
   }
+  participant_.leave([&] { return holds_messages(region()); });
 }
 
 Result<Collector> Collector::open(Region region, const WaitOptions& wait) {
-  const Numbers among{.first = kReader, .end = kReader + 1, .role = "collector", .reads = true};
-  Result<Participant> participant = join(std::move(region), among, wait);
+  return from(join(std::move(region), the_reader_of, wait));
+}
+
+Result<Collector> Collector::create(std::string_view name, const CollectorOptions& options,
+                                    const WaitOptions& wait) {
+  return from(Participant::create(name, options.region(), the_reader_of, wait));
+}
+
+Result<Collector> Collector::open(std::string_view name, Timeout timeout, const WaitOptions& wait) {
+  return from(Participant::open(name, {core::RingKind::fan_in, the_reader_of, holds_messages},
+                                timeout, wait));
+}
+
+Result<Collector> Collector::from(Result<Participant> participant) {
   if (!participant) return tl::unexpected(std::move(participant.error()));
   Storage storage(participant->region().fan_in_memory().lane_count);
   return Collector(std::move(*participant), std::move(storage));

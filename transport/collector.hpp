@@ -11,6 +11,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include <ringbell/core/fan_in.hpp>
@@ -46,6 +47,12 @@ class RINGBELL_API Contributor {
   // Takes a free lane, and up what a dead contributor left in it. Errors: busy, if there is none;
   // not_a_region, if it holds no collector; corrupt; system.
   [[nodiscard]] static Result<Contributor> open(Region region, const WaitOptions& wait = {});
+  // By name, as QueueSender's.
+  [[nodiscard]] static Result<Contributor> create(std::string_view name,
+                                                  const CollectorOptions& options = {},
+                                                  const WaitOptions& wait = {});
+  [[nodiscard]] static Result<Contributor> open(std::string_view name, Timeout timeout = kForever,
+                                                const WaitOptions& wait = {});
 
   Contributor(Contributor&&) noexcept = default;
   Contributor& operator=(Contributor&& other) noexcept;
@@ -80,6 +87,7 @@ class RINGBELL_API Contributor {
 
  private:
   Contributor(Participant participant, core::FanIn<>::Writer ring) noexcept;
+  [[nodiscard]] static Result<Contributor> from(Result<Participant> participant);
   void ring_reader() const noexcept {
     participant_.sleeper().published(region().bells().data_bell.word);
   }
@@ -94,6 +102,12 @@ class RINGBELL_API Collector {
  public:
   // Errors: busy, if a living process reads; not_a_region; system.
   [[nodiscard]] static Result<Collector> open(Region region, const WaitOptions& wait = {});
+  // By name, as QueueSender's.
+  [[nodiscard]] static Result<Collector> create(std::string_view name,
+                                                const CollectorOptions& options = {},
+                                                const WaitOptions& wait = {});
+  [[nodiscard]] static Result<Collector> open(std::string_view name, Timeout timeout = kForever,
+                                              const WaitOptions& wait = {});
 
   Collector(Collector&&) noexcept = default;
   Collector& operator=(Collector&& other) noexcept;
@@ -132,6 +146,7 @@ class RINGBELL_API Collector {
   using Storage = std::vector<core::FanIn<>::ReaderLane>;
 
   Collector(Participant participant, Storage storage) noexcept;
+  [[nodiscard]] static Result<Collector> from(Result<Participant> participant);
   void ring_contributor() const noexcept {
     participant_.sleeper().published(participant_.bell_of(read_from_ + 1));
   }

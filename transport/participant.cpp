@@ -55,6 +55,10 @@ void Participant::say_closed() const noexcept {
                          std::memory_order_release, kState);  // S
 }
 
+void Participant::leave(const std::function<bool()>& keep) noexcept {
+  if (name_) name_->leave(lock_, region_.fd(), keep);
+}
+
 bool Participant::is_gone(std::uint32_t number) const noexcept {
   return number != lock_.number() && !lock_.is_held(number);
 }

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 
 #include <ringbell/transport/export.hpp>
+#include <ringbell/transport/held_name.hpp>
 #include <ringbell/transport/participant_lock.hpp>
 #include <ringbell/transport/region.hpp>
 #include <ringbell/transport/sleeper.hpp>
@@ -22,12 +24,33 @@ struct Numbers {
   bool reads;             // for people: a reader or caller
 };
 
+// Where a region that was found by name says who may be what.
+using NumbersOf = Numbers (*)(const Region& region);
+
+// What is looked for under a name.
+struct Wanted {
+  core::RingKind kind;
+  NumbersOf among;
+  // Whether what the dead left is worth having; nullptr: it is not.
+  bool (*left_something)(const Region& region) = nullptr;
+};
+
 class RINGBELL_API Participant {
  public:
   // Takes a free number of `among`. The region must have participants, and no eventfds. Errors:
   // busy, if there is none; invalid_argument, if the region rings by eventfd; system.
   [[nodiscard]] static Result<Participant> join(Region region, const Numbers& among,
                                                 const WaitOptions& wait);
+
+  // The same in the region of this name (README, Names). create() makes it, or joins what is there
+  // with these options, dead or alive; open() waits until somebody is there, or something left. Errors: also busy, if
+  // a living one uses the name for something else; not_found, when time is up; not_a_region; as
+  // HeldName::create and open, Region::create and attach.
+  [[nodiscard]] static Result<Participant> create(std::string_view name,
+                                                  const RegionOptions& options, NumbersOf among,
+                                                  const WaitOptions& wait);
+  [[nodiscard]] static Result<Participant> open(std::string_view name, const Wanted& wanted,
+                                                Timeout timeout, const WaitOptions& wait);
 
   Participant(Participant&&) noexcept = default;
   Participant& operator=(Participant&&) noexcept = default;
@@ -53,6 +76,10 @@ class RINGBELL_API Participant {
   // is_open().
   void say_closed() const noexcept;
 
+  // After that, at the very end: lets the number go, and takes the region's name away, if it has
+  // one, nobody else takes part, and `keep()` is false, which is asked then.
+  void leave(const std::function<bool()>& keep = [] { return false; }) noexcept;
+
   // Whether that number has died, or has never come. A system call. Not of this one itself.
   [[nodiscard]] bool is_gone(std::uint32_t number) const noexcept;
 
@@ -67,6 +94,7 @@ class RINGBELL_API Participant {
 
   Region region_;
   ParticipantLock lock_;
+  std::optional<HeldName> name_;
   Sleeper sleeper_;
   int owner_pid_;  // the process that opened it
 };

@@ -6,6 +6,29 @@
 #include <fmt/format.h>
 
 namespace ringbell {
+namespace {
+
+Numbers senders_of(const Region& region) {
+  return {.first = 0, .end = region.geometry().participants, .role = "sender", .reads = false};
+}
+Numbers receivers_of(const Region& region) {
+  return {.first = 0, .end = region.geometry().participants, .role = "receiver", .reads = true};
+}
+
+// For a decision that may be late: relaxed.
+bool holds_messages(const Region& region) noexcept {
+  const core::MpmcPlaces at(region.mpmc_memory());
+  for (std::uint64_t slot = 0; slot < at.slot_count(); ++slot) {
+    constexpr core::Edge kLook{"mpmc.R"};
+    const core::MpmcSlotState state(
+        core::HardwareAtomics::load(at.state_at(slot), std::memory_order_relaxed, kLook));
+    if (state.phase() == core::MpmcSlotState::kReady) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 QueueEnd::QueueEnd(Participant participant) noexcept : participant_(std::move(participant)) {
   participant_.sleeper().will_sleep_on(bells().data_bell.word);
   participant_.sleeper().will_sleep_on(bells().space_bell.word);
@@ -16,11 +39,13 @@ Result<Participant> QueueEnd::join(Region region, bool reads, const WaitOptions&
       region.geometry().message_bytes < sizeof(sized::Size)) {
     return fail(ErrorCode::not_a_region, "the region holds another ring than a queue's");
   }
-  const Numbers among{.first = 0,
-                      .end = region.geometry().participants,
-                      .role = reads ? "receiver" : "sender",
-                      .reads = reads};
+  const Numbers among = reads ? receivers_of(region) : senders_of(region);
   return Participant::join(std::move(region), among, wait);
+}
+
+void QueueEnd::leave() noexcept {
+  participant_.say_closed();
+  participant_.leave([&] { return holds_messages(region()); });
 }
 
 template <class Ring>
@@ -92,11 +117,24 @@ QueueSender::~QueueSender() { close(); }
 void QueueSender::close() noexcept {
   if (!participant_.is_open()) return;
   if (claimed_) abort();
-  participant_.say_closed();
+  leave();
 }
 
 Result<QueueSender> QueueSender::open(Region region, const WaitOptions& wait) {
-  Result<Participant> participant = join(std::move(region), false, wait);
+  return from(join(std::move(region), false, wait));
+}
+
+Result<QueueSender> QueueSender::create(std::string_view name, const QueueOptions& options,
+                                        const WaitOptions& wait) {
+  return from(Participant::create(name, options.region(), senders_of, wait));
+}
+
+Result<QueueSender> QueueSender::open(std::string_view name, Timeout timeout,
+                                      const WaitOptions& wait) {
+  return from(Participant::open(name, {core::RingKind::mpmc, senders_of}, timeout, wait));
+}
+
+Result<QueueSender> QueueSender::from(Result<Participant> participant) {
   if (!participant) return tl::unexpected(std::move(participant.error()));
   const auto id = static_cast<core::ParticipantId>(participant->number() + 1);
   core::MpmcRing<>::Writer ring(participant->region().mpmc_memory(), id);
@@ -176,11 +214,25 @@ QueueReceiver::~QueueReceiver() { close(); }
 void QueueReceiver::close() noexcept {
   if (!participant_.is_open()) return;
   if (in_hand_) recover(ring_, true);  // as if this one had died with it
-  participant_.say_closed();
+  leave();
 }
 
 Result<QueueReceiver> QueueReceiver::open(Region region, const WaitOptions& wait) {
-  Result<Participant> participant = join(std::move(region), true, wait);
+  return from(join(std::move(region), true, wait));
+}
+
+Result<QueueReceiver> QueueReceiver::create(std::string_view name, const QueueOptions& options,
+                                            const WaitOptions& wait) {
+  return from(Participant::create(name, options.region(), receivers_of, wait));
+}
+
+Result<QueueReceiver> QueueReceiver::open(std::string_view name, Timeout timeout,
+                                          const WaitOptions& wait) {
+  return from(
+      Participant::open(name, {core::RingKind::mpmc, receivers_of, holds_messages}, timeout, wait));
+}
+
+Result<QueueReceiver> QueueReceiver::from(Result<Participant> participant) {
   if (!participant) return tl::unexpected(std::move(participant.error()));
   const auto id = static_cast<core::ParticipantId>(participant->number() + 1);
   core::MpmcRing<>::Reader ring(participant->region().mpmc_memory(), id);

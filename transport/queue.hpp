@@ -14,6 +14,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/transport/error.hpp>
@@ -63,6 +64,8 @@ class RINGBELL_API QueueEnd {
  protected:
   explicit QueueEnd(Participant participant) noexcept;
   [[nodiscard]] static Result<Participant> join(Region region, bool reads, const WaitOptions& wait);
+  // Says so, and takes the queue's name away if this was the last one and no message is left.
+  void leave() noexcept;
   [[nodiscard]] core::ParticipantId id() const noexcept {
     return static_cast<core::ParticipantId>(participant_.number() + 1);
   }
@@ -86,6 +89,13 @@ class RINGBELL_API QueueSender : public QueueEnd {
  public:
   // Errors: busy, if all places are taken; not_a_region, if it holds no queue; system.
   [[nodiscard]] static Result<QueueSender> open(Region region, const WaitOptions& wait = {});
+  // By name (README, Names). create() makes the queue or joins what is there with these options,
+  // with what is in it; open() waits until somebody is there. Errors: as Participant::create, open.
+  [[nodiscard]] static Result<QueueSender> create(std::string_view name,
+                                                  const QueueOptions& options = {},
+                                                  const WaitOptions& wait = {});
+  [[nodiscard]] static Result<QueueSender> open(std::string_view name, Timeout timeout = kForever,
+                                                const WaitOptions& wait = {});
 
   QueueSender(QueueSender&&) noexcept = default;
   QueueSender& operator=(QueueSender&& other) noexcept;
@@ -110,6 +120,7 @@ class RINGBELL_API QueueSender : public QueueEnd {
 
  private:
   QueueSender(Participant participant, core::MpmcRing<>::Writer ring) noexcept;
+  [[nodiscard]] static Result<QueueSender> from(Result<Participant> participant);
   void close() noexcept;
 
   core::MpmcRing<>::Writer ring_;
@@ -119,6 +130,12 @@ class RINGBELL_API QueueSender : public QueueEnd {
 class RINGBELL_API QueueReceiver : public QueueEnd {
  public:
   [[nodiscard]] static Result<QueueReceiver> open(Region region, const WaitOptions& wait = {});
+  // As QueueSender's.
+  [[nodiscard]] static Result<QueueReceiver> create(std::string_view name,
+                                                    const QueueOptions& options = {},
+                                                    const WaitOptions& wait = {});
+  [[nodiscard]] static Result<QueueReceiver> open(std::string_view name, Timeout timeout = kForever,
+                                                  const WaitOptions& wait = {});
 
   QueueReceiver(QueueReceiver&&) noexcept = default;
   QueueReceiver& operator=(QueueReceiver&& other) noexcept;
@@ -145,6 +162,7 @@ class RINGBELL_API QueueReceiver : public QueueEnd {
 
  private:
   QueueReceiver(Participant participant, core::MpmcRing<>::Reader ring) noexcept;
+  [[nodiscard]] static Result<QueueReceiver> from(Result<Participant> participant);
   void close() noexcept;
 
   core::MpmcRing<>::Reader ring_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <ringbell/transport/memory/advice.hpp>
@@ -247,6 +248,15 @@ Result<void> Region::remove(Backing backing, const std::string& name) {
 }
 
 Result<MemoryInUse> Region::memory_in_use() const { return memory::in_use(mapping_); }
+
+Result<void> Region::make_messages_read_only() const {
+  const std::size_t end = geometry_.data_offset;
+  if (::mprotect(base(), geometry_.control_offset, PROT_READ) != 0 ||
+      ::mprotect(base() + end, mapped_bytes() - end, PROT_READ) != 0) {
+    return fail_errno("protecting the region's messages failed");
+  }
+  return {};
+}
 
 Result<void> Region::sync() const { return memory::sync(mapping_, mapping_.bytes()); }
 

@@ -95,6 +95,9 @@ class RINGBELL_API Region {
   // people and tests. Errors: system.
   [[nodiscard]] Result<MemoryInUse> memory_in_use() const;
 
+  // From now on this mapping, read-write so far, can write its control lines only. Errors: system.
+  [[nodiscard]] Result<void> make_messages_read_only() const;
+
   // Returns when all that was committed is on the disk, if that is where it is (Backing::file).
   // What the kernel has not written yet survives the death of every process, but no power cut.
   // Errors: system.

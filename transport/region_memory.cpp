@@ -79,7 +79,7 @@ core::CallGroupMemory Region::call_group_memory() const noexcept {
 }
 
 core::GroupBells& Region::bells() const noexcept {
-  assert(kind_ != RingKind::spsc && kind_ != RingKind::broadcast_lossy);
+  assert(kind_ != RingKind::spsc);
   return *part_at<core::GroupBells>(control());
 }
 

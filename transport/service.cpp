@@ -11,11 +11,20 @@ namespace {
 
 constexpr std::uint32_t kServer = 0;
 
-Result<Participant> join(Region region, const Numbers& among, const WaitOptions& wait) {
+Numbers clients_of(const Region& region) {
+  return {
+      .first = kServer + 1, .end = region.geometry().participants, .role = "client", .reads = true};
+}
+Numbers the_server_of(const Region&) {
+  return {.first = kServer, .end = kServer + 1, .role = "server", .reads = false};
+}
+
+Result<Participant> join(Region region, NumbersOf among, const WaitOptions& wait) {
   if (region.kind() != core::RingKind::call_group) {
     return fail(ErrorCode::not_a_region, "the region holds another ring than a service's");
   }
-  return Participant::join(std::move(region), among, wait);
+  const Numbers numbers = among(region);
+  return Participant::join(std::move(region), numbers, wait);
 }
 
 }  // namespace
@@ -36,13 +45,25 @@ Client& Client::operator=(Client&& other) noexcept {
 Client::~Client() { close(); }
 
 void Client::close() noexcept {
-  if (participant_.is_open()) participant_.say_closed();
+  if (!participant_.is_open()) return;
+  participant_.say_closed();
+  participant_.leave();
 }
 
 Result<Client> Client::open(Region region, const WaitOptions& wait) {
-  const Numbers among{
-      .first = kServer + 1, .end = region.geometry().participants, .role = "client", .reads = true};
-  Result<Participant> participant = join(std::move(region), among, wait);
+  return from(join(std::move(region), clients_of, wait));
+}
+
+Result<Client> Client::create(std::string_view name, const ServiceOptions& options,
+                              const WaitOptions& wait) {
+  return from(Participant::create(name, options.region(), clients_of, wait));
+}
+
+Result<Client> Client::open(std::string_view name, Timeout timeout, const WaitOptions& wait) {
+  return from(Participant::open(name, {core::RingKind::call_group, clients_of}, timeout, wait));
+}
+
+Result<Client> Client::from(Result<Participant> participant) {
   if (!participant) return tl::unexpected(std::move(participant.error()));
   core::CallGroup<>::Caller ring(participant->region().call_group_memory(),
                                  participant->number() - 1);
@@ -162,11 +183,23 @@ void Server::close() noexcept {
   for (std::uint32_t line = 0; line < ring_.line_count(); ++line) {
     participant_.sleeper().published(participant_.bell_of(line + 1));
   }
+  participant_.leave();
 }
 
 Result<Server> Server::open(Region region, const WaitOptions& wait) {
-  const Numbers among{.first = kServer, .end = kServer + 1, .role = "server", .reads = false};
-  Result<Participant> participant = join(std::move(region), among, wait);
+  return from(join(std::move(region), the_server_of, wait));
+}
+
+Result<Server> Server::create(std::string_view name, const ServiceOptions& options,
+                              const WaitOptions& wait) {
+  return from(Participant::create(name, options.region(), the_server_of, wait));
+}
+
+Result<Server> Server::open(std::string_view name, Timeout timeout, const WaitOptions& wait) {
+  return from(Participant::open(name, {core::RingKind::call_group, the_server_of}, timeout, wait));
+}
+
+Result<Server> Server::from(Result<Participant> participant) {
   if (!participant) return tl::unexpected(std::move(participant.error()));
   Storage storage(participant->region().call_group_memory().lane_count);
   return Server(std::move(*participant), std::move(storage));

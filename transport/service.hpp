@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include <ringbell/core/call_group.hpp>
@@ -45,6 +46,12 @@ class RINGBELL_API Client {
  public:
   // Errors: busy, if all lines are taken; not_a_region, if it holds no service; system.
   [[nodiscard]] static Result<Client> open(Region region, const WaitOptions& wait = {});
+  // By name, as QueueSender's.
+  [[nodiscard]] static Result<Client> create(std::string_view name,
+                                             const ServiceOptions& options = {},
+                                             const WaitOptions& wait = {});
+  [[nodiscard]] static Result<Client> open(std::string_view name, Timeout timeout = kForever,
+                                           const WaitOptions& wait = {});
 
   Client(Client&&) noexcept = default;
   Client& operator=(Client&& other) noexcept;
@@ -81,6 +88,7 @@ class RINGBELL_API Client {
 
  private:
   Client(Participant participant, core::CallGroup<>::Caller ring) noexcept;
+  [[nodiscard]] static Result<Client> from(Result<Participant> participant);
   template <class Ready>
   [[nodiscard]] Result<bool> wait_until(Ready&& ready, Timeout timeout);
   void close() noexcept;
@@ -95,6 +103,12 @@ class RINGBELL_API Server {
   // Fails the calls that a server before had begun. Errors: busy, if a living process serves;
   // not_a_region; system.
   [[nodiscard]] static Result<Server> open(Region region, const WaitOptions& wait = {});
+  // By name, as QueueSender's.
+  [[nodiscard]] static Result<Server> create(std::string_view name,
+                                             const ServiceOptions& options = {},
+                                             const WaitOptions& wait = {});
+  [[nodiscard]] static Result<Server> open(std::string_view name, Timeout timeout = kForever,
+                                           const WaitOptions& wait = {});
 
   Server(Server&&) noexcept = default;
   Server& operator=(Server&& other) noexcept;
@@ -154,6 +168,7 @@ class RINGBELL_API Server {
   using Storage = std::vector<core::CallGroup<>::ServerLine>;
 
   Server(Participant participant, Storage storage) noexcept;
+  [[nodiscard]] static Result<Server> from(Result<Participant> participant);
   void close() noexcept;
 
   Participant participant_;

@@ -1,5 +1,6 @@
 #include <ringbell/transport/topic.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -17,6 +18,26 @@ Result<Region> attach_region(int fd, Access access) {
   FileDescriptor copy{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
   if (!copy) return fail_errno(fmt::format("duplicating descriptor {} failed", fd));
   return Region::attach(std::move(copy), access);
+}
+
+RegionOptions region_for(const TopicOptions& options) noexcept {
+  const bool lossy = options.policy == TopicOptions::Policy::lossy;
+  return {.shape = {.kind = lossy ? RingKind::broadcast_lossy : RingKind::broadcast_lossless,
+                    .slot_count = options.messages,
+                    .message_bytes = sized::slot_message_bytes(options.message_bytes),
+                    .participants = lossy ? 1 : options.subscribers + 1},
+          .doorbell = options.doorbell,
+          .memory = options.memory};
+}
+
+Numbers the_publisher_of(const Region&) {
+  return {.first = kPublisher, .end = kPublisher + 1, .role = "publisher", .reads = false};
+}
+Numbers subscribers_of(const Region& region) {
+  return {.first = kPublisher + 1,
+          .end = region.geometry().participants,
+          .role = "subscriber",
+          .reads = true};
 }
 
 // The publisher, as its subscribers wait for it.
@@ -37,13 +58,7 @@ Topic::Topic(Region region, std::optional<Region> bells, bool writable) noexcept
 
 Result<Topic> Topic::create(const TopicOptions& options) {
   const bool lossy = options.policy == TopicOptions::Policy::lossy;
-  const core::RingShape shape{
-      .kind = lossy ? RingKind::broadcast_lossy : RingKind::broadcast_lossless,
-      .slot_count = options.messages,
-      .message_bytes = sized::slot_message_bytes(options.message_bytes),
-      .participants = lossy ? 1 : options.subscribers + 1};
-  Result<Region> region =
-      Region::create({.shape = shape, .doorbell = options.doorbell, .memory = options.memory});
+  Result<Region> region = Region::create(region_for(options));
   if (!region) return tl::unexpected(std::move(region.error()));
   if (!lossy) return Topic(std::move(*region), std::nullopt, true);
   Result<Region> bells = Region::create(
@@ -84,7 +99,7 @@ std::uint32_t& Topic::data_bell() const noexcept {
 Publisher::Publisher(Participant participant, std::optional<Region> bells,
                      std::variant<Lossless, Lossy> ring) noexcept
     : participant_(std::move(participant)), bells_(std::move(bells)), ring_(std::move(ring)) {
-  if (!bells_) participant_.sleeper().will_sleep_on(region().bells().space_bell.word);
+  participant_.sleeper().will_sleep_on(this->bells().bells().space_bell.word);
 }
 
 Publisher& Publisher::operator=(Publisher&& other) noexcept {
@@ -101,6 +116,7 @@ void Publisher::close() noexcept {
   if (!participant_.is_open()) return;
   participant_.say_closed();
   ring_subscribers();
+  participant_.leave();
 }
 
 Result<Publisher> Publisher::open(Topic topic, const WaitOptions& wait) {
@@ -108,23 +124,30 @@ Result<Publisher> Publisher::open(Topic topic, const WaitOptions& wait) {
     return fail(ErrorCode::permission,
                 "this process may only look at the topic: the process that made it publishes");
   }
-  const bool lossy = topic.is_lossy();
-  const Numbers among{
-      .first = kPublisher, .end = kPublisher + 1, .role = "publisher", .reads = false};
-  Result<Participant> participant = Participant::join(std::move(topic.region_), among, wait);
+  const Numbers among = the_publisher_of(topic.region_);
+  return from(Participant::join(std::move(topic.region_), among, wait), std::move(topic.bells_));
+}
+
+Result<Publisher> Publisher::create(std::string_view name, const TopicOptions& options,
+                                    const WaitOptions& wait) {
+  return from(Participant::create(name, region_for(options), the_publisher_of, wait), std::nullopt);
+}
+
+Result<Publisher> Publisher::from(Result<Participant> participant, std::optional<Region> bells) {
   if (!participant) return tl::unexpected(std::move(participant.error()));
-  if (lossy) {
-    Lossy ring(participant->region().lossy_memory());
+  const Region& region = participant->region();
+  if (region.kind() == RingKind::broadcast_lossy) {
+    Lossy ring(region.lossy_memory());
     if (ring.corrupt()) return fail_corrupt(ring.finding());
-    return Publisher(std::move(*participant), std::move(topic.bells_), std::move(ring));
+    return Publisher(std::move(*participant), std::move(bells), std::move(ring));
   }
-  Lossless ring(participant->region().lossless_memory());
+  Lossless ring(region.lossless_memory());
   if (ring.corrupt()) return fail_corrupt(ring.finding());
-  return Publisher(std::move(*participant), std::nullopt, std::move(ring));
+  return Publisher(std::move(*participant), std::move(bells), std::move(ring));
 }
 
 void Publisher::ring_subscribers() const noexcept {
-  participant_.sleeper().published((bells_ ? *bells_ : region()).bells().data_bell.word);
+  participant_.sleeper().published(bells().bells().data_bell.word);
 }
 
 Result<bool> Publisher::publish(std::span<const std::byte> message, Timeout timeout) {
@@ -211,10 +234,50 @@ void Subscriber::close() noexcept {
   member->ring.reset();
   member->participant.say_closed();
   member->participant.sleeper().published(region().bells().space_bell.word);
+  member->participant.leave();
 }
 
 Result<Subscriber> Subscriber::open(Topic topic, Start start, const WaitOptions& wait) {
-  if (!topic.is_lossy()) return open_member(std::move(topic), start, wait);
+  if (topic.is_lossy()) return guest(std::move(topic), start, wait);
+  const Numbers among = subscribers_of(topic.region_);
+  return member(Participant::join(std::move(topic.region_), among, wait), start);
+}
+
+// What its publisher made says which kind it is. A lossy topic is mapped twice: to look, and to
+// write in its control lines, where the bells are.
+Result<Subscriber> Subscriber::open(std::string_view name, Start start, Timeout timeout,
+                                    const WaitOptions& wait) {
+  std::optional<Topic> lossy;
+  const auto look = [&](FileDescriptor file) -> Result<HeldName::Joined> {
+    if (!ParticipantLock::anybody(file.get())) return HeldName::Joined::later;
+    Result<Region> region = attach_region(file.get(), Access::read_only);
+    if (!region) return tl::unexpected(std::move(region.error()));
+    if (region->kind() == RingKind::broadcast_lossless) return HeldName::Joined::yes;
+    if (region->kind() != RingKind::broadcast_lossy ||
+        region->geometry().message_bytes < sizeof(sized::Size)) {
+      return fail(ErrorCode::busy, fmt::format("the name '{}' is in use for no topic", name));
+    }
+    Result<Region> bells = Region::attach(std::move(file));
+    if (!bells) return tl::unexpected(std::move(bells.error()));
+    if (Result<void> done = bells->make_messages_read_only(); !done) {
+      return tl::unexpected(std::move(done.error()));
+    }
+    lossy.emplace(Topic(std::move(*region), std::move(*bells), false));
+    return HeldName::Joined::yes;
+  };
+  const auto start_time = Sleeper::Clock::now();
+  const Result<HeldName> found = HeldName::open(name, timeout, look);
+  if (!found) return tl::unexpected(found.error());
+  if (lossy) return guest(std::move(*lossy), start, wait);
+  const Timeout left =
+      timeout == kForever
+          ? kForever
+          : std::max<Timeout>(timeout - (Sleeper::Clock::now() - start_time), Timeout::zero());
+  return member(Participant::open(name, {RingKind::broadcast_lossless, subscribers_of}, left, wait),
+                start);
+}
+
+Result<Subscriber> Subscriber::guest(Topic topic, Start start, const WaitOptions& wait) {
   Sleeper sleeper(topic.region().doorbell() == core::DoorbellKind::futex ? core::DoorbellKind::futex
                                                                          : core::DoorbellKind::none,
                   wait);
@@ -223,13 +286,11 @@ Result<Subscriber> Subscriber::open(Topic topic, Start start, const WaitOptions&
   return Subscriber(Guest{std::move(topic), std::move(sleeper), std::move(ring)});
 }
 
-Result<Subscriber> Subscriber::open_member(Topic topic, Start start, const WaitOptions& wait) {
-  const Numbers among{.first = kPublisher + 1,
-                      .end = topic.region().geometry().participants,
-                      .role = "subscriber",
-                      .reads = true};
-  Result<Participant> joined = Participant::join(std::move(topic.region_), among, wait);
+Result<Subscriber> Subscriber::member(Result<Participant> joined, Start start) {
   if (!joined) return tl::unexpected(std::move(joined.error()));
+  if (joined->region().geometry().message_bytes < sizeof(sized::Size)) {
+    return fail(ErrorCode::not_a_region, "the region holds another ring than a topic's");
+  }
   const core::BroadcastMemory memory = joined->region().lossless_memory();
   const auto id = static_cast<core::ParticipantId>(joined->number());
   // Cells of the dead, that of whoever had this number before among them.

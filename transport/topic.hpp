@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <variant>
 
 #include <ringbell/core/broadcast_lossless.hpp>
@@ -80,6 +81,11 @@ class RINGBELL_API Publisher {
   // Errors: busy, if a living process publishes; permission, if the topic is lossy and another
   // process made it; corrupt; system.
   [[nodiscard]] static Result<Publisher> open(Topic topic, const WaitOptions& wait = {});
+  // Under this name (README, Names): makes the topic, or goes on with what a publisher left there
+  // with these options. Errors: as Participant::create.
+  [[nodiscard]] static Result<Publisher> create(std::string_view name,
+                                                const TopicOptions& options = {},
+                                                const WaitOptions& wait = {});
 
   Publisher(Publisher&&) noexcept = default;
   Publisher& operator=(Publisher&& other) noexcept;
@@ -109,6 +115,9 @@ class RINGBELL_API Publisher {
 
   Publisher(Participant participant, std::optional<Region> bells,
             std::variant<Lossless, Lossy> ring) noexcept;
+  [[nodiscard]] static Result<Publisher> from(Result<Participant> participant,
+                                              std::optional<Region> bells);
+  [[nodiscard]] const Region& bells() const noexcept { return bells_ ? *bells_ : region(); }
   [[nodiscard]] Result<bool> publish_lossless(Lossless& ring, std::span<const std::byte> message,
                                               Timeout timeout);
   [[nodiscard]] bool evict_the_dead(Lossless& ring) noexcept;
@@ -116,7 +125,7 @@ class RINGBELL_API Publisher {
   void close() noexcept;
 
   Participant participant_;
-  std::optional<Region> bells_;
+  std::optional<Region> bells_;  // if they are not in the topic's own region
   std::variant<Lossless, Lossy> ring_;
   std::uint64_t evictions_ = 0;
 };
@@ -129,6 +138,11 @@ class RINGBELL_API Subscriber {
   // Joins at the oldest message that is safe, or at what is published next. Errors: busy, if a
   // lossless topic has as many subscribers as it takes; corrupt; system.
   [[nodiscard]] static Result<Subscriber> open(Topic topic, Start start = Start::oldest,
+                                               const WaitOptions& wait = {});
+  // By name: waits until the topic's publisher is there. The messages of a lossy one are mapped
+  // read-only. Errors: also not_found, when time is up; as Participant::open.
+  [[nodiscard]] static Result<Subscriber> open(std::string_view name, Start start = Start::oldest,
+                                               Timeout timeout = kForever,
                                                const WaitOptions& wait = {});
 
   Subscriber(Subscriber&&) noexcept = default;
@@ -165,8 +179,8 @@ class RINGBELL_API Subscriber {
   };
 
   explicit Subscriber(std::variant<Member, Guest> side) noexcept;
-  [[nodiscard]] static Result<Subscriber> open_member(Topic topic, Start start,
-                                                      const WaitOptions& wait);
+  [[nodiscard]] static Result<Subscriber> guest(Topic topic, Start start, const WaitOptions& wait);
+  [[nodiscard]] static Result<Subscriber> member(Result<Participant> joined, Start start);
   // The next message into `into`, as the ring has it now.
   [[nodiscard]] std::optional<std::size_t> take(std::span<std::byte> into) noexcept;
   [[nodiscard]] core::Finding finding() const noexcept;
