@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "bench/backings/backings.hpp"
 #include "bench/file_copy/files.hpp"
 #include "bench/harness/interruption.hpp"
 #include "bench/harness/subprocess.hpp"
@@ -77,10 +78,12 @@ int run(const Options& options) {
   if (!ran && ran.error().code != ErrorCode::corrupt) {
     return failed(fmt::format("{}; the rows so far are in {}", ran.error().message, options.json));
   }
-  fmt::print("{}\nrows: {}\n", table_of(sink->rows(), terminal_columns(STDOUT_FILENO)),
-             options.json);
+  const std::string table = options.backings
+                                ? backings_table(sink->rows())
+                                : table_of(sink->rows(), terminal_columns(STDOUT_FILENO));
+  fmt::print("{}\nrows: {}\n", table, options.json);
   std::fflush(stdout);
-  draw_plots(options);
+  if (!options.backings) draw_plots(options);
   if (interruption::came()) return failed(interruption::error().value().message);
   return ran ? 0 : failed(ran.error().message);
 }

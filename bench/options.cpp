@@ -88,7 +88,9 @@ Result<Options> checked(const Raw& raw, Options options) {
   const Result<CpuPair> cpus = cpus_of(raw.cpus);
   if (!cpus) return tl::unexpected(cpus.error());
   options.cpus = *cpus;
-  if (options.json.empty()) options.json = options.out + "/compare.jsonl";
+  if (options.json.empty()) {
+    options.json = options.out + (options.backings ? "/backings.jsonl" : "/compare.jsonl");
+  }
   return options;
 }
 
@@ -110,6 +112,8 @@ Parsed parse_options(int argc, char** argv) {
   auto* const quick = app.add_flag("--quick", raw.quick, "at most 90 s; a tenth of the samples");
   app.add_flag("--full", raw.full, "every size, wait and placement, three times; about 30 minutes")
       ->excludes(quick);
+  app.add_flag("--backings", options.backings,
+               "instead of transports: what it costs where a ring's pages come from");
   const CLI::Validator not_empty(
       [](const std::string& path) { return std::string(path.empty() ? "an empty path" : ""); }, "");
   app.add_option("--file", options.file, "the file to copy (default: one made of /usr/lib)")

@@ -13,7 +13,8 @@ struct Options {
   PlanOptions plan;
   std::string file;  // to copy; empty: one is put together
   std::string out = "build/compare";
-  std::string json;  // empty: compare.jsonl in `out`
+  std::string json;       // empty: compare.jsonl, or backings.jsonl, in `out`
+  bool backings = false;  // only these: where a ring's pages come from (bench/backings)
   CpuPair cpus{0, -1};
 };
 

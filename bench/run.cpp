@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "bench/backings/backings.hpp"
 #include "bench/beside.hpp"
 #include "bench/file_copy/file_copy.hpp"
 #include "bench/file_copy/files.hpp"
@@ -104,6 +105,7 @@ Result<void> run_point(const Point& point, const Options& options, RowSink& sink
 }  // namespace
 
 double planned_seconds(const Options& options) {
+  if (options.backings) return backings_seconds(options);
   const double one = estimated_seconds(floor_options(options, 0)) +
                      estimated_seconds(plan(options.plan, 0)) +
                      file_seconds(file_options(options, 0));
@@ -111,6 +113,7 @@ double planned_seconds(const Options& options) {
 }
 
 Result<void> check_room(const Options& options) {
+  if (options.backings) return {};
   const FileCopyOptions files = file_options(options, 0);
   if (files.transports.empty()) return {};
   const Result<FileDescriptor> made = create_destination(files.folder, file_bytes(files));
@@ -119,6 +122,7 @@ Result<void> check_room(const Options& options) {
 }
 
 Result<void> run_all(const Options& options, RowSink& sink) {
+  if (options.backings) return measure_backings(options, sink);
   Result<void> verified;
   for (int repeat = 0; repeat < repeats_of(options.plan.mode); ++repeat) {
     if (auto done = measure_floors(floor_options(options, repeat), sink); !done) return done;

@@ -21,10 +21,11 @@ struct Point {
   Placement placement = Placement::two_cpus;
   std::size_t message_bytes = 8;
   bool quick_wake = false;
-  bool spin_first = true;  // of ringbell's sleeping waits; false: always to sleep
-  bool loaned = false;     // payload neither copied in nor out
-  bool checksum = false;   // content filled in and verified too
-  std::size_t batch = 1;   // messages that become visible together
+  bool spin_first = true;                 // of ringbell's sleeping waits; false: always to sleep
+  bool loaned = false;                    // payload neither copied in nor out
+  bool checksum = false;                  // content filled in and verified too
+  std::size_t batch = 1;                  // messages that become visible together
+  const MemoryOptions* memory = nullptr;  // of ringbell's channels; null: the usual
   int repeat = 0;
   std::uint64_t samples = 0;             // round_trip
   std::chrono::nanoseconds duration{0};  // throughput: of the measured window
@@ -35,7 +36,8 @@ struct Point {
     return {.message_bytes = message_bytes,
             .wait = wait,
             .yield = placement == Placement::one_cpu && !sleeps(wait),
-            .spin_first = spin_first};
+            .spin_first = spin_first,
+            .memory = memory};
   }
 
   [[nodiscard]] PairOptions pair_options(const CpuPair& cpus) const noexcept {

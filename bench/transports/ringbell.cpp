@@ -28,6 +28,14 @@ WaitOptions wait_of(const LinkOptions& options) noexcept {
   return wait;
 }
 
+Result<Channel> create_nameless(const ChannelOptions& options) {
+  Result<Channel> channel = Channel::create(options);
+  if (!channel || options.memory.name.empty()) return channel;
+  const Result<void> removed = Region::remove(options.memory.backing, options.memory.name);
+  if (!removed) return tl::unexpected(removed.error());
+  return channel;
+}
+
 }  // namespace
 
 std::uint64_t Ringbell::ring_bytes(std::size_t message_bytes) noexcept {
@@ -42,26 +50,40 @@ Result<Ringbell> Ringbell::open(const LinkOptions& options) {
   ChannelOptions channel;
   channel.capacity_bytes = ring_bytes(options.message_bytes);
   channel.doorbell = doorbell_of(options.wait);
-  Result<Channel> to_second = Channel::create(channel);
+  if (options.memory != nullptr) {
+    channel.memory = *options.memory;
+    channel.capacity_bytes = kBackingRingBytes;
+  }
+  Result<Channel> to_second = create_nameless(channel);
   if (!to_second) return tl::unexpected(to_second.error());
-  Result<Channel> to_first = Channel::create(channel);
+  Result<Channel> to_first = create_nameless(channel);
   if (!to_first) return tl::unexpected(to_first.error());
   return Ringbell(std::move(*to_second), std::move(*to_first), options);
 }
 
 Result<RingbellEnd> Ringbell::end(Party party) const {
-  const Channel& out = channels_[party == Party::first ? 0 : 1];
-  const Channel& in = channels_[party == Party::first ? 1 : 0];
+  Channel& out = channels_[party == Party::first ? 0 : 1];
+  Channel& in = channels_[party == Party::first ? 1 : 0];
   const WaitOptions wait = wait_of(options_);
-  Result<Sender> sender = Sender::attach(out.fds(), wait);
+  const bool by_fork = out.region().backing() == Backing::anonymous;
+  Result<Sender> sender =
+      by_fork ? Sender::open(std::move(out), wait) : Sender::attach(out.fds(), wait);
   if (!sender) return tl::unexpected(sender.error());
-  Result<Receiver> receiver = Receiver::attach(in.fds(), wait);
+  Result<Receiver> receiver =
+      by_fork ? Receiver::open(std::move(in), wait) : Receiver::attach(in.fds(), wait);
   if (!receiver) return tl::unexpected(receiver.error());
   return RingbellEnd(std::move(*sender), std::move(*receiver));
 }
 
 void Ringbell::describe(Row& row) const {
-  row["ring_bytes"] = channels_[0].region().geometry().capacity_bytes;
+  const Region& region = channels_[0].region();
+  row["ring_bytes"] = region.geometry().capacity_bytes;
+  if (options_.memory == nullptr) return;
+  if (const Result<MemoryInUse> used = region.memory_in_use()) {
+    row["page_bytes"] = used->page_bytes;
+    row["mapped_bytes"] = region.mapped_bytes();
+    row["huge_bytes"] = used->huge_bytes;
+  }
 }
 
 std::span<std::byte> RingbellEnd::wait_for_room(std::uint32_t size_bytes) {

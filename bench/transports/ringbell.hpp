@@ -89,6 +89,8 @@ class Ringbell {
   // The ring of each direction, for messages of this size: as small as fits the L2 cache, and
   // several messages deep.
   [[nodiscard]] static std::uint64_t ring_bytes(std::size_t message_bytes) noexcept;
+  // Of each direction where the memory is what is compared: LinkOptions::memory.
+  static constexpr std::uint64_t kBackingRingBytes = 4UL * 1024 * 1024;
 
   [[nodiscard]] static Result<Ringbell> open(const LinkOptions& options);
   [[nodiscard]] Result<RingbellEnd> end(Party party) const;
@@ -98,7 +100,9 @@ class Ringbell {
   Ringbell(Channel to_second, Channel to_first, const LinkOptions& options) noexcept
       : channels_{std::move(to_second), std::move(to_first)}, options_(options) {}
 
-  std::array<Channel, 2> channels_;  // to the second party, to the first
+  // To the second party, to the first. Each party has a copy of this object, by fork; with memory
+  // that is shared by fork only, end() takes the channels out of it.
+  mutable std::array<Channel, 2> channels_;
   LinkOptions options_;
 };
 

@@ -17,6 +17,7 @@
 #include <sched.h>
 
 #include <ringbell/transport/error.hpp>
+#include <ringbell/transport/memory/options.hpp>
 #include "bench/harness/row.hpp"
 
 namespace ringbell::bench {
@@ -52,6 +53,7 @@ struct LinkOptions {
   Wait wait = Wait::blocking;
   bool yield = false;      // between two looks give the CPU away: both processes share one
   bool spin_first = true;  // ringbell's park and eventfd: spin for a budget before going to sleep
+  const MemoryOptions* memory = nullptr;  // ringbell's: of the channels; null: the usual
 };
 
 template <class E>

@@ -296,6 +296,25 @@ TEST_F(Compare, EveryRingCarriesVerifiedMessages) {
   EXPECT_EQ(streams, 3U * (3U + 1U));  // each size, and the checksum at 1024; three of the rings
 }
 
+TEST_F(Compare, EachBackingIsTouchedAndCarriesVerifiedMessages) {
+  const Ended ended = run({"--backings", "--quick", "--sizes", "56", "--out", path("out")});
+  EXPECT_EQ(ended.status, 0) << (ended.err.empty() ? "" : ended.err.back());
+  std::map<std::string, int> rows;
+  for (const std::string& line : lines_of(content_of(path("out") + "/backings.jsonl"))) {
+    const nlohmann::json row = nlohmann::json::parse(line);
+    if (row.at("bench") == "meta") continue;
+    if (row.at("huge_pages") == "require" && row.contains("error")) continue;  // none are reserved
+    EXPECT_FALSE(row.contains("error")) << row;
+    EXPECT_GE(row.at("page_bytes"), 4096) << row;
+    EXPECT_TRUE(row.at("bench") != "throughput" || row.at("verified") == true) << row;
+    if (row.at("huge_pages") == "never") ++rows[row.at("backing").get<std::string>()];
+  }
+  for (const char* const backing : {"memfd", "posix_shm", "file", "system_v", "anonymous"}) {
+    EXPECT_EQ(rows[backing], 3) << backing;  // first touch, round trip, one way
+  }
+  EXPECT_THAT(ended.out, HasSubstr("first touch"));
+}
+
 TEST_F(Compare, CtrlCLeavesNothing) {
   const std::set<std::string> before = sysv_queues();
   start_busy("sysv_mq");

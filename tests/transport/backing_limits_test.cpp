@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -140,6 +141,19 @@ TEST(BackingLimitsTest, AddressSpaceThatIsUsedUpIsNoSpace) {
     ChannelOptions options = with({});
     options.capacity_bytes = 64UL << 20;
     return expect_refused(options, ErrorCode::no_space, "ulimit -v");
+  });
+}
+
+TEST(BackingLimitsTest, SegmentThatCannotBeMappedIsNotLeftBehind) {
+  if (test::kSanitized) GTEST_SKIP() << "sanitizers take terabytes of addresses";
+  in_child([] {
+    if (::unshare(CLONE_NEWIPC) != 0 || !set_limit(RLIMIT_AS, 32UL << 20)) return kCannot;
+    ChannelOptions options = with({.backing = Backing::system_v});
+    options.capacity_bytes = 64UL << 20;
+    if (const int wrong = expect_refused(options, ErrorCode::no_space, "ulimit -v")) return wrong;
+    shm_info used{};
+    ::shmctl(0, SHM_INFO, reinterpret_cast<shmid_ds*>(&used));
+    return used.used_ids == 0 ? 0 : 2;
   });
 }
 

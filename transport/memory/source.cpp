@@ -205,6 +205,13 @@ Result<void> Source::confirm_memfd(const core::RegionHeader& header, const Image
 }
 
 Result<Mapping> Source::map(const Images& images, Access access) {
+  Result<Mapping> mapping = map_pages(images, access);
+  // Nobody is left with the segment when all have gone, and at once if nobody came.
+  if (creating_ && backing_ == Backing::system_v) system_v::remove(segment_);
+  return mapping;
+}
+
+Result<Mapping> Source::map_pages(const Images& images, Access access) {
   // Where transparent huge pages are possible, addresses must not stand in their way.
   const std::uint64_t alignment = images.region_bytes < kHugePage ? kSmallPage : kHugePage;
   Result<Mapping> mapping = Mapping::reserve(images.mapped_bytes(), alignment);
@@ -218,7 +225,6 @@ Result<Mapping> Source::map(const Images& images, Access access) {
       break;
     case Backing::system_v:
       placed = system_v::place(*mapping, images, segment_, access);
-      if (creating_) system_v::remove(segment_);  // nobody is left with it when all have gone
       break;
     case Backing::anonymous:
       placed = anonymous::place(*mapping, images);

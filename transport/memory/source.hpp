@@ -67,6 +67,7 @@ class Source {
   [[nodiscard]] Result<void> take_device(const MemoryOptions& options, const BytesFor& bytes_for);
   [[nodiscard]] Result<void> confirm_memfd(const core::RegionHeader& header, const Images& images,
                                            bool trust_others);
+  [[nodiscard]] Result<Mapping> map_pages(const Images& images, Access access);
   [[nodiscard]] Result<void> map_device(const Mapping& mapping, const Images& images,
                                         Access access);
 

@@ -1,0 +1,157 @@
+#include "bench/backings/backings.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "bench/backings/first_touch.hpp"
+#include "bench/backings/setups.hpp"
+#include "bench/transports/registry.hpp"
+
+namespace ringbell::bench {
+namespace {
+
+constexpr std::array<std::size_t, 3> kSizes{56, 4096, 65536};
+constexpr double kFirstTouchSeconds = 0.3;
+
+struct Amounts {
+  std::uint64_t first_touch_bytes;
+  std::uint64_t samples;
+  std::chrono::milliseconds window;
+};
+
+std::vector<std::size_t> sizes_of(const Options& options) {
+  if (!options.plan.sizes.empty()) return options.plan.sizes;
+  return {kSizes.begin(), kSizes.end()};
+}
+
+Amounts amounts_of(Mode mode) noexcept {
+  if (mode == Mode::quick) return {8UL << 20, 10'000, std::chrono::milliseconds(150)};
+  return {64UL << 20, 100'000, std::chrono::milliseconds(1000)};
+}
+
+double seconds_of(const Amounts& amounts, Bench bench) noexcept {
+  constexpr double kTripSeconds = 5e-6;
+  if (bench == Bench::round_trip) return static_cast<double>(amounts.samples) * kTripSeconds;
+  return 1.1 * static_cast<double>(amounts.window.count()) / 1000;
+}
+
+// What ends the run is an Error; everything else becomes part of the row.
+Result<void> add_row(Row row, const Result<void>& measured, RowSink& sink, Result<void>& verified) {
+  if (!measured) {
+    row["error"] = measured.error().message;
+    if (measured.error().code == ErrorCode::corrupt) {
+      row["verified"] = false;
+      if (verified) verified = measured;
+    }
+  }
+  sink.add(std::move(row));
+  if (!sink.written()) return sink.written();
+  return !measured && ends_the_run(measured.error()) ? measured : Result<void>{};
+}
+
+Row labelled(Row row, const Setup& setup) {
+  row["backing"] = setup.name;
+  row["huge_pages"] = name_of(setup.memory.huge_pages);
+  return row;
+}
+
+class Run {
+ public:
+  Run(const Options& options, RowSink& sink) noexcept
+      : options_(options), sink_(sink), amounts_(amounts_of(options.plan.mode)) {}
+
+  [[nodiscard]] Result<void> first_touch(const Setup& setup, int repeat) {
+    sink_.announce(fmt::format("{}, first touch", setup.name), kFirstTouchSeconds);
+    Row row = labelled({{"bench", "first_touch"}}, setup);
+    row["bytes"] = amounts_.first_touch_bytes;
+    row["repeat"] = repeat;
+    const PairOptions pair{.placement = Placement::one_cpu, .cpus = options_.cpus};
+    const Result<void> done = measure_first_touch(setup, amounts_.first_touch_bytes, pair, row);
+    return add_row(std::move(row), done, sink_, verified_);
+  }
+
+  [[nodiscard]] Result<void> point(const Setup& setup, Bench bench, std::size_t bytes, int repeat) {
+    Point point{.bench = bench, .transport = "ringbell", .wait = Wait::spin};
+    point.message_bytes = bytes;
+    point.memory = &setup.memory;
+    point.repeat = repeat;
+    point.samples = amounts_.samples;
+    point.duration = amounts_.window;
+    point.estimated_seconds = seconds_of(amounts_, bench);
+    sink_.announce(fmt::format("{}, {}", setup.name, point.title()), point.estimated_seconds);
+    Row row = labelled(point.labels(), setup);
+    const Result<void> done = measure(point, options_.cpus, row);
+    return add_row(std::move(row), done, sink_, verified_);
+  }
+
+  [[nodiscard]] const Result<void>& verified() const noexcept { return verified_; }
+
+ private:
+  const Options& options_;
+  RowSink& sink_;
+  Amounts amounts_;
+  Result<void> verified_;
+};
+
+std::string figure(const Row& row) {
+  if (row.contains("error")) return row["error"].get<std::string>();
+  const auto number = [&](const char* field) { return row[field].get<double>(); };
+  if (row["bench"] == "first_touch") {
+    const double pages = number("bytes") / 4096;
+    return fmt::format("first touch {:.0f} ns, second image {:.0f} ns per 4 KiB; {} faults",
+                       number("touch_ns") / pages, number("again_ns") / pages,
+                       row["page_faults"].get<std::uint64_t>());
+  }
+  if (row["bench"] == "round_trip") {
+    return fmt::format("round trip of {} B: {:.0f} ns", row["message_bytes"].get<std::size_t>(),
+                       number("p50_ns"));
+  }
+  return fmt::format("one way {} B: {:.2f} M/s", row["message_bytes"].get<std::size_t>(),
+                     number("messages_per_s") / 1e6);
+}
+
+}  // namespace
+
+double backings_seconds(const Options& options) {
+  const Amounts amounts = amounts_of(options.plan.mode);
+  const double points =
+      static_cast<double>(sizes_of(options).size()) *
+      (seconds_of(amounts, Bench::round_trip) + seconds_of(amounts, Bench::throughput));
+  return static_cast<double>(backing_setups(options.out).size()) * (kFirstTouchSeconds + points) *
+         repeats_of(options.plan.mode);
+}
+
+Result<void> measure_backings(const Options& options, RowSink& sink) {
+  Run run(options, sink);
+  const std::vector<Setup> setups = backing_setups(options.out);
+  for (int repeat = 0; repeat < repeats_of(options.plan.mode); ++repeat) {
+    for (const Setup& setup : setups) {
+      if (Result<void> done = run.first_touch(setup, repeat); !done) return done;
+    }
+    // What is compared stands next to each other in time: all setups of a size in a row.
+    for (const Bench bench : {Bench::round_trip, Bench::throughput}) {
+      for (const std::size_t bytes : sizes_of(options)) {
+        for (const Setup& setup : setups) {
+          if (Result<void> done = run.point(setup, bench, bytes, repeat); !done) return done;
+        }
+      }
+    }
+  }
+  return run.verified();
+}
+
+std::string backings_table(const std::vector<Row>& rows) {
+  std::string text;
+  for (const Row& row : rows) {
+    if (!row.contains("backing")) continue;
+    text += fmt::format("{:<10} {:<8} {}\n", row["backing"].get<std::string>(),
+                        row["huge_pages"].get<std::string>(), figure(row));
+  }
+  return text;
+}
+
+}  // namespace ringbell::bench
