@@ -43,9 +43,9 @@ class RINGBELL_API Participant {
                                                 const WaitOptions& wait);
 
   // The same in the region of this name (README, Names). create() makes it, or joins what is there
-  // with these options, dead or alive; open() waits until somebody is there, or something left. Errors: also busy, if
-  // a living one uses the name for something else; not_found, when time is up; not_a_region; as
-  // HeldName::create and open, Region::create and attach.
+  // with these options, dead or alive; open() waits until somebody is there, or something left.
+  // Errors: also busy, if a living one uses the name for something else; not_found, when time is
+  // up; not_a_region; as HeldName::create and open, Region::create and attach.
   [[nodiscard]] static Result<Participant> create(std::string_view name,
                                                   const RegionOptions& options, NumbersOf among,
                                                   const WaitOptions& wait);
