@@ -1,5 +1,6 @@
 #include <ringbell/transport/quick_wake.hpp>
 
+#include <cerrno>
 #include <cstdint>
 #include <utility>
 
@@ -17,6 +18,12 @@ QuickWake::QuickWake(FileDescriptor request) noexcept : request_(std::move(reque
 
 Result<QuickWake> QuickWake::hold() {
   FileDescriptor request{::open(kDevice, O_WRONLY | O_CLOEXEC)};
+  if (!request && errno == ENOENT) {
+    return fail(
+        ErrorCode::unsupported,
+        "there is no /dev/cpu_dma_latency: quick wake-ups need a kernel with CONFIG_CPU_IDLE "
+        "and, in a container, the device");
+  }
   if (!request) {
     return fail_errno("opening /dev/cpu_dma_latency failed",
                       "quick wake-ups need the right to write it (root, or a udev rule)");

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -15,6 +16,8 @@
 #include <unistd.h>
 
 #include "bench/harness/shared.hpp"
+
+#include <tests/support/child_process.hpp>
 
 namespace ringbell::bench {
 namespace {
@@ -50,6 +53,22 @@ TEST(ProcessPair, SidesRunInTwoProcessesAndShareWhatWasMadeBefore) {
   EXPECT_NE((**pids)[0], (**pids)[1]);
   EXPECT_NE((**pids)[0], ::getpid());
   expect_no_children();
+}
+
+// A row for quick wake-ups that were not to be had must say so, and not be one without them.
+TEST(ProcessPair, RefusedQuickWakeUpsAreTheResult) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody without the right";
+  test::ChildProcess child = test::ChildProcess::fork([] {
+    constexpr uid_t kNobody = 65534;
+    if (::setuid(kNobody) != 0 || ::access("/dev/cpu_dma_latency", W_OK) == 0) return 77;
+    PairOptions quick = options();
+    quick.quick_wake = true;
+    const Result<void> refused = run_pair(quick, kNothing, kNothing);
+    return !refused && refused.error().code == ErrorCode::permission ? 0 : 1;
+  });
+  const std::optional<int> status = child.wait();
+  if (status == 77) GTEST_SKIP() << "everybody may have quick wake-ups here";
+  EXPECT_EQ(status, 0);
 }
 
 TEST(ProcessPair, EndsAtOnceWhenBothSidesHaveEnded) {
