@@ -63,7 +63,7 @@ Result<std::size_t> UringState::turn(Timeout timeout) {
 
 Timeout UringState::longest_sleep(Timeout timeout) const {
   const Clock::time_point now = Clock::now();
-  Clock::time_point end = next_look_;
+  Clock::time_point end = operations_.empty() ? Clock::time_point::max() : next_look_;
   if (!times_.empty()) end = std::min(end, times_.begin()->first.first);
   return std::clamp<Timeout>(end - now, Timeout::zero(), std::max(timeout, Timeout::zero()));
 }
