@@ -35,7 +35,7 @@ template <class Body>
 template <class Handle, class T>
 [[nodiscard]] int hand_out(Result<T> made, Handle** handle, ringbell_error* error) {
   if (!made) return report(made.error(), error);
-  *handle = new Handle(std::move(*made));
+  *handle = new Handle{std::move(*made)};  // clang 14 has no other for aggregates
   return RINGBELL_OK;
 }
 

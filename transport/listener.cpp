@@ -23,6 +23,10 @@ using handshake::Reason;
 // More than that, and the oldest goes: a peer that means well is done long before.
 constexpr std::size_t kMostGuests = 64;
 
+// What is there already is looked at even when the time is up; but one who knocks without end must
+// not keep accept() for ever.
+constexpr std::size_t kMostLateRounds = 2 * kMostGuests;
+
 using Clock = std::chrono::steady_clock;
 
 Clock::time_point end_of(Clock::time_point start, Timeout timeout) noexcept {
@@ -105,7 +109,7 @@ std::vector<int> Listener::wait_for_events(Clock::time_point deadline) const {
 
 Result<std::optional<Connection>> Listener::accept(Timeout timeout) {
   const Clock::time_point deadline = end_of(Clock::now(), timeout);
-  for (;;) {
+  for (std::size_t late_rounds = 0;;) {
     drop_late(Clock::now());
     const auto first_due =
         std::min_element(guests_.begin(), guests_.end(),
@@ -124,7 +128,8 @@ Result<std::optional<Connection>> Listener::accept(Timeout timeout) {
     if (knocked) {
       if (Result<void> in = let_in(); !in) return tl::unexpected(std::move(in.error()));
     }
-    if (ready.empty() && Clock::now() >= deadline) return std::nullopt;
+    const bool late = Clock::now() >= deadline;
+    if (late && (ready.empty() || ++late_rounds == kMostLateRounds)) return std::nullopt;
   }
 }
 

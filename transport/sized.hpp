@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include <ringbell/core/atomics.hpp>
 #include <ringbell/core/witness.hpp>
 
 namespace ringbell::sized {
@@ -28,20 +29,22 @@ using Size = std::uint64_t;
 inline void write_size(std::span<std::byte> slot, Size size_bytes) noexcept {
   std::memcpy(slot.data(), &size_bytes, sizeof size_bytes);
 }
+// Atomic, so that what is checked is what is used: a compiler may read a plain word twice.
+[[nodiscard]] inline Size size_in(std::span<const std::byte> slot) noexcept {
+  return core::HardwareAtomics::load(*reinterpret_cast<const Size*>(slot.data()),
+                                     std::memory_order_relaxed, core::Edge{"sized"});
+}
 // Nothing: a size that cannot be.
 [[nodiscard]] inline std::optional<std::span<const std::byte>> message_in(
     std::span<const std::byte> slot) noexcept {
-  Size size_bytes = 0;
-  std::memcpy(&size_bytes, slot.data(), sizeof size_bytes);
+  const Size size_bytes = size_in(slot);
   if (size_bytes > slot.size() - sizeof size_bytes) return std::nullopt;
   return slot.subspan(sizeof size_bytes, size_bytes);
 }
 
 // What message_in() found then, or another value by now: a liar is at work.
 [[nodiscard]] inline core::Finding wrong_size(std::span<const std::byte> slot) noexcept {
-  Size size_bytes = 0;
-  std::memcpy(&size_bytes, slot.data(), sizeof size_bytes);
-  return {"a message's size", size_bytes};
+  return {"a message's size", size_in(slot)};
 }
 
 }  // namespace ringbell::sized

@@ -85,7 +85,7 @@ void fill_and_publish(Writer& writer, std::span<std::byte> room, Choices& choice
   }
 }
 
-template <core::AtomicsPolicy A>
+template <class A>
 class SpscWriter {
  public:
   SpscWriter(const SpscRoom& room, Choices&) : room_(&room), writer_(room.memory()) {}
@@ -113,7 +113,7 @@ class SpscWriter {
   typename core::SpscRing<A>::Writer writer_;
 };
 
-template <core::AtomicsPolicy A>
+template <class A>
 class SpscReader {
  public:
   SpscReader(const SpscRoom& room, Choices&) : room_(&room), reader_(room.memory()) {}
@@ -203,7 +203,7 @@ class FanInRoom {
   WalledBytes data_;
 };
 
-template <core::AtomicsPolicy A>
+template <class A>
 class FanInWriter {
   using Writer = typename core::FanIn<A>::Writer;
 
@@ -233,7 +233,7 @@ class FanInWriter {
   std::uint32_t lane_ = 0;
 };
 
-template <core::AtomicsPolicy A>
+template <class A>
 class FanInReader {
   using Reader = typename core::FanIn<A>::Reader;
 

@@ -17,7 +17,7 @@ class CallRoom {
  public:
   explicit CallRoom(Choices& choices)
       : lines_(choices.one_in(4) ? 66 : 1 + static_cast<std::uint32_t>(choices.roll(4))),
-        buffer_bytes_(choices.one_in(2) ? 0 : 8 << choices.roll(6)),
+        buffer_bytes_(choices.one_in(2) ? 0U : 8U << choices.roll(6)),
         control_(sizeof(core::ReadyControl), alignof(core::ReadyControl), some_wall(choices)),
         cells_(lines_ * sizeof(core::CallGroupLine), alignof(core::CallGroupLine),
                some_wall(choices)),
@@ -97,7 +97,7 @@ class Calling {
   bool waiting_ = false;
 };
 
-template <core::AtomicsPolicy A, class Caller>
+template <class A, class Caller>
 class AnyCaller {
  public:
   AnyCaller(const CallRoom& room, Choices&) : room_(&room), caller_(make()) {}
@@ -128,9 +128,9 @@ class AnyCaller {
   Calling<Caller> calling_;
 };
 
-template <core::AtomicsPolicy A>
+template <class A>
 using LineCaller = AnyCaller<A, typename core::CallLine<A>::Caller>;
-template <core::AtomicsPolicy A>
+template <class A>
 using GroupCaller = AnyCaller<A, typename core::CallGroup<A>::Caller>;
 
 // What a server does with a request.
@@ -147,7 +147,7 @@ void serve(Server& server, const CallRoom& room, std::uint32_t line,
   server.respond();
 }
 
-template <core::AtomicsPolicy A>
+template <class A>
 class LineServer {
  public:
   LineServer(const CallRoom& room, Choices&) : room_(&room), server_(room.memory().line(0)) {}
@@ -169,7 +169,7 @@ class LineServer {
   typename core::CallLine<A>::Server server_;
 };
 
-template <core::AtomicsPolicy A>
+template <class A>
 class GroupServer {
   using Server = typename core::CallGroup<A>::Server;
 

@@ -12,11 +12,10 @@
 namespace ringbell::hostile {
 
 // Room(Choices&) is the memory. A side is made of a room and choices, and does a step at a time.
-template <class RoomType, template <core::AtomicsPolicy> class VictimSide,
-          template <core::AtomicsPolicy> class PeerSide>
+template <class RoomType, template <class> class VictimSide, template <class> class PeerSide>
 struct Pair {
   using Room = RoomType;
-  template <core::AtomicsPolicy A>
+  template <class A>
   using Victim = VictimSide<A>;
   using Peer = PeerSide<core::HardwareAtomics>;
 };

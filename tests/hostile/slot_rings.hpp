@@ -95,7 +95,7 @@ void recover_from_somebody(Side& side, Choices& choices) {
   return 14 * room.slots() + 32;
 }
 
-template <core::AtomicsPolicy A>
+template <class A>
 class MpmcWriter {
  public:
   MpmcWriter(const MpmcRoom& room, Choices& choices)
@@ -125,7 +125,7 @@ class MpmcWriter {
   typename core::MpmcRing<A>::Writer writer_;
 };
 
-template <core::AtomicsPolicy A>
+template <class A>
 class MpmcReader {
  public:
   MpmcReader(const MpmcRoom& room, Choices& choices)
@@ -161,7 +161,7 @@ class MpmcReader {
   return choices.one_in(2) ? core::BroadcastStart::oldest : core::BroadcastStart::newest;
 }
 
-template <core::AtomicsPolicy A>
+template <class A>
 class LossyWriter {
  public:
   LossyWriter(const BroadcastRoom& room, Choices&)
@@ -185,7 +185,7 @@ class LossyWriter {
   typename core::BroadcastLossy<A>::Writer writer_;
 };
 
-template <core::AtomicsPolicy A>
+template <class A>
 class LossyReader {
   using Reader = typename core::BroadcastLossy<A>::Reader;
 
@@ -218,7 +218,7 @@ class LossyReader {
 
 // --- BroadcastLossless ---------------------------------------------------------------------------
 
-template <core::AtomicsPolicy A>
+template <class A>
 class LosslessWriter {
  public:
   LosslessWriter(const BroadcastRoom& room, Choices&) : room_(&room), writer_(room.broadcast()) {}
@@ -248,7 +248,7 @@ class LosslessWriter {
   typename core::BroadcastLossless<A>::Writer writer_;
 };
 
-template <core::AtomicsPolicy A>
+template <class A>
 class LosslessReader {
   using Ring = core::BroadcastLossless<A>;
 
