@@ -38,6 +38,15 @@ typedef struct ringbell_channel_fds {
   int space_bell;
 } ringbell_channel_fds;
 
+/* What an endpoint has done in this process, counted at no cost to messages. */
+typedef struct ringbell_stats {
+  uint64_t position;     /* bytes */
+  uint64_t waits;        /* found nothing, or no room, and waited for it */
+  uint64_t sleeps;       /* went to sleep */
+  uint64_t rings;        /* woke the other side */
+  uint64_t missed_rings; /* 0, unless a wake-up is lost */
+} ringbell_stats;
+
 RINGBELL_C_API int ringbell_channel_create(const ringbell_channel_options* options,
                                            ringbell_channel** channel, ringbell_error* error);
 /* Duplicates the descriptors: the caller keeps its own. Everything in them is checked. */
@@ -52,6 +61,15 @@ RINGBELL_C_API void ringbell_channel_destroy(ringbell_channel* channel);
 RINGBELL_C_API int ringbell_sender_open(ringbell_channel* channel,
                                         const ringbell_wait_options* wait, ringbell_sender** sender,
                                         ringbell_error* error);
+/* The same by name: 1 to 64 of a-z 0-9 . _ - . Create makes the channel, or takes the place of one
+ * that is gone; RINGBELL_BUSY if a living process has it. */
+RINGBELL_C_API int ringbell_sender_create(const char* name, const ringbell_channel_options* options,
+                                          const ringbell_wait_options* wait,
+                                          ringbell_sender** sender, ringbell_error* error);
+/* Waits until the receiver is there; RINGBELL_NOT_FOUND if it does not come in time. */
+RINGBELL_C_API int ringbell_sender_open_name(const char* name, int64_t timeout_ns,
+                                             const ringbell_wait_options* wait,
+                                             ringbell_sender** sender, ringbell_error* error);
 /* Room for a record of this size, to be filled in place. The receiver sees nothing of it before it
  * is committed. */
 RINGBELL_C_API int ringbell_sender_claim(ringbell_sender* sender, uint32_t size_bytes,
@@ -81,6 +99,8 @@ RINGBELL_C_API int ringbell_sender_arm(ringbell_sender* sender, uint32_t size_by
 RINGBELL_C_API void ringbell_sender_disarm(ringbell_sender* sender);
 /* An enum ringbell_peer. A system call: for a timer, as a death does not ring. */
 RINGBELL_C_API int ringbell_sender_peer(const ringbell_sender* sender);
+/* Bytes written since the ring was made, with headers and padding; and what it waited. */
+RINGBELL_C_API ringbell_stats ringbell_sender_stats(const ringbell_sender* sender);
 /* In order: the receiver reads what was committed, then learns RINGBELL_CLOSED. NULL is allowed. */
 RINGBELL_C_API void ringbell_sender_close(ringbell_sender* sender);
 
@@ -88,6 +108,16 @@ RINGBELL_C_API void ringbell_sender_close(ringbell_sender* sender);
 RINGBELL_C_API int ringbell_receiver_open(ringbell_channel* channel,
                                           const ringbell_wait_options* wait,
                                           ringbell_receiver** receiver, ringbell_error* error);
+/* The same by name: 1 to 64 of a-z 0-9 . _ - . Create makes the channel, or takes the place of one
+ * that is gone; RINGBELL_BUSY if a living process has it. */
+RINGBELL_C_API int ringbell_receiver_create(const char* name,
+                                            const ringbell_channel_options* options,
+                                            const ringbell_wait_options* wait,
+                                            ringbell_receiver** receiver, ringbell_error* error);
+/* Waits until the sender is there; RINGBELL_NOT_FOUND if it does not come in time. */
+RINGBELL_C_API int ringbell_receiver_open_name(const char* name, int64_t timeout_ns,
+                                               const ringbell_wait_options* wait,
+                                               ringbell_receiver** receiver, ringbell_error* error);
 /* The next record, in place; the same one until it is released or held. A hostile sender can change
  * it while it is read: copy before you check what must not change. */
 RINGBELL_C_API int ringbell_receiver_peek(ringbell_receiver* receiver, int64_t timeout_ns,
@@ -112,6 +142,8 @@ RINGBELL_C_API int ringbell_receiver_arm(ringbell_receiver* receiver);
 RINGBELL_C_API void ringbell_receiver_disarm(ringbell_receiver* receiver);
 /* An enum ringbell_peer. A system call: for a timer, as a death does not ring. */
 RINGBELL_C_API int ringbell_receiver_peer(const ringbell_receiver* receiver);
+/* Bytes read since the ring was made, with headers and padding; and what it waited. */
+RINGBELL_C_API ringbell_stats ringbell_receiver_stats(const ringbell_receiver* receiver);
 /* The sender learns RINGBELL_CLOSED when it next waits. NULL is allowed. */
 RINGBELL_C_API void ringbell_receiver_close(ringbell_receiver* receiver);
 

@@ -81,6 +81,7 @@ class RINGBELL_API Contributor {
   [[nodiscard]] std::uint32_t lane() const noexcept { return participant_.number() - 1; }
   [[nodiscard]] std::uint32_t max_record_bytes() const noexcept { return ring_.max_record_bytes(); }
   [[nodiscard]] const Region& region() const noexcept { return participant_.region(); }
+  [[nodiscard]] Stats stats() const noexcept { return participant_.sleeper().stats(); }
   [[nodiscard]] std::uint64_t missed_rings() const noexcept {
     return participant_.sleeper().missed_rings();
   }
@@ -138,6 +139,7 @@ class RINGBELL_API Collector {
   // Lanes in which something impossible stood. They are set aside, the others go on.
   [[nodiscard]] std::uint32_t corrupt_lanes() const noexcept { return ring_.corrupt_lanes(); }
   [[nodiscard]] const Region& region() const noexcept { return participant_.region(); }
+  [[nodiscard]] Stats stats() const noexcept { return participant_.sleeper().stats(); }
   [[nodiscard]] std::uint64_t missed_rings() const noexcept {
     return participant_.sleeper().missed_rings();
   }

@@ -157,7 +157,10 @@ bool Endpoint::slept_on(std::uint32_t parked, Clock::time_point until) const noe
 
 void Endpoint::ring_peer() noexcept {
   const Doorbell& bell = role_ == Role::reader ? channel_.space_bell() : channel_.data_bell();
-  Parking<>::ring(*peer_bell_, [&] { bell.wake(*peer_bell_); });
+  Parking<>::ring(*peer_bell_, [&] {
+    ++rings_given_;
+    bell.wake(*peer_bell_);
+  });
 }
 
 bool Endpoint::peer_closed() const noexcept {

@@ -16,6 +16,7 @@
 #include <ringbell/transport/export.hpp>
 #include <ringbell/transport/held_name.hpp>
 #include <ringbell/transport/participant_lock.hpp>
+#include <ringbell/transport/stats.hpp>
 #include <ringbell/transport/wait.hpp>
 #include <ringbell/transport/waiter.hpp>
 
@@ -105,8 +106,13 @@ class RINGBELL_API Endpoint {
   // A system call, unless the peer has closed or has not come yet.
   [[nodiscard]] PeerState peer() const noexcept;
 
-  // Sleeps to the end of their slice although what they waited for was there and nobody had rung.
-  // 0, unless a wake-up is lost: the slices would hide that. For tests and diagnosis.
+  [[nodiscard]] Stats stats() const noexcept {
+    return {.waits = waiter_.waits(),
+            .sleeps = sleeps_,
+            .rings = rings_given_,
+            .missed_rings = missed_rings_};
+  }
+  // Stats::missed_rings.
   [[nodiscard]] std::uint64_t missed_rings() const noexcept { return missed_rings_; }
   [[nodiscard]] const Channel& channel() const noexcept { return channel_; }
   [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
@@ -137,6 +143,7 @@ class RINGBELL_API Endpoint {
   [[nodiscard]] bool park(Ready&& ready, Clock::time_point until) {
     const std::uint32_t parked = announce_sleep();
     if (!ready() && !peer_closed()) {
+      ++sleeps_;
       sleep(parked, until - Clock::now());
       if (ready() && slept_on(parked, until)) ++missed_rings_;
     }
@@ -168,6 +175,8 @@ class RINGBELL_API Endpoint {
   Waiter waiter_;
   std::uint32_t* peer_bell_;  // the word on which the peer sleeps
   std::uint32_t* own_bell_;   // the word on which this side sleeps
+  std::uint64_t sleeps_ = 0;
+  std::uint64_t rings_given_ = 0;
   std::uint64_t missed_rings_ = 0;
   std::uint64_t position_ = 0;       // how far the ring has come, as last told
   std::uint64_t slept_at_ = 0;       // position_ at the last sleep

@@ -54,6 +54,7 @@ class RINGBELL_API QueueEnd {
   }
   // Messages that this one took from the dead: never committed, and given to others again.
   [[nodiscard]] const core::MpmcRecovered& recovered() const noexcept { return recovered_; }
+  [[nodiscard]] Stats stats() const noexcept { return participant_.sleeper().stats(); }
   [[nodiscard]] std::uint64_t missed_rings() const noexcept {
     return participant_.sleeper().missed_rings();
   }

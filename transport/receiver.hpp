@@ -113,7 +113,8 @@ class RINGBELL_API Receiver {
   [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
     return endpoint_.quick_wake_refusal();
   }
-  // Endpoint::missed_rings().
+  [[nodiscard]] Stats stats() const noexcept { return endpoint_.stats(); }
+  // Stats::missed_rings.
   [[nodiscard]] std::uint64_t missed_rings() const noexcept { return endpoint_.missed_rings(); }
 
  private:

@@ -117,7 +117,10 @@ class RINGBELL_API Sender {
   [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
     return endpoint_.quick_wake_refusal();
   }
-  // Endpoint::missed_rings().
+  // Bytes that were written since the ring was made, with headers and padding.
+  [[nodiscard]] std::uint64_t position() const noexcept { return ring_.tail(); }
+  [[nodiscard]] Stats stats() const noexcept { return endpoint_.stats(); }
+  // Stats::missed_rings.
   [[nodiscard]] std::uint64_t missed_rings() const noexcept { return endpoint_.missed_rings(); }
 
  private:

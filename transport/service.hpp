@@ -82,6 +82,7 @@ class RINGBELL_API Client {
     return ring_.max_message_bytes();
   }
   [[nodiscard]] const Region& region() const noexcept { return participant_.region(); }
+  [[nodiscard]] Stats stats() const noexcept { return participant_.sleeper().stats(); }
   [[nodiscard]] std::uint64_t missed_rings() const noexcept {
     return participant_.sleeper().missed_rings();
   }
@@ -160,6 +161,7 @@ class RINGBELL_API Server {
   // Lines in which something impossible stood. They are set aside, the others go on.
   [[nodiscard]] std::uint32_t corrupt_lines() const noexcept { return ring_.corrupt_lines(); }
   [[nodiscard]] const Region& region() const noexcept { return participant_.region(); }
+  [[nodiscard]] Stats stats() const noexcept { return participant_.sleeper().stats(); }
   [[nodiscard]] std::uint64_t missed_rings() const noexcept {
     return participant_.sleeper().missed_rings();
   }

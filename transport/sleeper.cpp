@@ -32,7 +32,10 @@ bool Sleeper::slept_through(const std::uint32_t& word, std::uint32_t parked,
 }
 
 void Sleeper::ring(std::uint32_t& word) const noexcept {
-  SharedParking<>::ring(word, [&] { doorbell_.wake(word); });
+  SharedParking<>::ring(word, [&] {
+    ++rings_given_;
+    doorbell_.wake(word);
+  });
 }
 
 }  // namespace ringbell

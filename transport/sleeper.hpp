@@ -10,6 +10,7 @@
 #include <ringbell/transport/doorbell.hpp>
 #include <ringbell/transport/error.hpp>
 #include <ringbell/transport/export.hpp>
+#include <ringbell/transport/stats.hpp>
 #include <ringbell/transport/wait.hpp>
 #include <ringbell/transport/waiter.hpp>
 
@@ -48,7 +49,13 @@ class RINGBELL_API Sleeper {
     return waiter_.wait_until(ready, peers, timeout);
   }
 
-  // Endpoint::missed_rings().
+  [[nodiscard]] Stats stats() const noexcept {
+    return {.waits = waiter_.waits(),
+            .sleeps = sleeps_,
+            .rings = rings_given_,
+            .missed_rings = missed_rings_};
+  }
+  // Stats::missed_rings.
   [[nodiscard]] std::uint64_t missed_rings() const noexcept { return missed_rings_; }
   [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
     return waiter_.quick_wake_refusal();
@@ -69,6 +76,7 @@ class RINGBELL_API Sleeper {
       const std::uint32_t parked = own.announce(word);
       if (ready()) return true;
       if (others.closed() || others.stay_awake()) return ready();
+      ++own.sleeps_;
       own.sleep_on(word, parked, until);
       if (!ready()) return false;
       if (slept_through(word, parked, until)) ++own.missed_rings_;
@@ -85,7 +93,9 @@ class RINGBELL_API Sleeper {
 
   Waiter waiter_;
   Doorbell doorbell_;
+  std::uint64_t sleeps_ = 0;
   std::uint64_t missed_rings_ = 0;
+  mutable std::uint64_t rings_given_ = 0;  // publishing is const: it changes nothing of the owner
   bool rings_;
   bool can_barrier_;  // may issue the heavy barrier
   bool must_fence_;   // is not reached by the heavy barriers of others

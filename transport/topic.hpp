@@ -105,6 +105,7 @@ class RINGBELL_API Publisher {
   // Subscribers of a lossless topic that died and are waited for no more.
   [[nodiscard]] std::uint64_t evictions() const noexcept { return evictions_; }
   [[nodiscard]] const Region& region() const noexcept { return participant_.region(); }
+  [[nodiscard]] Stats stats() const noexcept { return participant_.sleeper().stats(); }
   [[nodiscard]] std::uint64_t missed_rings() const noexcept {
     return participant_.sleeper().missed_rings();
   }
@@ -163,6 +164,7 @@ class RINGBELL_API Subscriber {
     return sized::message_bytes(region().geometry().message_bytes);
   }
   [[nodiscard]] const Region& region() const noexcept;
+  [[nodiscard]] Stats stats() const noexcept { return sleeper().stats(); }
   [[nodiscard]] std::uint64_t missed_rings() const noexcept { return sleeper().missed_rings(); }
 
  private:

@@ -40,6 +40,7 @@ class RINGBELL_API Waiter {
       if (!peer.closed()) return Waited::timed_out;
       return ready() ? Waited::ready : Waited::peer_closed;
     }
+    ++waits_;
     const std::chrono::nanoseconds budget = sleeps_ ? spin_budget_.next() : slice_;
     // What is on its way comes within these looks; reading the clock first would only delay it.
     if (budget > budget.zero() && look(ready, kEagerLooks)) {
@@ -66,6 +67,9 @@ class RINGBELL_API Waiter {
 
   // Whether it ever sleeps: WaitOptions::kind says so, and there is a doorbell.
   [[nodiscard]] bool sleeps() const noexcept { return sleeps_; }
+
+  // Waits that were not over at the first look, and could last.
+  [[nodiscard]] std::uint64_t waits() const noexcept { return waits_; }
 
   // Why WaitOptions::quick_wake was asked for but not granted.
   [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
@@ -110,6 +114,7 @@ class RINGBELL_API Waiter {
   SpinBudget spin_budget_;
   std::chrono::nanoseconds slice_;  // WaitOptions::longest_sleep
   core::Backoff<> backoff_;
+  std::uint64_t waits_ = 0;
   bool sleeps_;
   bool yields_;  // gives the CPU away while it spins
 };

@@ -51,6 +51,32 @@ static void answer(ringbell_connection* connection) {
   }
 }
 
+static void a_channel_is_found_by_name(void) {
+  ringbell_sender* sender = NULL;
+  ringbell_sender* second = NULL;
+  ringbell_receiver* receiver = NULL;
+  int number = 7;
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_NOT_FOUND, ringbell_receiver_open_name("orders", 0, NULL, &receiver, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_sender_create("orders", NULL, NULL, &sender, &error));
+  CHECK_CODE(RINGBELL_BUSY, ringbell_sender_create("orders", NULL, NULL, &second, &error));
+  CHECK_CODE(RINGBELL_OK,
+             ringbell_receiver_open_name("orders", kPatience, NULL, &receiver, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_sender_send(sender, &number, sizeof number, 0, &error));
+  CHECK(ringbell_sender_stats(sender).position > ringbell_receiver_stats(receiver).position);
+  CHECK_CODE(RINGBELL_OK,
+             ringbell_receiver_receive(receiver, &number, sizeof number, 0, &size, &error));
+  CHECK(number == 7);
+  CHECK(ringbell_sender_stats(sender).position == ringbell_receiver_stats(receiver).position);
+  CHECK(ringbell_receiver_stats(receiver).waits == 0);
+  ringbell_sender_close(sender);
+  ringbell_receiver_close(receiver);
+  CHECK_CODE(RINGBELL_OK, ringbell_receiver_create("orders", NULL, NULL, &receiver, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_sender_open_name("orders", kPatience, NULL, &sender, &error));
+  ringbell_sender_close(sender);
+  ringbell_receiver_close(receiver);
+}
+
 int main(void) {
   char folder[] = "/tmp/ringbell-capi-XXXXXX";
   CHECK(mkdtemp(folder) != NULL);
@@ -66,6 +92,8 @@ int main(void) {
   CHECK_CODE(RINGBELL_BUSY, ringbell_listener_open("capi", NULL, NULL, &second, &error));
   CHECK_CODE(RINGBELL_NOT_NOW, ringbell_listener_accept(listener, 0, &connection, &error));
   CHECK(ringbell_listener_fd(listener) >= 0);
+
+  a_channel_is_found_by_name();
 
   const pid_t child = fork();
   CHECK(child >= 0);
