@@ -20,9 +20,9 @@ struct flock byte_of(std::uint32_t number) noexcept {
   return range;
 }
 
-Result<FileDescriptor> reopen(int region_fd) {
+Result<OwnDescriptor> reopen(int region_fd) {
   const std::string path = fmt::format("/proc/self/fd/{}", region_fd);
-  FileDescriptor file{::open(path.c_str(), O_RDWR | O_CLOEXEC)};
+  OwnDescriptor file = OwnDescriptor::open(path.c_str(), O_RDWR);
   if (!file) return fail_errno(fmt::format("reopening the region ({}) failed", path));
   return file;
 }
@@ -42,12 +42,12 @@ Result<bool> lock(int fd, std::uint32_t number, std::string_view role) {
 
 }  // namespace
 
-ParticipantLock::ParticipantLock(FileDescriptor file, std::uint32_t number) noexcept
+ParticipantLock::ParticipantLock(OwnDescriptor file, std::uint32_t number) noexcept
     : file_(std::move(file)), number_(number) {}
 
 Result<ParticipantLock> ParticipantLock::take(int region_fd, std::uint32_t number,
                                               std::string_view role) {
-  Result<FileDescriptor> file = reopen(region_fd);
+  Result<OwnDescriptor> file = reopen(region_fd);
   if (!file) return tl::unexpected(std::move(file.error()));
   const Result<bool> mine = lock(file->get(), number, role);
   if (!mine) return tl::unexpected(mine.error());
@@ -61,7 +61,7 @@ Result<ParticipantLock> ParticipantLock::take(int region_fd, std::uint32_t numbe
 Result<ParticipantLock> ParticipantLock::take_any(int region_fd, std::uint32_t first,
                                                   std::uint32_t end, std::string_view role) {
   assert(first < end);
-  Result<FileDescriptor> file = reopen(region_fd);
+  Result<OwnDescriptor> file = reopen(region_fd);
   if (!file) return tl::unexpected(std::move(file.error()));
   const std::uint32_t count = end - first;
   const auto start = static_cast<std::uint32_t>(::getpid()) % count;

@@ -4,8 +4,7 @@
 // Each participant has a number, and that byte of the region's file. Whoever is it holds an OFD
 // lock on the byte, taken on an open file description of its own (the file reopened through
 // /proc/self/fd), close-on-exec. A zombie does not keep it, a reused pid does not fake it, another
-// pid namespace does not confuse it. A child of fork() shares the description and so keeps the lock
-// alive after its parent's death, until it execs, exits, or closes it.
+// pid namespace does not confuse it, and a child of fork() does not keep it (own_descriptor.hpp).
 #pragma once
 
 #include <cstdint>
@@ -14,6 +13,7 @@
 #include <ringbell/transport/error.hpp>
 #include <ringbell/transport/export.hpp>
 #include <ringbell/transport/file_descriptor.hpp>
+#include <ringbell/transport/own_descriptor.hpp>
 
 namespace ringbell {
 
@@ -44,9 +44,9 @@ class RINGBELL_API ParticipantLock {
   [[nodiscard]] static bool anybody(int region_fd) noexcept;
 
  private:
-  ParticipantLock(FileDescriptor file, std::uint32_t number) noexcept;
+  ParticipantLock(OwnDescriptor file, std::uint32_t number) noexcept;
 
-  FileDescriptor file_;
+  OwnDescriptor file_;
   std::uint32_t number_;
 };
 

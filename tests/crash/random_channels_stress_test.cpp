@@ -37,6 +37,7 @@ using test::Troupe;
 // How soon a survivor asks after its peer is its user's choice; here it is often.
 constexpr WaitOptions kWait{.spin_budget = 5us, .longest_sleep = 2ms};
 constexpr auto kAWhile = 5ms;
+constexpr std::uint64_t kCapacity = 8192;
 
 std::string said(const Error& error) {
   return fmt::format("{}: {}", name_of(error.code), error.message);
@@ -47,8 +48,7 @@ bool is_death(const Error& error) { return error.code == ErrorCode::peer_dead; }
 
 // --- Channel -------------------------------------------------------------------------------------
 
-std::string send_until_over(const ChannelFds& fds, Record& record, const Stage& stage) {
-  Result<Sender> sender = Sender::attach(fds, kWait);
+std::string send_until_over(Result<Sender> sender, Record& record, const Stage& stage) {
   if (!sender) return said(sender.error());
   std::uint64_t number = crash::next_of(sender->staged_position(), record);
   record.written = {.begun = number, .done = number};
@@ -67,11 +67,10 @@ std::string send_until_over(const ChannelFds& fds, Record& record, const Stage& 
   return {};
 }
 
-std::string receive_until_over(const ChannelFds& fds, Record& record, Stage& stage,
-                               std::uint64_t most_repeated) {
-  Result<Receiver> receiver = Receiver::attach(fds, kWait);
+std::string receive_until_over(Result<Receiver> receiver, Record& record, Stage& stage) {
   if (!receiver) return said(receiver.error());
-  Checker checker(record, most_repeated);
+  // What is not yet published, in the smallest of records, and the one that it had in hand.
+  Checker checker(record, kCapacity / core::SpscRing<>::kHeadPublications / 24 + 1);
   while (true) {
     const bool last_look = stage.is_over(Stage::kSecondEnds);
     const Result<std::span<const std::byte>> message = receiver->peek_for(kAWhile);
@@ -96,16 +95,17 @@ INSTANTIATE_TEST_SUITE_P(EveryDoorbell, RandomChannelKillsTest,
                          });
 
 TEST_P(RandomChannelKillsTest, Inherited) {
-  constexpr std::uint64_t kCapacity = 8192;
   const test::Leftovers leftovers;
   {
     const Channel channel =
         Channel::create({.capacity_bytes = kCapacity, .doorbell = GetParam()}).value();
     SharedPages pages(4096);
     Record& record = *pages.take<Record>();
-    const auto send = [&](Stage& stage) { return send_until_over(channel.fds(), record, stage); };
+    const auto send = [&](Stage& stage) {
+      return send_until_over(Sender::attach(channel.fds(), kWait), record, stage);
+    };
     const auto receive = [&](Stage& stage) {
-      return receive_until_over(channel.fds(), record, stage, kCapacity / 8 / 24 + 1);
+      return receive_until_over(Receiver::attach(channel.fds(), kWait), record, stage);
     };
     Troupe troupe("Channel", {{"sender", send}, {"receiver", receive, Stage::kSecondEnds}});
     troupe.perform(crash::kills_of_each());
@@ -128,6 +128,23 @@ class RandomConnectionKillsTest : public ::testing::Test {
  private:
   std::string folder_ = fmt::format("/dev/shm/ringbell-crash-{}", ::getpid());
 };
+
+// The sender's successor goes on with the ring that it finds under the name.
+TEST_F(RandomConnectionKillsTest, ChannelByName) {
+  const test::Leftovers leftovers;
+  SharedPages pages(4096);
+  Record& record = *pages.take<Record>();
+  const auto send = [&](Stage& stage) {
+    return send_until_over(Sender::create("crash", {.capacity_bytes = kCapacity}, kWait), record,
+                           stage);
+  };
+  const auto receive = [&](Stage& stage) {
+    return receive_until_over(Receiver::open("crash", 10s, kWait), record, stage);
+  };
+  Troupe troupe("Channel by name", {{"sender", send}, {"receiver", receive, Stage::kSecondEnds}});
+  troupe.perform(crash::kills_of_each());
+  EXPECT_EQ(record.read.least(), record.written.least()) << "committed, and never read";
+}
 
 // Each peer asks, the other one answers; a death ends the connection, and another one is made.
 std::string answer_until_over(Stage& stage) {
