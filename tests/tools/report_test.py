@@ -22,6 +22,7 @@ FIXTURE = HERE / "fixture.jsonl"
 sys.path.insert(0, str(HERE.parents[1] / "tools"))
 
 from report import readme, tables, text  # noqa: E402
+from report.difference import NO_DIFFERENCE, difference, verdict  # noqa: E402
 from report.__main__ import main  # noqa: E402
 from report.load import BadInput, Figure, Results, load  # noqa: E402
 from report.settings import SETTINGS  # noqa: E402
@@ -339,6 +340,49 @@ class Plots(ReportTest):
 class Fixture(unittest.TestCase):
     def test_the_fixture_is_what_the_generator_writes(self) -> None:
         self.assertEqual(FIXTURE.read_text(), quick_run(), "run this file with --write-fixture")
+
+
+class TwoRuns(ReportTest):
+    """--against: before and after."""
+
+    @staticmethod
+    def round_trips(*p50_ns: float) -> list[dict[str, Any]]:
+        return [{"bench": "meta", "commit": "c0ffee"}] + [
+            {"bench": "round_trip", "transport": "ringbell", "wait": "spin",
+             "placement": "two_cpus", "message_bytes": 8, "repeat": i, "p50_ns": value}
+            for i, value in enumerate(p50_ns)]
+
+    def test_overlapping_ranges_are_no_difference(self) -> None:
+        before = self.results(self.round_trips(130, 140, 150))
+        self.assertIn(NO_DIFFERENCE,
+                      difference(before, self.results(self.round_trips(145, 160, 170))))
+        self.assertIn("1 figures in both, 0 differ",
+                      difference(before, self.results(self.round_trips(145, 160, 170))))
+
+    def test_ranges_apart_are_better_or_worse(self) -> None:
+        before = self.results(self.round_trips(130, 140, 150))
+        after = self.results(self.round_trips(70, 70, 70))
+        self.assertIn("better: -50.0 %", difference(before, after))
+        self.assertIn("worse: +100.0 %", difference(after, before))
+        self.assertIn("140 (130 … 150) | 70 (70 … 70)", difference(before, after))
+
+    def test_more_of_a_rate_is_better(self) -> None:
+        self.assertEqual(verdict(Figure({0: 100.0}), Figure({0: 150.0}), True), "better: +50.0 %")
+
+    def test_says_that_the_noise_of_a_single_repeat_is_unknown(self) -> None:
+        one = self.results(self.round_trips(130))
+        self.assertIn("single repeat", difference(one, one))
+
+    def test_prints_the_difference_of_two_files(self) -> None:
+        before = self.write(full_run())
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            status, errors = self.report(before, "--against", before)
+        self.assertEqual((status, errors), (0, ""))
+        self.assertIn(", 0 differ, ", printed.getvalue())
+        self.assertEqual(self.report(before, "--against", before, "--plots", "x")[0], 2)
+        status, errors = self.report(before, "--against", self.folder / "none")
+        self.assertEqual(status, 1)
+        self.assertIn("cannot read", errors)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,16 @@ using Action = std::function<int()>;
 // Adds one subcommand. When the user chose it, it puts its work into `action`.
 using AddCommand = void (*)(CLI::App& app, Action& action);
 
+void add_send(CLI::App& app, Action& action);
+void add_receive(CLI::App& app, Action& action);
 void add_copy(CLI::App& app, Action& action);
+void add_list(CLI::App& app, Action& action);
+void add_top(CLI::App& app, Action& action);
+void add_inspect(CLI::App& app, Action& action);
+void add_clean(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
+void add_compare(CLI::App& app, Action& action);
+void add_report(CLI::App& app, Action& action);
 
 // One line on stderr: "ringbell: MESSAGE". Returns `status`.
 int complain(const std::string& message, int status = kFailed);

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from report.difference import difference
 from report.document import benchmarks
 from report.load import BadInput, Results, load
 from report.readme import figures, replace_figures
@@ -35,13 +36,17 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--plots", type=Path, metavar="DIR", help="write SVG plots into DIR")
     parser.add_argument("--readme", type=Path, metavar="PATH",
                         help="replace the figures between the markers in this README.md")
+    parser.add_argument("--against", type=Path, metavar="LATER",
+                        help="print what changed from json to this later run")
     parser.add_argument("--plots-only", action="store_true", help="write nothing but the plots")
     options = parser.parse_args(arguments)
     if options.plots_only and not options.plots:
         parser.error("--plots-only needs --plots DIR")
     if options.plots_only and (options.benchmarks or options.readme):
         parser.error("--plots-only goes with neither --benchmarks nor --readme")
-    if not (options.benchmarks or options.plots or options.readme):
+    if options.against and (options.benchmarks or options.plots or options.readme):
+        parser.error("--against goes with none of --benchmarks, --plots and --readme")
+    if not (options.benchmarks or options.plots or options.readme or options.against):
         parser.error("nothing to write: give --benchmarks PATH, --plots DIR or --readme PATH")
     return options
 
@@ -49,6 +54,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _run(options: argparse.Namespace) -> None:
     """Everything is read and checked before the first file is written."""
     results = load(options.json)
+    if options.against:
+        print(difference(results, load(options.against)), end="")
+        return
     readme = _new_readme(options, results) if options.readme else ""
     plots = _plots(options, results) if options.plots else []
     if options.benchmarks:

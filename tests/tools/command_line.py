@@ -1,0 +1,68 @@
+"""What the tests of the command share: the program, and a folder of names of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+import unittest
+from collections.abc import Callable
+from pathlib import Path
+
+PROGRAM = os.environ.get("RINGBELL_PROGRAM", "build/release/tools/ringbell")
+PATIENCE_S = 60
+
+
+class CommandTest(unittest.TestCase):
+    """Names in a folder that ends with the test; every process that is started ends with it."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory(dir="/dev/shm")
+        self.addCleanup(folder.cleanup)
+        self.names = Path(folder.name) / "names"
+        self.environment = {**os.environ, "RINGBELL_DIR": str(self.names)}
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+
+    def start(self, *arguments: str, **options) -> subprocess.Popen[bytes]:
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = subprocess.Popen([PROGRAM, *arguments], env=self.environment,
+                                   **{**pipes, **options})
+        self.addCleanup(self._end, process)
+        return process
+
+    @staticmethod
+    def _end(process: subprocess.Popen[bytes]) -> None:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def ringbell(self, *arguments: str, **options) -> subprocess.CompletedProcess[bytes]:
+        pipes = {} if "input" in options else {"stdin": subprocess.DEVNULL}
+        return subprocess.run([PROGRAM, *arguments], env=self.environment, capture_output=True,
+                              timeout=PATIENCE_S, check=False, **{**pipes, **options})
+
+    def finish(self, process: subprocess.Popen[bytes]) -> tuple[int, bytes, str]:
+        """Status, stdout and stderr."""
+        out, errors = process.communicate(timeout=PATIENCE_S)
+        return process.returncode, out or b"", (errors or b"").decode()
+
+    def expect_line(self, errors: str, said: str) -> None:
+        self.assertRegex(errors, rf"\Aringbell: [^\n]*{said}[^\n]*\n\Z")
+
+    def await_that(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, "it did not come about")
+            time.sleep(0.01)
+
+    def left_names(self) -> list[str]:
+        return sorted(p.name for p in self.names.glob("*.ring")) if self.names.exists() else []
+
+    def has_come(self, name: str) -> bool:
+        return (self.names / f"{name}.ring").exists()

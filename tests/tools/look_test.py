@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+"""ringbell ls, inspect and clean: looks at rings that others use, or have left."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+
+from command_line import PROGRAM, CommandTest
+
+
+class Looks(CommandTest):
+    def sender(self, name: str, text: bytes = b"x" * 1000) -> subprocess.Popen[bytes]:
+        """One that has sent and waits for its input to go on."""
+        process = self.start("send", name, stdin=subprocess.PIPE)
+        assert process.stdin is not None
+        process.stdin.write(text)
+        process.stdin.flush()
+        self.await_that(lambda: self.has_come(name))
+        return process
+
+    def facts(self, name: str) -> dict:
+        ended = self.ringbell("inspect", "--json", name)
+        self.assertEqual((ended.returncode, ended.stderr), (0, b""))
+        return json.loads(ended.stdout)
+
+    def listed(self) -> dict[str, dict]:
+        ended = self.ringbell("ls", "--json")
+        self.assertEqual((ended.returncode, ended.stderr), (0, b""))
+        return {entry["name"]: entry for entry in json.loads(ended.stdout)}
+
+    def test_nothing_is_there_at_first(self) -> None:
+        self.assertEqual(self.listed(), {})
+        self.assertEqual(self.ringbell("ls").stdout, b"")
+        self.assertEqual(self.ringbell("clean").returncode, 0)
+
+    def test_the_living_and_the_dead_are_listed(self) -> None:
+        dead = self.sender("dead")
+        dead.kill()
+        dead.wait()
+        alive = self.sender("alive")
+        listed = self.listed()
+        self.assertEqual({name: entry["alive"] for name, entry in listed.items()},
+                         {"alive": True, "dead": False})
+        self.assertEqual(listed["alive"]["kind"], "channel")
+        self.assertEqual(listed["alive"]["creator_pid"], alive.pid)
+        self.assertGreaterEqual(listed["alive"]["size_bytes"], 2 << 20)
+        text = self.ringbell("ls").stdout.decode()
+        self.assertRegex(text, r"(?m)^alive +channel .* alive +\d+$")
+        self.assertRegex(text, r"(?m)^dead +channel .* dead +\d+$")
+
+    def test_a_ring_is_inspected_while_it_is_used(self) -> None:
+        sending = self.sender("used")
+        # The header of the stream and one piece.
+        self.await_that(lambda: self.facts("used")["fill"]["records"] == 2)
+        facts = self.facts("used")
+        self.assertEqual(facts["kind"], "channel")
+        self.assertEqual(facts["capacity_bytes"], 2 << 20)
+        self.assertGreater(facts["fill"]["bytes"], 1000)
+        writer, reader = facts["sides"]
+        self.assertEqual((writer["role"], writer["pid"], writer["alive"], writer["state"]),
+                         ("writer", sending.pid, True, "open"))
+        self.assertEqual((reader["alive"], reader["state"]), (False, "absent"))
+        self.assertEqual([by["pid"] for by in facts["mapped_by"]], [sending.pid])
+        self.assertGreater(facts["mapped_by"][0]["resident_bytes"], 0)
+        self.assertEqual(facts["mapped_by"][0]["command"], "ringbell")
+
+        receiving = self.start("recv", "used")
+        self.await_that(lambda: self.facts("used")["sides"][1]["parked"])
+        facts = self.facts("used")
+        self.assertEqual(facts["fill"]["records"], 0)
+        self.assertEqual(facts["sides"][1]["pid"], receiving.pid)
+        self.assertEqual({by["pid"] for by in facts["mapped_by"]}, {sending.pid, receiving.pid})
+        self.assertRegex(self.ringbell("inspect", "used").stdout.decode(),
+                         rf"(?m)^reader +pid {receiving.pid}, open, alive, parked$")
+        # Looking disturbed nobody.
+        assert sending.stdin is not None
+        sending.stdin.write(b"the rest")
+        sending.stdin.close()
+        sending.stdin = None
+        self.assertEqual(self.finish(receiving), (0, b"x" * 1000 + b"the rest", ""))
+        self.assertEqual(self.finish(sending)[0], 0)
+
+    def test_what_is_no_ring_is_refused(self) -> None:
+        ended = self.ringbell("inspect", "none")
+        self.assertEqual((ended.returncode, ended.stdout), (1, b""))
+        self.expect_line(ended.stderr.decode(), "No such file.*ringbell ls")
+        (self.names / "fake.ring").write_bytes(b"x" * 10_000)
+        ended = self.ringbell("inspect", "fake")
+        self.assertEqual((ended.returncode, ended.stdout), (1, b""))
+        self.expect_line(ended.stderr.decode(), "fake.ring: ")
+        self.expect_line(self.ringbell("inspect", "../x").stderr.decode(), "name")
+
+    def test_clean_removes_the_dead_and_only_them(self) -> None:
+        alive = self.sender("alive")
+        for name in ["dead-1", "dead-2"]:
+            dead = self.sender(name)
+            dead.kill()
+            dead.wait()
+        ended = self.ringbell("clean", "--dry-run")
+        self.assertEqual([line.split()[0] for line in ended.stdout.splitlines()],
+                         [b"dead-1", b"dead-2"])
+        for answer in [b"", b"n\n"]:
+            ended = self.ringbell("clean", input=answer)
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn(b"remove 2 names? [y/N]", ended.stderr)
+        self.assertEqual(len(self.left_names()), 3)
+        self.assertEqual(self.ringbell("clean", input=b"y\n").returncode, 0)
+        self.assertEqual(self.left_names(), ["alive.ring"])
+        ended = self.ringbell("clean", "--yes", "--json")
+        self.assertEqual((ended.returncode, json.loads(ended.stdout)), (0, []))
+        self.assertIsNone(alive.poll())
+
+    def test_top_shows_rates_and_lag(self) -> None:
+        self.sender("slow")
+        ended = self.ringbell("top", "--times", "2", "--interval", "0.2")
+        self.assertEqual((ended.returncode, ended.stderr), (0, b""))
+        shown = ended.stdout.decode()
+        self.assertEqual(shown.count("ringbell top: 1 ring, by rate\n"), 2)
+        self.assertRegex(shown, r"(?m)^slow +channel +0 B/s +1\.\d+ KiB +0%  \d+ +-$")
+        self.assertNotIn("\x1b", shown)
+
+    def test_top_on_a_terminal_obeys_keys(self) -> None:
+        tmux = shutil.which("tmux")
+        if tmux is None:
+            self.skipTest("tmux is not installed")
+        self.sender("b")
+        self.sender("a")
+        server = [tmux, "-S", str(self.folder / "tmux")]
+
+        def screen() -> str:
+            return subprocess.run([*server, "capture-pane", "-p"], capture_output=True, text=True,
+                                  check=True, timeout=30).stdout
+
+        command = (f"RINGBELL_DIR={self.names} {Path(PROGRAM).resolve()} top; echo status $?; "
+                   "sleep 60")
+        subprocess.run([*server, "-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "10",
+                        command], check=True, timeout=30)
+        try:
+            self.await_that(lambda: "2 rings, by rate" in screen())
+            subprocess.run([*server, "send-keys", "n"], check=True, timeout=30)
+            self.await_that(lambda: "2 rings, by name" in screen())
+            self.assertLess(screen().index("\na "), screen().index("\nb "))
+            subprocess.run([*server, "send-keys", "q"], check=True, timeout=30)
+            self.await_that(lambda: "status 0" in screen())
+            self.assertNotIn("by name", screen())
+        finally:
+            subprocess.run([*server, "kill-server"], check=True, timeout=30)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,218 @@
+#include "tools/command/look/facts.hpp"
+
+#include <atomic>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ringbell/core/parking.hpp>
+#include <ringbell/core/spsc_memory.hpp>
+#include <ringbell/transport/name_folder.hpp>
+#include <ringbell/transport/participant_lock.hpp>
+
+#include "tools/command/command.hpp"
+
+namespace ringbell::tools {
+namespace {
+
+// The mapping is read-only: these load and never store.
+template <class T>
+T loaded(T& word) noexcept {
+  return std::atomic_ref(word).load(std::memory_order_acquire);
+}
+
+bool is_parked(std::uint32_t& bell) noexcept {
+  return (loaded(bell) & core::Parking<>::kParked) != 0;
+}
+
+// Walks the records as a new writer would, while both sides may go on. The head is read again
+// afterwards: if it moved, what was walked may have been overwritten, and it is tried again.
+std::optional<Fill> fill_of(const core::SpscMemory& memory) noexcept {
+  constexpr int kTries = 8;
+  const core::SpscPlaces at(memory);
+  for (int i = 0; i < kTries; ++i) {
+    Fill fill;
+    fill.read_position = loaded(memory.control->head);
+    if (!at.aligned(fill.read_position)) return std::nullopt;
+    fill.written_position = fill.read_position;
+    while (fill.bytes() + core::kRecordHeaderBytes <= at.capacity()) {
+      const core::RecordHeader header = loaded(at.header_at(fill.written_position));
+      if (!at.plausible(header)) break;
+      fill.written_position += at.footprint(header);
+      ++fill.records;
+    }
+    if (loaded(memory.control->head) == fill.read_position && fill.bytes() <= at.capacity()) {
+      return fill;
+    }
+  }
+  return std::nullopt;  // it moves faster than it can be counted
+}
+
+Side spsc_side(const Region& region, bool reader) {
+  core::SpscControl& control = region.spsc_control();
+  const std::uint32_t number = reader ? 1 : 0;
+  Side side{reader ? "reader" : "writer", number, 0, core::SideState::absent, false, false};
+  side.pid = loaded(reader ? control.reader_pid : control.writer_pid);
+  side.state = core::SideState{loaded(reader ? control.reader_state : control.writer_state)};
+  side.alive = ParticipantLock::is_held(region.fd(), number);
+  side.parked = side.alive && is_parked(reader ? control.data_bell.word : control.space_bell.word);
+  return side;
+}
+
+const char* role_name(core::RingKind kind, std::uint32_t number, std::uint32_t role) noexcept {
+  switch (kind) {
+    case core::RingKind::fan_in:
+      return number == 0 ? "reader" : "writer";
+    case core::RingKind::call_group:
+      return number == 0 ? "server" : "caller";
+    case core::RingKind::broadcast_lossless:
+    case core::RingKind::broadcast_lossy:
+      return number == 0 ? "writer" : "reader";
+    default:
+      return role == 0 ? "writer" : "reader";
+  }
+}
+
+std::vector<Side> group_sides(const Region& region) {
+  std::vector<Side> sides;
+  for (std::uint32_t number = 0; number < region.geometry().participants; ++number) {
+    core::ParticipantLine& line = region.participant(number);
+    const auto state = core::SideState{loaded(line.state)};
+    const bool alive = ParticipantLock::is_held(region.fd(), number);
+    if (state == core::SideState::absent && !alive) continue;
+    sides.push_back({role_name(region.kind(), number, loaded(line.role)), number, loaded(line.pid),
+                     state, alive, alive && is_parked(line.bell)});
+  }
+  return sides;
+}
+
+void add_contents(const Region& region, RingFacts& facts) {
+  switch (region.kind()) {
+    case core::RingKind::spsc:
+      facts.sides = {spsc_side(region, false), spsc_side(region, true)};
+      facts.fill = fill_of(region.spsc_memory());
+      return;
+    case core::RingKind::mpmc: {
+      core::MpmcControl& control = *region.mpmc_memory().control;
+      facts.sides = group_sides(region);
+      facts.slots = SlotFacts{loaded(control.tail_hint), loaded(control.head_hint),
+                              loaded(control.returned), loaded(control.skipped)};
+      return;
+    }
+    case core::RingKind::bells:
+      return;
+    default:
+      facts.sides = group_sides(region);
+  }
+}
+
+// What the header says for people; the rest of it the attach has checked.
+void add_origin(const Region& region, RingFacts& facts) {
+  const auto& header = *reinterpret_cast<const core::RegionHeader*>(region.base());
+  facts.creator_pid = header.creator_pid;
+  facts.created_unix_ns = header.created_unix_ns;
+  struct stat about {};
+  facts.file_bytes =
+      ::fstat(region.fd(), &about) == 0 ? static_cast<std::uint64_t>(about.st_size) : 0;
+}
+
+}  // namespace
+
+const char* name_of(core::RingKind kind) noexcept {
+  switch (kind) {
+    case core::RingKind::spsc:
+      return "channel";
+    case core::RingKind::mpmc:
+      return "queue";
+    case core::RingKind::broadcast_lossless:
+      return "topic";
+    case core::RingKind::broadcast_lossy:
+      return "topic (lossy)";
+    case core::RingKind::fan_in:
+      return "collector";
+    case core::RingKind::call_group:
+      return "service";
+    case core::RingKind::bells:
+      return "bells";
+  }
+  return "unknown";
+}
+
+const char* name_of(Backing backing) noexcept {
+  switch (backing) {
+    case Backing::memfd:
+      return "memfd";
+    case Backing::posix_shm:
+      return "POSIX shared memory";
+    case Backing::file:
+      return "file";
+    case Backing::system_v:
+      return "System V segment";
+    case Backing::anonymous:
+      return "anonymous";
+    case Backing::device:
+    case Backing::device_unmirrored:
+      return "device";
+  }
+  return "unknown";
+}
+
+const char* name_of(core::SideState state) noexcept {
+  switch (state) {
+    case core::SideState::absent:
+      return "absent";
+    case core::SideState::open:
+      return "open";
+    case core::SideState::closed:
+      return "closed";
+  }
+  return "impossible";
+}
+
+const char* name_of(core::DoorbellKind kind) noexcept {
+  switch (kind) {
+    case core::DoorbellKind::none:
+      return "none";
+    case core::DoorbellKind::futex:
+      return "futex";
+    case core::DoorbellKind::eventfd:
+      return "eventfd";
+  }
+  return "unknown";
+}
+
+Tried<RingFacts> look_at(std::string_view name) {
+  if (auto good = check_name(name); !good) return give_up(good.error());
+  const Result<NameFolder> folder = NameFolder::open();
+  if (!folder) return give_up(folder.error());
+  const std::string file = fmt::format("{}.ring", name);
+  FileDescriptor opened{
+      ::openat(folder->fd(), file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
+  const std::string path = folder->path() + "/" + file;
+  if (!opened) {
+    return give_up_errno("opening " + path + " failed", "`ringbell ls` lists the names");
+  }
+  const Result<Region> region =
+      Region::attach(std::move(opened), AttachOptions{.access = Access::read_only});
+  if (!region) return give_up(kFailed, path + ": " + region.error().message);
+  RingFacts facts{.name = std::string(name),
+                  .path = path,
+                  .kind = region->kind(),
+                  .backing = region->backing(),
+                  .doorbell = region->doorbell(),
+                  .geometry = region->geometry(),
+                  .file_bytes = 0,
+                  .creator_pid = 0,
+                  .created_unix_ns = 0,
+                  .sides = {},
+                  .fill = {},
+                  .slots = {}};
+  add_origin(*region, facts);
+  add_contents(*region, facts);
+  return facts;
+}
+
+}  // namespace ringbell::tools

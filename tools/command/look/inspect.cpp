@@ -1,0 +1,161 @@
+// `ringbell inspect NAME`: everything that can be seen of a ring without disturbing it.
+#include <chrono>
+#include <ctime>
+#include <memory>
+#include <string>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+#include <nlohmann/json.hpp>
+
+#include "tools/command/command.hpp"
+#include "tools/command/look/facts.hpp"
+#include "tools/command/quantity.hpp"
+#include "tools/command/terminal.hpp"
+
+namespace ringbell::tools {
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  ringbell inspect backup            kind, memory, fill, who writes and reads, who maps it
+  ringbell inspect --json backup | jq .fill.records
+  watch -n1 ringbell inspect backup  again and again
+
+It maps the ring for reading only and takes no lock: looking never disturbs. Positions count bytes
+(messages, where there are slots) since the ring was made.)";
+
+using Json = nlohmann::ordered_json;
+
+std::string time_text(std::uint64_t unix_ns) {
+  constexpr std::uint64_t kSecond_ns = 1'000'000'000;
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(static_cast<std::time_t>(unix_ns / kSecond_ns)));
+}
+
+Json json_of(const Side& side) {
+  return {{"role", side.role},   {"number", side.number},
+          {"pid", side.pid},     {"state", name_of(side.state)},
+          {"alive", side.alive}, {"parked", side.parked}};
+}
+
+Json json_of(const MappedBy& by) {
+  return {{"pid", by.pid},
+          {"command", by.command},
+          {"resident_bytes", by.resident_bytes},
+          {"swapped_bytes", by.swapped_bytes},
+          {"page_bytes", by.page_bytes},
+          {"huge_bytes", by.huge_bytes}};
+}
+
+void print_json(const RingFacts& facts, const std::vector<MappedBy>& mapped_by) {
+  Json all{{"name", facts.name},
+           {"path", facts.path},
+           {"kind", name_of(facts.kind)},
+           {"backing", name_of(facts.backing)},
+           {"doorbell", name_of(facts.doorbell)},
+           {"file_bytes", facts.file_bytes},
+           {"page_bytes", facts.geometry.page_bytes},
+           {"capacity_bytes", facts.geometry.capacity_bytes},
+           {"slot_count", facts.geometry.slot_count},
+           {"message_bytes", facts.geometry.message_bytes},
+           {"created", time_text(facts.created_unix_ns)},
+           {"creator_pid", facts.creator_pid},
+           {"sides", Json::array()},
+           {"fill", nullptr},
+           {"slots", nullptr},
+           {"mapped_by", Json::array()}};
+  for (const Side& side : facts.sides) all["sides"].push_back(json_of(side));
+  if (facts.fill) {
+    all["fill"] = {{"bytes", facts.fill->bytes()},
+                   {"records", facts.fill->records},
+                   {"read_position", facts.fill->read_position},
+                   {"written_position", facts.fill->written_position}};
+  }
+  if (facts.slots) {
+    all["slots"] = {{"written", facts.slots->written},
+                    {"read", facts.slots->read},
+                    {"redelivered", facts.slots->returned},
+                    {"skipped", facts.slots->skipped}};
+  }
+  for (const MappedBy& by : mapped_by) all["mapped_by"].push_back(json_of(by));
+  fmt::print("{}\n", all.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+void print_contents(const RingFacts& facts) {
+  const core::Geometry& geometry = facts.geometry;
+  if (geometry.capacity_bytes != 0) {
+    fmt::print("{:<10}{}\n", "capacity", bytes_text(geometry.capacity_bytes));
+  }
+  if (geometry.slot_count != 0) {
+    fmt::print("{:<10}{} of up to {}\n", "slots", geometry.slot_count,
+               bytes_text(geometry.message_bytes));
+  }
+  if (facts.fill) {
+    fmt::print("{:<10}{} in {} records ({:.0f} %)\n", "fill", bytes_text(facts.fill->bytes()),
+               facts.fill->records,
+               100.0 * static_cast<double>(facts.fill->bytes()) /
+                   static_cast<double>(geometry.capacity_bytes));
+    fmt::print("{:<10}written {}, read {}\n", "positions", facts.fill->written_position,
+               facts.fill->read_position);
+  }
+  if (facts.slots) {
+    fmt::print("{:<10}written {}, read {}, redelivered {}, skipped {}\n", "messages",
+               facts.slots->written, facts.slots->read, facts.slots->returned,
+               facts.slots->skipped);
+  }
+}
+
+void print_text(const RingFacts& facts, const std::vector<MappedBy>& mapped_by) {
+  const Colours colours(wants_colour(STDOUT_FILENO));
+  fmt::print("{}{}{}  {}\n", colours.bold(), facts.name, colours.plain(), name_of(facts.kind));
+  fmt::print("{:<10}{} in {} (pages of {})\n", "memory", bytes_text(facts.file_bytes), facts.path,
+             bytes_text(facts.geometry.page_bytes));
+  fmt::print("{:<10}{}, by pid {}\n", "made", time_text(facts.created_unix_ns), facts.creator_pid);
+  fmt::print("{:<10}{}\n", "doorbell", name_of(facts.doorbell));
+  print_contents(facts);
+  for (const Side& side : facts.sides) {
+    const std::string who =
+        side.state == core::SideState::absent && !side.alive
+            ? "has not come"
+            : fmt::format("pid {}, {}{}{}", side.pid, name_of(side.state),
+                          side.alive ? ", alive" : ", gone", side.parked ? ", parked" : "");
+    fmt::print("{:<10}{}{}{}\n", side.role, side.alive ? colours.green() : colours.dim(), who,
+               colours.plain());
+  }
+  for (const MappedBy& by : mapped_by) {
+    fmt::print("{:<10}pid {} ({}): {} resident, {} of it huge, {} swapped, pages of {}\n", "mapped",
+               by.pid, by.command, bytes_text(by.resident_bytes), bytes_text(by.huge_bytes),
+               bytes_text(by.swapped_bytes), bytes_text(by.page_bytes));
+  }
+}
+
+struct InspectOptions {
+  std::string name;
+  bool json = false;
+};
+
+int inspect(const InspectOptions& options) {
+  const std::vector<MappedBy> mapped_by = who_maps(options.name);  // before this process is one
+  const Tried<RingFacts> facts = look_at(options.name);
+  if (!facts) return complain(facts.error());
+  if (options.json) {
+    print_json(*facts, mapped_by);
+  } else {
+    print_text(*facts, mapped_by);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Action& action) {
+  const auto options = std::make_shared<InspectOptions>();
+  CLI::App* const command = app.add_subcommand("inspect", "a look inside a ring");
+  command->add_option("NAME", options->name, "of the ring; `ringbell ls` lists them")->required();
+  command->add_flag("--json", options->json, "as JSON");
+  command->footer(kExamples);
+  command->callback([options, &action] { action = [options] { return inspect(*options); }; });
+}
+
+}  // namespace ringbell::tools

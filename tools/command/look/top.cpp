@@ -1,0 +1,202 @@
+// `ringbell top`: the rings of this user, live.
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <ringbell/transport/names.hpp>
+
+#include "tools/command/command.hpp"
+#include "tools/command/interruption.hpp"
+#include "tools/command/look/facts.hpp"
+#include "tools/command/look/screen.hpp"
+#include "tools/command/quantity.hpp"
+#include "tools/command/terminal.hpp"
+
+namespace ringbell::tools {
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  ringbell top                        all rings, once a second; q quits, n r l f sort
+  ringbell top --sort lag             those first whose readers are furthest behind
+  ringbell top --times 1 --interval 5 | cat    once, over five seconds
+
+RATE is what was written in a second: bytes, or messages (/s) where there are slots. LAG is what was
+written and not yet given back. A pid in brackets is gone; z: it sleeps.)";
+
+using Clock = std::chrono::steady_clock;
+
+struct TopOptions {
+  std::string sort = "rate";
+  double interval_s = 1;
+  std::uint64_t times = UINT64_MAX;
+};
+
+// What a rate is made of.
+struct Seen {
+  std::uint64_t created_unix_ns;
+  std::uint64_t written;
+  Clock::time_point at;
+};
+
+struct Line {
+  std::string name;
+  std::string kind;
+  std::string writers;
+  std::string readers;
+  double rate = 0;
+  std::uint64_t lag = 0;
+  bool in_bytes = true;
+  double fill = 0;  // 0 … 1
+};
+
+std::string pids(const RingFacts& facts, bool writing) {
+  std::string text;
+  for (const Side& side : facts.sides) {
+    const bool writes = side.role == "writer" || side.role == "caller";
+    if (writes != writing || (side.state == core::SideState::absent && !side.alive)) continue;
+    text += fmt::format("{}{}{}", text.empty() ? "" : ",",
+                        side.alive ? std::to_string(side.pid) : fmt::format("({})", side.pid),
+                        side.parked ? "z" : "");
+  }
+  return text.empty() ? "-" : text;
+}
+
+Line line_of(const RingFacts& facts, std::map<std::string, Seen>& seen) {
+  Line line;
+  line.name = facts.name;
+  line.kind = name_of(facts.kind);
+  line.writers = pids(facts, true);
+  line.readers = pids(facts, false);
+  std::uint64_t written = 0;
+  if (facts.fill) {
+    written = facts.fill->written_position;
+    line.lag = facts.fill->bytes();
+    line.fill = static_cast<double>(line.lag) / static_cast<double>(facts.geometry.capacity_bytes);
+  } else if (facts.slots) {
+    line.in_bytes = false;
+    written = facts.slots->written;
+    line.lag = written > facts.slots->read ? written - facts.slots->read : 0;
+    line.fill = static_cast<double>(line.lag) / static_cast<double>(facts.geometry.slot_count);
+  } else if (const auto before = seen.find(facts.name); before != seen.end()) {
+    written = before->second.written;  // it moves faster than it can be counted
+  }
+  const Seen now{facts.created_unix_ns, written, Clock::now()};
+  if (const auto before = seen.find(facts.name);
+      before != seen.end() && before->second.created_unix_ns == now.created_unix_ns &&
+      before->second.written <= written) {
+    const double seconds = std::chrono::duration<double>(now.at - before->second.at).count();
+    line.rate = static_cast<double>(written - before->second.written) / std::max(seconds, 1e-6);
+  }
+  seen.insert_or_assign(facts.name, now);
+  return line;
+}
+
+std::vector<Line> lines_now(const std::vector<names::Entry>& entries,
+                            std::map<std::string, Seen>& seen) {
+  std::vector<Line> lines;
+  for (const names::Entry& entry : entries) {
+    if (entry.kind != names::Kind::ring) continue;
+    // What has gone since it was listed is not shown.
+    if (const Tried<RingFacts> facts = look_at(entry.name)) lines.push_back(line_of(*facts, seen));
+  }
+  return lines;
+}
+
+void sort_by(const std::string& what, std::vector<Line>& lines) {
+  std::stable_sort(lines.begin(), lines.end(), [&](const Line& one, const Line& other) {
+    if (what == "rate") return one.rate > other.rate;
+    if (what == "lag") return one.lag > other.lag;
+    if (what == "fill") return one.fill > other.fill;
+    return one.name < other.name;
+  });
+}
+
+std::string amount(double value, bool in_bytes) {
+  if (in_bytes) return bytes_text(static_cast<std::uint64_t>(value));
+  return fmt::format("{:.0f}", value);
+}
+
+std::string text_of(const std::vector<Line>& lines, const std::string& sort) {
+  const Colours colours(wants_colour(STDOUT_FILENO));
+  std::string text = fmt::format("ringbell top: {} ring{}, by {}\n", lines.size(),
+                                 lines.size() == 1 ? "" : "s", sort);
+  text += fmt::format("{}{:<24} {:<10} {:>12} {:>10} {:>5}  {:<12} {}{}\n", colours.bold(), "NAME",
+                      "KIND", "RATE", "LAG", "FILL", "WRITER", "READER", colours.plain());
+  for (const Line& line : lines) {
+    text += fmt::format("{:<24} {:<10} {:>10}/s {:>10} {:>4.0f}%  {:<12} {}\n", line.name,
+                        line.kind, amount(line.rate, line.in_bytes),
+                        amount(static_cast<double>(line.lag), line.in_bytes), 100 * line.fill,
+                        line.writers, line.readers);
+  }
+  return text;
+}
+
+// False: to quit.
+bool obey(char key, std::string& sort) {
+  switch (key) {
+    case 'q':
+      return false;
+    case 'n':
+      sort = "name";
+      return true;
+    case 'r':
+      sort = "rate";
+      return true;
+    case 'l':
+      sort = "lag";
+      return true;
+    case 'f':
+      sort = "fill";
+      return true;
+    default:
+      return true;
+  }
+}
+
+int top(const TopOptions& options) {
+  interruption::watch();
+  std::map<std::string, Seen> seen;
+  std::string sort = options.sort;
+  const std::chrono::milliseconds interval(static_cast<int>(options.interval_s * 1000));
+  const Screen screen;
+  // The first look only begins the rates; without a screen it is not shown.
+  for (std::uint64_t shown = screen.live() ? 1 : 0; shown <= options.times; ++shown) {
+    const Result<std::vector<names::Entry>> entries = names::list();
+    if (!entries) return complain(entries.error().message);
+    std::vector<Line> lines = lines_now(*entries, seen);
+    sort_by(sort, lines);
+    if (shown > 0) screen.show(text_of(lines, sort));
+    if (shown == options.times) break;
+    const std::optional<char> key = screen.key(interval);
+    if (const Tried<void> on = interruption::check(); !on) return on.error().status;
+    if (key && !obey(*key, sort)) break;
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_top(CLI::App& app, Action& action) {
+  const auto options = std::make_shared<TopOptions>();
+  CLI::App* const command = app.add_subcommand("top", "the rings of this user, live");
+  command->add_option("--sort", options->sort, "by name, rate (the default), lag or fill")
+      ->check(CLI::IsMember({"name", "rate", "lag", "fill"}))
+      ->type_name("WHAT");
+  command->add_option("--interval", options->interval_s, "between two looks, in seconds (1)")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->type_name("SECONDS");
+  command->add_option("--times", options->times, "end after so many")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  command->footer(kExamples);
+  command->callback([options, &action] { action = [options] { return top(*options); }; });
+}
+
+}  // namespace ringbell::tools

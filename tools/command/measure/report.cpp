@@ -1,0 +1,77 @@
+// `ringbell report`: a comparison's JSON Lines as text and plots, or two of them side by side.
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "tools/command/command.hpp"
+
+namespace ringbell::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kExamples = R"(Examples:
+  ringbell report run.jsonl                      BENCHMARKS.md and plots/ here
+  ringbell report run.jsonl --out report         the same in another folder
+  ringbell report before.jsonl after.jsonl       what changed, and what did not
+
+Two files are compared row by row, smallest, median and largest repeat of each; where the ranges
+overlap it says "no difference seen". It takes python3, and python3-matplotlib for plots.)";
+
+struct ReportOptions {
+  std::string first;
+  std::string second;
+  std::string out = ".";
+};
+
+// Installed beside this program, or in the source tree that it was built from.
+std::optional<fs::path> script() {
+  std::error_code none;
+  const fs::path program = fs::read_symlink("/proc/self/exe", none);
+  for (const fs::path& folder : {program.parent_path().parent_path() / "share" / "ringbell",
+                                 fs::path(RINGBELL_SOURCE_DIR) / "tools"}) {
+    if (fs::exists(folder / "report.py", none)) return folder / "report.py";
+  }
+  return std::nullopt;
+}
+
+int report(const ReportOptions& options) {
+  const std::optional<fs::path> found = script();
+  if (!found)
+    return complain("report.py is not installed: cmake --install puts it beside ringbell");
+  std::vector<std::string> texts{"/usr/bin/python3", "-B", found->string(), options.first};
+  if (!options.second.empty()) {
+    texts.insert(texts.end(), {"--against", options.second});
+  } else {
+    texts.insert(texts.end(), {"--benchmarks", options.out + "/BENCHMARKS.md", "--plots",
+                               options.out + "/plots"});
+  }
+  std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  ::execv(pointers[0], pointers.data());
+  return complain(
+      fmt::format("starting {} failed: {}; install python3", texts[0], std::strerror(errno)));
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, Action& action) {
+  const auto options = std::make_shared<ReportOptions>();
+  CLI::App* const command = app.add_subcommand("report", "a comparison's JSON Lines as a report");
+  command->add_option("FILE", options->first, "what `ringbell compare --json` wrote")->required();
+  command->add_option("SECOND", options->second, "a later run, to be compared with the first");
+  command->add_option("--out", options->out, "the folder that it is written to (default: here)");
+  command->footer(kExamples);
+  command->callback([options, &action] { action = [options] { return report(*options); }; });
+}
+
+}  // namespace ringbell::tools

@@ -1,0 +1,48 @@
+# bash completion for ringbell
+_ringbell_names() {
+  ringbell ls 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
+_ringbell() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local commands="send recv cp ls inspect top clean doctor compare report"
+  local options=""
+  COMPREPLY=()
+  if ((COMP_CWORD == 1)); then
+    mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$current")
+    return
+  fi
+  case $previous in
+    --json | --file) [[ ${COMP_WORDS[1]} == compare ]] && compopt -o default && return ;;
+    --out) compopt -o default && return ;;
+    --sort) mapfile -t COMPREPLY < <(compgen -W "name rate lag fill" -- "$current") && return ;;
+    --interval | --times | --count | --wait | --capacity | --sizes | --cpus | --transports) return ;;
+  esac
+  case ${COMP_WORDS[1]} in
+    send)
+      options="--bytes --lines --messages --count --wait --progress --raw --capacity --help"
+      ;;
+    recv) options="--bytes --lines --messages --count --wait --progress --raw --help" ;;
+    cp) options="--progress --verify --capacity --help" ;;
+    ls) options="--json --help" ;;
+    inspect) options="--json --help" ;;
+    top) options="--sort --interval --times --help" ;;
+    clean) options="--yes --dry-run --json --help" ;;
+    doctor) options="--json --all --no-measure --help" ;;
+    compare)
+      options="--quick --full --file --json --out --sizes --transports --cpus --help"
+      ;;
+    report) options="--out --help" ;;
+  esac
+  if [[ $current == -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+    return
+  fi
+  case ${COMP_WORDS[1]} in
+    send | recv | inspect)
+      mapfile -t COMPREPLY < <(compgen -W "$(_ringbell_names)" -- "$current")
+      ;;
+    cp | report) compopt -o default ;;
+  esac
+}
+complete -F _ringbell ringbell
