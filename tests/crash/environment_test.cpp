@@ -197,7 +197,9 @@ TEST_F(EnvironmentTest, ChildThatExecsHasNothingOfItsParent) {
   ASSERT_TRUE(orphan.learn());
   namespace fs = std::filesystem;
   for (const fs::path& fd : fs::directory_iterator(fmt::format("/proc/{}/fd", orphan.pid))) {
-    const std::string target = fs::read_symlink(fd).string();
+    std::error_code closed;  // the loader's own, since it was listed
+    const std::string target = fs::read_symlink(fd, closed).string();
+    if (closed) continue;
     EXPECT_THAT(target, ::testing::Not(::testing::HasSubstr("ringbell"))) << fd;
     EXPECT_THAT(target, ::testing::Not(::testing::HasSubstr("cpu_dma_latency"))) << fd;
   }

@@ -30,7 +30,7 @@ _ringbell() {
     clean) options="--yes --dry-run --json --help" ;;
     doctor) options="--json --all --no-measure --help" ;;
     compare)
-      options="--quick --full --file --json --out --sizes --transports --cpus --help"
+      options="--quick --full --backings --file --json --out --sizes --transports --cpus --help"
       ;;
     report) options="--out --help" ;;
   esac
