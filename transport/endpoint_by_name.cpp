@@ -22,8 +22,8 @@ constexpr Role other(Role role) noexcept {
   return role == Role::writer ? Role::reader : Role::writer;
 }
 
-// A side of a channel as whoever comes finds it. It cannot change its mind about being there while
-// the folder's lock is held: it comes and goes under that lock.
+// A side of a channel as whoever comes finds it, under the folder's lock: meanwhile nobody comes by
+// this name, and whoever closes still holds his role.
 struct Side {
   SideState state;
   std::uint32_t pid;
