@@ -21,28 +21,6 @@ int number_of(PeerState peer) noexcept {
   return RINGBELL_PEER_ABSENT;
 }
 
-template <class Side, class Handle>
-int create(const char* name, const ringbell_channel_options* options,
-           const ringbell_wait_options* wait, Handle** handle, ringbell_error* error) noexcept {
-  return guarded(error, [&] {
-    const Result<ChannelOptions> channel = channel_options_of(options);
-    if (!channel) return report(channel.error(), error);
-    const Result<WaitOptions> waiting = wait_options_of(wait);
-    if (!waiting) return report(waiting.error(), error);
-    return hand_out(Side::create(name, *channel, *waiting), handle, error);
-  });
-}
-
-template <class Side, class Handle>
-int open_name(const char* name, std::int64_t timeout_ns, const ringbell_wait_options* wait,
-              Handle** handle, ringbell_error* error) noexcept {
-  return guarded(error, [&] {
-    const Result<WaitOptions> waiting = wait_options_of(wait);
-    if (!waiting) return report(waiting.error(), error);
-    return hand_out(Side::open(name, timeout_of(timeout_ns), *waiting), handle, error);
-  });
-}
-
 template <class Side>
 ringbell_stats stats_of(const Side& side) noexcept {
   const Stats stats = side.stats();
@@ -141,13 +119,13 @@ uint32_t ringbell_sender_max_record_bytes(const ringbell_sender* sender) {
 int ringbell_sender_create(const char* name, const ringbell_channel_options* options,
                            const ringbell_wait_options* wait, ringbell_sender** sender,
                            ringbell_error* error) {
-  return create<ringbell::Sender>(name, options, wait, sender, error);
+  return create_named<ringbell::Sender>(name, channel_options_of, options, wait, sender, error);
 }
 
 int ringbell_sender_open_name(const char* name, int64_t timeout_ns,
                               const ringbell_wait_options* wait, ringbell_sender** sender,
                               ringbell_error* error) {
-  return open_name<ringbell::Sender>(name, timeout_ns, wait, sender, error);
+  return open_named<ringbell::Sender>(name, wait, sender, error, timeout_of(timeout_ns));
 }
 
 ringbell_stats ringbell_sender_stats(const ringbell_sender* sender) {
@@ -205,13 +183,13 @@ int ringbell_receiver_receive(ringbell_receiver* receiver, void* into, size_t ro
 int ringbell_receiver_create(const char* name, const ringbell_channel_options* options,
                              const ringbell_wait_options* wait, ringbell_receiver** receiver,
                              ringbell_error* error) {
-  return create<ringbell::Receiver>(name, options, wait, receiver, error);
+  return create_named<ringbell::Receiver>(name, channel_options_of, options, wait, receiver, error);
 }
 
 int ringbell_receiver_open_name(const char* name, int64_t timeout_ns,
                                 const ringbell_wait_options* wait, ringbell_receiver** receiver,
                                 ringbell_error* error) {
-  return open_name<ringbell::Receiver>(name, timeout_ns, wait, receiver, error);
+  return open_named<ringbell::Receiver>(name, wait, receiver, error, timeout_of(timeout_ns));
 }
 
 ringbell_stats ringbell_receiver_stats(const ringbell_receiver* receiver) {

@@ -23,4 +23,29 @@ template <class Side, class Place, class Handle, class... More>
   });
 }
 
+// Side::create(name, options, wait options) behind a new handle; `convert` makes the options.
+template <class Side, class Convert, class Given, class Handle>
+[[nodiscard]] int create_named(const char* name, Convert convert, const Given* given,
+                               const ringbell_wait_options* wait, Handle** handle,
+                               ringbell_error* error) noexcept {
+  return guarded(error, [&] {
+    const auto options = convert(given);
+    if (!options) return report(options.error(), error);
+    const Result<WaitOptions> waiting = wait_options_of(wait);
+    if (!waiting) return report(waiting.error(), error);
+    return hand_out(Side::create(name, *options, *waiting), handle, error);
+  });
+}
+
+// Side::open(name, more..., wait options) behind a new handle.
+template <class Side, class Handle, class... More>
+[[nodiscard]] int open_named(const char* name, const ringbell_wait_options* wait, Handle** handle,
+                             ringbell_error* error, More... more) noexcept {
+  return guarded(error, [&] {
+    const Result<WaitOptions> options = wait_options_of(wait);
+    if (!options) return report(options.error(), error);
+    return hand_out(Side::open(name, more..., *options), handle, error);
+  });
+}
+
 }  // namespace ringbell::capi

@@ -43,6 +43,12 @@ int ringbell_client_open(ringbell_service* service, const ringbell_wait_options*
   return open_side<ringbell::Client>(service, wait, client, error);
 }
 
+int ringbell_client_open_name(const char* name, int64_t timeout_ns,
+                              const ringbell_wait_options* wait, ringbell_client** client,
+                              ringbell_error* error) {
+  return open_named<ringbell::Client>(name, wait, client, error, timeout_of(timeout_ns));
+}
+
 int ringbell_client_call(ringbell_client* client, const void* request, size_t request_bytes,
                          void* response, size_t room_bytes, int64_t timeout_ns,
                          size_t* response_bytes, ringbell_error* error) {
@@ -62,6 +68,12 @@ void ringbell_client_close(ringbell_client* client) { delete client; }
 int ringbell_server_open(ringbell_service* service, const ringbell_wait_options* wait,
                          ringbell_server** server, ringbell_error* error) {
   return open_side<ringbell::Server>(service, wait, server, error);
+}
+
+int ringbell_server_create(const char* name, const ringbell_service_options* options,
+                           const ringbell_wait_options* wait, ringbell_server** server,
+                           ringbell_error* error) {
+  return create_named<ringbell::Server>(name, service_options_of, options, wait, server, error);
 }
 
 int ringbell_server_request(ringbell_server* server, int64_t timeout_ns, const void** request,

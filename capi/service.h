@@ -38,6 +38,10 @@ RINGBELL_C_API void ringbell_service_destroy(ringbell_service* service);
 RINGBELL_C_API int ringbell_client_open(ringbell_service* service,
                                         const ringbell_wait_options* wait, ringbell_client** client,
                                         ringbell_error* error);
+/* By name: waits until the service is there; RINGBELL_NOT_FOUND if it does not come in time. */
+RINGBELL_C_API int ringbell_client_open_name(const char* name, int64_t timeout_ns,
+                                             const ringbell_wait_options* wait,
+                                             ringbell_client** client, ringbell_error* error);
 /* Sends a request and waits for its response. RINGBELL_NOT_NOW: time is up; the server may serve it
  * all the same, and until it has, no call can be made. */
 RINGBELL_C_API int ringbell_client_call(ringbell_client* client, const void* request,
@@ -52,6 +56,10 @@ RINGBELL_C_API void ringbell_client_close(ringbell_client* client);
 RINGBELL_C_API int ringbell_server_open(ringbell_service* service,
                                         const ringbell_wait_options* wait, ringbell_server** server,
                                         ringbell_error* error);
+/* By name: makes the service, or takes the place of a server that is gone. */
+RINGBELL_C_API int ringbell_server_create(const char* name, const ringbell_service_options* options,
+                                          const ringbell_wait_options* wait,
+                                          ringbell_server** server, ringbell_error* error);
 /* The next request, in place; the same one until it is answered. Copy what must not change after a
  * check: a hostile client can change it. */
 RINGBELL_C_API int ringbell_server_request(ringbell_server* server, int64_t timeout_ns,

@@ -4,6 +4,24 @@
 
 #include <ringbell/capi/open_side.hpp>
 
+namespace ringbell::capi {
+namespace {
+
+using Start = Subscriber::Start;
+
+std::optional<Start> start_of(int start) noexcept {
+  if (start == RINGBELL_START_OLDEST) return Start::oldest;
+  if (start == RINGBELL_START_NEWEST) return Start::newest;
+  return std::nullopt;
+}
+
+int refuse_start(ringbell_error* error) noexcept {
+  return report(RINGBELL_INVALID_ARGUMENT, "start is none of enum ringbell_start", error);
+}
+
+}  // namespace
+}  // namespace ringbell::capi
+
 using namespace ringbell::capi;
 
 extern "C" {
@@ -37,6 +55,12 @@ int ringbell_publisher_open(ringbell_topic* topic, const ringbell_wait_options* 
   return open_side<ringbell::Publisher>(topic, wait, publisher, error);
 }
 
+int ringbell_publisher_create(const char* name, const ringbell_topic_options* options,
+                              const ringbell_wait_options* wait, ringbell_publisher** publisher,
+                              ringbell_error* error) {
+  return create_named<ringbell::Publisher>(name, topic_options_of, options, wait, publisher, error);
+}
+
 int ringbell_publisher_publish(ringbell_publisher* publisher, const void* bytes, size_t size_bytes,
                                int64_t timeout_ns, ringbell_error* error) {
   return guarded(error, [&]() -> int {
@@ -51,13 +75,21 @@ void ringbell_publisher_close(ringbell_publisher* publisher) { delete publisher;
 
 int ringbell_subscriber_open(ringbell_topic* topic, int start, const ringbell_wait_options* wait,
                              ringbell_subscriber** subscriber, ringbell_error* error) {
-  if (start != RINGBELL_START_OLDEST && start != RINGBELL_START_NEWEST) {
+  const std::optional<Start> from = start_of(start);
+  if (!from) {
     ringbell_topic_destroy(topic);
-    return report(RINGBELL_INVALID_ARGUMENT, "start is none of enum ringbell_start", error);
+    return refuse_start(error);
   }
-  const auto from = start == RINGBELL_START_OLDEST ? ringbell::Subscriber::Start::oldest
-                                                   : ringbell::Subscriber::Start::newest;
-  return open_side<ringbell::Subscriber>(topic, wait, subscriber, error, from);
+  return open_side<ringbell::Subscriber>(topic, wait, subscriber, error, *from);
+}
+
+int ringbell_subscriber_open_name(const char* name, int start, int64_t timeout_ns,
+                                  const ringbell_wait_options* wait,
+                                  ringbell_subscriber** subscriber, ringbell_error* error) {
+  const std::optional<Start> from = start_of(start);
+  if (!from) return refuse_start(error);
+  return open_named<ringbell::Subscriber>(name, wait, subscriber, error, *from,
+                                          timeout_of(timeout_ns));
 }
 
 int ringbell_subscriber_receive(ringbell_subscriber* subscriber, void* into, size_t room_bytes,

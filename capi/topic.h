@@ -52,6 +52,11 @@ RINGBELL_C_API void ringbell_topic_destroy(ringbell_topic* topic);
 /* The topic belongs to the call, whether it succeeds or not. */
 RINGBELL_C_API int ringbell_publisher_open(ringbell_topic* topic, const ringbell_wait_options* wait,
                                            ringbell_publisher** publisher, ringbell_error* error);
+/* By name: makes the topic, or goes on with what a publisher left there with these options. */
+RINGBELL_C_API int ringbell_publisher_create(const char* name,
+                                             const ringbell_topic_options* options,
+                                             const ringbell_wait_options* wait,
+                                             ringbell_publisher** publisher, ringbell_error* error);
 /* Copies a message in. RINGBELL_NOT_NOW: a subscriber of a lossless topic is behind. */
 RINGBELL_C_API int ringbell_publisher_publish(ringbell_publisher* publisher, const void* bytes,
                                               size_t size_bytes, int64_t timeout_ns,
@@ -64,6 +69,11 @@ RINGBELL_C_API int ringbell_subscriber_open(ringbell_topic* topic, int start,
                                             const ringbell_wait_options* wait,
                                             ringbell_subscriber** subscriber,
                                             ringbell_error* error);
+/* By name: waits until the publisher is there; RINGBELL_NOT_FOUND if it does not come in time. */
+RINGBELL_C_API int ringbell_subscriber_open_name(const char* name, int start, int64_t timeout_ns,
+                                                 const ringbell_wait_options* wait,
+                                                 ringbell_subscriber** subscriber,
+                                                 ringbell_error* error);
 /* Copies the next message out, into room for ringbell_subscriber_max_message_bytes() or
  * more. */
 RINGBELL_C_API int ringbell_subscriber_receive(ringbell_subscriber* subscriber, void* into,

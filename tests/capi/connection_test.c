@@ -77,6 +77,54 @@ static void a_channel_is_found_by_name(void) {
   ringbell_receiver_close(receiver);
 }
 
+static void a_topic_is_found_by_name(void) {
+  ringbell_publisher* publisher = NULL;
+  ringbell_subscriber* subscriber = NULL;
+  char message[256];
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_NOT_FOUND, ringbell_subscriber_open_name("news", RINGBELL_START_OLDEST, 0,
+                                                               NULL, &subscriber, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_create("news", NULL, NULL, &publisher, &error));
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT,
+             ringbell_subscriber_open_name("news", 2, kPatience, NULL, &subscriber, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_subscriber_open_name("news", RINGBELL_START_OLDEST, kPatience,
+                                                        NULL, &subscriber, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_publish(publisher, "new", 3, 0, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_subscriber_receive(subscriber, message, sizeof message,
+                                                      kPatience, &size, &error));
+  CHECK(size == 3 && memcmp(message, "new", 3) == 0);
+  ringbell_subscriber_close(subscriber);
+  ringbell_publisher_close(publisher);
+}
+
+static void a_service_is_found_by_name(void) {
+  ringbell_server* server = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_server_create("adder", NULL, NULL, &server, &error));
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    ringbell_client* client = NULL;
+    int number = 41;
+    size_t size = 0;
+    CHECK_CODE(RINGBELL_OK, ringbell_client_open_name("adder", kPatience, NULL, &client, &error));
+    CHECK_CODE(RINGBELL_OK, ringbell_client_call(client, &number, sizeof number, &number,
+                                                 sizeof number, kPatience, &size, &error));
+    CHECK(number == 42);
+    ringbell_client_close(client);
+    _exit(0);
+  }
+  const void* request = NULL;
+  int number = 0;
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_OK, ringbell_server_request(server, kPatience, &request, &size, &error));
+  CHECK(size == sizeof number);
+  memcpy(&number, request, sizeof number);
+  ++number;
+  CHECK_CODE(RINGBELL_OK, ringbell_server_respond(server, &number, sizeof number, &error));
+  check_child_succeeds(child);
+  ringbell_server_close(server);
+}
+
 int main(void) {
   char folder[] = "/tmp/ringbell-capi-XXXXXX";
   CHECK(mkdtemp(folder) != NULL);
@@ -94,6 +142,8 @@ int main(void) {
   CHECK(ringbell_listener_fd(listener) >= 0);
 
   a_channel_is_found_by_name();
+  a_topic_is_found_by_name();
+  a_service_is_found_by_name();
 
   const pid_t child = fork();
   CHECK(child >= 0);
