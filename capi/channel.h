@@ -123,9 +123,9 @@ RINGBELL_C_API int ringbell_receiver_open_name(const char* name, int64_t timeout
 RINGBELL_C_API int ringbell_receiver_peek(ringbell_receiver* receiver, int64_t timeout_ns,
                                           const void** record, size_t* size_bytes,
                                           ringbell_error* error);
-/* Gives the peeked record and all that are held back to the sender. */
+/* Gives the peeked record, if there is one, and all that are held back to the sender. */
 RINGBELL_C_API void ringbell_receiver_release(ringbell_receiver* receiver);
-/* Keeps the peeked record and moves on to the next. */
+/* Keeps the peeked record, if there is one, and moves on to the next. */
 RINGBELL_C_API void ringbell_receiver_hold(ringbell_receiver* receiver);
 /* Copies a record out. RINGBELL_TOO_LARGE if there is not enough room: it stays where it is. */
 RINGBELL_C_API int ringbell_receiver_receive(ringbell_receiver* receiver, void* into,

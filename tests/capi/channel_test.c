@@ -127,7 +127,13 @@ static void what_is_held_or_staged_comes_in_order(void) {
     CHECK(size == 1 && *(const char*)record == letter);
     ringbell_receiver_hold(receiver);
   }
+  ringbell_receiver_hold(receiver); /* nothing is peeked: nothing happens */
+  CHECK(ringbell_receiver_stats(receiver).position == ringbell_sender_stats(sender).position);
+  CHECK_CODE(RINGBELL_OK, ringbell_sender_send(sender, "e", 1, 0, &error));
+  ringbell_receiver_release(receiver); /* those that are held, and not the one that is unseen */
   ringbell_receiver_release(receiver);
+  CHECK_CODE(RINGBELL_OK, ringbell_receiver_peek(receiver, 0, &record, &size, &error));
+  CHECK(size == 1 && *(const char*)record == 'e');
   ringbell_receiver_close(receiver);
   ringbell_sender_close(sender);
 }
