@@ -33,7 +33,7 @@ void add_commit(Row& meta) {
   meta["dirty"] = status ? Row(!status->empty()) : Row(nullptr);
 }
 
-void add_machine(const Options& options, Row& meta) {
+void add_machine(const CpuPair& cpus, Row& meta) {
   utsname system{};
   ::uname(&system);
   const std::string cpu = cpuinfo("model name");
@@ -42,8 +42,8 @@ void add_machine(const Options& options, Row& meta) {
   if (fmt::format(" {} ", cpuinfo("flags")).find(" hypervisor ") != std::string::npos) {
     meta["hypervisor"] = "yes";
   }
-  meta["cpus"] = options.cpus[1] < 0 ? Row({options.cpus[0]}) : Row(options.cpus);
-  meta["same_core"] = are_siblings(options.cpus);
+  meta["cpus"] = cpus[1] < 0 ? Row({cpus[0]}) : Row(cpus);
+  meta["same_core"] = are_siblings(cpus);
   meta["cpus_allowed"] = allowed_cpus().size();
 }
 
@@ -51,23 +51,29 @@ void add_machine(const Options& options, Row& meta) {
 
 const char* source_folder() noexcept { return RINGBELL_SOURCE_DIR; }
 
-Row meta_row(const Options& options) {
+Row meta_row(const std::string& what, int repeats, const CpuPair& cpus) {
   Row meta{{"bench", "meta"}};
   add_commit(meta);
   meta["version"] = RINGBELL_VERSION;
   meta["compiler"] = RINGBELL_COMPILER;
   meta["build_type"] = RINGBELL_BUILD_TYPE;
   meta["flags"] = RINGBELL_CXX_FLAGS;
-  add_machine(options, meta);
+  add_machine(cpus, meta);
   meta["date"] = fmt::format(
       "{:%Y-%m-%dT%H:%M:%SZ}",
       fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
-  meta["mode"] = name_of(options.plan.mode);
-  meta["repeats"] = repeats_of(options.plan.mode);
-  if (!options.plan.sizes.empty()) meta["only_sizes"] = options.plan.sizes;
-  if (!options.plan.transports.empty()) meta["only_transports"] = options.plan.transports;
+  meta["mode"] = what;
+  meta["repeats"] = repeats;
   meta["clock"] = "CLOCK_MONOTONIC";
   meta["clock_ns"] = clock_cost_ns();
+  return meta;
+}
+
+Row meta_row(const Options& options) {
+  const Mode mode = options.plan.mode;
+  Row meta = meta_row(name_of(mode), repeats_of(mode), options.cpus);
+  if (!options.plan.sizes.empty()) meta["only_sizes"] = options.plan.sizes;
+  if (!options.plan.transports.empty()) meta["only_transports"] = options.plan.transports;
   return meta;
 }
 

@@ -1,11 +1,16 @@
 // The first row of a run: which program, on which machine, when.
 #pragma once
 
+#include <string>
+
 #include "bench/harness/row.hpp"
 #include "bench/options.hpp"
 
 namespace ringbell::bench {
 
+// `what` was asked for: a mode of the comparison, or a benchmark.
+[[nodiscard]] Row meta_row(const std::string& what, int repeats, const CpuPair& cpus);
+// Of the comparison.
 [[nodiscard]] Row meta_row(const Options& options);
 
 // The tree that this program was built from.

@@ -5,7 +5,6 @@
 
 #include "bench/beside.hpp"
 #include "bench/cost.hpp"
-#include "bench/transports/registry.hpp"
 
 namespace ringbell::bench {
 namespace {
@@ -52,21 +51,6 @@ constexpr std::array kSettings{
 [[nodiscard]] bool same_group(const Setting& a, const Setting& b) noexcept {
   return sleeps(a.wait) == sleeps(b.wait) && a.placement == b.placement &&
          a.quick_wake == b.quick_wake;
-}
-
-[[nodiscard]] bool suits(const TransportEntry& transport, const Setting& setting,
-                         Bench bench) noexcept {
-  if (bench == Bench::throughput && transport.throughput == nullptr) return false;
-  const bool is_kernels = setting.wait == Wait::polled || setting.wait == Wait::blocking;
-  switch (transport.family) {
-    case Family::kernels:
-      return is_kernels;
-    case Family::ringbell:
-      return !is_kernels;
-    case Family::ring:
-      return setting.wait == Wait::spin && setting.placement == Placement::two_cpus;
-  }
-  return false;
 }
 
 // Whether a mode has this point, unless the user chose the sizes. README.md has it as a table.
@@ -164,7 +148,9 @@ void add_points(const PlanOptions& options, const Setting& group, Point point,
                 std::vector<Point>& points) {
   for (const TransportEntry& transport : transports()) {
     for (const Setting& setting : kSettings) {
-      if (!same_group(group, setting) || !suits(transport, setting, point.bench)) continue;
+      if (!same_group(group, setting) ||
+          !suits(transport, point.bench, setting.wait, setting.placement))
+        continue;
       point.transport = transport.name;
       point.wait = setting.wait;
       for (Point& variant : variants_of(point, transport.family)) {
@@ -177,6 +163,20 @@ void add_points(const PlanOptions& options, const Setting& group, Point point,
 }
 
 }  // namespace
+
+bool suits(const TransportEntry& transport, Bench bench, Wait wait, Placement placement) noexcept {
+  if (bench == Bench::throughput && transport.throughput == nullptr) return false;
+  const bool is_kernels = wait == Wait::polled || wait == Wait::blocking;
+  switch (transport.family) {
+    case Family::kernels:
+      return is_kernels;
+    case Family::ringbell:
+      return !is_kernels;
+    case Family::ring:
+      return wait == Wait::spin && placement == Placement::two_cpus;
+  }
+  return false;
+}
 
 std::vector<Point> plan(const PlanOptions& options, int repeat) {
   std::vector<Point> points;

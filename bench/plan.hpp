@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bench/harness/point.hpp"
+#include "bench/transports/registry.hpp"
 
 namespace ringbell::bench {
 
@@ -36,6 +37,10 @@ struct PlanOptions {
 };
 
 [[nodiscard]] constexpr int repeats_of(Mode mode) noexcept { return mode == Mode::full ? 3 : 1; }
+
+// Whether the transport is measured so.
+[[nodiscard]] bool suits(const TransportEntry& transport, Bench bench, Wait wait,
+                         Placement placement) noexcept;
 
 // The points of one repeat.
 [[nodiscard]] std::vector<Point> plan(const PlanOptions& options, int repeat);

@@ -1,6 +1,7 @@
 #include "bench/run.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <iterator>
@@ -66,21 +67,14 @@ std::uint64_t file_bytes(const FileCopyOptions& files) {
   return files.file.empty() ? files.assembled_bytes : std::filesystem::file_size(files.file, none);
 }
 
-double file_seconds(const FileCopyOptions& files) {
-  constexpr double kUsualBytesPerSecond = 800e6;
-  // One that spins, where each side has a CPU, and one for each placement that sleeps.
-  const auto rows = static_cast<double>(files.transports.size() * (1 + files.placements.size()));
-  return (rows * files.runs + 1) * static_cast<double>(file_bytes(files)) / kUsualBytesPerSecond;
-}
-
-Result<void> run_point(const Point& point, const Options& options, RowSink& sink,
+Result<void> run_point(const Point& point, const CpuPair& cpus, RowSink& sink,
                        Result<void>& verified) {
   sink.announce(point.title(), point.estimated_seconds);
   Row row = point.labels();
   if (point.shared) row["shared_by_repeats"] = true;
-  FloorBeside floor(point, options.cpus);
+  FloorBeside floor(point, cpus);
   floor.measure();
-  const Result<void> measured = measure(point, options.cpus, row);
+  const Result<void> measured = measure(point, cpus, row);
   if (measured) floor.measure();
   floor.describe(row);
   if (!measured) {
@@ -102,13 +96,35 @@ Result<void> run_point(const Point& point, const Options& options, RowSink& sink
   return {};
 }
 
+BackingOptions backing_options(const Options& options) {
+  BackingOptions backings;
+  backings.cpus = options.cpus;
+  backings.folder = options.out;
+  if (!options.plan.sizes.empty()) backings.sizes = options.plan.sizes;
+  backings.repeats = repeats_of(options.plan.mode);
+  if (options.plan.mode == Mode::quick) {
+    backings.first_touch_bytes = 8UL << 20;
+    backings.samples = 10'000;
+    backings.window = std::chrono::milliseconds(150);
+  }
+  return backings;
+}
+
 }  // namespace
 
+Result<void> run_points(const std::vector<Point>& points, const CpuPair& cpus, RowSink& sink,
+                        Result<void>& verified) {
+  for (const Point& point : points) {
+    if (auto done = run_point(point, cpus, sink, verified); !done) return done;
+  }
+  return {};
+}
+
 double planned_seconds(const Options& options) {
-  if (options.backings) return backings_seconds(options);
+  if (options.backings) return backings_seconds(backing_options(options));
   const double one = estimated_seconds(floor_options(options, 0)) +
                      estimated_seconds(plan(options.plan, 0)) +
-                     file_seconds(file_options(options, 0));
+                     estimated_seconds(file_options(options, 0));
   return one * repeats_of(options.plan.mode);
 }
 
@@ -122,13 +138,12 @@ Result<void> check_room(const Options& options) {
 }
 
 Result<void> run_all(const Options& options, RowSink& sink) {
-  if (options.backings) return measure_backings(options, sink);
+  if (options.backings) return measure_backings(backing_options(options), sink);
   Result<void> verified;
   for (int repeat = 0; repeat < repeats_of(options.plan.mode); ++repeat) {
     if (auto done = measure_floors(floor_options(options, repeat), sink); !done) return done;
-    for (const Point& point : plan(options.plan, repeat)) {
-      if (auto done = run_point(point, options, sink, verified); !done) return done;
-    }
+    const std::vector<Point> points = plan(options.plan, repeat);
+    if (auto done = run_points(points, options.cpus, sink, verified); !done) return done;
     const FileCopyOptions files = file_options(options, repeat);
     if (files.transports.empty()) continue;
     const Result<void> copied = measure_file_copies(files, sink);

@@ -1,10 +1,18 @@
 // Runs what the options ask for: floors, points, files.
 #pragma once
 
+#include <vector>
+
 #include "bench/harness/row.hpp"
 #include "bench/options.hpp"
 
 namespace ringbell::bench {
+
+// Measures them, each with its floor beside it, and adds their rows. What cannot run on this
+// machine becomes a row with "error". `verified` becomes the first Error of kind corrupt: what came
+// was not what was sent. Errors: what ends the run.
+[[nodiscard]] Result<void> run_points(const std::vector<Point>& points, const CpuPair& cpus,
+                                      RowSink& sink, Result<void>& verified);
 
 // All of it, for the progress line.
 [[nodiscard]] double planned_seconds(const Options& options);

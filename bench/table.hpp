@@ -14,4 +14,10 @@ namespace ringbell::bench {
 // below with its other columns.
 [[nodiscard]] std::string table_of(const std::vector<Row>& rows, std::size_t columns);
 
+// Parts of it. Each is empty where there is nothing to say.
+// What was not measured: each reason once, with how many rows it cost.
+[[nodiscard]] std::string failures_table(const std::vector<Row>& rows);
+// What the asterisk means, if there is one.
+[[nodiscard]] std::string split_note(const std::vector<Row>& rows);
+
 }  // namespace ringbell::bench

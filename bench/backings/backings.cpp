@@ -1,7 +1,5 @@
 #include "bench/backings/backings.hpp"
 
-#include <array>
-#include <chrono>
 #include <cstdint>
 #include <utility>
 
@@ -14,29 +12,12 @@
 namespace ringbell::bench {
 namespace {
 
-constexpr std::array<std::size_t, 3> kSizes{56, 4096, 65536};
 constexpr double kFirstTouchSeconds = 0.3;
 
-struct Amounts {
-  std::uint64_t first_touch_bytes;
-  std::uint64_t samples;
-  std::chrono::milliseconds window;
-};
-
-std::vector<std::size_t> sizes_of(const Options& options) {
-  if (!options.plan.sizes.empty()) return options.plan.sizes;
-  return {kSizes.begin(), kSizes.end()};
-}
-
-Amounts amounts_of(Mode mode) noexcept {
-  if (mode == Mode::quick) return {8UL << 20, 10'000, std::chrono::milliseconds(150)};
-  return {64UL << 20, 100'000, std::chrono::milliseconds(1000)};
-}
-
-double seconds_of(const Amounts& amounts, Bench bench) noexcept {
+double seconds_of(const BackingOptions& options, Bench bench) noexcept {
   constexpr double kTripSeconds = 5e-6;
-  if (bench == Bench::round_trip) return static_cast<double>(amounts.samples) * kTripSeconds;
-  return 1.1 * static_cast<double>(amounts.window.count()) / 1000;
+  if (bench == Bench::round_trip) return static_cast<double>(options.samples) * kTripSeconds;
+  return 1.1 * static_cast<double>(options.window.count()) / 1000;
 }
 
 // What ends the run is an Error; everything else becomes part of the row.
@@ -61,16 +42,15 @@ Row labelled(Row row, const Setup& setup) {
 
 class Run {
  public:
-  Run(const Options& options, RowSink& sink) noexcept
-      : options_(options), sink_(sink), amounts_(amounts_of(options.plan.mode)) {}
+  Run(const BackingOptions& options, RowSink& sink) noexcept : options_(options), sink_(sink) {}
 
   [[nodiscard]] Result<void> first_touch(const Setup& setup, int repeat) {
     sink_.announce(fmt::format("{}, first touch", setup.name), kFirstTouchSeconds);
     Row row = labelled({{"bench", "first_touch"}}, setup);
-    row["bytes"] = amounts_.first_touch_bytes;
+    row["bytes"] = options_.first_touch_bytes;
     row["repeat"] = repeat;
     const PairOptions pair{.placement = Placement::one_cpu, .cpus = options_.cpus};
-    const Result<void> done = measure_first_touch(setup, amounts_.first_touch_bytes, pair, row);
+    const Result<void> done = measure_first_touch(setup, options_.first_touch_bytes, pair, row);
     return add_row(std::move(row), done, sink_, verified_);
   }
 
@@ -79,9 +59,9 @@ class Run {
     point.message_bytes = bytes;
     point.memory = &setup.memory;
     point.repeat = repeat;
-    point.samples = amounts_.samples;
-    point.duration = amounts_.window;
-    point.estimated_seconds = seconds_of(amounts_, bench);
+    point.samples = options_.samples;
+    point.duration = options_.window;
+    point.estimated_seconds = seconds_of(options_, bench);
     sink_.announce(fmt::format("{}, {}", setup.name, point.title()), point.estimated_seconds);
     Row row = labelled(point.labels(), setup);
     const Result<void> done = measure(point, options_.cpus, row);
@@ -91,9 +71,8 @@ class Run {
   [[nodiscard]] const Result<void>& verified() const noexcept { return verified_; }
 
  private:
-  const Options& options_;
+  const BackingOptions& options_;
   RowSink& sink_;
-  Amounts amounts_;
   Result<void> verified_;
 };
 
@@ -116,25 +95,24 @@ std::string figure(const Row& row) {
 
 }  // namespace
 
-double backings_seconds(const Options& options) {
-  const Amounts amounts = amounts_of(options.plan.mode);
+double backings_seconds(const BackingOptions& options) {
   const double points =
-      static_cast<double>(sizes_of(options).size()) *
-      (seconds_of(amounts, Bench::round_trip) + seconds_of(amounts, Bench::throughput));
-  return static_cast<double>(backing_setups(options.out).size()) * (kFirstTouchSeconds + points) *
-         repeats_of(options.plan.mode);
+      static_cast<double>(options.sizes.size()) *
+      (seconds_of(options, Bench::round_trip) + seconds_of(options, Bench::throughput));
+  return static_cast<double>(backing_setups(options.folder).size()) *
+         (kFirstTouchSeconds + points) * options.repeats;
 }
 
-Result<void> measure_backings(const Options& options, RowSink& sink) {
+Result<void> measure_backings(const BackingOptions& options, RowSink& sink) {
   Run run(options, sink);
-  const std::vector<Setup> setups = backing_setups(options.out);
-  for (int repeat = 0; repeat < repeats_of(options.plan.mode); ++repeat) {
+  const std::vector<Setup> setups = backing_setups(options.folder);
+  for (int repeat = 0; repeat < options.repeats; ++repeat) {
     for (const Setup& setup : setups) {
       if (Result<void> done = run.first_touch(setup, repeat); !done) return done;
     }
     // What is compared stands next to each other in time: all setups of a size in a row.
     for (const Bench bench : {Bench::round_trip, Bench::throughput}) {
-      for (const std::size_t bytes : sizes_of(options)) {
+      for (const std::size_t bytes : options.sizes) {
         for (const Setup& setup : setups) {
           if (Result<void> done = run.point(setup, bench, bytes, repeat); !done) return done;
         }

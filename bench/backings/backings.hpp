@@ -6,19 +6,33 @@
 // "huge_pages" (what was asked for), "page_bytes" and "huge_bytes" (what was got).
 #pragma once
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "bench/harness/placement.hpp"
 #include "bench/harness/row.hpp"
-#include "bench/options.hpp"
 
 namespace ringbell::bench {
 
-[[nodiscard]] double backings_seconds(const Options& options);
+struct BackingOptions {
+  CpuPair cpus{0, 1};
+  // Where the regular files go.
+  std::string folder = ".";
+  std::vector<std::size_t> sizes{56, 4096, 65536};
+  std::uint64_t first_touch_bytes = 64UL << 20;
+  std::uint64_t samples = 100'000;         // of a round trip
+  std::chrono::milliseconds window{1000};  // of the throughput
+  int repeats = 1;
+};
+
+[[nodiscard]] double backings_seconds(const BackingOptions& options);
 
 // Adds the rows; one with "error" for what this machine does not have. Errors: what ends the run;
 // corrupt, at the end, if anything that came was not what was sent.
-[[nodiscard]] Result<void> measure_backings(const Options& options, RowSink& sink);
+[[nodiscard]] Result<void> measure_backings(const BackingOptions& options, RowSink& sink);
 
 // The rows as a table for people.
 [[nodiscard]] std::string backings_table(const std::vector<Row>& rows);

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -62,9 +64,10 @@ struct Copied {
 };
 
 Result<Source> prepare_source(const FileCopyOptions& options) {
-  Result<SourceFile> file = options.file.empty()
-                                ? assemble_source(options.folder, options.assembled_bytes)
-                                : open_source(options.file);
+  Result<SourceFile> file =
+      options.file.empty()
+          ? assemble_source(options.folder, options.assembled_bytes, options.keep_assembled)
+          : open_source(options.file);
   if (!file) return tl::unexpected(file.error());
   // If there is no room for a copy, say so before an hour of hashing.
   const Result<FileDescriptor> room = create_destination(options.folder, file->file_bytes);
@@ -203,6 +206,15 @@ const std::vector<std::string>& file_copy_transports() {
     return all;
   }();
   return names;
+}
+
+double estimated_seconds(const FileCopyOptions& options) {
+  std::error_code none;
+  const std::uint64_t bytes = options.file.empty() ? options.assembled_bytes
+                                                   : std::filesystem::file_size(options.file, none);
+  const Result<std::vector<Setting>> settings = settings_of(options);
+  const auto rows = static_cast<double>(settings ? settings->size() : 0);
+  return (rows * options.runs + 1) * static_cast<double>(bytes) / kUsualBytesPerSecond;
 }
 
 Result<void> measure_file_copies(const FileCopyOptions& options, RowSink& sink) {

@@ -16,6 +16,8 @@ struct FileCopyOptions {
   // The file to copy. Empty: one of `assembled_bytes` is put together from /usr/lib in `folder`.
   std::string file;
   std::uint64_t assembled_bytes = 256UL * 1024 * 1024;
+  // Whether that one stays in `folder` for the next run.
+  bool keep_assembled = true;
   // Where the copies go, nameless, and the assembled file. On a disk, for a disk's figures.
   std::string folder = ".";
   // Names of file_copy_transports(). Empty: all.
@@ -32,6 +34,9 @@ struct FileCopyOptions {
 };
 
 [[nodiscard]] const std::vector<std::string>& file_copy_transports();
+
+// How long it should take, for the time left.
+[[nodiscard]] double estimated_seconds(const FileCopyOptions& options);
 
 // Adds one row for each transport, placement and way to wait. What cannot run on this machine gives
 // a row with "error" and the next is tried. Errors: of the file or the folder, invalid_argument for

@@ -175,9 +175,10 @@ Result<SourceFile> open_source(const std::string& path) {
   return SourceFile{std::move(file), path, static_cast<std::uint64_t>(status.st_size)};
 }
 
-Result<SourceFile> assemble_source(const std::string& folder, std::uint64_t file_bytes) {
+Result<SourceFile> assemble_source(const std::string& folder, std::uint64_t file_bytes, bool keep) {
   const std::string path = folder + "/" + kAssembledName;
-  FileDescriptor kept{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+  FileDescriptor kept{keep ? ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+                           : -1};
   if (kept && has_size(kept.get(), file_bytes))
     return SourceFile{std::move(kept), path, file_bytes};
   if (kept) ::unlink(path.c_str());
@@ -186,7 +187,7 @@ Result<SourceFile> assemble_source(const std::string& folder, std::uint64_t file
   if (!made) return tl::unexpected(made.error());
   Result<void> done = reserve(made->get(), folder, file_bytes);
   if (done) done = Assembly(made->get(), file_bytes).fill();
-  if (done) done = publish(made->get(), path);
+  if (done && keep) done = publish(made->get(), path);
   if (!done) return tl::unexpected(done.error());
   return SourceFile{std::move(*made), path, file_bytes};
 }

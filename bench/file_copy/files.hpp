@@ -20,10 +20,12 @@ struct SourceFile {
 [[nodiscard]] Result<SourceFile> open_source(const std::string& path);
 
 // `file_bytes` bytes put together from the regular files under /usr/lib, in the order of their
-// paths, from the start again if there are too few. Kept in `folder` for the next time and made
-// anew if its size is off. It appears whole or not at all. Errors: no_space; permission; system.
+// paths, from the start again if there are too few. If it is to be kept, it stands in `folder` for
+// the next time, is made anew if its size is off, and appears whole or not at all; else it has no
+// name.
+// Errors: no_space; permission; system.
 [[nodiscard]] Result<SourceFile> assemble_source(const std::string& folder,
-                                                 std::uint64_t file_bytes);
+                                                 std::uint64_t file_bytes, bool keep = true);
 
 // A new file without a name in `folder`: it is gone with its last descriptor, however the processes
 // end. Its space is reserved, where the file system can. Errors: no_space, permission, system.

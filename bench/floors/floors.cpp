@@ -34,13 +34,15 @@ void add_spinning(const FloorOptions& options, std::vector<Floor>& floors) {
   const auto add = [&](const char* name, std::size_t message_bytes, double estimate, auto measure) {
     floors.push_back({name, message_bytes, false, pair, estimate, std::move(measure)});
   };
-  add("two_lines", sizeof(std::uint64_t), seconds,
-      [trips](const PairOptions& with) { return two_lines(with, trips); });
-  add("one_line", kOneLineMessageBytes, seconds,
-      [trips](const PairOptions& with) { return one_line(with, trips); });
-  for (const std::size_t bytes : {std::size_t{8}, std::size_t{56}}) {
-    add("ring_of_lines", bytes, seconds,
-        [trips, bytes](const PairOptions& with) { return ring_of_lines(with, trips, bytes); });
+  if (options.lines) {
+    add("two_lines", sizeof(std::uint64_t), seconds,
+        [trips](const PairOptions& with) { return two_lines(with, trips); });
+    add("one_line", kOneLineMessageBytes, seconds,
+        [trips](const PairOptions& with) { return one_line(with, trips); });
+    for (const std::size_t bytes : {std::size_t{8}, std::size_t{56}}) {
+      add("ring_of_lines", bytes, seconds,
+          [trips, bytes](const PairOptions& with) { return ring_of_lines(with, trips, bytes); });
+    }
   }
   const double each = options.memcpy_seconds * 1.1;  // warm-up
   for (const std::size_t bytes : options.memcpy_sizes) {

@@ -14,7 +14,9 @@ namespace ringbell::bench {
 
 struct FloorOptions {
   CpuPair cpus{0, 1};
-  // Of the floors that sleep; those that spin need a CPU for each process.
+  // Cache lines handed over; like memcpy they spin, so they need a CPU for each process.
+  bool lines = true;
+  // Of the floors that sleep.
   std::vector<Placement> placements{Placement::two_cpus, Placement::one_cpu};
   std::vector<bool> quick_wakes{false, true};
   std::vector<std::size_t> memcpy_sizes{8, 56, 256, 1024, 4096, 65536, 1048576};

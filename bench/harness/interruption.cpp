@@ -42,6 +42,8 @@ bool came() noexcept {
   return signal_that_came != 0;
 }
 
+int signal() noexcept { return came() ? signal_that_came : 0; }
+
 tl::unexpected<Error> error() {
   const char* const name = ::sigabbrev_np(signal_that_came);
   return tl::unexpected<Error>(

@@ -15,6 +15,9 @@ namespace ringbell::bench::interruption {
 // Whether one came so far. It stays so. Never waits.
 [[nodiscard]] bool came() noexcept;
 
+// Which one came, or 0.
+[[nodiscard]] int signal() noexcept;
+
 // The Error for it: "interrupted by SIGINT".
 [[nodiscard]] tl::unexpected<Error> error();
 

@@ -21,6 +21,8 @@ class RowSink {
  public:
   // Collects in memory only, without progress: for tests.
   RowSink() = default;
+  // Collects in memory only.
+  explicit RowSink(Progress progress) noexcept : progress_(progress) {}
   // Replaces the file. Errors: system, permission.
   [[nodiscard]] static Result<RowSink> create(const std::string& path, Progress progress);
 

@@ -25,9 +25,17 @@ def options_in(text: str) -> set[str]:
     return set(re.findall(r"(?m)^ +(?:-\w,)?(--[a-z-]+)", text.split("Examples:")[0]))
 
 
-def commands() -> list[str]:
-    listed = help_of().split("Subcommands:\n")[1].split("\n\n")[0]
+def commands(*below: str) -> list[str]:
+    """The subcommands of `ringbell`, or of one of its commands."""
+    listed = help_of(*below).split("Subcommands:\n")[1].split("\n\n")[0]
     return re.findall(r"^  (\S+)", listed, re.MULTILINE)
+
+
+def all_options_of(name: str) -> set[str]:
+    """Of the command and of what stands below it."""
+    text = help_of(name)
+    below = commands(name) if "Subcommands:\n" in text else []
+    return options_in(text).union(*(options_in(help_of(name, kind)) for kind in below))
 
 
 class Manual(unittest.TestCase):
@@ -40,8 +48,13 @@ class Manual(unittest.TestCase):
             text = sections[name]
             shared = sections["send"] if "As of\n.BR send" in text else ""
             known = set(re.findall(r"--[a-z-]+", text))
-            self.assertLessEqual(options_in(help_of(name)) - {"--help", "--version"},
+            self.assertLessEqual(all_options_of(name) - {"--help", "--version"},
                                  known | set(re.findall(r"--[a-z-]+", shared)), name)
+
+    def test_every_kind_of_benchmark_is_in_the_man_page(self) -> None:
+        page = (TOOLS / "man" / "ringbell.1").read_text(encoding="utf-8").replace("\\-", "-")
+        for kind in commands("bench"):
+            self.assertIn(f".B {kind}\n", page)
 
     def test_every_exit_status_is_in_the_man_page(self) -> None:
         page = (TOOLS / "man" / "ringbell.1").read_text(encoding="utf-8")
@@ -74,6 +87,12 @@ COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _ringbell; printf "%s\\n" "${{COMPREPLY
             self.assertEqual(self.complete("ringbell", name, "--"),
                              options_in(help_of(name)) | {"--help"}, name)
 
+    def test_bash_completes_every_kind_of_benchmark_and_its_options(self) -> None:
+        self.assertEqual(self.complete("ringbell", "bench", ""), set(commands("bench")))
+        for kind in commands("bench"):
+            self.assertEqual(self.complete("ringbell", "bench", kind, "--"),
+                             options_in(help_of("bench", kind)), kind)
+
     def test_zsh_knows_every_command_and_option(self) -> None:
         text = ZSH.read_text(encoding="utf-8")
         for name in commands():
@@ -83,8 +102,12 @@ COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _ringbell; printf "%s\\n" "${{COMPREPLY
             assert branch is not None
             stream = text.split("stream=(")[1].split("\n  )")[0]
             known = branch.group(1) + (stream if "$stream" in branch.group(1) else "")
-            for option in options_in(help_of(name)):
+            if "$bench" in known:
+                known += text.split("bench=(")[1].split("\n  )")[0]
+            for option in all_options_of(name):
                 self.assertIn(option, known, name)
+            for kind in commands("bench") if name == "bench" else ():
+                self.assertIn(kind, known)
 
     def test_zsh_accepts_it(self) -> None:
         if shutil.which("zsh") is None:

@@ -5,7 +5,7 @@ _ringbell_names() {
 
 _ringbell() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands="send recv cp ls inspect top clean doctor compare report"
+  local commands="send recv cp ls inspect top clean doctor bench compare report"
   local options=""
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
@@ -13,10 +13,18 @@ _ringbell() {
     return
   fi
   case $previous in
-    --json | --file) [[ ${COMP_WORDS[1]} == compare ]] && compopt -o default && return ;;
-    --out) compopt -o default && return ;;
+    --json | --file)
+      [[ ${COMP_WORDS[1]} == compare || ${COMP_WORDS[1]} == bench ]] && compopt -o default && return
+      ;;
+    --out | --dir) compopt -o default && return ;;
     --sort) mapfile -t COMPREPLY < <(compgen -W "name rate lag fill" -- "$current") && return ;;
-    --interval | --times | --count | --wait | --capacity | --sizes | --cpus | --transports) return ;;
+    --wait)
+      [[ ${COMP_WORDS[1]} == bench ]] &&
+        mapfile -t COMPREPLY < <(compgen -W "spin park eventfd polled blocking" -- "$current")
+      return
+      ;;
+    --interval | --times | --count | --capacity | --sizes | --cpus | --transports) return ;;
+    --cpu | --size | --transport | --samples | --duration | --repeats) return ;;
   esac
   case ${COMP_WORDS[1]} in
     send)
@@ -29,6 +37,23 @@ _ringbell() {
     top) options="--sort --interval --times --help" ;;
     clean) options="--yes --dry-run --json --help" ;;
     doctor) options="--json --all --no-measure --help" ;;
+    bench)
+      case ${COMP_WORDS[2]} in
+        round-trip)
+          options="--cpu --size --transport --wait --quick-wake --samples --repeats --json --help"
+          ;;
+        throughput)
+          options="--cpu --size --transport --wait --quick-wake --verify --duration --repeats --json"
+          options+=" --help"
+          ;;
+        file-copy)
+          options="--cpu --size --file --transport --wait --quick-wake --dir --repeats --json --help"
+          ;;
+        wake) options="--cpu --size --transport --wait --samples --repeats --json --help" ;;
+        backings) options="--cpu --size --samples --duration --dir --repeats --json --help" ;;
+        *) options="--help" ;;
+      esac
+      ;;
     compare)
       options="--quick --full --backings --file --json --out --sizes --transports --cpus --help"
       ;;
@@ -39,6 +64,10 @@ _ringbell() {
     return
   fi
   case ${COMP_WORDS[1]} in
+    bench)
+      local kinds="round-trip throughput file-copy wake backings"
+      ((COMP_CWORD == 2)) && mapfile -t COMPREPLY < <(compgen -W "$kinds" -- "$current")
+      ;;
     send | recv | inspect)
       mapfile -t COMPREPLY < <(compgen -W "$(_ringbell_names)" -- "$current")
       ;;

@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+"""`ringbell bench` as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import unittest
+from typing import Any
+
+from command_line import CommandTest
+
+ONE_CPU = str(min(os.sched_getaffinity(0)))
+SHORT = {"round-trip": ("--samples", "100"), "wake": ("--samples", "100"),
+         "throughput": ("--duration", "0.02")}
+
+
+class Bench(CommandTest):
+    def rows(self, kind: str, *options: str) -> list[dict[str, Any]]:
+        """Of a short run: what it wrote as JSON Lines in place of a table."""
+        ended = self.ringbell("bench", kind, *SHORT.get(kind, ()), "--json", "-", *options)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        rows = [json.loads(line) for line in ended.stdout.splitlines()]
+        self.assertEqual((rows[0]["bench"], rows[0]["mode"]), ("meta", f"bench {kind}"))
+        return rows[1:]
+
+    def refuse(self, said: str, *arguments: str) -> None:
+        ended = self.ringbell("bench", *arguments)
+        self.assertEqual((ended.returncode, ended.stdout), (2, b""))
+        self.expect_line(ended.stderr.decode(), said)
+
+    def test_round_trips_on_one_cpu_have_the_chosen_size_wait_and_samples(self) -> None:
+        rows = self.rows("round-trip", "--cpu", ONE_CPU, "--size", "8,2K", "--wait", "park",
+                         "--transport", "ringbell,pipe", "--repeats", "2")
+        trips = [(r["transport"], r["wait"], r["message_bytes"], r["repeat"])
+                 for r in rows if r["bench"] == "round_trip"]
+        self.assertEqual(trips, [(who, wait, size, repeat) for repeat in (0, 1)
+                                 for size in (8, 2048)
+                                 for who, wait in (("ringbell", "park"), ("pipe", "blocking"))])
+        self.assertTrue(all(r["placement"] == "one_cpu" for r in rows))
+        self.assertTrue(all(r["samples"] == 100 for r in rows))
+        self.assertEqual({r["name"] for r in rows if r["bench"] == "floor"}, {"futex", "eventfd"})
+
+    def test_a_stream_is_verified_to_the_last_byte(self) -> None:
+        rows = self.rows("throughput", "--cpu", ONE_CPU, "--size", "56", "--verify",
+                         "--transport", "ringbell", "--repeats", "1")
+        self.assertEqual([r["bench"] for r in rows], ["throughput"])
+        self.assertTrue(rows[0]["verified"] and rows[0]["checksum"])
+        self.assertGreater(rows[0]["verified_messages"], 0)
+
+    def test_nobody_spins_where_the_wake_up_is_measured(self) -> None:
+        rows = self.rows("wake", "--cpu", ONE_CPU, "--transport", "ringbell", "--repeats", "1",
+                         "--wait", "park")
+        trips = [r for r in rows if r["bench"] == "round_trip"]
+        self.assertTrue(all(r["spin_first"] is False for r in trips))
+        self.assertEqual({r["quick_wake"] for r in trips}, {False, True})
+
+    def test_a_file_is_copied_and_nothing_is_left(self) -> None:
+        rows = self.rows("file-copy", "--cpu", ONE_CPU, "--size", "1M", "--wait", "park",
+                         "--transport", "ringbell", "--repeats", "1", "--dir", str(self.folder))
+        self.assertEqual([(r["file_bytes"], r["sha256_match"]) for r in rows], [(1 << 20, True)])
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_the_table_says_where_it_was_measured_and_how_the_sides_waited(self) -> None:
+        ended = self.ringbell("bench", "round-trip", "--samples", "100", "--repeats", "1", "--wait",
+                              "park", "--cpu", ONE_CPU, "--transport", "ringbell")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        table = ended.stdout.decode()
+        self.assertIn(f"both processes on CPU {ONE_CPU}", table)
+        self.assertIn("Round trip: one CPU, asleep", table)
+        self.assertRegex(table, r"ringbell park +56 B .* [0-9.]+x\n")
+
+    def test_what_will_not_do_is_refused_in_one_line(self) -> None:
+        self.refuse("--cpu: '100000'", "round-trip", "--cpu", "100000")
+        self.refuse("--size: '4'", "throughput", "--size", "4")
+        self.refuse("--wait: no way 'sleep'", "round-trip", "--wait", "sleep")
+        self.refuse("does not sleep", "wake", "--wait", "spin")
+        self.refuse("no transport 'pigeon'", "round-trip", "--transport", "pigeon")
+        self.refuse("two are wanted", "backings", "--cpu", ONE_CPU)
+        self.refuse("--samples", "round-trip", "--samples", "1")
+        self.refuse("subcommand", "--cpu", "0")
+
+    def test_ctrl_c_ends_it_with_the_signals_status_and_what_there_is(self) -> None:
+        process = self.start("bench", "throughput", "--cpu", ONE_CPU, "--duration", "30",
+                             "--transport", "pipe", "--json", str(self.folder / "rows"))
+        self.await_that(lambda: (self.folder / "rows").exists() and bool(
+            self.children_of(process.pid)))
+        children = self.children_of(process.pid)
+        process.send_signal(signal.SIGINT)
+        status, _, errors = self.finish(process)
+        self.assertEqual(status, 128 + signal.SIGINT)
+        self.assertIn("interrupted by SIGINT", errors)
+        self.await_that(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children))
+
+    @staticmethod
+    def children_of(pid: int) -> list[str]:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+            return children.read().split()
+
+
+if __name__ == "__main__":
+    unittest.main()

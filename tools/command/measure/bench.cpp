@@ -1,0 +1,339 @@
+// `ringbell bench`: one benchmark of the comparison (bench/), on what the user chose.
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include "bench/backings/backings.hpp"
+#include "bench/file_copy/file_copy.hpp"
+#include "bench/harness/interruption.hpp"
+#include "bench/harness/terminal.hpp"
+#include "bench/meta.hpp"
+#include "bench/row_text.hpp"
+#include "bench/run.hpp"
+#include "bench/table.hpp"
+#include "tools/command/command.hpp"
+#include "tools/command/measure/bench_options.hpp"
+#include "tools/command/quantity.hpp"
+
+namespace ringbell::tools {
+namespace {
+
+using bench::Row;
+using bench::RowSink;
+
+// Ready to be measured: everything that the command line said is right.
+struct Benchmark {
+  std::string name;
+  bench::CpuPair cpus;
+  int repeats;
+  double seconds;  // that it should take
+  std::function<Result<void>(RowSink&)> measure;
+  std::function<std::string(const std::vector<Row>&, std::size_t columns)> table;
+};
+
+using Make = Tried<Benchmark> (*)(const BenchOptions&);
+
+Benchmark of_messages(const char* name, bench::Chosen chosen, bench::Bench kind,
+                      std::string (*table)(const std::vector<Row>&, std::size_t)) {
+  return {name,
+          chosen.cpus,
+          chosen.repeats,
+          chosen_seconds(chosen, kind),
+          [chosen, kind](RowSink& sink) { return measure_chosen(chosen, kind, sink); },
+          table};
+}
+
+Tried<Benchmark> round_trip(const BenchOptions& options) {
+  Tried<bench::Chosen> chosen = chosen_of(options);
+  if (!chosen) return tl::unexpected(chosen.error());
+  return of_messages("round-trip", std::move(*chosen), bench::Bench::round_trip,
+                     bench::round_trip_table);
+}
+
+Tried<Benchmark> throughput(const BenchOptions& options) {
+  Tried<bench::Chosen> chosen = chosen_of(options);
+  if (!chosen) return tl::unexpected(chosen.error());
+  return of_messages("throughput", std::move(*chosen), bench::Bench::throughput,
+                     bench::throughput_table);
+}
+
+// Nobody spins first: a message always finds its receiver asleep.
+Tried<Benchmark> wake(const BenchOptions& options) {
+  using bench::Placement;
+  using bench::Wait;
+  Tried<bench::Chosen> chosen = chosen_of(options);
+  if (!chosen) return tl::unexpected(chosen.error());
+  Tried<std::vector<Wait>> waits = waits_of(options.waits, {Wait::park, Wait::eventfd});
+  if (!waits) return tl::unexpected(waits.error());
+  for (const Wait wait : *waits) {
+    if (!sleeps(wait)) {
+      return give_up(kUsage, fmt::format("--wait: who waits by {} does not sleep; park, eventfd "
+                                         "and blocking do",
+                                         name_of(wait)));
+    }
+  }
+  chosen->waits = std::move(*waits);
+  chosen->spin_first = false;
+  chosen->quick_wakes = {false, true};
+  if (options.cpus.empty() && chosen->placements.front() == Placement::two_cpus) {
+    chosen->placements = {Placement::two_cpus, Placement::one_cpu};
+  }
+  return of_messages("wake", std::move(*chosen), bench::Bench::round_trip, bench::wake_table);
+}
+
+Tried<Benchmark> backings(const BenchOptions& options) {
+  const Tried<Places> places = places_of(options.cpus);
+  if (!places) return tl::unexpected(places.error());
+  if (places->placement == bench::Placement::one_cpu) {
+    return give_up(kUsage, "--cpu: backings are compared while both sides spin, so two are wanted");
+  }
+  bench::BackingOptions backing;
+  Tried<std::vector<std::size_t>> sizes = sizes_of(options.sizes, 8, backing.sizes);
+  if (!sizes) return tl::unexpected(sizes.error());
+  backing.cpus = places->cpus;
+  backing.sizes = std::move(*sizes);
+  backing.folder = options.folder;
+  backing.samples = options.samples.value_or(backing.samples);
+  backing.window = std::chrono::milliseconds(static_cast<long>(options.duration_s * 1000));
+  backing.repeats = options.repeats;
+  return Benchmark{"backings",
+                   backing.cpus,
+                   backing.repeats,
+                   backings_seconds(backing),
+                   [backing](RowSink& sink) { return measure_backings(backing, sink); },
+                   [](const std::vector<Row>& rows, std::size_t /*columns*/) {
+                     return bench::backings_table(rows);
+                   }};
+}
+
+Tried<std::uint64_t> file_size_of(const std::vector<std::string>& texts, std::uint64_t usual) {
+  if (texts.empty()) return usual;
+  const std::optional<std::uint64_t> size = size_of_text(texts.front());
+  if (texts.size() > 1 || !size || *size == 0) {
+    return give_up(kUsage, fmt::format("--size: '{}' is not the size of a file, such as 256M",
+                                       fmt::join(texts, ",")));
+  }
+  return *size;
+}
+
+Tried<Benchmark> file_copy(const BenchOptions& options) {
+  const Tried<Places> places = places_of(options.cpus);
+  if (!places) return tl::unexpected(places.error());
+  const Tried<std::vector<bench::Wait>> waits =
+      waits_of(options.waits, {bench::Wait::spin, bench::Wait::park});
+  if (!waits) return tl::unexpected(waits.error());
+  bench::FileCopyOptions files;
+  const Tried<std::uint64_t> size = file_size_of(options.sizes, files.assembled_bytes);
+  if (!size) return tl::unexpected(size.error());
+  const std::vector<std::string>& known = bench::file_copy_transports();
+  for (const std::string& name : options.transports) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      return give_up(kUsage, fmt::format("--transport: no transport '{}' for files; there are {}",
+                                         name, fmt::join(known, ", ")));
+    }
+  }
+  files.file = options.file;
+  files.assembled_bytes = *size;
+  files.keep_assembled = false;
+  files.folder = options.folder;
+  files.transports = options.transports;
+  files.placements = {places->placement};
+  files.cpus = places->cpus;
+  files.spinning_rows = std::any_of(waits->begin(), waits->end(),
+                                    [](bench::Wait wait) { return !bench::sleeps(wait); });
+  files.quick_wakes.clear();
+  if (std::any_of(waits->begin(), waits->end(), bench::sleeps)) {
+    files.quick_wakes = {options.quick_wake};
+  }
+  if (files.quick_wakes.empty() && places->placement == bench::Placement::one_cpu) {
+    return give_up(kUsage, "--wait: files are copied by sides that spin only where each has a CPU");
+  }
+  files.runs = options.repeats;
+  return Benchmark{"file-copy",
+                   files.cpus,
+                   files.runs,
+                   estimated_seconds(files),
+                   [files](RowSink& sink) { return measure_file_copies(files, sink); },
+                   bench::table_of};
+}
+
+std::string title_of(const Benchmark& benchmark) {
+  const bool two = benchmark.cpus[1] >= 0;
+  std::string cpus = two ? fmt::format("CPUs {} and {}", benchmark.cpus[0], benchmark.cpus[1])
+                         : fmt::format("both processes on CPU {}", benchmark.cpus[0]);
+  if (benchmark.repeats > 1) {
+    cpus += fmt::format("; {} repeats, of which the table has the median one", benchmark.repeats);
+  }
+  return cpus;
+}
+
+// What it ended with, said on stderr unless it is done.
+int status_of(const Result<void>& ran, const RowSink& sink) {
+  namespace interruption = bench::interruption;
+  if (interruption::came()) {
+    return complain(interruption::error().value().message,
+                    status_of_signal(interruption::signal()));
+  }
+  if (!ran) return complain(ran.error().message);
+  for (const Row& row : sink.rows()) {
+    if (row["bench"] != "meta" && !row.contains("error")) return kDone;
+  }
+  return complain("nothing of it can be measured here");
+}
+
+int run(const Benchmark& benchmark, const std::string& json) {
+  if (const Result<void> watching = bench::interruption::watch(); !watching) {
+    return complain(watching.error().message);
+  }
+  const bool to_stdout = json == "-";
+  const bench::Progress progress(benchmark.seconds);
+  Result<RowSink> sink = json.empty() ? RowSink(progress)
+                                      : RowSink::create(to_stdout ? "/dev/stdout" : json, progress);
+  if (!sink) return complain(sink.error().message);
+  sink->add(bench::meta_row("bench " + benchmark.name, benchmark.repeats, benchmark.cpus));
+  const Result<void> ran = benchmark.measure(*sink);
+  sink->finish();
+  if (!sink->written()) return complain(sink->written().error().message);
+  if (!to_stdout) {
+    const std::size_t columns = bench::terminal_columns(STDOUT_FILENO);
+    fmt::print("{}\n\n{}", title_of(benchmark), benchmark.table(sink->rows(), columns));
+    if (!json.empty()) fmt::print("rows: {}\n", json);
+  }
+  return status_of(ran, *sink);
+}
+
+// Which options a benchmark has besides --cpu, --repeats and --json.
+enum Has : unsigned {
+  kSizes = 1U,
+  kTransports = 2U,
+  kWaits = 4U,
+  kSamples = 8U,
+  kDuration = 16U,
+  kQuickWake = 32U,
+  kVerify = 64U,
+  kFolder = 128U,
+  kFile = 256U,
+};
+
+struct Kind {
+  const char* name;
+  const char* about;
+  unsigned has;
+  Make make;
+  const char* examples;
+};
+
+constexpr Kind kKinds[] = {
+    {"round-trip", "a message to the other process and back",
+     kSizes | kTransports | kWaits | kSamples | kQuickWake, round_trip,
+     R"(Examples:
+  ringbell bench round-trip                        all transports, 56 bytes, nobody sleeps
+  ringbell bench round-trip --size 8,56,4K --transport ringbell,pipe
+  ringbell bench round-trip --wait park --quick-wake --cpu 2,3
+  ringbell bench round-trip --cpu 0 --wait spin,park     both processes on CPU 0)"},
+    {"throughput", "as many messages as go one way, each of them verified",
+     kSizes | kTransports | kWaits | kDuration | kQuickWake | kVerify, throughput,
+     R"(Examples:
+  ringbell bench throughput --size 56,4K,64K --duration 0.5
+  ringbell bench throughput --verify --transport ringbell,unix_stream)"},
+    {"file-copy", "a file from one process to the other, copies counted, SHA-256 compared",
+     kSizes | kTransports | kWaits | kQuickWake | kFolder | kFile, file_copy,
+     R"(Examples:
+  ringbell bench file-copy                         256 MiB put together from /usr/lib
+  ringbell bench file-copy --file disk.img --transport ringbell,pipe --dir /mnt/disk)"},
+    {"wake", "how long it takes to wake a process that sleeps",
+     kSizes | kTransports | kWaits | kSamples, wake,
+     R"(Examples:
+  ringbell bench wake                              two CPUs and one, with and without quick wake-ups
+  ringbell bench wake --cpu 0,1 --transport ringbell,pipe,unix_stream)"},
+    {"backings", "what it costs where a ring's pages come from",
+     kSizes | kSamples | kDuration | kFolder, backings,
+     R"(Examples:
+  ringbell bench backings --size 56 --repeats 1
+  ringbell bench backings --dir /mnt/disk          where the regular file is)"},
+};
+
+constexpr const char* kFooter =
+    R"(Two processes, never threads, pinned, through one transport at a time.
+
+Examples:
+  ringbell bench round-trip --size 8,4K --transport ringbell,pipe
+  ringbell bench throughput --cpu 2,3 --verify
+  ringbell bench wake
+  ringbell bench KIND --help                       its options, and more examples
+
+Exit status: 0; 1 if something failed or came otherwise than it was sent; 2 if the command line
+will not do; 128 + N when signal N ended it.)";
+
+void add_options(CLI::App& command, const Kind& kind, BenchOptions& options) {
+  const auto has = [&](Has what) { return (kind.has & what) != 0; };
+  const auto list = [&](const char* name, std::vector<std::string>& values, std::string about) {
+    command.add_option(name, values, std::move(about))->delimiter(',');
+  };
+  list("--cpu", options.cpus, "A,B: the two CPUs; A: both processes on this one");
+  if (has(kFile)) {
+    list("--size", options.sizes, "of the file that is put together: 256M");
+    command.add_option("--file", options.file, "the file to copy");
+  } else {
+    list("--size", options.sizes, "of messages: 8,56,4K,...");
+  }
+  if (has(kTransports)) list("--transport", options.transports, "only these (default: all)");
+  if (has(kWaits)) {
+    list("--wait", options.waits,
+         "spin, park, eventfd, polled, blocking; who has none of them takes the nearest");
+  }
+  if (has(kQuickWake)) {
+    command.add_flag("--quick-wake", options.quick_wake, "CPUs may not halt while it is measured");
+  }
+  if (has(kVerify)) {
+    command.add_flag("--verify", options.verify, "fill in and compare every byte of each message");
+  }
+  if (has(kSamples)) {
+    command.add_option("--samples", options.samples, "round trips of each")
+        ->check(CLI::Range(std::uint64_t{100}, std::uint64_t{1'000'000'000}));
+  }
+  if (has(kDuration)) {
+    command.add_option("--duration", options.duration_s, "seconds of each (default: 1)")
+        ->check(CLI::Range(0.01, 3600.0));
+  }
+  if (has(kFolder)) {
+    std::error_code none;
+    options.folder = std::filesystem::temp_directory_path(none).string();
+    if (options.folder.empty()) options.folder = ".";
+    command.add_option("--dir", options.folder, "where files are made, and gone at the end")
+        ->check(CLI::ExistingDirectory);
+  }
+  command.add_option("--repeats", options.repeats, "passes over everything (default: 3)")
+      ->check(CLI::Range(1, 1000));
+  command.add_option("--json", options.json, "where the rows go, as JSON Lines; - for here");
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Action& action) {
+  CLI::App* const bench = app.add_subcommand("bench", "one benchmark, on what you choose");
+  bench->require_subcommand(1);
+  bench->footer(kFooter);
+  for (const Kind& kind : kKinds) {
+    const auto options = std::make_shared<BenchOptions>();
+    CLI::App* const command = bench->add_subcommand(kind.name, kind.about);
+    add_options(*command, kind, *options);
+    command->footer(kind.examples);
+    command->callback([options, make = kind.make, &action] {
+      action = [options, make] {
+        const Tried<Benchmark> made = make(*options);
+        return made ? run(*made, options->json) : complain(made.error());
+      };
+    });
+  }
+}
+
+}  // namespace ringbell::tools
