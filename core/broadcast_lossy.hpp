@@ -173,6 +173,14 @@ class BroadcastLossy<Atomics>::Reader : public Witness {
     return static_cast<std::size_t>(size);
   }
 
+  // Whether there is something to receive, or to find out about (missed(), corrupt()). Copies
+  // nothing.
+  [[nodiscard]] bool anything() const noexcept {
+    const BroadcastSequence found =
+        Atomics::load(at_.sequence_at(next_), std::memory_order_relaxed, kRelaxed);
+    return corrupt() || found >= holding_sequence(next_) || !at_.plausible(found, next_);
+  }
+
   // Of the record that is due. It moves on with what was received and what was missed, and with
   // nothing else.
   [[nodiscard]] std::uint64_t position() const noexcept { return next_; }

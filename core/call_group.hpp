@@ -88,8 +88,10 @@ class CallGroup<Atomics>::Caller : private CallLine<Atomics>::Caller {
   using Line::corrupt;
   using Line::failed;
   using Line::finding;
+  using Line::has_room;
   using Line::max_message_bytes;
   using Line::response;
+  using Line::waiting;
 
   void call() noexcept {
     Line::call();

@@ -135,10 +135,8 @@ class CallLine<Atomics>::Caller : public Witness {
   // 0 < size_bytes <= max_message_bytes().
   [[nodiscard]] std::span<std::byte> claim(std::uint32_t size_bytes) noexcept {
     assert(!waiting_ && size_bytes > 0 && size_bytes <= memory_.max_message_bytes());
-    if (abandoned_) [[unlikely]] {
-      if (!look()) return {};
-      abandoned_ = false;
-    }
+    if (abandoned_ && !has_room()) [[unlikely]]
+      return {};
     request_bytes_ = size_bytes;
     return {place(memory_, memory_.request_buffer, size_bytes), size_bytes};
   }
@@ -158,6 +156,15 @@ class CallLine<Atomics>::Caller : public Witness {
     if (waiting_ && look()) waiting_ = false;
     return !waiting_;
   }
+
+  // Whether claim() would find room: no call is under way, and none that was abandoned.
+  [[nodiscard]] bool has_room() noexcept {
+    if (waiting_) return false;
+    if (abandoned_ && look()) abandoned_ = false;
+    return !abandoned_;
+  }
+  // Whether a call is under way: not yet seen to be answered.
+  [[nodiscard]] bool waiting() const noexcept { return waiting_; }
 
   // In place, until the next claim(). Empty if the call failed.
   [[nodiscard]] std::span<const std::byte> response() const noexcept {

@@ -83,12 +83,19 @@ class MpmcRing<Atomics>::Writer : public MpmcParticipant<Atomics> {
     return payload(0);
   }
 
+  // Whether claim() would find room now. Claims nothing.
+  [[nodiscard]] bool has_room() noexcept {
+    return is_free_at(this->next_) || search([](std::uint64_t) { return true; });
+  }
+
   // The same for up to `wanted` messages, next to each other in the order. Returns how many, at
   // most the slot count.
   // REQUIRES: nothing is claimed; wanted > 0.
   [[nodiscard]] std::uint32_t claim(std::uint32_t wanted) noexcept {
     assert(this->count_ == 0 && wanted > 0);
-    if (!claim_at(this->next_) && !search()) return 0;
+    if (!claim_at(this->next_) && !search([this](std::uint64_t at) { return claim_at(at); })) {
+      return 0;
+    }
     wanted = this->at_.no_more_than_all(wanted);
     this->first_ = this->next_;
     this->count_ = 1;
@@ -120,6 +127,10 @@ class MpmcRing<Atomics>::Writer : public MpmcParticipant<Atomics> {
   }
 
  private:
+  [[nodiscard]] bool is_free_at(std::uint64_t position) const noexcept {
+    return Atomics::load(this->at_.state_at(position), std::memory_order_relaxed,
+                         Participant::kRelaxed) == MpmcSlotState::freed(this->at_.lap_of(position));
+  }
   [[nodiscard]] bool claim_at(std::uint64_t position) noexcept {
     const std::uint64_t lap = this->at_.lap_of(position);
     MpmcState& state = this->at_.state_at(position);
@@ -130,8 +141,9 @@ class MpmcRing<Atomics>::Writer : public MpmcParticipant<Atomics> {
                                      Participant::kFree);  // F
   }
 
-  // Others were here: the first position that is free, and claim it.
-  [[nodiscard, gnu::noinline]] bool search() noexcept {
+  // Others were here: the first position that is free, if `take(position)`.
+  template <class Take>
+  [[nodiscard, gnu::noinline]] bool search(Take&& take) noexcept {
     this->searched_ = true;
     std::uint64_t position = this->later(Atomics::load(
         this->at_.control().tail_hint, std::memory_order_relaxed, Participant::kRelaxed));
@@ -144,7 +156,7 @@ class MpmcRing<Atomics>::Writer : public MpmcParticipant<Atomics> {
       if (!state.plausible()) return this->give_up(word);
       if (word == MpmcSlotState::freed(lap)) {
         this->next_ = position;
-        if (claim_at(position)) return true;
+        if (take(position)) return true;
       } else if (ahead < 0) {
         return this->not_now(position, state);  // not freed in the lap before: full
       } else {

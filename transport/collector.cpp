@@ -19,6 +19,25 @@ Numbers the_reader_of(const Region&) {
   return {.first = kReader, .end = kReader + 1, .role = "collector", .reads = true};
 }
 
+// The one that reads, as contributors wait for it.
+struct TheReader {
+  const Region& region;
+
+  [[nodiscard]] bool closed() const noexcept { return has_closed(region, kReader); }
+  [[nodiscard]] Waited ask() const noexcept { return ask_after(region, kReader); }
+  [[nodiscard]] static bool stay_awake() noexcept { return false; }
+};
+
+// Contributors, as the reader waits for them.
+struct Contributors {
+  core::FanIn<>::Reader& ring;
+
+  [[nodiscard]] static bool closed() noexcept { return false; }
+  [[nodiscard]] static Waited ask() noexcept { return Waited::ready; }
+  // A quiet lane's writer may have set its bit, and died before it did or rang.
+  [[nodiscard]] bool stay_awake() const noexcept { return ring.anything(); }
+};
+
 Result<Participant> join(Region region, NumbersOf among, const WaitOptions& wait) {
   if (region.kind() != core::RingKind::fan_in) {
     return fail(ErrorCode::not_a_region, "the region holds another ring than a collector's");
@@ -92,13 +111,6 @@ Result<std::span<std::byte>> Contributor::claim_for(std::uint32_t size_bytes, Ti
   }
   std::span<std::byte> room = ring_.claim(size_bytes);
   if (!room.empty()) return room;
-  struct TheReader {
-    const Region& region;
-
-    [[nodiscard]] bool closed() const noexcept { return has_closed(region, kReader); }
-    [[nodiscard]] Waited ask() const noexcept { return ask_after(region, kReader); }
-    [[nodiscard]] static bool stay_awake() noexcept { return false; }
-  };
   const TheReader reader{region()};
   const Waited waited = participant_.sleeper().wait_until(
       participant_.own_bell(), [&] { return ring_.corrupt() || ring_.has_room(size_bytes); },
@@ -116,6 +128,15 @@ Result<std::span<std::byte>> Contributor::claim_for(std::uint32_t size_bytes, Ti
   }
   return std::span<std::byte>{};
 }
+
+bool Contributor::arm(std::uint32_t size_bytes) {
+  const TheReader reader{region()};
+  return participant_.sleeper().arm(
+      participant_.own_bell(), [&] { return ring_.corrupt() || ring_.has_room(size_bytes); },
+      reader);
+}
+
+PeerState Contributor::peer() const noexcept { return peer_state(region(), kReader); }
 
 Result<bool> Contributor::send(std::span<const std::byte> message, Timeout timeout) {
   const std::size_t size = message.size();
@@ -180,19 +201,17 @@ Result<Collector> Collector::from(Result<Participant> participant) {
 std::span<const std::byte> Collector::peek_for(Timeout timeout) {
   std::span<const std::byte> message = peek();
   if (!message.empty()) return message;
-  struct Contributors {
-    core::FanIn<>::Reader& ring;
-
-    [[nodiscard]] static bool closed() noexcept { return false; }
-    [[nodiscard]] static Waited ask() noexcept { return Waited::ready; }
-    // A quiet lane's writer may have set its bit, and died before it did or rang.
-    [[nodiscard]] bool stay_awake() const noexcept { return ring.anything(); }
-  };
   const Contributors contributors{ring_};
   (void)participant_.sleeper().wait_until(
       region().bells().data_bell.word, [&] { return !(message = peek()).empty(); }, contributors,
       timeout);
   return message;
+}
+
+bool Collector::arm() {
+  const Contributors contributors{ring_};
+  return participant_.sleeper().arm(
+      region().bells().data_bell.word, [&] { return !peek().empty(); }, contributors);
 }
 
 Result<std::size_t> Collector::receive(std::span<std::byte> into, Timeout timeout) {

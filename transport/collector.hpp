@@ -77,6 +77,20 @@ class RINGBELL_API Contributor {
   // False: time is up. Errors: as claim_for.
   [[nodiscard]] Result<bool> send(std::span<const std::byte> message, Timeout timeout = kForever);
 
+  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
+  // the collector has rung. The first call starts a thread. Errors: unsupported, if this one never
+  // sleeps; system.
+  [[nodiscard]] Result<int> waitable_fd() {
+    return participant_.sleeper().waitable_fd(participant_.own_bell());
+  }
+  // As Sender::arm().
+  [[nodiscard]] bool arm(std::uint32_t size_bytes);
+  // Takes it back, for a loop that will not look here for a while.
+  void disarm() noexcept { participant_.sleeper().disarm(); }
+  // Whether the collector is there. A system call. Its death makes the descriptor readable once
+  // WaitOptions::longest_sleep is over.
+  [[nodiscard]] PeerState peer() const noexcept;
+
   // Which lane it has: what Collector::lane() says of its messages.
   [[nodiscard]] std::uint32_t lane() const noexcept { return participant_.number() - 1; }
   [[nodiscard]] std::uint32_t max_record_bytes() const noexcept { return ring_.max_record_bytes(); }
@@ -136,8 +150,25 @@ class RINGBELL_API Collector {
   // too small, the message then stays where it is.
   [[nodiscard]] Result<std::size_t> receive(std::span<std::byte> into, Timeout timeout = kForever);
 
+  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once a
+  // contributor has rung. The first call starts a thread. Errors: unsupported, if this one never
+  // sleeps; system.
+  [[nodiscard]] Result<int> waitable_fd() {
+    return participant_.sleeper().waitable_fd(region().bells().data_bell.word);
+  }
+  // Announces a sleep, then looks. False: do not sleep: there is a message. True: armed until the
+  // descriptor becomes readable; look then, and arm() again.
+  [[nodiscard]] bool arm();
+  // Takes it back, for a loop that will not look here for a while.
+  void disarm() noexcept { participant_.sleeper().disarm(); }
+
+  [[nodiscard]] std::uint32_t lane_count() const noexcept { return ring_.lane_count(); }
   // Lanes in which something impossible stood. They are set aside, the others go on.
   [[nodiscard]] std::uint32_t corrupt_lanes() const noexcept { return ring_.corrupt_lanes(); }
+  // What stood there; no field, if nothing did. REQUIRES: lane < lane_count().
+  [[nodiscard]] const core::Finding& finding(std::uint32_t lane) const noexcept {
+    return ring_.finding(lane);
+  }
   [[nodiscard]] const Region& region() const noexcept { return participant_.region(); }
   [[nodiscard]] Stats stats() const noexcept { return participant_.sleeper().stats(); }
   [[nodiscard]] std::uint64_t missed_rings() const noexcept {

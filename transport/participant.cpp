@@ -86,14 +86,25 @@ bool has_closed(const Region& region, std::uint32_t number) noexcept {
   return state_of(region, number) == SideState::closed;
 }
 
-Waited ask_after(const Region& region, std::uint32_t number) noexcept {
+PeerState peer_state(const Region& region, std::uint32_t number) noexcept {
   switch (state_of(region, number)) {
     case SideState::absent:
-      return Waited::ready;
+      return PeerState::absent;
     case SideState::closed:
-      return Waited::peer_closed;
+      return PeerState::closed;
     default:  // or a liar's
-      return ParticipantLock::is_held(region.fd(), number) ? Waited::ready : Waited::peer_dead;
+      return ParticipantLock::is_held(region.fd(), number) ? PeerState::alive : PeerState::dead;
+  }
+}
+
+Waited ask_after(const Region& region, std::uint32_t number) noexcept {
+  switch (peer_state(region, number)) {
+    case PeerState::closed:
+      return Waited::peer_closed;
+    case PeerState::dead:
+      return Waited::peer_dead;
+    default:
+      return Waited::ready;
   }
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include <ringbell/transport/event_loop.hpp>
 #include <ringbell/transport/export.hpp>
 #include <ringbell/transport/held_name.hpp>
 #include <ringbell/transport/participant_lock.hpp>
@@ -102,8 +103,10 @@ class RINGBELL_API Participant {
 // Whether a participant has closed in order. Acquire: what it did before that is visible. Works on
 // a region that is mapped read-only.
 [[nodiscard]] bool has_closed(const Region& region, std::uint32_t number) noexcept;
-// How it is with a participant that is waited for: ready while it lives or has not come yet. Two
-// system calls at most. REQUIRES: it is not of this process's own file description.
+// What is known of it. Two system calls at most. REQUIRES: it is not of this process's own file
+// description.
+[[nodiscard]] PeerState peer_state(const Region& region, std::uint32_t number) noexcept;
+// The same of one that is waited for: ready while it lives or has not come yet.
 [[nodiscard]] Waited ask_after(const Region& region, std::uint32_t number) noexcept;
 
 }  // namespace ringbell

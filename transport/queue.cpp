@@ -75,26 +75,35 @@ void QueueEnd::recover_from_the_dead(Ring& ring) noexcept {
 
 // Nobody in particular is waited for, so nobody's end ends the wait; but a slot that somebody has
 // in hand is asked about, and after each slice everybody.
+template <class Ring>
+struct QueueEnd::Others {
+  QueueEnd& own;
+  Ring& ring;
+
+  [[nodiscard]] static bool closed() noexcept { return false; }
+  [[nodiscard]] bool stay_awake() const noexcept {
+    const core::ParticipantId owner = ring.waits_for();
+    if (owner == 0 || !own.participant_.is_gone(owner - 1U)) return false;
+    own.recover(ring, false);
+    return true;
+  }
+  [[nodiscard]] Waited ask() const noexcept {
+    own.recover_from_the_dead(ring);
+    return Waited::ready;
+  }
+};
+
 template <class Ring, class Ready>
 Waited QueueEnd::wait_until(Ring& ring, std::uint32_t& word, Ready&& ready, Timeout timeout) {
-  struct Others {
-    QueueEnd& own;
-    Ring& ring;
-
-    [[nodiscard]] static bool closed() noexcept { return false; }
-    [[nodiscard]] bool stay_awake() const noexcept {
-      const core::ParticipantId owner = ring.waits_for();
-      if (owner == 0 || !own.participant_.is_gone(owner - 1U)) return false;
-      own.recover(ring, false);
-      return true;
-    }
-    [[nodiscard]] Waited ask() const noexcept {
-      own.recover_from_the_dead(ring);
-      return Waited::ready;
-    }
-  };
-  Others others{*this, ring};
+  const Others<Ring> others{*this, ring};
   return participant_.sleeper().wait_until(word, ready, others, timeout);
+}
+
+template <class Ring, class Ready>
+bool QueueEnd::arm(Ring& ring, std::uint32_t& word, Ready&& ready) {
+  const Others<Ring> others{*this, ring};
+  if (participant_.sleeper().slept_a_slice()) (void)others.ask();
+  return participant_.sleeper().arm(word, ready, others);
 }
 
 // --- QueueSender ---------------------------------------------------------------------------------
@@ -193,6 +202,11 @@ Result<bool> QueueSender::send(std::span<const std::byte> message, Timeout timeo
   return true;
 }
 
+bool QueueSender::arm() {
+  return QueueEnd::arm(ring_, bells().space_bell.word,
+                       [&] { return ring_.corrupt() || ring_.has_room(); });
+}
+
 // --- QueueReceiver -------------------------------------------------------------------------------
 
 QueueReceiver::QueueReceiver(Participant participant, core::MpmcRing<>::Reader ring) noexcept
@@ -260,6 +274,12 @@ Result<std::optional<std::span<const std::byte>>> QueueReceiver::peek_for(Timeou
   if (wrong_size_.field != nullptr) return fail_corrupt(wrong_size_);
   if (ring_.corrupt()) return fail_corrupt(ring_.finding());
   return message;
+}
+
+bool QueueReceiver::arm() {
+  return QueueEnd::arm(ring_, bells().data_bell.word, [&] {
+    return wrong_size_.field != nullptr || ring_.corrupt() || peek().has_value();
+  });
 }
 
 bool QueueReceiver::release() noexcept {

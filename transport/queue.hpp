@@ -61,6 +61,8 @@ class RINGBELL_API QueueEnd {
   [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
     return participant_.sleeper().quick_wake_refusal();
   }
+  // Takes arm() back, for a loop that will not look here for a while.
+  void disarm() noexcept { participant_.sleeper().disarm(); }
 
  protected:
   explicit QueueEnd(Participant participant) noexcept;
@@ -79,8 +81,12 @@ class RINGBELL_API QueueEnd {
   void recover(Ring& ring, bool first) noexcept;
   template <class Ring>
   void recover_from_the_dead(Ring& ring) noexcept;
+  template <class Ring>
+  struct Others;
   template <class Ring, class Ready>
   [[nodiscard]] Waited wait_until(Ring& ring, std::uint32_t& word, Ready&& ready, Timeout timeout);
+  template <class Ring, class Ready>
+  [[nodiscard]] bool arm(Ring& ring, std::uint32_t& word, Ready&& ready);
 
   Participant participant_;
   core::MpmcRecovered recovered_;
@@ -118,6 +124,16 @@ class RINGBELL_API QueueSender : public QueueEnd {
   // Copies a message in. False: not now, or time is up. Errors: too_large; corrupt; peer_dead, if
   // this very one was declared dead while it sent.
   [[nodiscard]] Result<bool> send(std::span<const std::byte> message, Timeout timeout = kForever);
+
+  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
+  // there may be room. The first call starts a thread. Errors: unsupported; system.
+  [[nodiscard]] Result<int> waitable_fd() {
+    return participant_.sleeper().waitable_fd(bells().space_bell.word);
+  }
+  // Announces a sleep, then looks. False: do not sleep: there is room, or claim_for() has an Error
+  // to tell. True: armed until the descriptor becomes readable; look then, and arm() again. Takes
+  // from the dead what a waiting call would.
+  [[nodiscard]] bool arm();
 
  private:
   QueueSender(Participant participant, core::MpmcRing<>::Writer ring) noexcept;
@@ -160,6 +176,12 @@ class RINGBELL_API QueueReceiver : public QueueEnd {
   // too_large if `into` is too small, the message then stays in hand.
   [[nodiscard]] Result<std::optional<std::size_t>> receive(std::span<std::byte> into,
                                                            Timeout timeout = kForever);
+
+  // As QueueSender's. False also means that a message may have been taken in hand: peek() has it.
+  [[nodiscard]] Result<int> waitable_fd() {
+    return participant_.sleeper().waitable_fd(bells().data_bell.word);
+  }
+  [[nodiscard]] bool arm();
 
  private:
   QueueReceiver(Participant participant, core::MpmcRing<>::Reader ring) noexcept;

@@ -19,6 +19,25 @@ Numbers the_server_of(const Region&) {
   return {.first = kServer, .end = kServer + 1, .role = "server", .reads = false};
 }
 
+// The server, as its clients wait for it.
+struct TheServer {
+  const Region& region;
+
+  [[nodiscard]] bool closed() const noexcept { return has_closed(region, kServer); }
+  [[nodiscard]] Waited ask() const noexcept { return ask_after(region, kServer); }
+  [[nodiscard]] static bool stay_awake() noexcept { return false; }
+};
+
+// Clients, as the server waits for them.
+struct Clients {
+  core::CallGroup<>::Server& ring;
+
+  [[nodiscard]] static bool closed() noexcept { return false; }
+  [[nodiscard]] static Waited ask() noexcept { return Waited::ready; }
+  // A quiet line's client may have set its bit, and died before it did or rang.
+  [[nodiscard]] bool stay_awake() const noexcept { return ring.anything(); }
+};
+
 Result<Participant> join(Region region, NumbersOf among, const WaitOptions& wait) {
   if (region.kind() != core::RingKind::call_group) {
     return fail(ErrorCode::not_a_region, "the region holds another ring than a service's");
@@ -73,13 +92,6 @@ Result<Client> Client::from(Result<Participant> participant) {
 // False: time is up.
 template <class Ready>
 Result<bool> Client::wait_until(Ready&& ready, Timeout timeout) {
-  struct TheServer {
-    const Region& region;
-
-    [[nodiscard]] bool closed() const noexcept { return has_closed(region, kServer); }
-    [[nodiscard]] Waited ask() const noexcept { return ask_after(region, kServer); }
-    [[nodiscard]] static bool stay_awake() noexcept { return false; }
-  };
   const TheServer server{region()};
   const Waited waited = participant_.sleeper().wait_until(
       participant_.own_bell(), [&] { return ring_.corrupt() || ready(); }, server, timeout);
@@ -117,6 +129,20 @@ Result<std::span<const std::byte>> Client::answer_for(Timeout timeout) {
   }
   return ring_.response();
 }
+
+bool Client::answered() noexcept {
+  return ring_.corrupt() || ring_.answered() || has_closed(region(), kServer);
+}
+
+bool Client::arm() {
+  const TheServer server{region()};
+  const auto is_ready = [&] {
+    return ring_.corrupt() || (ring_.waiting() ? ring_.answered() : ring_.has_room());
+  };
+  return participant_.sleeper().arm(participant_.own_bell(), is_ready, server);
+}
+
+PeerState Client::peer() const noexcept { return peer_state(region(), kServer); }
 
 Result<std::optional<std::size_t>> Client::call(std::span<const std::byte> request,
                                                 std::span<std::byte> response, Timeout timeout) {
@@ -208,19 +234,17 @@ Result<Server> Server::from(Result<Participant> participant) {
 std::span<const std::byte> Server::request_for(Timeout timeout) {
   std::span<const std::byte> asked = request();
   if (!asked.empty()) return asked;
-  struct Clients {
-    core::CallGroup<>::Server& ring;
-
-    [[nodiscard]] static bool closed() noexcept { return false; }
-    [[nodiscard]] static Waited ask() noexcept { return Waited::ready; }
-    // A quiet line's client may have set its bit, and died before it did or rang.
-    [[nodiscard]] bool stay_awake() const noexcept { return ring.anything(); }
-  };
   const Clients clients{ring_};
   (void)participant_.sleeper().wait_until(
       region().bells().data_bell.word, [&] { return !(asked = request()).empty(); }, clients,
       timeout);
   return asked;
+}
+
+bool Server::arm() {
+  const Clients clients{ring_};
+  return participant_.sleeper().arm(
+      region().bells().data_bell.word, [&] { return !request().empty(); }, clients);
 }
 
 }  // namespace ringbell

@@ -77,6 +77,25 @@ class RINGBELL_API Client {
   // The response, in place until the next claim. Empty: time is up, the call is abandoned. Errors:
   // as call().
   [[nodiscard]] Result<std::span<const std::byte>> answer_for(Timeout timeout = kForever);
+  // Whether answer_for() would have a response or an Error to give at once. It does not ask whether
+  // the server lives: peer(). REQUIRES: call() before.
+  [[nodiscard]] bool answered() noexcept;
+
+  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
+  // the server has rung. The first call starts a thread. Errors: unsupported, if this one never
+  // sleeps; system.
+  [[nodiscard]] Result<int> waitable_fd() {
+    return participant_.sleeper().waitable_fd(participant_.own_bell());
+  }
+  // Announces a sleep until the call under way is answered (else, until one can be made), then
+  // looks. False: do not sleep: answer_for() or claim_for() has something to give. True: armed
+  // until the descriptor becomes readable; look then, and arm() again.
+  [[nodiscard]] bool arm();
+  // Takes it back, for a loop that will not look here for a while.
+  void disarm() noexcept { participant_.sleeper().disarm(); }
+  // Whether the server is there. A system call. Its death makes the descriptor readable once
+  // WaitOptions::longest_sleep is over.
+  [[nodiscard]] PeerState peer() const noexcept;
 
   [[nodiscard]] std::uint32_t max_message_bytes() const noexcept {
     return ring_.max_message_bytes();
@@ -158,8 +177,25 @@ class RINGBELL_API Server {
   [[nodiscard]] std::uint32_t max_message_bytes() const noexcept {
     return ring_.max_message_bytes();
   }
+  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once a
+  // client has rung. The first call starts a thread. Errors: unsupported, if this one never sleeps;
+  // system.
+  [[nodiscard]] Result<int> waitable_fd() {
+    return participant_.sleeper().waitable_fd(region().bells().data_bell.word);
+  }
+  // Announces a sleep, then looks. False: do not sleep: there is a request. True: armed until the
+  // descriptor becomes readable; look then, and arm() again.
+  [[nodiscard]] bool arm();
+  // Takes it back, for a loop that will not look here for a while.
+  void disarm() noexcept { participant_.sleeper().disarm(); }
+
+  [[nodiscard]] std::uint32_t line_count() const noexcept { return ring_.line_count(); }
   // Lines in which something impossible stood. They are set aside, the others go on.
   [[nodiscard]] std::uint32_t corrupt_lines() const noexcept { return ring_.corrupt_lines(); }
+  // What stood there; no field, if nothing did. REQUIRES: line < line_count().
+  [[nodiscard]] const core::Finding& finding(std::uint32_t line) const noexcept {
+    return ring_.finding(line);
+  }
   [[nodiscard]] const Region& region() const noexcept { return participant_.region(); }
   [[nodiscard]] Stats stats() const noexcept { return participant_.sleeper().stats(); }
   [[nodiscard]] std::uint64_t missed_rings() const noexcept {

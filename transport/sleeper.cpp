@@ -1,5 +1,7 @@
 #include <ringbell/transport/sleeper.hpp>
 
+#include <utility>
+
 #include <ringbell/transport/membarrier.hpp>
 
 namespace ringbell {
@@ -13,6 +15,20 @@ Sleeper::Sleeper(core::DoorbellKind kind, const WaitOptions& wait) noexcept
       rings_(kind == core::DoorbellKind::futex),
       can_barrier_(membarrier::can_issue()),
       must_fence_(!membarrier::register_process()) {}
+
+Result<int> Sleeper::waitable_fd(std::uint32_t& word) {
+  if (!waiter_.sleeps()) {
+    return fail(ErrorCode::unsupported,
+                "this endpoint never sleeps: the ring has no doorbell or WaitOptions::kind is "
+                "spin; create it with DoorbellKind::futex, and park");
+  }
+  if (!loop_bell_) {
+    Result<std::unique_ptr<LoopBell>> started = LoopBell::start(word, waiter_.slice());
+    if (!started) return tl::unexpected(std::move(started.error()));
+    loop_bell_ = std::move(*started);
+  }
+  return loop_bell_->fd();
+}
 
 std::uint32_t Sleeper::announce(std::uint32_t& word) const noexcept {
   return SharedParking<>::park(word, can_barrier_, [] { membarrier::heavy_barrier(); });

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include <ringbell/core/layout.hpp>
@@ -10,6 +11,7 @@
 #include <ringbell/transport/doorbell.hpp>
 #include <ringbell/transport/error.hpp>
 #include <ringbell/transport/export.hpp>
+#include <ringbell/transport/loop_bell.hpp>
 #include <ringbell/transport/stats.hpp>
 #include <ringbell/transport/wait.hpp>
 #include <ringbell/transport/waiter.hpp>
@@ -48,6 +50,30 @@ class RINGBELL_API Sleeper {
     const Peers<Others> peers{*this, word, others};
     return waiter_.wait_until(ready, peers, timeout);
   }
+
+  // For a loop that sleeps by itself (README, Event loops): a descriptor that is readable once
+  // somebody has rung on `word`, always the same word. Errors: unsupported, if this one never
+  // sleeps; system.
+  [[nodiscard]] Result<int> waitable_fd(std::uint32_t& word);
+
+  // Announces a sleep on that word, then looks. True: there was nothing; sleep until the descriptor
+  // is readable, which it also is when a slice is over. False: do not sleep; also where nothing can
+  // be promised: waitable_fd() was not called, or by the parent of this process. `others` as above.
+  template <class Ready, class Others>
+  [[nodiscard]] bool arm(std::uint32_t& word, Ready&& ready, Others&& others) {
+    if (!loop_bell_ || !loop_bell_->works() || ready() || others.closed()) return false;
+    const std::uint32_t parked = announce(word);
+    if (ready() || others.closed() || others.stay_awake()) return false;
+    loop_bell_->arm(parked);  // the word tells it what has happened since
+    return true;
+  }
+  // Takes it back.
+  void disarm() noexcept {
+    if (loop_bell_) loop_bell_->disarm();
+  }
+  // Whether the loop has slept for a whole slice since this was last asked: as between two slices
+  // of wait_until(), it is time to ask after others.
+  [[nodiscard]] bool slept_a_slice() noexcept { return loop_bell_ && loop_bell_->time_was_over(); }
 
   [[nodiscard]] Stats stats() const noexcept {
     return {.waits = waiter_.waits(),
@@ -93,6 +119,7 @@ class RINGBELL_API Sleeper {
 
   Waiter waiter_;
   Doorbell doorbell_;
+  std::unique_ptr<LoopBell> loop_bell_;  // from the first waitable_fd() on
   std::uint64_t sleeps_ = 0;
   std::uint64_t missed_rings_ = 0;
   mutable std::uint64_t rings_given_ = 0;  // publishing is const: it changes nothing of the owner

@@ -165,26 +165,27 @@ Result<bool> Publisher::publish(std::span<const std::byte> message, Timeout time
   return true;
 }
 
+// Subscribers come and go; only the one that is in the way is asked about.
+struct Publisher::Subscribers {
+  Publisher& own;
+  Lossless& ring;
+
+  [[nodiscard]] static bool closed() noexcept { return false; }
+  [[nodiscard]] bool stay_awake() const noexcept { return own.evict_the_dead(ring); }
+  [[nodiscard]] Waited ask() const noexcept {
+    (void)stay_awake();
+    return Waited::ready;
+  }
+};
+
 Result<bool> Publisher::publish_lossless(Lossless& ring, std::span<const std::byte> message,
                                          Timeout timeout) {
   std::span<std::byte> slot = ring.claim();
   if (slot.empty()) [[unlikely]] {
-    // Subscribers come and go; only the one that is in the way is asked about.
-    struct Others {
-      Publisher& own;
-      Lossless& ring;
-
-      [[nodiscard]] static bool closed() noexcept { return false; }
-      [[nodiscard]] bool stay_awake() const noexcept { return own.evict_the_dead(ring); }
-      [[nodiscard]] Waited ask() const noexcept {
-        (void)stay_awake();
-        return Waited::ready;
-      }
-    };
-    Others others{*this, ring};
+    const Subscribers subscribers{*this, ring};
     (void)participant_.sleeper().wait_until(
         region().bells().space_bell.word,
-        [&] { return ring.corrupt() || !(slot = ring.claim()).empty(); }, others, timeout);
+        [&] { return ring.corrupt() || !(slot = ring.claim()).empty(); }, subscribers, timeout);
   }
   if (ring.corrupt()) return fail_corrupt(ring.finding());
   if (slot.empty()) return false;
@@ -195,6 +196,23 @@ Result<bool> Publisher::publish_lossless(Lossless& ring, std::span<const std::by
   ring.commit();
   ring_subscribers();
   return true;
+}
+
+Result<int> Publisher::waitable_fd() {
+  if (std::holds_alternative<Lossy>(ring_)) {
+    return fail(ErrorCode::unsupported,
+                "the publisher of a lossy topic never waits: there is always room");
+  }
+  return participant_.sleeper().waitable_fd(region().bells().space_bell.word);
+}
+
+bool Publisher::arm() {
+  auto* const ring = std::get_if<Lossless>(&ring_);
+  if (ring == nullptr) return false;
+  const Subscribers subscribers{*this, *ring};
+  return participant_.sleeper().arm(
+      region().bells().space_bell.word, [&] { return ring->corrupt() || !ring->claim().empty(); },
+      subscribers);
 }
 
 bool Publisher::evict_the_dead(Lossless& ring) noexcept {
@@ -310,8 +328,7 @@ std::optional<std::size_t> Subscriber::take(std::span<std::byte> into) noexcept 
   core::BroadcastLossless<>::Reader& ring = *held;
   const std::span<const std::byte> slot = ring.peek();
   if (slot.empty()) {
-    ring.publish_position();
-    participant.sleeper().published(region().bells().space_bell.word);
+    give_back();
     return std::nullopt;
   }
   const std::optional<std::span<const std::byte>> message = sized::message_in(slot);
@@ -333,19 +350,13 @@ Result<std::optional<std::size_t>> Subscriber::receive(std::span<std::byte> into
   }
   std::optional<std::size_t> size = take(into);
   if (size) return size;
-  auto* const member = std::get_if<Member>(&side_);
-  Sleeper& own = member != nullptr ? member->participant.sleeper() : std::get<Guest>(side_).sleeper;
-  const auto is_corrupt = [&] { return finding().field != nullptr; };
-  const auto is_over = [&] {
-    return is_corrupt() || (member != nullptr && member->ring->evicted());
-  };
   const ThePublisher publisher{region()};
-  const Waited waited = own.wait_until(
+  const Waited waited = sleeper().wait_until(
       data_bell(), [&] { return is_over() || (size = take(into)).has_value(); }, publisher,
       timeout);
   if (size) return size;
-  if (is_corrupt()) return fail_corrupt(finding());
-  if (member != nullptr && member->ring->evicted()) {
+  if (finding().field != nullptr) return fail_corrupt(finding());
+  if (is_over()) {
     return fail(ErrorCode::busy, "this subscriber was taken for dead and evicted; open it anew");
   }
   if (waited == Waited::peer_closed) {
@@ -355,6 +366,32 @@ Result<std::optional<std::size_t>> Subscriber::receive(std::span<std::byte> into
     return fail(ErrorCode::peer_dead, "the publisher died and all was read");
   }
   return std::nullopt;
+}
+
+bool Subscriber::arm() {
+  const ThePublisher publisher{region()};
+  return sleeper().arm(
+      data_bell(), [&] { return is_over() || has_message(); }, publisher);
+}
+
+PeerState Subscriber::peer() const noexcept { return peer_state(region(), kPublisher); }
+
+bool Subscriber::is_over() const noexcept {
+  const auto* const member = std::get_if<Member>(&side_);
+  return finding().field != nullptr || (member != nullptr && member->ring->evicted());
+}
+
+bool Subscriber::has_message() noexcept {
+  if (const auto* const guest = std::get_if<Guest>(&side_)) return guest->ring->anything();
+  if (!std::get<Member>(side_).ring->peek().empty()) return true;
+  give_back();
+  return false;
+}
+
+void Subscriber::give_back() noexcept {
+  auto& [participant, ring] = std::get<Member>(side_);
+  ring->publish_position();
+  participant.sleeper().published(region().bells().space_bell.word);
 }
 
 core::Finding Subscriber::finding() const noexcept {
@@ -370,6 +407,11 @@ const Region& Subscriber::region() const noexcept {
 std::uint32_t& Subscriber::data_bell() const noexcept {
   const auto* const guest = std::get_if<Guest>(&side_);
   return guest != nullptr ? guest->topic.data_bell() : region().bells().data_bell.word;
+}
+
+Sleeper& Subscriber::sleeper() noexcept {
+  auto* const member = std::get_if<Member>(&side_);
+  return member != nullptr ? member->participant.sleeper() : std::get<Guest>(side_).sleeper;
 }
 
 const Sleeper& Subscriber::sleeper() const noexcept {

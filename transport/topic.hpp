@@ -97,6 +97,17 @@ class RINGBELL_API Publisher {
   [[nodiscard]] Result<bool> publish(std::span<const std::byte> message,
                                      Timeout timeout = kForever);
 
+  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
+  // there may be room in a lossless topic. The first call starts a thread. Errors: unsupported, if
+  // this one never waits (lossy) or never sleeps; system.
+  [[nodiscard]] Result<int> waitable_fd();
+  // Announces a sleep, then looks. False: do not sleep: there is room, or publish() has an Error to
+  // tell. True: armed until the descriptor becomes readable; look then, and arm() again. Evicts the
+  // dead as a waiting call does.
+  [[nodiscard]] bool arm();
+  // Takes it back, for a loop that will not look here for a while.
+  void disarm() noexcept { participant_.sleeper().disarm(); }
+
   // How many messages there have been.
   [[nodiscard]] std::uint64_t position() const noexcept;
   [[nodiscard]] std::uint32_t max_message_bytes() const noexcept {
@@ -121,6 +132,7 @@ class RINGBELL_API Publisher {
   [[nodiscard]] const Region& bells() const noexcept { return bells_ ? *bells_ : region(); }
   [[nodiscard]] Result<bool> publish_lossless(Lossless& ring, std::span<const std::byte> message,
                                               Timeout timeout);
+  struct Subscribers;
   [[nodiscard]] bool evict_the_dead(Lossless& ring) noexcept;
   void ring_subscribers() const noexcept;
   void close() noexcept;
@@ -156,6 +168,19 @@ class RINGBELL_API Subscriber {
   [[nodiscard]] Result<std::optional<std::size_t>> receive(std::span<std::byte> into,
                                                            Timeout timeout = kForever);
 
+  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
+  // the publisher has rung. The first call starts a thread. Errors: unsupported, if this one never
+  // sleeps; system.
+  [[nodiscard]] Result<int> waitable_fd() { return sleeper().waitable_fd(data_bell()); }
+  // Announces a sleep, then looks. False: do not sleep: there is a message, or receive() has an
+  // Error to tell. True: armed until the descriptor becomes readable; look then, and arm() again.
+  [[nodiscard]] bool arm();
+  // Takes it back, for a loop that will not look here for a while.
+  void disarm() noexcept { sleeper().disarm(); }
+  // Whether the publisher is there. A system call. Its death makes the descriptor readable once
+  // WaitOptions::longest_sleep is over.
+  [[nodiscard]] PeerState peer() const noexcept;
+
   // Of the message that is due: how many there were before it.
   [[nodiscard]] std::uint64_t position() const noexcept;
   // How many messages this one missed since it joined. 0 for a lossless topic.
@@ -187,7 +212,13 @@ class RINGBELL_API Subscriber {
   [[nodiscard]] std::optional<std::size_t> take(std::span<std::byte> into) noexcept;
   [[nodiscard]] core::Finding finding() const noexcept;
   [[nodiscard]] std::uint32_t& data_bell() const noexcept;
+  [[nodiscard]] Sleeper& sleeper() noexcept;
   [[nodiscard]] const Sleeper& sleeper() const noexcept;
+  // Whether nothing will come any more, whatever the publisher does.
+  [[nodiscard]] bool is_over() const noexcept;
+  [[nodiscard]] bool has_message() noexcept;
+  // Tells the publisher of a lossless topic how far this one has read.
+  void give_back() noexcept;
   void close() noexcept;
 
   std::variant<Member, Guest> side_;

@@ -68,6 +68,9 @@ class RINGBELL_API Waiter {
   // Whether it ever sleeps: WaitOptions::kind says so, and there is a doorbell.
   [[nodiscard]] bool sleeps() const noexcept { return sleeps_; }
 
+  // WaitOptions::longest_sleep, as it is used.
+  [[nodiscard]] std::chrono::nanoseconds slice() const noexcept { return slice_; }
+
   // Waits that were not over at the first look, and could last.
   [[nodiscard]] std::uint64_t waits() const noexcept { return waits_; }
 

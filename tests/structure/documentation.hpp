@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <poll.h>
+
 #include <ringbell/ringbell.hpp>
 
 using namespace std::chrono_literals;
