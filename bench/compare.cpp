@@ -19,6 +19,7 @@
 #include "bench/options.hpp"
 #include "bench/run.hpp"
 #include "bench/table.hpp"
+#include "bench/transports/registry.hpp"
 
 namespace ringbell::bench {
 namespace {
@@ -67,7 +68,18 @@ void draw_plots(const Options& options) {
   }
 }
 
+// Peers that this program lacks are said, and do not keep the others from running.
+Result<void> check_peers(const Options& options) {
+  const std::vector<KnownPeer> missing =
+      options.plan.peers ? missing_peers() : std::vector<KnownPeer>();
+  if (missing.size() == kKnownPeers.size())
+    return fail(ErrorCode::unsupported, how_to_get(missing));
+  if (!missing.empty()) fmt::print(stderr, "ringbell-compare: {}\n", how_to_get(missing));
+  return {};
+}
+
 int run(const Options& options) {
+  if (Result<void> some = check_peers(options); !some) return failed(some.error().message);
   if (Result<void> ready = prepare(options); !ready) return failed(ready.error().message);
   Result<RowSink> sink = RowSink::create(options.json, Progress(planned_seconds(options)));
   if (!sink) return failed(sink.error().message);

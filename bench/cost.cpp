@@ -22,9 +22,10 @@ struct Cost {
 };
 
 constexpr std::array kCosts{
-    Cost{"ringbell", 300, 0.2}, Cost{"pipe", 1400, 0.4},     Cost{"fifo", 1600, 0.5},
-    Cost{"unix_", 4500, 0.25},  Cost{"posix_mq", 3500, 1.0}, Cost{"sysv_mq", 3500, 1.1},
-    Cost{"tcp", 9500, 0.6},
+    Cost{"ringbell", 300, 0.2},     Cost{"pipe", 1400, 0.4},     Cost{"fifo", 1600, 0.5},
+    Cost{"unix_", 4500, 0.25},      Cost{"posix_mq", 3500, 1.0}, Cost{"sysv_mq", 3500, 1.1},
+    Cost{"tcp", 9500, 0.6},         Cost{"zeromq", 30'000, 1.0}, Cost{"nng", 40'000, 1.0},
+    Cost{"boost_queue", 1500, 0.5}, Cost{"iceoryx", 2000, 0.3},
 };
 
 constexpr double kSwitchNs = 3000;      // both on one CPU: to the other and back

@@ -10,6 +10,7 @@
 
 #include "bench/harness/clock.hpp"
 #include "bench/harness/subprocess.hpp"
+#include "bench/transports/registry.hpp"
 
 namespace ringbell::bench {
 namespace {
@@ -74,6 +75,13 @@ Row meta_row(const Options& options) {
   Row meta = meta_row(name_of(mode), repeats_of(mode), options.cpus);
   if (!options.plan.sizes.empty()) meta["only_sizes"] = options.plan.sizes;
   if (!options.plan.transports.empty()) meta["only_transports"] = options.plan.transports;
+  if (options.plan.peers) {
+    Row peers = Row::array();
+    for (const KnownPeer& peer : kKnownPeers) {
+      if (find_transport(peer.name) != nullptr) peers.push_back(peer.name);
+    }
+    meta["peers"] = peers;
+  }
   return meta;
 }
 

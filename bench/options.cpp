@@ -52,11 +52,20 @@ Result<void> check_transports(const std::vector<std::string>& names) {
         std::find(for_files.begin(), for_files.end(), name) != for_files.end()) {
       continue;
     }
+    for (const KnownPeer& peer : missing_peers()) {
+      if (peer.name == name) return fail(ErrorCode::unsupported, how_to_get({peer}));
+    }
     return fail(
         ErrorCode::invalid_argument,
         fmt::format("--transports: no transport '{}'; there are {}", name, transport_names()));
   }
   return {};
+}
+
+std::string peer_names() {
+  std::vector<std::string_view> names;
+  for (const KnownPeer& peer : kKnownPeers) names.push_back(peer.name);
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 Result<CpuPair> cpus_of(const std::vector<std::string>& texts) {
@@ -112,6 +121,7 @@ Parsed parse_options(int argc, char** argv) {
   auto* const quick = app.add_flag("--quick", raw.quick, "at most 90 s; a tenth of the samples");
   app.add_flag("--full", raw.full, "every size, wait and placement, three times; about 30 minutes")
       ->excludes(quick);
+  app.add_flag("--peers", options.plan.peers, "other libraries too: " + peer_names());
   app.add_flag("--backings", options.backings,
                "instead of transports: what it costs where a ring's pages come from");
   const CLI::Validator not_empty(

@@ -53,6 +53,12 @@ constexpr std::array kSettings{
          a.quick_wake == b.quick_wake;
 }
 
+// Whether a message of any size takes as long as one of 8 bytes. Peers' loans may be carried
+// through the kernel.
+[[nodiscard]] bool loaned_is_free(const Point& point) {
+  return point.loaned && point.transport == "ringbell";
+}
+
 // Whether a mode has this point, unless the user chose the sizes. README.md has it as a table.
 [[nodiscard]] bool has_point(Mode mode, Family family, const Point& point) {
   if (mode == Mode::full) return true;
@@ -64,7 +70,7 @@ constexpr std::array kSettings{
   if (point.quick_wake && !two_cpus) return false;  // a CPU that is never idle needs no waking
   if (two_cpus && !sleeps(point.wait)) {
     // 100,000 round trips of 1 MiB take up to two minutes for each transport.
-    if (size == kLargestBytes && point.bench == Bench::round_trip) return point.loaned;
+    if (size == kLargestBytes && point.bench == Bench::round_trip) return loaned_is_free(point);
     if (mode == Mode::plain || ours_or_pipe) return true;
     return size == 8 || size == 56 || size == 4096 || size == 65536;
   }
@@ -81,13 +87,14 @@ constexpr std::array kSettings{
                                                point.transport) == options.transports.end()) {
     return false;
   }
+  if (family == Family::peer && !options.peers && options.transports.empty()) return false;
   if (options.sizes.empty()) return has_point(options.mode, family, point);
   return std::find(options.sizes.begin(), options.sizes.end(), point.message_bytes) !=
          options.sizes.end();
 }
 
 // The rows of a transport that stand apart from the plain one.
-[[nodiscard]] std::vector<Point> variants_of(const Point& plain, Family family) {
+[[nodiscard]] std::vector<Point> variants_of(const Point& plain, const TransportEntry& transport) {
   std::vector<Point> points{plain};
   const auto add = [&](auto change) {
     Point variant = plain;
@@ -98,7 +105,10 @@ constexpr std::array kSettings{
   if (throughput && plain.message_bytes == kChecksumBytes) {
     add([](Point& point) { point.checksum = true; });
   }
-  if (family != Family::ringbell) return points;
+  if (transport.family == Family::peer && transport.loans) {
+    add([](Point& point) { point.loaned = true; });
+  }
+  if (transport.family != Family::ringbell) return points;
   if (plain.wait == Wait::spin) {
     add([](Point& point) { point.loaned = true; });
     if (throughput && (plain.message_bytes == 8 || plain.message_bytes == 56)) {
@@ -120,7 +130,8 @@ template <class T>
 
 void set_round_trip(Point& point, Mode mode) {
   // A copied round trip of 1 MiB takes longer than one that sleeps, awake or not.
-  const bool slow = sleeps(point.wait) || (point.message_bytes == kLargestBytes && !point.loaned);
+  const bool slow =
+      sleeps(point.wait) || (point.message_bytes == kLargestBytes && !loaned_is_free(point));
   const std::uint64_t whole = slow ? kSamplesAsleep : kSamplesAwake;
   point.samples = mode == Mode::quick ? whole / kQuickDivisor : whole;
   point.shared = mode == Mode::full && cost_seconds(point) > kLongSeconds;
@@ -153,7 +164,7 @@ void add_points(const PlanOptions& options, const Setting& group, Point point,
         continue;
       point.transport = transport.name;
       point.wait = setting.wait;
-      for (Point& variant : variants_of(point, transport.family)) {
+      for (Point& variant : variants_of(point, transport)) {
         if (!wanted(options, transport.family, variant)) continue;
         set_amount(variant, options.mode);
         points.push_back(std::move(variant));
@@ -169,6 +180,7 @@ bool suits(const TransportEntry& transport, Bench bench, Wait wait, Placement pl
   const bool is_kernels = wait == Wait::polled || wait == Wait::blocking;
   switch (transport.family) {
     case Family::kernels:
+    case Family::peer:
       return is_kernels;
     case Family::ringbell:
       return !is_kernels;

@@ -34,6 +34,7 @@ struct PlanOptions {
   // Only these; empty: as the mode has it.
   std::vector<std::size_t> sizes;
   std::vector<std::string> transports;
+  bool peers = false;  // those that the program has too; named in `transports` they need no asking
 };
 
 [[nodiscard]] constexpr int repeats_of(Mode mode) noexcept { return mode == Mode::full ? 3 : 1; }

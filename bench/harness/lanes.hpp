@@ -166,8 +166,7 @@ class LoanedLane {
     if (room.empty()) [[unlikely]]
       return false;
     stamp(room, sequence);
-    end_.commit();
-    return true;
+    return end_.commit();
   }
   void burst_done() noexcept {}
   [[nodiscard]] const Error& error() const noexcept { return end_.error(); }
@@ -221,8 +220,10 @@ class Throughput {
       return party == Party::first ? send_until_stopped(std::move(lane), stream)
                                    : receive_until_stopped(std::move(lane), point, stream);
     };
-    if constexpr (requires { end->flush(); }) {
+    if constexpr (requires { end->peek(); }) {
       if (point.loaned) return run(LoanedLane(*end, size));
+    }
+    if constexpr (requires { end->flush(); }) {
       if (point.batch > 1) return run(BatchLane(*end, size));
     }
     if (point.checksum) return run(ChecksumLane(*end, size));

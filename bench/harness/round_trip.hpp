@@ -87,8 +87,7 @@ class LoanedExchange {
     if (room.empty()) [[unlikely]]
       return false;
     stamp(room, sequence);
-    end_.commit();
-    return true;
+    return end_.commit();
   }
   // A record of the wrong size counts as a wrong sequence number.
   [[nodiscard]] bool take(std::uint64_t& sequence) {

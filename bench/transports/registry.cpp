@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <iterator>
 
-#include "bench/harness/lanes.hpp"
-#include "bench/harness/round_trip.hpp"
+#include <fmt/format.h>
+
 #include "bench/transports/broadcast.hpp"
 #include "bench/transports/call.hpp"
+#include "bench/transports/entry.hpp"
 #include "bench/transports/fan_in.hpp"
 #include "bench/transports/fifo.hpp"
 #include "bench/transports/mpmc.hpp"
@@ -23,15 +25,11 @@ namespace ringbell::bench {
 namespace {
 
 template <Transport T>
-constexpr TransportEntry entry(std::string_view name, Family family = Family::kernels) {
-  return {name, family, &RoundTrip<T>::measure, &Throughput<T>::measure};
-}
-template <Transport T>
 constexpr TransportEntry only_round_trips(std::string_view name, Family family) {
   return {name, family, &RoundTrip<T>::measure, nullptr};
 }
 
-constexpr std::array kTransports{
+constexpr std::array kOwn{
     entry<Ringbell>("ringbell", Family::ringbell),
     entry<Mpmc>("ringbell_mpmc", Family::ring),
     entry<ManyLanes>("ringbell_fan_in", Family::ring),
@@ -48,19 +46,49 @@ constexpr std::array kTransports{
     entry<Tcp>("tcp"),
 };
 
+std::vector<TransportEntry>& all() {
+  static std::vector<TransportEntry> entries(kOwn.begin(), kOwn.end());
+  return entries;
+}
+
 }  // namespace
 
-std::span<const TransportEntry> transports() noexcept { return kTransports; }
+std::span<const TransportEntry> transports() noexcept { return all(); }
+
+void add_transports(std::span<const TransportEntry> more) {
+  all().insert(all().end(), more.begin(), more.end());
+}
+
+std::vector<KnownPeer> missing_peers() {
+  std::vector<KnownPeer> missing;
+  std::copy_if(kKnownPeers.begin(), kKnownPeers.end(), std::back_inserter(missing),
+               [](const KnownPeer& peer) { return find_transport(peer.name) == nullptr; });
+  return missing;
+}
+
+std::string how_to_get(const std::vector<KnownPeer>& peers) {
+  std::vector<std::string_view> names;
+  std::vector<std::string_view> packages;
+  for (const KnownPeer& peer : peers) {
+    names.push_back(peer.name);
+    packages.push_back(peer.packages);
+  }
+  return fmt::format(
+      "built without {}; in the source tree `./dev compare --peers` installs and builds them (by "
+      "hand: apt-get install {}; then configure and build again)",
+      fmt::join(names, ", "), fmt::join(packages, " "));
+}
 
 const TransportEntry* find_transport(std::string_view name) noexcept {
-  const auto* const found = std::find_if(kTransports.begin(), kTransports.end(),
-                                         [&](const auto& one) { return one.name == name; });
-  return found != kTransports.end() ? found : nullptr;
+  const std::span<const TransportEntry> known = transports();
+  const auto found =
+      std::find_if(known.begin(), known.end(), [&](const auto& one) { return one.name == name; });
+  return found != known.end() ? &*found : nullptr;
 }
 
 std::string transport_names() {
   std::string names;
-  for (const TransportEntry& one : kTransports) {
+  for (const TransportEntry& one : transports()) {
     if (!names.empty()) names += ", ";
     names += one.name;
   }

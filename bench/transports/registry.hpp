@@ -1,6 +1,7 @@
 // The transports of the comparison by name.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@ enum class Family {
   ringbell,  // a channel: every way to wait
   ring,      // a ring of core, bare: it spins, on two CPUs
   kernels,
+  peer,  // another library (bench/peers): waits as the kernel's do
 };
 
 struct TransportEntry {
@@ -24,9 +26,34 @@ struct TransportEntry {
   Family family;
   Measure round_trip;
   Measure throughput;  // null: has none
+  bool loans = false;  // has rows with "loaned"
 };
 
+// A library that bench/peers knows, whether this program was built with it or not.
+struct KnownPeer {
+  std::string_view name;      // of its transport
+  std::string_view packages;  // Debian's
+};
+
+// In the order of the rows.
+inline constexpr std::array kKnownPeers{
+    KnownPeer{"zeromq", "libzmq3-dev"},
+    KnownPeer{"nng", "libnng-dev"},
+    KnownPeer{"boost_queue", "libboost-dev"},
+    KnownPeer{"iceoryx", "libiceoryx-posh-dev iceoryx"},
+};
+
+// Ringbell's and the kernel's, then the peers that were added.
 [[nodiscard]] std::span<const TransportEntry> transports() noexcept;
+
+// What a program was built with besides. Call it before anything else looks.
+void add_transports(std::span<const TransportEntry> more);
+
+// Those of kKnownPeers that this program lacks.
+[[nodiscard]] std::vector<KnownPeer> missing_peers();
+
+// One line about these peers: that the program lacks them, and how to get them.
+[[nodiscard]] std::string how_to_get(const std::vector<KnownPeer>& peers);
 
 // Nothing if there is none of this name.
 [[nodiscard]] const TransportEntry* find_transport(std::string_view name) noexcept;

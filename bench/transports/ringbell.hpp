@@ -65,7 +65,11 @@ class RingbellEnd : public Failing {
     const std::span<std::byte> room = sender_.claim(size_bytes);
     return room.empty() ? wait_for_room(size_bytes) : room;
   }
-  void commit() noexcept { sender_.commit(); }
+  // As every End's that loans: false, if it failed. This one cannot.
+  [[nodiscard]] bool commit() noexcept {
+    sender_.commit();
+    return true;
+  }
   [[nodiscard]] std::span<const std::byte> peek() {
     const std::span<const std::byte> record = receiver_.peek();
     return record.empty() ? wait_for_record() : record;

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -31,7 +32,8 @@ TEST(Plan, EachModeFitsItsTime) {
 
 TEST(Plan, EveryPointHasItsSamplesOrItsSecond) {
   for (const Mode mode : {Mode::plain, Mode::full}) {
-    for (const Point& point : plan({.mode = mode, .sizes = {}, .transports = {}}, 0)) {
+    for (const Point& point :
+         plan({.mode = mode, .sizes = {}, .transports = {}, .peers = false}, 0)) {
       // A copied round trip of 1 MiB takes longer than one that sleeps: as many as of those.
       const bool slow = sleeps(point.wait) || (point.message_bytes == 1048576 && !point.loaned);
       const std::uint64_t due = slow ? 10'000 : 100'000;
@@ -47,7 +49,8 @@ TEST(Plan, EveryPointHasItsSamplesOrItsSecond) {
 
 TEST(Plan, FullHasEverySizeOfEveryWaitInBothPlacements) {
   std::set<std::tuple<Bench, std::string, Wait, Placement, bool, std::size_t>> seen;
-  for (const Point& point : plan({.mode = Mode::full, .sizes = {}, .transports = {}}, 0)) {
+  for (const Point& point :
+       plan({.mode = Mode::full, .sizes = {}, .transports = {}, .peers = false}, 0)) {
     seen.insert({point.bench, point.transport, point.wait, point.placement, point.quick_wake,
                  point.message_bytes});
   }
@@ -65,14 +68,15 @@ TEST(Plan, FullHasEverySizeOfEveryWaitInBothPlacements) {
 TEST(Plan, NoPointStandsTwice) {
   for (const Mode mode : {Mode::quick, Mode::plain, Mode::full}) {
     std::set<std::string> titles;
-    for (const Point& point : plan({.mode = mode, .sizes = {}, .transports = {}}, 0)) {
+    for (const Point& point :
+         plan({.mode = mode, .sizes = {}, .transports = {}, .peers = false}, 0)) {
       EXPECT_TRUE(titles.insert(point.labels().dump()).second) << point.title();
     }
   }
 }
 
 TEST(Plan, LoanedRoundTripsOfAllSizesStandTogether) {
-  const auto points = plan({.mode = Mode::full, .sizes = {}, .transports = {}}, 0);
+  const auto points = plan({.mode = Mode::full, .sizes = {}, .transports = {}, .peers = false}, 0);
   const auto is_one = [](const Point& point) {
     return point.loaned && point.bench == Bench::round_trip &&
            point.placement == Placement::two_cpus;
@@ -84,11 +88,45 @@ TEST(Plan, LoanedRoundTripsOfAllSizesStandTogether) {
 }
 
 TEST(Plan, TheUsersSizesAndTransportsStandForTheModes) {
-  const auto points = plan({.mode = Mode::quick, .sizes = {256}, .transports = {"tcp"}}, 0);
+  const auto points =
+      plan({.mode = Mode::quick, .sizes = {256}, .transports = {"tcp"}, .peers = false}, 0);
   ASSERT_FALSE(points.empty());
   EXPECT_TRUE(std::all_of(points.begin(), points.end(), [](const Point& point) {
     return point.message_bytes == 256 && point.transport == "tcp";
   }));
+}
+
+TEST(Plan, PeersAreMissingOrMeasuredWhenAskedForOrNamed) {
+  const TransportEntry peer{.name = "nng",
+                            .family = Family::peer,
+                            .round_trip = nullptr,
+                            .throughput = nullptr,
+                            .loans = true};
+  EXPECT_EQ(missing_peers().size(), kKnownPeers.size());
+  add_transports({&peer, 1});
+  EXPECT_EQ(missing_peers().size(), kKnownPeers.size() - 1);
+  const std::string said = how_to_get(missing_peers());
+  EXPECT_NE(said.find("without zeromq, boost_queue, iceoryx;"), std::string::npos) << said;
+  EXPECT_NE(said.find("install libzmq3-dev libboost-dev lib"), std::string::npos) << said;
+  const auto loaned_of = [](const PlanOptions& options) {
+    int copied = 0;
+    int loaned = 0;
+    for (const Point& point : plan(options, 0)) {
+      if (point.transport == "nng") ++(point.loaned ? loaned : copied);
+    }
+    return std::pair(copied, loaned);
+  };
+  using Counts = std::pair<int, int>;
+  EXPECT_EQ(loaned_of({.mode = Mode::full, .sizes = {}, .transports = {}, .peers = false}),
+            Counts(0, 0));
+  // Polled and blocking, on one CPU and on two, blocking also with quick wake-ups.
+  const int all = 6 * static_cast<int>(kMessageSizes.size());
+  EXPECT_EQ(loaned_of({.mode = Mode::full, .sizes = {}, .transports = {}, .peers = true}),
+            Counts(all, all));
+  EXPECT_EQ(loaned_of({.mode = Mode::quick, .sizes = {56}, .transports = {"nng"}, .peers = false}),
+            Counts(6, 6));
+  EXPECT_EQ(loaned_of({.mode = Mode::full, .sizes = {}, .transports = {"pipe"}, .peers = true}),
+            Counts(0, 0));
 }
 
 }  // namespace

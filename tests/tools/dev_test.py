@@ -103,6 +103,32 @@ class Dev(unittest.TestCase):
             "crash_one_test all 10000 --gtest_filter=Mpmc*",
             "crash_two_test all 10000 --gtest_filter=Mpmc*"])
 
+    def test_compare_takes_packages_and_configures_again_for_its_peers_only_if_asked(self) -> None:
+        (self.folder / "tools" / "packages.txt").write_text(
+            "[build]\nshellcheck\n[peers]\nlibnng-dev\n", encoding="utf-8")
+        self.stand_in("sudo", '[[ $1 == -n ]] && shift && exec "$@"')
+        self.stand_in("true", "")
+        self.stand_in("apt-get", 'echo "apt-get ${*: -1}"')
+        self.stand_in("cmake", 'echo "cmake $*" >&2')
+        program = self.folder / "build" / "release" / "bench" / "ringbell-compare"
+        program.parent.mkdir(parents=True)
+        (self.folder / "CMakePresets.json").write_text("", encoding="utf-8")
+        os.utime(self.folder / "CMakePresets.json", (0, 0))
+        (self.folder / "build" / "release" / "build.ninja").write_text("", encoding="utf-8")
+        program.write_text('#!/usr/bin/env bash\necho "compare $*"\n', encoding="utf-8")
+        program.chmod(0o755)
+        ended = self.dev("compare", "--quick")
+        self.assertEqual((ended.returncode, ended.stdout), (0, "compare --quick\n"))
+        self.assertEqual(
+            ended.stderr, "cmake --build --preset release --target ringbell-compare\n")
+        ended = self.dev("compare", "--quick", "--peers")
+        self.assertEqual((ended.returncode, ended.stdout.splitlines()), (0, [
+            "dev: installing libnng-dev", "apt-get update", "apt-get libnng-dev",
+            "compare --quick --peers"]))
+        self.assertEqual(ended.stderr.splitlines(), [
+            "cmake --preset release",
+            "cmake --build --preset release --target ringbell-compare"])
+
     def test_refuses_an_unknown_verb(self) -> None:
         ended = self.dev("measure")
         self.assertEqual((ended.returncode, ended.stdout), (2, ""))
