@@ -47,6 +47,14 @@ RINGBELL_C_API const char* ringbell_version(void);
 /* Of shared memory: processes can share a region if theirs is the same. */
 RINGBELL_C_API uint32_t ringbell_layout_version(void);
 
+/* What is known of the other side. */
+enum ringbell_peer {
+  RINGBELL_PEER_ABSENT = 0, /* not come yet */
+  RINGBELL_PEER_ALIVE = 1,
+  RINGBELL_PEER_HAS_CLOSED = 2,
+  RINGBELL_PEER_HAS_DIED = 3
+};
+
 enum ringbell_doorbell {
   RINGBELL_DOORBELL_FUTEX = 0,
   RINGBELL_DOORBELL_EVENTFD = 1,

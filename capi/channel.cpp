@@ -2,24 +2,11 @@
 #include <span>
 #include <utility>
 
+#include <ringbell/capi/loop.hpp>
 #include <ringbell/capi/open_side.hpp>
 
 namespace ringbell::capi {
 namespace {
-
-int number_of(PeerState peer) noexcept {
-  switch (peer) {
-    case PeerState::absent:
-      return RINGBELL_PEER_ABSENT;
-    case PeerState::alive:
-      return RINGBELL_PEER_ALIVE;
-    case PeerState::closed:
-      return RINGBELL_PEER_HAS_CLOSED;
-    case PeerState::dead:
-      return RINGBELL_PEER_HAS_DIED;
-  }
-  return RINGBELL_PEER_ABSENT;
-}
 
 template <class Side>
 ringbell_stats stats_of(const Side& side) noexcept {
@@ -29,16 +16,6 @@ ringbell_stats stats_of(const Side& side) noexcept {
           .sleeps = stats.sleeps,
           .rings = stats.rings,
           .missed_rings = stats.missed_rings};
-}
-
-template <class Side>
-int waitable_fd(const Side& side, int* fd, ringbell_error* error) noexcept {
-  return guarded(error, [&]() -> int {
-    const Result<int> found = side.waitable_fd();
-    if (!found) return report(found.error(), error);
-    *fd = *found;
-    return RINGBELL_OK;
-  });
 }
 
 }  // namespace

@@ -13,14 +13,6 @@ typedef struct ringbell_channel ringbell_channel;
 typedef struct ringbell_sender ringbell_sender;
 typedef struct ringbell_receiver ringbell_receiver;
 
-/* What is known of the other side. */
-enum ringbell_peer {
-  RINGBELL_PEER_ABSENT = 0, /* not come yet */
-  RINGBELL_PEER_ALIVE = 1,
-  RINGBELL_PEER_HAS_CLOSED = 2,
-  RINGBELL_PEER_HAS_DIED = 3
-};
-
 typedef struct ringbell_channel_options {
   uint64_t capacity_bytes;   /* 0: 256 KiB. Rounded up to a power of two; smallest 4096 */
   uint32_t record_alignment; /* 0: 8. Or 16, 32, 64: no two records share a cache line */

@@ -44,6 +44,7 @@ struct ringbell_service {
 };
 struct ringbell_client {
   ringbell::Client value;
+  bool calling = false;  // by ringbell_client_begin()
 };
 struct ringbell_server {
   ringbell::Server value;

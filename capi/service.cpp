@@ -7,7 +7,19 @@
 
 #include <fcntl.h>
 
+#include <ringbell/capi/loop.hpp>
 #include <ringbell/capi/open_side.hpp>
+
+namespace ringbell::capi {
+namespace {
+
+int refuse_second_call(ringbell_error* error) noexcept {
+  return report(RINGBELL_INVALID_ARGUMENT, "a call is under way: finish or abandon it first",
+                error);
+}
+
+}  // namespace
+}  // namespace ringbell::capi
 
 using namespace ringbell::capi;
 
@@ -52,6 +64,7 @@ int ringbell_client_open_name(const char* name, int64_t timeout_ns,
 int ringbell_client_call(ringbell_client* client, const void* request, size_t request_bytes,
                          void* response, size_t room_bytes, int64_t timeout_ns,
                          size_t* response_bytes, ringbell_error* error) {
+  if (client->calling) return refuse_second_call(error);
   return guarded(error, [&]() -> int {
     const ringbell::Result<std::optional<std::size_t>> size =
         client->value.call({static_cast<const std::byte*>(request), request_bytes},
@@ -62,6 +75,64 @@ int ringbell_client_call(ringbell_client* client, const void* request, size_t re
     return RINGBELL_OK;
   });
 }
+
+int ringbell_client_begin(ringbell_client* client, const void* request, size_t request_bytes,
+                          ringbell_error* error) {
+  if (client->calling) return refuse_second_call(error);
+  if (request_bytes == 0) {
+    return report(RINGBELL_INVALID_ARGUMENT, "a request of 0 bytes: the smallest has 1", error);
+  }
+  if (request_bytes > client->value.max_message_bytes()) {
+    return report(RINGBELL_TOO_LARGE, "the request is longer than message_bytes of the service",
+                  error);
+  }
+  return guarded(error, [&]() -> int {
+    const ringbell::Result<std::span<std::byte>> room = client->value.claim_for(
+        static_cast<std::uint32_t>(request_bytes), ringbell::Timeout::zero());
+    if (!room) return report(room.error(), error);
+    if (room->empty()) return RINGBELL_NOT_NOW;
+    std::memcpy(room->data(), request, request_bytes);
+    client->value.call();
+    client->calling = true;
+    return RINGBELL_OK;
+  });
+}
+
+int ringbell_client_finish(ringbell_client* client, void* response, size_t room_bytes,
+                           size_t* response_bytes, ringbell_error* error) {
+  if (!client->calling) {
+    return report(RINGBELL_INVALID_ARGUMENT, "no call was begun", error);
+  }
+  return guarded(error, [&]() -> int {
+    if (!client->value.answered()) return RINGBELL_NOT_NOW;
+    const ringbell::Result<std::span<const std::byte>> answer =
+        client->value.answer_for(ringbell::Timeout::zero());
+    if (answer && answer->size() > room_bytes) {
+      return report(RINGBELL_TOO_LARGE, "the response is longer than the room for it", error);
+    }
+    client->calling = false;
+    if (!answer) return report(answer.error(), error);
+    std::memcpy(response, answer->data(), answer->size());
+    *response_bytes = answer->size();
+    return RINGBELL_OK;
+  });
+}
+
+void ringbell_client_abandon(ringbell_client* client) {
+  if (!client->calling) return;
+  client->calling = false;
+  client->value.abandon();
+}
+
+int ringbell_client_waitable_fd(ringbell_client* client, int* fd, ringbell_error* error) {
+  return waitable_fd(client->value, fd, error);
+}
+
+int ringbell_client_arm(ringbell_client* client) { return client->value.arm() ? 1 : 0; }
+
+void ringbell_client_disarm(ringbell_client* client) { client->value.disarm(); }
+
+int ringbell_client_peer(const ringbell_client* client) { return number_of(client->value.peer()); }
 
 void ringbell_client_close(ringbell_client* client) { delete client; }
 
@@ -101,6 +172,14 @@ int ringbell_server_respond(ringbell_server* server, const void* response, size_
   server->value.respond();
   return RINGBELL_OK;
 }
+
+int ringbell_server_waitable_fd(ringbell_server* server, int* fd, ringbell_error* error) {
+  return waitable_fd(server->value, fd, error);
+}
+
+int ringbell_server_arm(ringbell_server* server) { return server->value.arm() ? 1 : 0; }
+
+void ringbell_server_disarm(ringbell_server* server) { server->value.disarm(); }
 
 void ringbell_server_close(ringbell_server* server) { delete server; }
 

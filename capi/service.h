@@ -48,6 +48,28 @@ RINGBELL_C_API int ringbell_client_call(ringbell_client* client, const void* req
                                         size_t request_bytes, void* response, size_t room_bytes,
                                         int64_t timeout_ns, size_t* response_bytes,
                                         ringbell_error* error);
+/* The same in two parts, neither of which waits. Begin: RINGBELL_NOT_NOW if the server has not yet
+ * answered a call that was abandoned. */
+RINGBELL_C_API int ringbell_client_begin(ringbell_client* client, const void* request,
+                                         size_t request_bytes, ringbell_error* error);
+/* RINGBELL_NOT_NOW: not answered yet. RINGBELL_TOO_LARGE: the response stays, for a larger room.
+ * Any other code ends the call. */
+RINGBELL_C_API int ringbell_client_finish(ringbell_client* client, void* response,
+                                          size_t room_bytes, size_t* response_bytes,
+                                          ringbell_error* error);
+/* Gives up the call that was begun, if there is one. The server may serve it all the same. */
+RINGBELL_C_API void ringbell_client_abandon(ringbell_client* client);
+/* For epoll, poll and other loops. The descriptor is readable once the server has rung, and after
+ * longest_sleep_ns; it stays the client's. */
+RINGBELL_C_API int ringbell_client_waitable_fd(ringbell_client* client, int* fd,
+                                               ringbell_error* error);
+/* Announces a sleep until the call under way is answered (else, until one can be begun), then
+ * looks. 1: armed; sleep until the descriptor is readable, look, and arm again. 0: do not sleep. */
+RINGBELL_C_API int ringbell_client_arm(ringbell_client* client);
+/* Takes it back, for a loop that will not look for a while. */
+RINGBELL_C_API void ringbell_client_disarm(ringbell_client* client);
+/* An enum ringbell_peer: the server. A system call. */
+RINGBELL_C_API int ringbell_client_peer(const ringbell_client* client);
 /* NULL is allowed. */
 RINGBELL_C_API void ringbell_client_close(ringbell_client* client);
 
@@ -68,6 +90,15 @@ RINGBELL_C_API int ringbell_server_request(ringbell_server* server, int64_t time
 /* Copies the response in, of 1 byte or more. REQUIRES: a request was given and not yet answered. */
 RINGBELL_C_API int ringbell_server_respond(ringbell_server* server, const void* response,
                                            size_t size_bytes, ringbell_error* error);
+/* For epoll, poll and other loops. The descriptor is readable once a client has rung, and after
+ * longest_sleep_ns; it stays the server's. */
+RINGBELL_C_API int ringbell_server_waitable_fd(ringbell_server* server, int* fd,
+                                               ringbell_error* error);
+/* Announces a sleep, then looks. 1: armed; sleep until the descriptor is readable, look, and arm
+ * again. 0: do not sleep: there is a request. */
+RINGBELL_C_API int ringbell_server_arm(ringbell_server* server);
+/* Takes it back, for a loop that will not look for a while. */
+RINGBELL_C_API void ringbell_server_disarm(ringbell_server* server);
 /* NULL is allowed. */
 RINGBELL_C_API void ringbell_server_close(ringbell_server* server);
 

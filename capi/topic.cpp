@@ -2,6 +2,7 @@
 #include <optional>
 #include <span>
 
+#include <ringbell/capi/loop.hpp>
 #include <ringbell/capi/open_side.hpp>
 
 namespace ringbell::capi {
@@ -71,6 +72,14 @@ int ringbell_publisher_publish(ringbell_publisher* publisher, const void* bytes,
   });
 }
 
+int ringbell_publisher_waitable_fd(ringbell_publisher* publisher, int* fd, ringbell_error* error) {
+  return waitable_fd(publisher->value, fd, error);
+}
+
+int ringbell_publisher_arm(ringbell_publisher* publisher) { return publisher->value.arm() ? 1 : 0; }
+
+void ringbell_publisher_disarm(ringbell_publisher* publisher) { publisher->value.disarm(); }
+
 void ringbell_publisher_close(ringbell_publisher* publisher) { delete publisher; }
 
 int ringbell_subscriber_open(ringbell_topic* topic, int start, const ringbell_wait_options* wait,
@@ -103,6 +112,21 @@ int ringbell_subscriber_receive(ringbell_subscriber* subscriber, void* into, siz
     *size_bytes = **size;
     return RINGBELL_OK;
   });
+}
+
+int ringbell_subscriber_waitable_fd(ringbell_subscriber* subscriber, int* fd,
+                                    ringbell_error* error) {
+  return waitable_fd(subscriber->value, fd, error);
+}
+
+int ringbell_subscriber_arm(ringbell_subscriber* subscriber) {
+  return subscriber->value.arm() ? 1 : 0;
+}
+
+void ringbell_subscriber_disarm(ringbell_subscriber* subscriber) { subscriber->value.disarm(); }
+
+int ringbell_subscriber_peer(const ringbell_subscriber* subscriber) {
+  return number_of(subscriber->value.peer());
 }
 
 uint64_t ringbell_subscriber_missed(const ringbell_subscriber* subscriber) {

@@ -61,6 +61,16 @@ RINGBELL_C_API int ringbell_publisher_create(const char* name,
 RINGBELL_C_API int ringbell_publisher_publish(ringbell_publisher* publisher, const void* bytes,
                                               size_t size_bytes, int64_t timeout_ns,
                                               ringbell_error* error);
+/* For epoll, poll and other loops. The descriptor is readable once there may be room, and after
+ * longest_sleep_ns; it stays the publisher's. RINGBELL_UNSUPPORTED for a lossy topic, which always
+ * has room. */
+RINGBELL_C_API int ringbell_publisher_waitable_fd(ringbell_publisher* publisher, int* fd,
+                                                  ringbell_error* error);
+/* Announces a sleep, then looks. 1: armed; sleep until the descriptor is readable, look, and arm
+ * again. 0: do not sleep: there is room, or ringbell_publisher_publish() has an error to tell. */
+RINGBELL_C_API int ringbell_publisher_arm(ringbell_publisher* publisher);
+/* Takes it back, for a loop that will not look for a while. */
+RINGBELL_C_API void ringbell_publisher_disarm(ringbell_publisher* publisher);
 /* Subscribers read to the end, then learn RINGBELL_CLOSED. NULL is allowed. */
 RINGBELL_C_API void ringbell_publisher_close(ringbell_publisher* publisher);
 
@@ -79,6 +89,17 @@ RINGBELL_C_API int ringbell_subscriber_open_name(const char* name, int start, in
 RINGBELL_C_API int ringbell_subscriber_receive(ringbell_subscriber* subscriber, void* into,
                                                size_t room_bytes, int64_t timeout_ns,
                                                size_t* size_bytes, ringbell_error* error);
+/* For epoll, poll and other loops. The descriptor is readable once the publisher has rung, and
+ * after longest_sleep_ns; it stays the subscriber's. */
+RINGBELL_C_API int ringbell_subscriber_waitable_fd(ringbell_subscriber* subscriber, int* fd,
+                                                   ringbell_error* error);
+/* Announces a sleep, then looks. 1: armed; sleep until the descriptor is readable, look, and arm
+ * again. 0: do not sleep: there is a message, or ringbell_subscriber_receive() has an error. */
+RINGBELL_C_API int ringbell_subscriber_arm(ringbell_subscriber* subscriber);
+/* Takes it back, for a loop that will not look for a while. */
+RINGBELL_C_API void ringbell_subscriber_disarm(ringbell_subscriber* subscriber);
+/* An enum ringbell_peer: the publisher. A system call. */
+RINGBELL_C_API int ringbell_subscriber_peer(const ringbell_subscriber* subscriber);
 /* How many messages this one missed since it joined. */
 RINGBELL_C_API uint64_t ringbell_subscriber_missed(const ringbell_subscriber* subscriber);
 RINGBELL_C_API uint32_t

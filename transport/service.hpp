@@ -80,6 +80,8 @@ class RINGBELL_API Client {
   // Whether answer_for() would have a response or an Error to give at once. It does not ask whether
   // the server lives: peer(). REQUIRES: call() before.
   [[nodiscard]] bool answered() noexcept;
+  // Gives up waiting for it. The server may serve the call all the same.
+  void abandon() noexcept { ring_.abandon(); }
 
   // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
   // the server has rung. The first call starts a thread. Errors: unsupported, if this one never

@@ -153,7 +153,8 @@ class RINGBELL_API Subscriber {
   [[nodiscard]] static Result<Subscriber> open(Topic topic, Start start = Start::oldest,
                                                const WaitOptions& wait = {});
   // By name: waits until the topic's publisher is there. The messages of a lossy one are mapped
-  // read-only. Errors: also not_found, when time is up; as Participant::open.
+  // read-only, and its name goes with the publisher: open it anew after `closed`. Errors: also
+  // not_found, when time is up; as Participant::open.
   [[nodiscard]] static Result<Subscriber> open(std::string_view name, Start start = Start::oldest,
                                                Timeout timeout = kForever,
                                                const WaitOptions& wait = {});

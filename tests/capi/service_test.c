@@ -1,6 +1,7 @@
 /* Calls from C: clients in other processes ask, the server answers in place or out of place. */
 #define _POSIX_C_SOURCE 200809L
 
+#include <poll.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
@@ -89,6 +90,54 @@ static void a_call_that_nobody_serves_ends(void) {
   ringbell_client_close(client);
 }
 
+static void a_loop_is_woken_by_calls_and_by_answers(void) {
+  ringbell_service* service = NULL;
+  ringbell_service* other = NULL;
+  ringbell_client* client = NULL;
+  ringbell_server* server = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_service_create(NULL, &service, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_service_attach(ringbell_service_fd(service), &other, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_client_open(other, NULL, &client, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_server_open(service, NULL, &server, &error));
+  struct pollfd called = {.fd = -1, .events = POLLIN, .revents = 0};
+  struct pollfd answered = {.fd = -1, .events = POLLIN, .revents = 0};
+  CHECK_CODE(RINGBELL_OK, ringbell_server_waitable_fd(server, &called.fd, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_client_waitable_fd(client, &answered.fd, &error));
+  CHECK(ringbell_client_peer(client) == RINGBELL_PEER_ALIVE);
+
+  char response[48];
+  const void* request = NULL;
+  size_t size = 0;
+  for (int i = 0; i < 20; ++i) {
+    CHECK_CODE(RINGBELL_INVALID_ARGUMENT,
+               ringbell_client_finish(client, response, sizeof response, &size, &error));
+    CHECK(ringbell_server_arm(server) == 1);
+    CHECK_CODE(RINGBELL_OK, ringbell_client_begin(client, "ask", 3, &error));
+    CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_client_begin(client, "ask", 3, &error));
+    CHECK(poll(&called, 1, 20000) == 1);
+    CHECK_CODE(RINGBELL_OK, ringbell_server_request(server, 0, &request, &size, &error));
+    CHECK(size == 3);
+    CHECK_CODE(RINGBELL_NOT_NOW,
+               ringbell_client_finish(client, response, sizeof response, &size, &error));
+    CHECK(ringbell_client_arm(client) == 1);
+    CHECK_CODE(RINGBELL_OK, ringbell_server_respond(server, "told", 4, &error));
+    CHECK(poll(&answered, 1, 20000) == 1);
+    CHECK_CODE(RINGBELL_TOO_LARGE, ringbell_client_finish(client, response, 3, &size, &error));
+    CHECK_CODE(RINGBELL_OK,
+               ringbell_client_finish(client, response, sizeof response, &size, &error));
+    CHECK(size == 4 && memcmp(response, "told", 4) == 0);
+  }
+  CHECK_CODE(RINGBELL_OK, ringbell_client_begin(client, "ask", 3, &error));
+  ringbell_client_abandon(client);
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_client_begin(client, "ask", 3, &error));
+  CHECK(ringbell_client_arm(client) == 1);
+  ringbell_client_disarm(client);
+  ringbell_server_disarm(server);
+  ringbell_server_close(server);
+  CHECK(ringbell_client_peer(client) == RINGBELL_PEER_HAS_CLOSED);
+  ringbell_client_close(client);
+}
+
 static void what_cannot_be_is_refused(void) {
   ringbell_service* service = NULL;
   const ringbell_service_options wrong = {.reserved_flags = 1};
@@ -101,6 +150,7 @@ static void what_cannot_be_is_refused(void) {
 }
 
 int main(void) {
+  a_loop_is_woken_by_calls_and_by_answers();
   what_cannot_be_is_refused();
   a_call_that_nobody_serves_ends();
   calls_are_answered_between_processes();

@@ -2,6 +2,7 @@
  * learns what it missed. */
 #define _POSIX_C_SOURCE 200809L
 
+#include <poll.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,6 +93,46 @@ static void who_is_lapped_learns_what_it_missed(void) {
   ringbell_publisher_close(publisher);
 }
 
+static void a_loop_is_woken_by_a_message_and_by_room(void) {
+  const ringbell_topic_options options = {
+      .policy = RINGBELL_TOPIC_LOSSLESS, .message_bytes = 8, .messages = 4};
+  const ringbell_wait_options by_bell = {.longest_sleep_ns = kPatience};
+  ringbell_topic* topic = NULL;
+  ringbell_publisher* publisher = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_topic_create(&options, &topic, &error));
+  const ringbell_topic_fds fds = ringbell_topic_get_fds(topic);
+  ringbell_subscriber* subscriber = subscribe(&fds);
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_open(topic, &by_bell, &publisher, &error));
+  struct pollfd data = {.fd = -1, .events = POLLIN, .revents = 0};
+  struct pollfd space = {.fd = -1, .events = POLLIN, .revents = 0};
+  CHECK_CODE(RINGBELL_OK, ringbell_subscriber_waitable_fd(subscriber, &data.fd, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_waitable_fd(publisher, &space.fd, &error));
+  CHECK(ringbell_subscriber_peer(subscriber) == RINGBELL_PEER_ALIVE);
+
+  uint64_t number = 1;
+  size_t size = 0;
+  CHECK(ringbell_subscriber_arm(subscriber) == 1);
+  while (ringbell_publisher_publish(publisher, &number, sizeof number, 0, &error) == RINGBELL_OK) {
+  }
+  CHECK(poll(&data, 1, 20000) == 1);
+  CHECK(ringbell_subscriber_arm(subscriber) == 0); /* there is something */
+
+  CHECK(ringbell_publisher_arm(publisher) == 1);
+  CHECK(poll(&space, 1, 0) == 0);
+  while (ringbell_subscriber_receive(subscriber, &number, sizeof number, 0, &size, &error) == 0) {
+  }
+  CHECK(poll(&space, 1, 20000) == 1);
+  CHECK(ringbell_publisher_arm(publisher) == 0);
+
+  ringbell_publisher_disarm(publisher);
+  CHECK(ringbell_subscriber_arm(subscriber) == 1);
+  ringbell_publisher_close(publisher);
+  CHECK(poll(&data, 1, 20000) == 1);
+  ringbell_subscriber_disarm(subscriber);
+  CHECK(ringbell_subscriber_peer(subscriber) == RINGBELL_PEER_HAS_CLOSED);
+  ringbell_subscriber_close(subscriber);
+}
+
 static void what_cannot_be_is_refused(void) {
   ringbell_topic* topic = NULL;
   ringbell_subscriber* subscriber = NULL;
@@ -110,6 +151,7 @@ static void what_cannot_be_is_refused(void) {
 int main(void) {
   every_message_reaches_another_process();
   who_is_lapped_learns_what_it_missed();
+  a_loop_is_woken_by_a_message_and_by_room();
   what_cannot_be_is_refused();
   return 0;
 }

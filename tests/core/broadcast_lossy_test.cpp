@@ -77,6 +77,20 @@ TEST_F(BroadcastLossyTest, SizeThatCannotBeIsCorrupt) {
   EXPECT_TRUE(own.corrupt());
 }
 
+TEST_F(BroadcastLossyTest, LookSaysWhetherThereIsSomethingToReceive) {
+  Lossy::Reader own = reader();
+  Lossy::Reader lapped = reader();
+  EXPECT_FALSE(own.anything());
+  for (std::uint64_t number = 0; number < 3 * kSlots; ++number) {
+    send(writer_, number);
+    EXPECT_TRUE(own.anything());
+    ASSERT_NO_FATAL_FAILURE(expect(own, number));
+    EXPECT_FALSE(own.anything());
+  }
+  EXPECT_TRUE(lapped.anything());
+  EXPECT_EQ(lapped.missed(), 0U) << "to look changes nothing";
+}
+
 TEST_F(BroadcastLossyTest, NewRingIsEmpty) {
   Lossy::Reader early = reader();
   EXPECT_TRUE(is_empty(early));

@@ -183,6 +183,8 @@ TEST(CallGroupTest, ALineOfNonsenseIsSetAsideAndHarmsNobody) {
   EXPECT_TRUE(server.request().empty());
   EXPECT_EQ(server.corrupt_lines(), 1U);
   EXPECT_TRUE(server.corrupt(0));
+  EXPECT_NE(server.finding(0).field, nullptr);
+  EXPECT_EQ(server.finding(2).field, nullptr);
   EXPECT_FALSE(server.corrupt(2));
   EXPECT_FALSE(server.anything());
 }

@@ -92,9 +92,14 @@ TEST_F(CallLineTest, WithoutBuffersTheLineIsTheLimit) {
 
 TEST_F(CallLineTest, AbandonedCallKeepsTheLineUntilItIsAnswered) {
   call(caller_, 1);
+  EXPECT_TRUE(caller_.waiting());
+  EXPECT_FALSE(caller_.has_room());
   caller_.abandon();
+  EXPECT_FALSE(caller_.waiting());
+  EXPECT_FALSE(caller_.has_room());
   EXPECT_TRUE(caller_.claim(8).empty());
   serve(server_, 1);
+  EXPECT_TRUE(caller_.has_room());
   call(caller_, 2);
   EXPECT_FALSE(caller_.answered()) << "the answer to the first call is not that to the second";
   serve(server_, 2);

@@ -187,6 +187,8 @@ TEST(FanInTest, CorruptLaneIsSetAsideAndHarmsNobody) {
   EXPECT_TRUE(reader.peek().empty());
   EXPECT_EQ(reader.corrupt_lanes(), 1U);
   EXPECT_TRUE(reader.corrupt(0));
+  EXPECT_NE(reader.finding(0).field, nullptr);
+  EXPECT_EQ(reader.finding(2).field, nullptr);
   EXPECT_FALSE(reader.corrupt(2));
 }
 

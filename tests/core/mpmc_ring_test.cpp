@@ -67,6 +67,20 @@ TEST_F(MpmcRingTest, ReaderSeesNothingUntilCommit) {
   expect(carol_, 7);
 }
 
+TEST_F(MpmcRingTest, LookForRoomClaimsNothing) {
+  for (std::uint64_t number = 0; number < 3 * kSlots; ++number) {
+    ASSERT_TRUE(alice_.has_room());
+    ASSERT_TRUE(send(bob_, number));
+    if (number % kSlots == kSlots - 1) {
+      ASSERT_FALSE(alice_.has_room());
+      for (std::uint64_t read = number + 1 - kSlots; read <= number; ++read) expect(carol_, read);
+    }
+  }
+  EXPECT_FALSE(bob_.claim().empty());
+  EXPECT_TRUE(alice_.has_room());
+  EXPECT_TRUE(bob_.commit());
+}
+
 TEST_F(MpmcRingTest, OrderIsThatOfTheClaims) {
   const std::span<std::byte> first = alice_.claim();
   test::write_message(first, 1);

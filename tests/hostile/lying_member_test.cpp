@@ -103,6 +103,11 @@ struct Steps {
       shared.victim.read(message);
       collector.release();
     }
+    std::uint32_t findings = 0;
+    for (std::uint32_t lane = 0; lane < collector.lane_count(); ++lane) {
+      findings += collector.finding(lane).field != nullptr ? 1 : 0;
+    }
+    HOSTILE_CHECK(findings >= collector.corrupt_lanes());
     shared.victim.corrupt += collector.corrupt_lanes();
     return collector.corrupt_lanes() == 0;
   }
@@ -117,6 +122,11 @@ struct Steps {
           server.claim(static_cast<std::uint32_t>(1 + choices.roll(kMessageBytes))));
       server.respond();
     }
+    std::uint32_t findings = 0;
+    for (std::uint32_t line = 0; line < server.line_count(); ++line) {
+      findings += server.finding(line).field != nullptr ? 1 : 0;
+    }
+    HOSTILE_CHECK(findings >= server.corrupt_lines());
     shared.victim.corrupt += server.corrupt_lines();
     return server.corrupt_lines() == 0;
   }

@@ -94,6 +94,23 @@ TEST(CollectorTest, WhatCannotBeIsAnError) {
   EXPECT_EQ(receive(collector), 1U);
 }
 
+TEST(CollectorTest, CorruptLaneIsToldAndHarmsNobody) {
+  const Region region = new_collector();
+  Collector collector = Collector::open(copy_of(region)).value();
+  Contributor liar = Contributor::open(copy_of(region)).value();
+  Contributor honest = Contributor::open(copy_of(region)).value();
+  const std::uint64_t nonsense = 0x7777777777777777;
+  std::memcpy(region.fan_in_memory().ring(liar.lane()).data, &nonsense, sizeof nonsense);
+  EXPECT_TRUE(collector.peek_for(10ms).empty());
+  EXPECT_EQ(collector.corrupt_lanes(), 1U);
+  EXPECT_STREQ(collector.finding(liar.lane()).field, "RecordHeader");
+  EXPECT_EQ(collector.finding(liar.lane()).value, nonsense);
+  EXPECT_EQ(collector.finding(honest.lane()).field, nullptr);
+  EXPECT_EQ(collector.lane_count(), 4U);
+  ASSERT_TRUE(send(honest, 5));
+  EXPECT_EQ(receive(collector), 5U);
+}
+
 TEST(CollectorTest, ContributorLearnsOfTheEnd) {
   const Region region = new_collector();
   Contributor contributor = Contributor::open(copy_of(region), {.longest_sleep = 5ms}).value();

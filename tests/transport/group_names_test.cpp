@@ -126,6 +126,39 @@ TEST_F(GroupNamesTest, SleepingSubscriberOfALossyTopicIsWoken) {
   EXPECT_EQ(sleeps.wait(), 0);
 }
 
+TEST_F(GroupNamesTest, SubscriberOfALossyTopicKeepsNoName) {
+  std::optional<Publisher> first = Publisher::create("prices").value();
+  Subscriber subscriber = Subscriber::open("prices", Subscriber::Start::oldest, kLong).value();
+  EXPECT_EQ(first->publish(bytes_of("last")), true);
+  first.reset();
+  EXPECT_EQ(names_left(), 0U);
+  Publisher second = Publisher::create("prices").value();
+  EXPECT_EQ(second.publish(bytes_of("for others")), true);
+  EXPECT_EQ(receive(subscriber), "last");
+  std::array<std::byte, 1024> buffer{};
+  EXPECT_EQ(subscriber.receive(buffer, kLong).error().code, ErrorCode::closed);
+  subscriber = Subscriber::open("prices", Subscriber::Start::oldest, kLong).value();
+  EXPECT_EQ(receive(subscriber), "for others");
+}
+
+TEST_F(GroupNamesTest, SubscriberOfALossyTopicHearsTheSuccessorOfADeadPublisher) {
+  const test::Signal subscribed;
+  ChildProcess dies = ChildProcess::fork([&] {
+    const Publisher publisher = Publisher::create("prices").value();
+    (void)subscribed.wait();
+    ::raise(SIGKILL);
+    return 2;
+  });
+  Subscriber subscriber = Subscriber::open("prices", Subscriber::Start::oldest, kLong).value();
+  subscribed.tell();
+  ASSERT_EQ(dies.wait(), -SIGKILL);
+  std::array<std::byte, 1024> buffer{};
+  EXPECT_EQ(subscriber.receive(buffer, kLong).error().code, ErrorCode::peer_dead);
+  Publisher successor = Publisher::create("prices").value();
+  EXPECT_EQ(successor.publish(bytes_of("hello")), true);
+  EXPECT_EQ(receive(subscriber), "hello");
+}
+
 TEST_F(GroupNamesTest, MessagesOfALossyTopicAreMappedReadOnly) {
   const Publisher publisher = Publisher::create("prices").value();
   const Subscriber subscriber =

@@ -114,6 +114,20 @@ TEST(ServiceTest, WhatCannotBeIsAnError) {
   EXPECT_EQ(calls.wait(), 0);
 }
 
+TEST(ServiceTest, CorruptLineIsToldAndHarmsNobody) {
+  const Region region = new_service();
+  Server server = Server::open(copy_of(region)).value();
+  const std::uint64_t nonsense =
+      core::CallState(core::CallState::kRequest, 1, core::CallState::kMaxSizeBytes).word();
+  region.call_group_memory().lines[3].cell.state = nonsense;
+  EXPECT_TRUE(server.request_for(10ms).empty());
+  EXPECT_EQ(server.corrupt_lines(), 1U);
+  EXPECT_STREQ(server.finding(3).field, "CallCell::state");
+  EXPECT_EQ(server.finding(3).value, nonsense);
+  EXPECT_EQ(server.finding(0).field, nullptr);
+  EXPECT_EQ(server.line_count(), 4U);
+}
+
 TEST(ServiceTest, ClientLearnsThatTheServerClosed) {
   const Region region = new_service();
   Client client = Client::open(copy_of(region), {.longest_sleep = 5ms}).value();
