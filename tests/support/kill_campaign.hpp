@@ -24,8 +24,10 @@ class Victim {
   virtual void prepare() {}
   // In the child.
   virtual void operate() = 0;
-  // In the parent, once the child is dead, or was never made. Fails the test if anything is lost,
-  // torn, or does not go on.
+  // In the parent, once the child is dead: waits until somebody has noticed, if that takes time.
+  // What follows is timed apart from it. False: nobody has to notice first.
+  virtual bool notice() { return false; }
+  // In the parent, after that. Fails the test if anything is lost, torn, or does not go on.
   virtual void survive() = 0;
 };
 
@@ -38,9 +40,9 @@ class SurvivorTimes {
 
   void add(Duration time) { times_.push_back(time); }
   [[nodiscard]] std::size_t count() const noexcept { return times_.size(); }
-  // "median 12 us, worst 340 us". Fails the test where these are out of all proportion: the
-  // machine may be busy.
-  [[nodiscard]] std::string judged();
+  // "median 12 us, worst 340 us". Fails the test where they are beyond `limit` and ten times that,
+  // out of all proportion: the machine may be busy.
+  [[nodiscard]] std::string judged(Duration limit = std::chrono::milliseconds(100));
 
  private:
   std::vector<Duration> times_;
@@ -51,8 +53,14 @@ class SurvivorTimes {
 void kill_at_every_instruction(const std::string& what, const MakeVictim& make);
 
 // For operations of thousands of instructions, which are system calls for the most part: kills a
-// child before each system call and behind each, and before some hundreds of the instructions,
-// other ones in each run. Before every one if RINGBELL_CRASH_STEPS=all.
-void kill_at_every_system_call(const std::string& what, const MakeVictim& make);
+// child before each system call and behind each, and before so many of the instructions, other ones
+// in each run. Before every one if RINGBELL_CRASH_STEPS=all. (In a sanitizer build, at some stops.)
+void kill_at_every_system_call(const std::string& what, const MakeVictim& make,
+                               std::size_t instructions = 500);
+
+// Where each survivor takes long to notice: kills a child before so many of the instructions, other
+// ones in each run. Before every one if RINGBELL_CRASH_STEPS=all.
+void kill_at_some_instructions(const std::string& what, const MakeVictim& make,
+                               std::size_t instructions);
 
 }  // namespace ringbell::test
