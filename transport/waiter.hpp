@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include <ringbell/core/backoff.hpp>
 #include <ringbell/transport/error.hpp>
@@ -55,8 +56,15 @@ class RINGBELL_API Waiter {
       if (paid) return Waited::ready;
     }
     for (Clock::time_point now = start;;) {
-      const Clock::time_point look_again = std::min(deadline, now + slice_);
-      if (sleeps_ ? peer.sleep(ready, look_again) : spin(ready, look_again)) return Waited::ready;
+      // Who let the sleep before this one run out, and yet something was there, may have died before
+      // he rang: ask first.
+      if (!std::exchange(unrung_, false)) {
+        const Clock::time_point look_again = std::min(deadline, now + slice_);
+        if (sleeps_ ? peer.sleep(ready, look_again) : spin(ready, look_again)) {
+          unrung_ = Clock::now() >= look_again;
+          return Waited::ready;
+        }
+      }
       const Waited there = peer.ask();
       if (ready()) return Waited::ready;
       if (there != Waited::ready) return there;
@@ -118,6 +126,7 @@ class RINGBELL_API Waiter {
   std::chrono::nanoseconds slice_;  // WaitOptions::longest_sleep
   core::Backoff<> backoff_;
   std::uint64_t waits_ = 0;
+  bool unrung_ = false;  // the last sleep ended by its time, but there was something
   bool sleeps_;
   bool yields_;  // gives the CPU away while it spins
 };

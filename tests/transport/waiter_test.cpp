@@ -1,0 +1,67 @@
+// Whom a waiting side asks after its peer, and when.
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include <ringbell/transport/waiter.hpp>
+
+namespace ringbell {
+namespace {
+
+using namespace std::chrono_literals;
+
+// One that says what it was asked. Its sleeps last to their end, or are ended by a ring at once.
+struct Peer {
+  std::string* asked;
+  bool* is_ready;
+  bool rings;
+
+  [[nodiscard]] static bool closed() { return false; }
+  [[nodiscard]] Waited ask() const {
+    *asked += "ask ";
+    return Waited::peer_dead;
+  }
+  template <class Ready>
+  [[nodiscard]] bool sleep(Ready&& ready, Waiter::Clock::time_point until) const {
+    *asked += "sleep ";
+    if (!rings) std::this_thread::sleep_until(until);
+    *is_ready = true;
+    return ready();
+  }
+};
+
+class WaiterTest : public ::testing::Test {
+ protected:
+  // What the peer is asked while this side waits for something.
+  std::string wait(bool rings, bool comes) {
+    std::string asked;
+    bool is_ready = false;
+    (void)waiter_.wait_until([&] { return comes && is_ready; }, Peer{&asked, &is_ready, rings},
+                             20s);
+    return asked;
+  }
+
+ private:
+  Waiter waiter_{{.spin_budget = 0ns, .longest_sleep = 1ms}, true};
+};
+
+TEST_F(WaiterTest, AsksAfterASleepThatBroughtNothing) {
+  EXPECT_EQ(wait(false, false), "sleep ask ");
+}
+
+TEST_F(WaiterTest, AsksNobodyWhoRang) {
+  EXPECT_EQ(wait(true, true), "sleep ");
+  EXPECT_EQ(wait(true, true), "sleep ");
+}
+
+// A publisher that dies before it rings costs one sleep, not another one until that is known.
+TEST_F(WaiterTest, AsksFirstAfterSomethingCameWithoutARing) {
+  EXPECT_EQ(wait(false, true), "sleep ");
+  EXPECT_EQ(wait(true, true), "ask ");
+  EXPECT_EQ(wait(true, true), "sleep ");
+}
+
+}  // namespace
+}  // namespace ringbell
