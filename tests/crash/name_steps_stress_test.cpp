@@ -1,7 +1,6 @@
 // Whoever makes, finds, takes over, replaces or leaves what stands under a name dies at any system
 // call on the way, and before many of the instructions. Whoever comes next finds the name free or
 // what is due under it, and in the end nothing is left.
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -290,15 +289,6 @@ class NameStepsTest : public ::testing::Test {
  private:
   test::TemporaryNameFolder folder_;
   test::Leftovers leftovers_;
-};
-
-struct PairNames {
-  template <class Pair>
-  static std::string GetName(int /*index*/) {
-    std::string name = Pair::kName;
-    name.erase(std::remove(name.begin(), name.end(), ' '), name.end());
-    return name;
-  }
 };
 
 using AllPairs =

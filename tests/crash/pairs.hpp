@@ -64,17 +64,15 @@ struct NamedPair {
   // Messages that a writer can have on their way.
   static constexpr std::uint64_t kUnread = 3;
 
-  static Result<Writer> make_writer(Shape shape = Shape::usual) {
-    return Writer::create(kRing, Options()(shape), kWait);
+  static Result<Writer> make_writer(Shape shape = Shape::usual, const WaitOptions& wait = kWait) {
+    return Writer::create(kRing, Options()(shape), wait);
   }
-  static Result<Writer> open_writer(const WaitOptions& wait = kWait) {
-    return Writer::open(kRing, Timeout::zero(), wait);
-  }
+  static Result<Writer> open_writer() { return Writer::open(kRing, Timeout::zero(), kWait); }
   static Result<Reader> make_reader() {
     return Reader::create(kRing, Options()(Shape::usual), kWait);
   }
-  static Result<Reader> open_reader(const WaitOptions& wait = kWait) {
-    return Reader::open(kRing, Timeout::zero(), wait);
+  static Result<Reader> open_reader(Timeout timeout = {}, const WaitOptions& wait = kWait) {
+    return Reader::open(kRing, timeout, wait);
   }
   // Where everybody else is dead.
   static Result<Reader> inherit_reader() { return open_reader(); }
@@ -193,17 +191,15 @@ struct TopicPair {
   static constexpr bool kKeptAtDeath = true;
   static constexpr std::uint64_t kUnread = 3;
 
-  static Result<Writer> make_writer(Shape shape = Shape::usual) {
+  static Result<Writer> make_writer(Shape shape = Shape::usual, const WaitOptions& wait = kWait) {
     const TopicOptions options{.policy = kPolicy,
                                .messages = shape == Shape::usual ? 64U : 128U,
                                .message_bytes = kBytes,
                                .subscribers = 2};
-    return Publisher::create(kRing, options, kWait);
+    return Publisher::create(kRing, options, wait);
   }
-  // There is always a publisher first, so a successor goes on with what that one left.
-  static Result<Writer> open_writer(const WaitOptions& /*wait*/ = kWait) { return make_writer(); }
-  static Result<Reader> open_reader(const WaitOptions& wait = kWait) {
-    return Subscriber::open(kRing, Subscriber::Start::oldest, Timeout::zero(), wait);
+  static Result<Reader> open_reader(Timeout timeout = {}, const WaitOptions& wait = kWait) {
+    return Subscriber::open(kRing, Subscriber::Start::oldest, timeout, wait);
   }
   static Result<bool> write(Writer& writer, std::uint64_t number, Timeout timeout) {
     return writer.publish(messages().get(number), timeout);
@@ -219,5 +215,15 @@ struct TopicPair {
 };
 using LosslessPair = TopicPair<TopicOptions::Policy::lossless>;
 using LossyPair = TopicPair<TopicOptions::Policy::lossy>;
+
+// For typed tests.
+struct PairNames {
+  template <class Pair>
+  static std::string GetName(int /*index*/) {
+    std::string name = Pair::kName;
+    std::erase_if(name, [](char letter) { return letter == ' ' || letter == ','; });
+    return name;
+  }
+};
 
 }  // namespace ringbell::crash
