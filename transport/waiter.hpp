@@ -56,8 +56,8 @@ class RINGBELL_API Waiter {
       if (paid) return Waited::ready;
     }
     for (Clock::time_point now = start;;) {
-      // Who let the sleep before this one run out, and yet something was there, may have died before
-      // he rang: ask first.
+      // Who let the sleep before this one run out, and yet something was there, may have died
+      // before he rang: ask first.
       if (!std::exchange(unrung_, false)) {
         const Clock::time_point look_again = std::min(deadline, now + slice_);
         if (sleeps_ ? peer.sleep(ready, look_again) : spin(ready, look_again)) {
