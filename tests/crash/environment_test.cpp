@@ -23,6 +23,7 @@
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/message.hpp>
+#include <tests/support/private_mounts.hpp>
 
 namespace ringbell {
 namespace {
@@ -112,8 +113,9 @@ TEST_F(EnvironmentTest, StoppedPeerIsNotDead) {
 
 // --- clocks --------------------------------------------------------------------------------------
 
-// The wall clock cannot be set for one process alone; but nothing here reads it, as the other clock
-// of a peer in a time namespace, days ahead, shows: no time is ever told to another process.
+// The wall clock cannot be set for one process alone; but nothing here waits by it (steady_clocks.py
+// in tests/structure looks), and no time is told to another process, as a peer shows whose clock is
+// days ahead, in a time namespace.
 TEST_F(EnvironmentTest, PeerWhoseClockIsDaysAheadIsAPeerLikeAnother) {
   const Signal done;
   ChildProcess outer = ChildProcess::fork([&] {
@@ -295,6 +297,89 @@ TEST_F(EnvironmentTest, EveryWantOfDescriptorsIsAnErrorAndLeavesNone) {
     return 0;
   });
   EXPECT_EQ(child.wait(), 0);
+}
+
+// What each of them says that makes something under the name "new".
+std::vector<Error> make_all() {
+  std::vector<Error> errors;
+  const auto note = [&](const auto& made) {
+    errors.push_back(made ? Error{.code = ErrorCode::busy, .message = "it was made"}
+                          : made.error());
+  };
+  note(Sender::create("new"));
+  note(Receiver::create("new"));
+  note(QueueSender::create("new"));
+  note(Publisher::create("new"));
+  note(Contributor::create("new"));
+  note(Server::create("new"));
+  return errors;
+}
+
+std::size_t files_in(const std::string& folder) {
+  const std::filesystem::directory_iterator all(folder);
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+// Writes until there is no room for another byte.
+void fill_disk(const char* path) {
+  const FileDescriptor file(::open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  const std::array<char, 4096> page{};
+  while (::write(file.get(), page.data(), page.size()) > 0) {
+  }
+}
+
+TEST_F(EnvironmentTest, FullDiskIsAnErrorThatLeavesNothingAndStopsNobody) {
+  ChildProcess child = ChildProcess::fork([] {
+    if (!test::make_mounts_private()) return 77;
+    if (!test::mount_over("/dev/shm", "tmpfs", "size=2m")) return 77;
+    ::setenv("RINGBELL_DIR", "/dev/shm/names", 1);
+    Result<Sender> sender = Sender::create("old");
+    Result<Receiver> receiver = Receiver::open("old");
+    if (!sender || !receiver) return 2;
+    fill_disk("/dev/shm/filler");
+    const std::size_t descriptors = open_descriptors();
+    for (const Error& error : make_all()) {
+      if (error.code == ErrorCode::no_space) continue;
+      std::fprintf(stderr, "%s: %s\n", name_of(error.code), error.message.c_str());
+      return 3;
+    }
+    if (open_descriptors() != descriptors || files_in("/dev/shm/names") != 1) return 4;
+    // The ring's pages were reserved: all of them can be written, several times around.
+    for (std::uint64_t number = 0; number < 2000; ++number) {
+      if (sender->send(message(number), kLong) != true || !take(*receiver, number)) return 5;
+    }
+    ::unlink("/dev/shm/filler");
+    return Sender::create("new") ? 0 : 6;
+  });
+  const std::optional<int> status = child.wait();
+  if (status == 77) GTEST_SKIP() << "nothing can be mounted here";
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(EnvironmentTest, DiskThatTakesNoMoreFilesRefusesNamesAndNothingElse) {
+  ChildProcess child = ChildProcess::fork([] {
+    if (!test::make_mounts_private()) return 77;
+    if (!test::mount_over("/dev/shm", "tmpfs", "size=8m,nr_inodes=3")) return 77;
+    ::setenv("RINGBELL_DIR", "/dev/shm/names", 1);
+    Result<Sender> sender = Sender::create("old");
+    Result<Receiver> receiver = Receiver::open("old");
+    if (!sender || !receiver) return 2;
+    const std::size_t descriptors = open_descriptors();
+    std::vector<Error> errors = make_all();
+    const Result<Listener> listener = Listener::open("new");
+    errors.push_back(listener ? Error{.code = ErrorCode::busy, .message = "it listens"}
+                              : listener.error());
+    for (const Error& error : errors) {
+      if (error.code == ErrorCode::no_space) continue;
+      std::fprintf(stderr, "%s: %s\n", name_of(error.code), error.message.c_str());
+      return 3;
+    }
+    if (open_descriptors() != descriptors || files_in("/dev/shm/names") != 1) return 4;
+    return sender->send(message(0), kLong) == true && take(*receiver, 0) ? 0 : 5;
+  });
+  const std::optional<int> status = child.wait();
+  if (status == 77) GTEST_SKIP() << "nothing can be mounted here";
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

@@ -129,6 +129,7 @@ class DyingQueueReceiver : public QueueVictim {
 
 // --- Topic ---------------------------------------------------------------------------------------
 
+template <TopicOptions::Policy kPolicy>
 class DyingSubscriber : public GroupVictim {
  public:
   void operate() override {
@@ -153,16 +154,16 @@ class DyingSubscriber : public GroupVictim {
         ASSERT_TRUE(messages().is(message, number));
       }
     }
+    ASSERT_EQ(living_.missed() + newcomer->missed(), 0U);
   }
 
  private:
-  Topic topic_ = Topic::create({.policy = TopicOptions::Policy::lossless,
-                                .messages = 8,
-                                .message_bytes = kBytes,
-                                .subscribers = 2})
-                     .value();
+  Topic topic_ =
+      Topic::create({.policy = kPolicy, .messages = 8, .message_bytes = kBytes, .subscribers = 2})
+          .value();
   FileDescriptor memory_{::fcntl(topic_.fds().memory, F_DUPFD_CLOEXEC, 0)};
-  TopicFds fds_{.memory = memory_.get()};
+  FileDescriptor bells_{::fcntl(topic_.fds().bells, F_DUPFD_CLOEXEC, 0)};  // of a lossy topic
+  TopicFds fds_{.memory = memory_.get(), .bells = bells_.get()};
   Publisher publisher_ = Publisher::open(std::move(topic_), kWait).value();
   Subscriber living_ =
       Subscriber::open(Topic::attach(fds_).value(), Subscriber::Start::newest, kWait).value();
@@ -178,7 +179,7 @@ class DyingPublisher : public GroupVictim {
   }
   void survive() override {
     std::array<std::byte, kBytes> message{};
-    auto got = subscriber_.receive(message, done_.least() == 1 ? Timeout(kLong) : 10ms);
+    auto got = subscriber_.receive(message, done_.least() == 1 ? Timeout(kLong) : 3ms);
     std::uint64_t number = 0;
     if (got && *got) {
       ASSERT_TRUE(messages().is(message, 0));
@@ -244,6 +245,46 @@ class DyingContributor : public GroupVictim {
       Region::create(CollectorOptions{.contributors = 2, .capacity_bytes = 4096}.region()).value();
   Collector collector_ = Collector::open(attach(region_), kWait).value();
   Contributor living_ = Contributor::open(attach(region_), kWait).value();
+};
+
+class DyingCollector : public GroupVictim {
+ public:
+  DyingCollector() {
+    for (; sent_ < kUnread; ++sent_) EXPECT_EQ(living_.send(messages().get(sent_)), true);
+  }
+  void operate() override {
+    Collector collector = Collector::open(attach(region_), kWait).value();
+    for (std::uint64_t i = 0; i < kUnread; ++i) {
+      (void)collector.peek_for(kLong);
+      done_.begin();
+      collector.release();
+      done_.finish();
+    }
+  }
+  void survive() override {
+    Collector next = Collector::open(attach(region_), kWait).value();
+    // What the dead one had read may come again, from any of it on.
+    const std::span<const std::byte> first =
+        next.peek_for(done_.most() < kUnread ? Timeout(kLong) : 3ms);
+    std::uint64_t number = 0;
+    while (number < done_.most() && !messages().is(first, number)) ++number;
+    for (; number < kUnread + 40; ++number) {
+      if (number == sent_) {
+        ASSERT_EQ(living_.send(messages().get(sent_++), kLong), true);
+      }
+      ASSERT_TRUE(messages().is(next.peek_for(kLong), number)) << number;
+      next.release();
+    }
+    ASSERT_TRUE(next.peek().empty());
+  }
+
+ private:
+  static constexpr std::uint64_t kUnread = 3;
+
+  Region region_ =
+      Region::create(CollectorOptions{.contributors = 2, .capacity_bytes = 4096}.region()).value();
+  Contributor living_ = Contributor::open(attach(region_), kWait).value();
+  std::uint64_t sent_ = 0;
 };
 
 // --- Service -------------------------------------------------------------------------------------
@@ -345,13 +386,19 @@ TEST(GroupStepsTest, QueueReceiversDeathLosesNothing) {
   kill_on_the_way<DyingQueueReceiver>("Queue, receiver");
 }
 TEST(GroupStepsTest, SubscribersDeathHoldsThePublisherUpOnlyUntilItIsFoundOut) {
-  kill_on_the_way<DyingSubscriber>("Topic, subscriber");
+  kill_on_the_way<DyingSubscriber<TopicOptions::Policy::lossless>>("Lossless topic, subscriber");
+}
+TEST(GroupStepsTest, LossySubscribersDeathIsNoticedByNobody) {
+  kill_on_the_way<DyingSubscriber<TopicOptions::Policy::lossy>>("Lossy topic, subscriber");
 }
 TEST(GroupStepsTest, PublishersDeathLosesNothingThatWasPublished) {
-  kill_on_the_way<DyingPublisher>("Topic, publisher");
+  kill_on_the_way<DyingPublisher>("Lossless topic, publisher");
 }
 TEST(GroupStepsTest, ContributorsDeathLosesNothingThatWasSent) {
   kill_on_the_way<DyingContributor>("Collector, contributor");
+}
+TEST(GroupStepsTest, CollectorsDeathLosesNothingThatItHadNotGivenBack) {
+  kill_on_the_way<DyingCollector>("Collector, collector");
 }
 TEST(GroupStepsTest, ClientsDeathLeavesItsLineToAnother) {
   kill_on_the_way<DyingClient>("Service, client");

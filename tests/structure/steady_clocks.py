@@ -1,0 +1,92 @@
+"""No wall clock in core, transport and capi: a clock that is set would end waits early, or late.
+
+usage: steady_clocks.py ROOT         check a tree; one line a violation, exit status 1 if any
+       steady_clocks.py --self-test  check the checker against violations made on purpose
+"""
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+FOLDERS = ["core", "transport", "capi"]
+SUFFIXES = {".hpp", ".cpp", ".h", ".c"}
+
+# Clocks that can be set, and calls whose time-outs are told by them.
+FORBIDDEN = re.compile(
+    r"\b(system_clock|high_resolution_clock|utc_clock|file_clock"
+    r"|CLOCK_REALTIME\w*|CLOCK_TAI|FUTEX_CLOCK_REALTIME|TFD_TIMER_CANCEL_ON_SET"
+    r"|gettimeofday|ftime|timespec_get|clock_settime|settimeofday"
+    r"|pthread_mutex_timedlock|pthread_cond_timedwait|pthread_rwlock_timed\w+"
+    r"|sem_timedwait|mq_timed\w+)\b"
+    r"|(?<![\w.>])(?:std::|::)?time\s*\((?:nullptr|NULL|0|&)"
+)
+COMMENT = re.compile(r"//.*$")
+
+# Dates for people to read, by which nothing waits.
+DATES = [("transport/region.cpp", "system_clock::now().time_since_epoch()")]
+
+
+def violations(root):
+    """Each violation in the tree at root, and how many files were looked at."""
+    found, files = [], 0
+    for folder in FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix not in SUFFIXES:
+                continue
+            files += 1
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+                clock = FORBIDDEN.search(COMMENT.sub("", line))
+                name = path.relative_to(root)
+                is_date = any(str(name) == file and date in line for file, date in DATES)
+                if clock and not is_date:
+                    found.append(f"{name}:{number}: {clock[0]} follows the wall clock")
+    return found, files
+
+
+# Path, content, and a part of the one violation that it must bring ("" for none).
+SAMPLES = [
+    ("core/a.hpp", "using Clock = std::chrono::system_clock;\n", "system_clock"),
+    ("transport/b.cpp", "  ::clock_gettime(CLOCK_REALTIME, &now);\n", "CLOCK_REALTIME"),
+    ("transport/memory/c.cpp", "std::chrono::high_resolution_clock::now();\n", "high_res"),
+    ("transport/d.cpp", "op | FUTEX_CLOCK_REALTIME;\n", "FUTEX_CLOCK_REALTIME"),
+    ("transport/e.cpp", "const auto now = ::time(nullptr);\n", "time("),
+    ("capi/f.cpp", "gettimeofday(&now, nullptr);\n", "gettimeofday"),
+    ("transport/ok.cpp", "using Clock = std::chrono::steady_clock;\n", ""),
+    ("transport/ok.cpp", "clock_gettime(CLOCK_MONOTONIC, &now);  // no system_clock\n", ""),
+    ("transport/ok.cpp", "loop.time(0); run_time(nullptr);\n", ""),
+    ("transport/region.cpp", "now = system_clock::now().time_since_epoch();\n", ""),
+    ("transport/region.cpp", "until = system_clock::now() + timeout;\n", "system_clock"),
+    ("bench/ok.cpp", "using Clock = std::chrono::system_clock;\n", ""),
+]
+
+
+def self_test():
+    failures = 0
+    for path, content, expected in SAMPLES:
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            (root / path).parent.mkdir(parents=True)
+            (root / path).write_text(content, encoding="utf-8")
+            found, _ = violations(root)
+        right = len(found) == 1 and expected in found[0] if expected else not found
+        if not right:
+            failures += 1
+            print(f"self-test: {path}: expected {expected or 'nothing'!r}, found {found}")
+    print(f"self-test: {len(SAMPLES) - failures} of {len(SAMPLES)} samples judged rightly")
+    return failures
+
+
+def main(arguments):
+    if len(arguments) != 1:
+        print(__doc__, file=sys.stderr)
+        return 2
+    if arguments[0] == "--self-test":
+        return 1 if self_test() else 0
+    found, files = violations(Path(arguments[0]))
+    print("\n".join(found + [f"steady clocks: {files} files, {len(found)} violations"]))
+    return 1 if found or files == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
