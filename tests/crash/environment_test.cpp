@@ -113,7 +113,7 @@ TEST_F(EnvironmentTest, StoppedPeerIsNotDead) {
 
 // --- clocks --------------------------------------------------------------------------------------
 
-// The wall clock cannot be set for one process alone; but nothing here waits by it (steady_clocks.py
+// The wall clock cannot be set for one process alone; but nothing here waits by it (steady_clocks
 // in tests/structure looks), and no time is told to another process, as a peer shows whose clock is
 // days ahead, in a time namespace.
 TEST_F(EnvironmentTest, PeerWhoseClockIsDaysAheadIsAPeerLikeAnother) {
