@@ -145,7 +145,9 @@ class Compare : public testing::Test {
       std::error_code none;
       for (const auto& entry : fs::directory_iterator(folder, none)) {
         const std::string name = entry.path().string();
-        if (name.find("ringbell-compare") != std::string::npos) found.push_back(name);
+        for (const char* const ours : {"ringbell-compare", "roudi", "iceoryx"}) {
+          if (name.find(ours) != std::string::npos) found.push_back(name);
+        }
       }
     }
     return found;

@@ -25,6 +25,9 @@ class Peers : public Compare, public testing::WithParamInterface<const char*> {
     ASSERT_EQ(ended.status, 2);
     ASSERT_FALSE(ended.err.empty());
     lacking_ = ended.err[0].find("built without") != std::string::npos;
+    if (GetParam() == std::string("iceoryx") && fs::exists("/tmp/roudi")) {
+      GTEST_SKIP() << "another iox-roudi runs here: /tmp/roudi";
+    }
   }
   [[nodiscard]] bool lacking() const { return lacking_; }
 

@@ -6,8 +6,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 import unittest
+from pathlib import Path
 
 PROGRAM = os.environ.get("RINGBELL_PROGRAM", "build/release/tools/ringbell")
 LEVELS = {"good", "costs", "missing"}
@@ -34,6 +37,23 @@ class Command(unittest.TestCase):
             self.assertEqual((ended.returncode, ended.stderr), (0, ""), name)
             self.assertIn("Examples:\n", ended.stdout, name)
             self.assertIn(f"  ringbell {name}", ended.stdout, name)
+
+    def test_compare_alone_has_no_peers_and_says_how_to_get_them(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            alone = Path(folder) / "bin" / "ringbell"
+            alone.parent.mkdir()
+            shutil.copy(PROGRAM, alone)
+            ended = subprocess.run([alone, "compare", "--peers"], text=True, capture_output=True,
+                                   timeout=60, check=False)
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn("built without zeromq, nng, boost_queue, iceoryx; ", ended.stderr)
+            beside = Path(folder) / "libexec" / "ringbell" / "ringbell-compare"
+            beside.parent.mkdir(parents=True)
+            beside.write_text('#!/bin/sh\necho "peers: $*"\n', encoding="utf-8")
+            beside.chmod(0o755)
+            ended = subprocess.run([alone, "compare", "--quick", "--peers"], text=True,
+                                   capture_output=True, timeout=60, check=False)
+            self.assertEqual((ended.returncode, ended.stdout), (0, "peers: --quick --peers\n"))
 
     def test_says_in_one_line_what_it_does_not_know(self) -> None:
         for arguments in [[], ["nonsense"], ["--nonsense"], ["doctor", "--nonsense"]]:

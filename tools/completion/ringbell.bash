@@ -55,7 +55,8 @@ _ringbell() {
       esac
       ;;
     compare)
-      options="--quick --full --backings --file --json --out --sizes --transports --cpus --help"
+      options="--quick --full --peers --backings --file --json --out --sizes --transports --cpus"
+      options+=" --help"
       ;;
     report) options="--out --help" ;;
   esac

@@ -1,9 +1,17 @@
-// `ringbell compare`: the comparison (bench/), from the installed command.
+// `ringbell compare`: the comparison (bench/), from the installed command. This program links no
+// other library of the kind, so with --peers it becomes ringbell-compare, which does.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "bench/compare.hpp"
 #include "tools/command/command.hpp"
@@ -11,12 +19,26 @@
 namespace ringbell::tools {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr const char* kExamples = R"(
 Examples:
   ringbell compare --quick                    a look at everything, at most 90 s
   ringbell compare --full --json run.jsonl    everything, three times; then ringbell report
+  ringbell compare --peers --transports ringbell,zeromq,nng,boost_queue,iceoryx
   ringbell compare --cpus 2,3 --sizes 8,56 --transports ringbell,pipe
 )";
+
+// Installed for this program (`cmake --install BUILD --component peers`), or in its build folder.
+std::optional<fs::path> program_with_peers() {
+  std::error_code none;
+  const fs::path above = fs::read_symlink("/proc/self/exe", none).parent_path().parent_path();
+  for (const char* const place : {"libexec/ringbell", "bench"}) {
+    const fs::path program = above / place / "ringbell-compare";
+    if (fs::exists(program, none)) return program;
+  }
+  return std::nullopt;
+}
 
 int compare(const std::vector<std::string>& arguments) {
   // As a program is given them: modifiable, and a null pointer behind the last.
@@ -30,6 +52,13 @@ int compare(const std::vector<std::string>& arguments) {
     pointers.push_back(text.data());
   }
   pointers.push_back(nullptr);
+  if (std::find(arguments.begin(), arguments.end(), "--peers") != arguments.end()) {
+    if (const std::optional<fs::path> program = program_with_peers()) {
+      ::execv(program->c_str(), pointers.data());
+      return complain(
+          fmt::format("starting {} failed: {}", program->string(), std::strerror(errno)));
+    }
+  }
   const int status = bench::compare(static_cast<int>(texts.size()), pointers.data());
   if (help && status == kDone) fmt::print("{}", kExamples);
   return status;
