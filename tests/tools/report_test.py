@@ -336,6 +336,51 @@ class Plots(ReportTest):
         self.assertTrue(all(b - a >= 10 for a, b in zip(heights, heights[1:])), heights)
         self.assertLessEqual(heights[-1], 100)
 
+    def test_other_libraries_have_plots_of_their_own(self) -> None:
+        folder = self.folder / "plots"
+        self.assertEqual(self.report(self.write(Peers.ROWS), "--plots", folder, "--plots-only"),
+                         (0, ""))
+        self.assertIn("peers_round_trip_two_cpus_polled.svg", [p.name for p in folder.iterdir()])
+        plot = (folder / "peers_round_trip_two_cpus_polled.svg").read_text()
+        self.assertIn("iceoryx", plot)
+        self.assertNotIn("pipe", plot)
+
+
+class Peers(ReportTest):
+    ROWS = [META, trip("ringbell", "spin", 200), trip("ringbell", "spin", 100, loaned=True),
+            trip("pipe", "polled", 1000),
+            trip("iceoryx", "polled", 500, peer_version="2.0.3"),
+            trip("iceoryx", "polled", 400, loaned=True, peer_version="2.0.3"),
+            trip("ringbell", "park", 3000, quick_wake=False),
+            trip("nng", "blocking", 9000, quick_wake=False, loaned=True)]
+
+    def test_a_run_without_other_libraries_says_nothing_of_them(self) -> None:
+        self.assertNotIn("Other libraries", self.benchmarks(full_run()))
+
+    def test_each_library_stands_beside_ringbell_copied_and_loaned(self) -> None:
+        found = self.benchmarks(self.ROWS).split("## Other libraries")[1].split("\n## ")[0]
+        self.assertIn("Versions: iceoryx 2.0.3.", found)
+        self.assertIn("| **ringbell spin** | 200 ns |", found)
+        self.assertIn("| iceoryx | 500 ns<br><sub>2.50×</sub> |", found)
+        self.assertIn("| iceoryx, loaned | 400 ns<br><sub>4.00×</sub> |", found)
+        # ringbell's sleeping rows are copied ones.
+        self.assertIn("| nng, loaned | 9.00 us<br><sub>3.00×</sub> |", found)
+
+    def test_a_rate_is_compared_the_other_way_round(self) -> None:
+        def one_way(transport: str, wait: str, rate: float) -> dict[str, Any]:
+            return {"bench": "throughput", "transport": transport, "wait": wait,
+                    "placement": "two_cpus", "message_bytes": 8, "messages_per_s": rate,
+                    "verified": True}
+        found = self.benchmarks([META, one_way("ringbell", "spin", 8e6),
+                                 one_way("zeromq", "polled", 2e6)])
+        self.assertIn("| ZeroMQ | 2.00 M/s<br><sub>4.00×</sub> |", found)
+
+    def test_they_stand_in_no_other_table_than_their_own(self) -> None:
+        document = self.benchmarks(self.ROWS)
+        before = document.split("## Other libraries")[0]
+        self.assertNotIn("iceoryx", before)
+        self.assertNotIn("nng", before)
+
 
 class Fixture(unittest.TestCase):
     def test_the_fixture_is_what_the_generator_writes(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from report import tables, text
+from report import peers, tables, text
 from report.load import Results
 from report.provenance import commands, commit, warnings
 from report.readme import figures_table
@@ -82,7 +82,8 @@ def benchmarks(results: Results, plots: Sequence[str], plots_path: str) -> str:
         *(_round_trip(results, s, plots, plots_path) for s in SETTINGS),
         _throughput(results, SETTINGS[0], plots, plots_path),
         _throughput_elsewhere(results, plots, plots_path),
-        _special(results), _rings(results), _files(results, plots, plots_path), _failures(results),
+        _special(results), _rings(results), peers.section(results, plots, plots_path),
+        _files(results, plots, plots_path), _failures(results),
         f"## What these figures do not say\n\n{SILENT}"]
     return "\n\n".join(section for section in sections if section) + "\n"
 

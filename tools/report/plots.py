@@ -22,13 +22,16 @@ from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
 
 from report import text  # noqa: E402
 from report.load import Results, figure_of  # noqa: E402
+from report.peers import plot_name  # noqa: E402
 from report.settings import SETTINGS, Setting, label, members, message_sizes  # noqa: E402
+from report.settings import peer_members  # noqa: E402
 from report.tables import PLACES, copies_per_byte, file_groups  # noqa: E402
 from report.tables import file_speed, wrapper_share  # noqa: E402
 
 INK = "#7b7b7b"  # 4.2:1 on white, 4.5:1 on GitHub's dark page
 OURS = "#d9600a"
 LABEL_GAP_PX = 13
+Who = Callable[[Results, str, Setting], list[tuple[str, str]]]  # whose lines a plot has
 STYLES = {  # (transport, wait or any): colour, dash, marker
     ("ringbell", "eventfd"): (OURS, (0, (4, 1.5)), "D"),
     ("ringbell", ""): (OURS, "-", "o"),
@@ -43,6 +46,10 @@ STYLES = {  # (transport, wait or any): colour, dash, marker
     ("posix_mq", ""): ("#b9679b", "-", "<"),
     ("sysv_mq", ""): ("#b9679b", (0, (4, 1.5)), ">"),
     ("tcp", ""): ("#8a8a8a", "-", "*"),
+    ("zeromq", ""): ("#2b84c6", "-", "s"),
+    ("nng", ""): ("#0f9a73", (0, (4, 1.5)), "P"),
+    ("boost_queue", ""): ("#b9679b", (0, (1, 1.2)), "<"),
+    ("iceoryx", ""): ("#8a8a8a", "-", "*"),
 }
 SETUP = {
     "svg.fonttype": "none", "svg.hashsalt": "ringbell", "font.size": 10.5,
@@ -82,6 +89,10 @@ def write_plots(results: Results, folder: Path) -> list[str]:
     for setting in SETTINGS:
         makers[f"latency_{setting.slug}.svg"] = lambda s=setting: latency(results, s)
         makers[f"throughput_{setting.slug}.svg"] = lambda s=setting: throughput(results, s)
+        makers[plot_name(setting, "round_trip")] = (
+            lambda s=setting: latency(results, s, peer_members))
+        makers[plot_name(setting, "throughput")] = (
+            lambda s=setting: throughput(results, s, peer_members))
     makers["copies.svg"] = lambda: copies(results)
     written = []
     with pyplot.rc_context(SETUP):
@@ -96,9 +107,9 @@ def write_plots(results: Results, folder: Path) -> list[str]:
     return written
 
 
-def _lines(results: Results, bench: str, metric: str, setting: Setting) -> list[Line]:
+def _lines(results: Results, bench: str, metric: str, setting: Setting, who: Who) -> list[Line]:
     lines = []
-    for transport, wait in members(results, bench, setting):
+    for transport, wait in who(results, bench, setting):
         points = []
         for size in message_sizes(results, bench):
             value = results.figure(bench, metric, transport=transport, message_bytes=size,
@@ -110,15 +121,15 @@ def _lines(results: Results, bench: str, metric: str, setting: Setting) -> list[
     return lines
 
 
-def latency(results: Results, setting: Setting) -> Canvas | None:
+def latency(results: Results, setting: Setting, who: Who = members) -> Canvas | None:
     """Round trip by size: p50 as a line, p99 as a lighter dash above it."""
-    lines = _lines(results, "round_trip", "p50_ns", setting)
+    lines = _lines(results, "round_trip", "p50_ns", setting, who)
     if not lines:
         return None
     canvas, axes = pyplot.subplots(figsize=(8.6, 5.2))
     for line in lines:
         axes.plot(*zip(*line.points), **line.style)
-    for tail in _lines(results, "round_trip", "p99_ns", setting):
+    for tail in _lines(results, "round_trip", "p99_ns", setting, who):
         axes.plot(*zip(*tail.points), linestyle="", marker="_", alpha=0.55, markersize=11,
                   markeredgewidth=2.2, color=tail.style["color"])
     _scales(axes, [s for line in lines for s, _ in line.points], text.duration)
@@ -128,9 +139,9 @@ def latency(results: Results, setting: Setting) -> Canvas | None:
     return canvas
 
 
-def throughput(results: Results, setting: Setting) -> Canvas | None:
+def throughput(results: Results, setting: Setting, who: Who = members) -> Canvas | None:
     """One-way throughput by size, in messages and in bytes per second."""
-    lines = _lines(results, "throughput", "messages_per_s", setting)
+    lines = _lines(results, "throughput", "messages_per_s", setting, who)
     if not lines:
         return None
     canvas, (left, right) = pyplot.subplots(1, 2, figsize=(11.4, 5.0))

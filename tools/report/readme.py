@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from report import text
 from report.load import BadInput, Figure, Results, Row, figure_of
 from report.provenance import commit, warnings
-from report.settings import TRANSPORTS, label
+from report.settings import PEERS, TRANSPORTS, label
 from report.tables import copies_per_byte, file_speed
 
 BEGIN = "<!-- figures:begin -->"
@@ -66,7 +66,7 @@ def _best(candidates: dict[tuple[str, str], Figure], line: Line) -> tuple[tuple[
 
 def _cells(results: Results, line: Line) -> list[str]:
     others = sorted({r.transport for r in results.rows if r.bench == line.bench}
-                    - {"ringbell", "ringbell_uring", "fifo", *PIPES})  # a FIFO is a pipe
+                    - {"ringbell", "ringbell_uring", "fifo", *PIPES, *PEERS})  # a FIFO is a pipe
     columns = [(("ringbell",), ("spin",)), (PIPES, ("polled",)), (PIPES, ("blocking",)),
                (others, ("polled", "blocking"))]
     cells = [line.title]

@@ -29,6 +29,13 @@ RINGS = {
     "ringbell_lossy": "BroadcastRing, lossy",
     "ringbell_call": "CallLine",
 }
+# Other libraries, which have a section of their own too.
+PEERS = {
+    "zeromq": "ZeroMQ",
+    "nng": "nng",
+    "boost_queue": "Boost message_queue",
+    "iceoryx": "iceoryx",
+}
 AWAKE = ("spin", "polled")
 ASLEEP = ("park", "eventfd", "blocking")
 
@@ -85,25 +92,34 @@ SETTINGS = (
 
 def order(transport: str, wait: str) -> tuple[int, str, int]:
     """The place of a row in every table."""
-    names, waits = list(TRANSPORTS), ("spin", "park", "eventfd", "polled", "blocking")
+    names, waits = [*TRANSPORTS, *PEERS], ("spin", "park", "eventfd", "polled", "blocking")
     place = names.index(transport) if transport in names else len(names)
     return place, transport, waits.index(wait) if wait in waits else len(waits)
 
 
 def label(transport: str, wait: str) -> str:
     """What a person calls the row; the kernel's wait is clear from the table."""
-    name = TRANSPORTS.get(transport) or RINGS.get(transport, transport)
+    name = {**TRANSPORTS, **RINGS, **PEERS}.get(transport, transport)
     return f"{name} {wait}" if wait in ("spin", "park", "eventfd") else name
 
 
 def members(results: Results, bench: str, setting: Setting) -> list[tuple[str, str]]:
     """(transport, wait) of every plain row of `bench` in this class, in table order.
 
-    Not those of the bare rings, which have tables of their own.
+    Not those of the bare rings and of other libraries, which have tables of their own.
     """
     found = {(r.transport, r.wait) for r in results.select(bench)
-             if setting.has(r) and r.transport not in RINGS}
+             if setting.has(r) and r.transport not in RINGS and r.transport not in PEERS}
     return sorted(found, key=lambda member: order(*member))
+
+
+def peer_members(results: Results, bench: str, setting: Setting) -> list[tuple[str, str]]:
+    """ringbell and the other libraries, in table order; nobody if there is no other library."""
+    found = {(r.transport, r.wait) for loaned in (False, True)
+             for r in results.select(bench, loaned=loaned)
+             if setting.has(r) and (r.transport in PEERS or r.transport == "ringbell")}
+    others = any(transport in PEERS for transport, _ in found)
+    return sorted(found, key=lambda member: order(*member)) if others else []
 
 
 def message_sizes(results: Results, bench: str) -> list[int]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from report import text
 from report.load import Figure, Results, Row, figure_of
-from report.settings import (RINGS, Setting, beside, label, latency_floor, members, memcpy_floor,
-                             message_sizes, order, pipe)
+from report.settings import (PEERS, RINGS, Setting, beside, label, latency_floor, members,
+                             memcpy_floor, message_sizes, order, pipe)
 
 PERCENTILES = (("p50", "p50_ns"), ("p90", "p90_ns"), ("p99", "p99_ns"), ("p99.9", "p999_ns"),
                ("max", "max_ns"))
@@ -133,7 +133,8 @@ def special(results: Results, bench: str, what: str) -> str:
     """Rows that stand apart by `what` ("loaned", "batch" or "checksum") against plain ones."""
     apart_by = {"loaned": lambda r: r.loaned, "batch": lambda r: r.batch > 1 and not r.loaned,
                 "checksum": lambda r: r.checksum and r.batch == 1 and not r.loaned}[what]
-    chosen = [r for r in results.rows if r.bench == bench and apart_by(r)]
+    chosen = [r for r in results.rows
+              if r.bench == bench and apart_by(r) and r.transport not in PEERS]
     if not chosen:
         return ""
     sizes = sorted({r.message_bytes for r in chosen})
