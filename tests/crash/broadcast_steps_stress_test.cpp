@@ -114,8 +114,21 @@ class DyingLosslessWriter : public LosslessVictim {
     Lossless::Writer next(memory);
     ASSERT_EQ(next.position(), read);
     sent = read;
+    (void)next.evict(is_dead);
     ASSERT_NO_FATAL_FAILURE(pass_some(next));
   }
+};
+
+// A reader has died before and is in its way.
+class DyingEvictingWriter : public DyingLosslessWriter {
+ public:
+  explicit DyingEvictingWriter(void (*operation)(LosslessVictim&))
+      : DyingLosslessWriter(operation), dead_(Lossless::Reader::join(memory, kLongDead)) {
+    EXPECT_TRUE(dead_);
+  }
+
+ private:
+  std::optional<Lossless::Reader> dead_;
 };
 
 void commit_one(LosslessVictim& at) {
@@ -145,6 +158,11 @@ void take_over(LosslessVictim& at) {
   commit_one(at);
 }
 
+void evict_and_write(LosslessVictim& at) {
+  for (std::uint64_t i = 0; i < kSlots && !at.writer->claim().empty(); ++i) commit_one(at);
+  (void)at.writer->evict([](ParticipantId id) { return id == kLongDead; });
+}
+
 class LosslessWriterStepsTest : public ::testing::TestWithParam<LosslessCase> {};
 INSTANTIATE_TEST_SUITE_P(Every, LosslessWriterStepsTest,
                          ::testing::Values(LosslessCase{"Commit", commit_three},
@@ -156,6 +174,12 @@ INSTANTIATE_TEST_SUITE_P(Every, LosslessWriterStepsTest,
 TEST_P(LosslessWriterStepsTest, DeathLosesNothingThatWasCommitted) {
   test::kill_at_every_instruction(std::string("BroadcastLossless, writer, ") + GetParam().name, [] {
     return std::make_unique<DyingLosslessWriter>(GetParam().operation);
+  });
+}
+
+TEST(LosslessEvictionStepsTest, WriterThatDiesEvictingLosesNothing) {
+  test::kill_at_every_instruction("BroadcastLossless, writer, evict", [] {
+    return std::make_unique<DyingEvictingWriter>(evict_and_write);
   });
 }
 
@@ -187,6 +211,12 @@ void read_all(LosslessVictim& at) {
   while (!at.reader->peek().empty()) at.reader->release();
 }
 
+void publish_position(LosslessVictim& at) {
+  (void)at.reader->peek();
+  at.reader->release();
+  at.reader->publish_position();
+}
+
 void leave(LosslessVictim& at) {
   (void)at.reader->peek();
   at.reader->release();
@@ -206,6 +236,7 @@ INSTANTIATE_TEST_SUITE_P(Every, LosslessReaderStepsTest,
                          ::testing::Values(LosslessReaderCase{{"JoinAtOldest", join_oldest}, false},
                                            LosslessReaderCase{{"JoinAtNewest", join_newest}, false},
                                            LosslessReaderCase{{"Release", read_all}, true},
+                                           LosslessReaderCase{{"Publish", publish_position}, true},
                                            LosslessReaderCase{{"Leave", leave}, true}),
                          test::kNameOfCase);
 
@@ -349,6 +380,12 @@ void receive_lossy(LossyVictim& at) {
   for (int i = 0; i < 2; ++i) (void)reader.receive(into);
 }
 
+void receive_without_hurry(LossyVictim& at) {
+  Lossy::Reader reader(at.view);
+  std::vector<std::byte> into(at.slots.message_bytes);
+  while (reader.anything()) (void)reader.receive(into);
+}
+
 struct LossyCase : test::StepCase<LossyVictim> {
   std::uint32_t bytes;
 };
@@ -359,6 +396,7 @@ INSTANTIATE_TEST_SUITE_P(Every, LossyStepsTest,
                                            LossyCase{{"PublishLong", publish_two}, kLongBytes},
                                            LossyCase{{"TakingOver", take_over_lossy}, kBytes},
                                            LossyCase{{"Receive", receive_lossy}, kBytes},
+                                           LossyCase{{"Anything", receive_without_hurry}, kBytes},
                                            LossyCase{{"ReceiveLong", receive_lossy}, kLongBytes}),
                          test::kNameOfCase);
 

@@ -188,6 +188,11 @@ void fill(ChannelVictim& at) {
 
 void wait_for_room(ChannelVictim& at) { (void)at.sender->send(message(at.sent), 1ms); }
 
+void arm_sender(ChannelVictim& at) {
+  (void)at.sender->arm(size_of(at.sent));
+  at.sender->disarm();
+}
+
 void close_sender(ChannelVictim& at) {
   pretend_sleep(at.channel.region().spsc_control().data_bell.word);
   at.sender.reset();
@@ -253,6 +258,11 @@ void drain(ChannelVictim& at) {
 
 void wait_for_message(ChannelVictim& at) { (void)at.receiver->peek_for(1ms); }
 
+void arm_receiver(ChannelVictim& at) {
+  (void)at.receiver->arm();
+  at.receiver->disarm();
+}
+
 void close_receiver(ChannelVictim& at) {
   pretend_sleep(at.channel.region().spsc_control().space_bell.word);
   at.progress.begin();
@@ -317,6 +327,7 @@ INSTANTIATE_TEST_SUITE_P(Every, SenderStepsTest,
                               {"SendToSleeper", send_to_sleeper},
                               {"Flush", flush_batch},
                               {"WaitForRoom", wait_for_room, fill},
+                              {"Arm", arm_sender, fill},
                               {"Close", close_sender, [](ChannelVictim&) {}, true}})),
                          kNameOf);
 INSTANTIATE_TEST_SUITE_P(Every, ReceiverStepsTest,
@@ -324,6 +335,7 @@ INSTANTIATE_TEST_SUITE_P(Every, ReceiverStepsTest,
                              {{"Release", release_two},
                               {"DrainForSleeper", drain_for_sleeper},
                               {"WaitForMessage", wait_for_message, drain},
+                              {"Arm", arm_receiver, drain},
                               {"Close", close_receiver, [](ChannelVictim&) {}, true}})),
                          kNameOf);
 

@@ -146,17 +146,45 @@ void flush_batch(FanInVictim& at) {
   at.progress[kDying].finish();
 }
 
+void flush_in_parts(FanInVictim& at) {
+  Ring::Writer& writer = at.writers[kDying];
+  std::uint64_t middle = 0;
+  for (int i = 0; i < 3; ++i) {
+    messages().put(writer.claim(kBytes), at.sent[kDying]++);
+    writer.stage();
+    if (i == 1) middle = writer.staged_position();
+  }
+  at.progress[kDying].begin(2);
+  writer.flush_to(middle);
+  at.progress[kDying].finish();
+  at.progress[kDying].begin();
+  writer.flush();
+  at.progress[kDying].finish();
+}
+
+void abort_one(FanInVictim& at) {
+  messages().put(at.writers[kDying].claim(kBytes), 499);
+  at.writers[kDying].abort();
+  commit_one(at);
+}
+
+void write_until_full(FanInVictim& at) {
+  while (at.writers[kDying].has_room(kBytes)) commit_one(at);
+  (void)at.writers[kDying].claim(kBytes);
+}
+
 void take_over_lane(FanInVictim& at) {
   at.writers[kDying] = Ring::Writer(at.memory, kDying);
   commit_one(at);
 }
 
 class FanInWriterStepsTest : public ::testing::TestWithParam<Case> {};
-INSTANTIATE_TEST_SUITE_P(Every, FanInWriterStepsTest,
-                         ::testing::Values(Case{"CommitToQuietLane", commit_two},
-                                           Case{"Flush", flush_batch},
-                                           Case{"TakingOver", take_over_lane}),
-                         test::kNameOfCase);
+INSTANTIATE_TEST_SUITE_P(
+    Every, FanInWriterStepsTest,
+    ::testing::Values(Case{"CommitToQuietLane", commit_two}, Case{"Flush", flush_batch},
+                      Case{"FlushTo", flush_in_parts}, Case{"Abort", abort_one},
+                      Case{"FullLane", write_until_full}, Case{"TakingOver", take_over_lane}),
+    test::kNameOfCase);
 
 TEST_P(FanInWriterStepsTest, DeathLosesNothingThatWasCommittedAndNothingOfOthers) {
   test::kill_at_every_instruction(std::string("FanIn, writer, ") + GetParam().name, [] {

@@ -155,7 +155,7 @@ void abort_batch(MpmcVictim& at) {
 }
 
 void write_until_full(MpmcVictim& at) {
-  for (int i = 0; i < 7; ++i) commit_one(at);
+  while (at.writer.has_room()) commit_one(at);
   (void)at.writer.claim();
 }
 

@@ -34,7 +34,7 @@ using test::Progress;
 constexpr std::uint64_t kOfTheDead = 400;  // what the dying writer writes
 constexpr std::uint64_t kFresh = 100;      // the first of the survivors'
 constexpr std::uint64_t kManyFresh = 40;
-constexpr std::size_t kInstructions = 30;  // of each scenario, unless all are asked for
+constexpr std::size_t kInstructions = 20;  // of each scenario, unless all are asked for
 
 // What is under the name when the child comes, what it does there, and who lives on.
 template <class Pair>
@@ -44,8 +44,11 @@ class NameVictim : public test::Victim {
   using Reader = typename Pair::Reader;
   using Step = void (*)(NameVictim&);
 
-  NameVictim(Step before, Step operation) : operation_(operation) { before(*this); }
+  NameVictim(Step before, Step come, Step operation) : come_(come), operation_(operation) {
+    before(*this);
+  }
 
+  void prepare() override { come_(*this); }
   void operate() override { operation_(*this); }
 
   void survive() override {
@@ -55,7 +58,7 @@ class NameVictim : public test::Victim {
     ASSERT_NO_FATAL_FAILURE(pass_some());
     const bool kept =
         Pair::kKeptAtDeath && (Pair::kKeptAtClose || closing.most() == 0) && shape == Shape::usual;
-    for (std::uint64_t number = 0; number < left; ++number) {
+    for (std::uint64_t number = 0; number < left + filled.least(); ++number) {
       ASSERT_LE(came_[number], looks_) << number << " came again";
       if (!kept || number < read.most()) continue;
       ASSERT_EQ(came_[number], 1U) << number << " is lost";
@@ -75,6 +78,7 @@ class NameVictim : public test::Victim {
   Progress& written = *pages_.take<Progress>();
   Progress& read = *pages_.take<Progress>();
   Progress& closing = *pages_.take<Progress>();
+  Progress& filled = *pages_.take<Progress>();  // messages `left` … that it wrote before
   // Who lives.
   std::optional<Writer> writer;
   std::optional<Reader> reader;
@@ -159,6 +163,7 @@ class NameVictim : public test::Victim {
     ASSERT_TRUE(names->empty()) << names->front().name << " is left";
   }
 
+  Step come_;
   Step operation_;
   std::array<std::uint64_t, 500> came_{};
   bool reader_was_there_ = false;
@@ -179,7 +184,7 @@ void write_all(typename Pair::Writer& writer) {
 
 template <class Pair>
 void living_reader(NameVictim<Pair>& at) {
-  at.reader.emplace(Pair::make_reader().value());
+  if constexpr (Pair::kReaderMakes) at.reader.emplace(Pair::make_reader().value());
 }
 
 template <class Pair>
@@ -267,6 +272,50 @@ void inherit_reader(NameVictim<Pair>& at) {
   }
 }
 
+// --- what it does while it waits -----------------------------------------------------------------
+
+template <class Pair>
+void quiet_writer(NameVictim<Pair>& at) {
+  at.writer.emplace(Pair::make_writer().value());
+}
+
+template <class Pair>
+void come_to_read(NameVictim<Pair>& at) {
+  at.reader.emplace(Pair::open_reader().value());
+}
+
+template <class Pair>
+void come_with_a_loop(NameVictim<Pair>& at) {
+  come_to_read(at);
+  (void)at.reader->waitable_fd();  // a channel by name has none, but can be armed
+}
+
+template <class Pair>
+void come_to_fill(NameVictim<Pair>& at) {
+  at.writer.emplace(Pair::make_writer().value());
+  for (bool room = true; room;) {
+    at.filled.begin();
+    room = Pair::write(*at.writer, at.left + at.filled.least(), 0ms).value();
+    if (room) at.filled.finish();
+  }
+}
+
+template <class Pair>
+void wait_for_message(NameVictim<Pair>& at) {
+  (void)Pair::read(*at.reader, 1ms);
+}
+
+template <class Pair>
+void wait_for_room(NameVictim<Pair>& at) {
+  (void)Pair::write(*at.writer, kOfTheDead, 1ms);
+}
+
+template <class Pair>
+void arm_for_message(NameVictim<Pair>& at) {
+  (void)at.reader->arm();
+  at.reader->disarm();
+}
+
 template <class Pair>
 void remove_the_dead(NameVictim<Pair>& at) {
   at.read.begin(Pair::kUnread);  // they go with the name
@@ -283,7 +332,14 @@ class NameStepsTest : public ::testing::Test {
   static void kill_on_the_way(const char* what, Step before, Step operation) {
     test::kill_at_every_system_call(
         fmt::format("{} by name, {}", Pair::kName, what),
-        [&] { return std::make_unique<NameVictim<Pair>>(before, operation); }, kInstructions);
+        [&] { return std::make_unique<NameVictim<Pair>>(before, nothing<Pair>, operation); },
+        kInstructions);
+  }
+  static void kill_waiting(const char* what, Step before, Step prepare, Step operation) {
+    test::kill_at_every_system_call(
+        fmt::format("{} by name, {}", Pair::kName, what),
+        [&] { return std::make_unique<NameVictim<Pair>>(before, prepare, operation); },
+        2 * kInstructions);
   }
 
  private:
@@ -317,6 +373,19 @@ TYPED_TEST(NameStepsTest, WhoDiesFollowingTheDeadLosesNothingOfTheirs) {
   if constexpr (TypeParam::kReaderMakes) {
     TestFixture::kill_on_the_way("reader inherits", left_by_the_dead<TypeParam>,
                                  inherit_reader<TypeParam>);
+  }
+}
+
+TYPED_TEST(NameStepsTest, WhoDiesWaitingKeepsNobodyFromGoingOn) {
+  TestFixture::kill_waiting("reader waits", quiet_writer<TypeParam>, come_to_read<TypeParam>,
+                            wait_for_message<TypeParam>);
+  TestFixture::kill_waiting("reader's loop waits", quiet_writer<TypeParam>,
+                            come_with_a_loop<TypeParam>, arm_for_message<TypeParam>);
+  constexpr auto kReaderInTheWay =
+      TypeParam::kReaderMakes ? living_reader<TypeParam> : reader_of_the_dead<TypeParam>;
+  if constexpr (!std::is_same_v<TypeParam, LossyPair> && !std::is_same_v<TypeParam, ServicePair>) {
+    TestFixture::kill_waiting("writer waits", kReaderInTheWay, come_to_fill<TypeParam>,
+                              wait_for_room<TypeParam>);
   }
 }
 

@@ -55,7 +55,7 @@ class Campaign {
   void every_instruction() { report(kill_before_instructions(kSanitized ? 150 : SIZE_MAX)); }
 
   void some_instructions(std::size_t instructions) {
-    report(kill_before_instructions(kSanitized ? instructions / 10 : instructions));
+    report(kill_before_instructions(instructions));
   }
 
   void every_system_call(std::size_t instructions) {
