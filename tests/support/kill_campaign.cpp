@@ -71,6 +71,7 @@ class Campaign {
   // Before every one, or of more than `most` before every n-th, unless all are asked for. Says
   // which, for people.
   std::string kill_before_instructions(std::size_t most) {
+    if (most == 0) return "no instructions";
     const Path path = walk();
     const char* const wish = std::getenv("RINGBELL_CRASH_STEPS");
     if (wish != nullptr && std::string_view(wish) == "all") most = SIZE_MAX;

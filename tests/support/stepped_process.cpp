@@ -77,7 +77,7 @@ SteppedProcess::SteppedProcess(const Body& prepare, const Body& operation) {
 
 SteppedProcess::~SteppedProcess() { kill_now(); }
 
-void SteppedProcess::run(const Body& prepare, const Body& operation, pid_t parent) {
+void SteppedProcess::run(const Body& prepare, const Body& operation, pid_t parent) noexcept {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
   if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) ::_exit(kRefused);

@@ -48,7 +48,8 @@ class SteppedProcess {
 
  private:
   bool resume(int request);
-  [[noreturn]] static void run(const Body& prepare, const Body& operation, pid_t parent);
+  // What they throw ends the child, which must not go on with the test.
+  [[noreturn]] static void run(const Body& prepare, const Body& operation, pid_t parent) noexcept;
 
   pid_t pid_ = -1;
   bool over_ = false;
