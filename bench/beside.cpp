@@ -23,8 +23,9 @@ Trips trips_for(const Point& point) noexcept {
 }  // namespace
 
 FloorBeside::Floor FloorBeside::floor_of(const Point& point) noexcept {
-  if (!point.transport.starts_with("ringbell") || point.wait != Wait::spin || point.loaned ||
-      point.placement != Placement::two_cpus || point.checksum || point.batch > 1) {
+  if (point.bench == Bench::open_loop || !point.transport.starts_with("ringbell") ||
+      point.wait != Wait::spin || point.loaned || point.placement != Placement::two_cpus ||
+      point.checksum || point.batch > 1) {
     return Floor::none;
   }
   const std::size_t size = point.message_bytes;

@@ -6,6 +6,7 @@
 #include "bench/beside.hpp"
 #include "bench/cost.hpp"
 #include "bench/floors/floors.hpp"
+#include "bench/open_loop/series.hpp"
 #include "bench/plan.hpp"
 #include "bench/run.hpp"
 #include "bench/transports/registry.hpp"
@@ -88,6 +89,14 @@ FloorOptions floors_of(const Chosen& chosen, Bench bench, int repeat) {
   return floors;
 }
 
+std::vector<Series> series_of(const Chosen& chosen, int repeat) {
+  std::vector<Series> all;
+  for (Point& point : chosen_points(chosen, Bench::open_loop, repeat)) {
+    all.push_back({std::move(point), chosen.loads, chosen.rates_per_s});
+  }
+  return all;
+}
+
 }  // namespace
 
 std::vector<Point> chosen_points(const Chosen& chosen, Bench bench, int repeat) {
@@ -113,6 +122,7 @@ std::vector<Point> chosen_points(const Chosen& chosen, Bench bench, int repeat) 
 }
 
 double chosen_seconds(const Chosen& chosen, Bench bench) {
+  if (bench == Bench::open_loop) return chosen.repeats * estimated_seconds(series_of(chosen, 0));
   return chosen.repeats * (estimated_seconds(floors_of(chosen, bench, 0)) +
                            estimated_seconds(chosen_points(chosen, bench, 0)));
 }
@@ -121,8 +131,11 @@ Result<void> measure_chosen(const Chosen& chosen, Bench bench, RowSink& sink) {
   Result<void> verified;
   for (int repeat = 0; repeat < chosen.repeats; ++repeat) {
     if (auto done = measure_floors(floors_of(chosen, bench, repeat), sink); !done) return done;
-    const std::vector<Point> points = chosen_points(chosen, bench, repeat);
-    if (auto done = run_points(points, chosen.cpus, sink, verified); !done) return done;
+    const Result<void> done =
+        bench == Bench::open_loop
+            ? run_series(series_of(chosen, repeat), chosen.cpus, sink, verified)
+            : run_points(chosen_points(chosen, bench, repeat), chosen.cpus, sink, verified);
+    if (!done) return done;
   }
   return verified;
 }

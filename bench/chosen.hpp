@@ -28,6 +28,8 @@ struct Chosen {
   bool checksum = false;                 // throughput: every byte is filled in and compared
   std::optional<std::uint64_t> samples;  // round trips; nothing: as many as in the comparison
   std::chrono::milliseconds duration{1000};
+  std::vector<double> loads;        // open_loop: shares of the capacity
+  std::vector<double> rates_per_s;  // open_loop: messages
   int repeats = 3;
 };
 
@@ -43,6 +45,8 @@ struct Chosen {
 // the floor. Of several repeats the median one.
 [[nodiscard]] std::string round_trip_table(const std::vector<Row>& rows, std::size_t columns);
 [[nodiscard]] std::string throughput_table(const std::vector<Row>& rows, std::size_t columns);
+// Of the open loop: a line for each load.
+[[nodiscard]] std::string open_loop_table(const std::vector<Row>& rows, std::size_t columns);
 // Of round trips in which everybody sleeps: half of one is a wake-up. The floors stand among them.
 [[nodiscard]] std::string wake_table(const std::vector<Row>& rows, std::size_t columns);
 

@@ -43,8 +43,9 @@ std::string table(const Rows& rows, const std::vector<Row>& all, const Columns& 
   Ordered<Key> keys;
   std::map<Key, Rows> repeats;
   for (const Row* row : rows) {
-    std::string who =
-        text_of(*row, "bench") == "floor" ? text_of(*row, "name") + ", bare" : label_of(*row);
+    const std::string bench = text_of(*row, "bench");
+    std::string who = bench == "floor" ? text_of(*row, "name") + ", bare" : label_of(*row);
+    if (bench == "open_loop") who += ", " + load_text(*row);
     const Key key{row->value("message_bytes", std::size_t{0}), std::move(who)};
     keys.add(key);
     repeats[key].push_back(row);
@@ -150,6 +151,20 @@ std::string throughput_table(const std::vector<Row>& rows, std::size_t columns) 
                     floor == 0 ? "-" : times_text(own, floor)};
       }};
   return tables(rows, "One-way throughput", {"throughput"}, shown, columns);
+}
+
+std::string open_loop_table(const std::vector<Row>& rows, std::size_t columns) {
+  const Columns shown{{"intended", "achieved", "p50", "p90", "p99", "p99.9", "max"},
+                      "p50_ns",
+                      [](const Row& row, const std::vector<Row>&) {
+                        Line cells{message_rate_text(number_of(row, "rate_intended_per_s")),
+                                   message_rate_text(number_of(row, "rate_achieved_per_s"))};
+                        const Line times = percentiles(row);
+                        cells.insert(cells.end(), times.begin(), times.end());
+                        return cells;
+                      }};
+  return tables(rows, "Open loop, from when a message was due to when it came", {"open_loop"},
+                shown, columns);
 }
 
 std::string wake_table(const std::vector<Row>& rows, std::size_t columns) {

@@ -52,7 +52,7 @@ double round_trip_ns(const Point& point) {
 }  // namespace
 
 double cost_seconds(const Point& point) {
-  if (point.bench == Bench::throughput) {
+  if (point.bench != Bench::round_trip) {
     return kPointSeconds + kWarmUpShare * std::chrono::duration<double>(point.duration).count();
   }
   const auto round_trips = static_cast<double>(point.samples + warm_ups_of(point.samples));

@@ -177,6 +177,7 @@ void add_points(const PlanOptions& options, const Setting& group, Point point,
 
 bool suits(const TransportEntry& transport, Bench bench, Wait wait, Placement placement) noexcept {
   if (bench == Bench::throughput && transport.throughput == nullptr) return false;
+  if (bench == Bench::open_loop && transport.open_loop == nullptr) return false;
   const bool is_kernels = wait == Wait::polled || wait == Wait::blocking;
   switch (transport.family) {
     case Family::kernels:

@@ -87,6 +87,11 @@ std::string label_of(const Row& row) {
   return name;
 }
 
+std::string load_text(const Row& row) {
+  if (row.contains("load")) return fmt::format("{:.0f} %", 100 * number_of(row, "load"));
+  return message_rate_text(number_of(row, "rate_intended_per_s"));
+}
+
 const Row* median_of(std::vector<const Row*> repeats, const char* metric) {
   std::sort(repeats.begin(), repeats.end(), [&](const Row* a, const Row* b) {
     return number_of(*a, metric) < number_of(*b, metric);

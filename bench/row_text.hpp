@@ -32,6 +32,9 @@ namespace ringbell::bench {
 // Who, and what stands apart: "ringbell spin (loaned)".
 [[nodiscard]] std::string label_of(const Row& row);
 
+// Of the open loop: "50 %" of the capacity, or the rate that was asked for.
+[[nodiscard]] std::string load_text(const Row& row);
+
 // Of repeats the one in the middle; null if there are none.
 [[nodiscard]] const Row* median_of(std::vector<const Row*> repeats, const char* metric);
 

@@ -14,6 +14,7 @@
 #include "bench/file_copy/file_copy.hpp"
 #include "bench/file_copy/files.hpp"
 #include "bench/floors/floors.hpp"
+#include "bench/open_loop/series.hpp"
 #include "bench/transports/registry.hpp"
 
 namespace ringbell::bench {
@@ -124,6 +125,7 @@ double planned_seconds(const Options& options) {
   if (options.backings) return backings_seconds(backing_options(options));
   const double one = estimated_seconds(floor_options(options, 0)) +
                      estimated_seconds(plan(options.plan, 0)) +
+                     estimated_seconds(planned_series(options.plan, 0)) +
                      estimated_seconds(file_options(options, 0));
   return one * repeats_of(options.plan.mode);
 }
@@ -144,6 +146,8 @@ Result<void> run_all(const Options& options, RowSink& sink) {
     if (auto done = measure_floors(floor_options(options, repeat), sink); !done) return done;
     const std::vector<Point> points = plan(options.plan, repeat);
     if (auto done = run_points(points, options.cpus, sink, verified); !done) return done;
+    const std::vector<Series> series = planned_series(options.plan, repeat);
+    if (auto done = run_series(series, options.cpus, sink, verified); !done) return done;
     const FileCopyOptions files = file_options(options, repeat);
     if (files.transports.empty()) continue;
     const Result<void> copied = measure_file_copies(files, sink);

@@ -23,6 +23,7 @@ std::string duration_pair(double first_ns, double second_ns) {
   if (first.substr(unit) == second.substr(second.find(' '))) first.erase(unit);
   return first + " / " + second;
 }
+
 // One table: a line for each transport, a column for each size.
 std::string by_size(const std::vector<const Row*>& rows, std::string_view title, const char* metric,
                     const Form& form, std::size_t columns) {
@@ -64,6 +65,37 @@ std::string by_setting(const std::vector<const Row*>& rows, const char* bench, c
                        by_size(groups[setting], "", metric, form, columns));
   }
   return out;
+}
+
+// Messages at a fixed rate: a line for each transport and size, a column for each load.
+std::string open_loops(const std::vector<const Row*>& rows, std::size_t columns) {
+  Ordered<std::string> loads;
+  Ordered<std::string> labels;
+  std::map<std::pair<std::string, std::string>, std::vector<const Row*>> cells;
+  for (const Row* row : rows) {
+    if (text_of(*row, "bench") != "open_loop") continue;
+    const std::string label =
+        fmt::format("{} {}, {}", text_of(*row, "transport"), text_of(*row, "wait"),
+                    size_text(row->value("message_bytes", std::size_t{0})));
+    labels.add(label);
+    loads.add(load_text(*row));
+    cells[{label, load_text(*row)}].push_back(row);
+  }
+  if (labels.keys().empty()) return {};
+  std::vector<Line> lines{{""}};
+  lines[0].insert(lines[0].end(), loads.keys().begin(), loads.keys().end());
+  for (const std::string& label : labels.keys()) {
+    Line line{label};
+    for (const std::string& load : loads.keys()) {
+      const Row* const row = median_of(cells[{label, load}], "p50_ns");
+      line.push_back(row == nullptr
+                         ? "-"
+                         : duration_pair(number_of(*row, "p50_ns"), number_of(*row, "p99_ns")));
+    }
+    lines.push_back(line);
+  }
+  return fmt::format("Open loop at a share of the capacity, p50 / p99 from the intended time\n{}\n",
+                     aligned(lines, columns));
 }
 
 std::string files(const std::vector<const Row*>& rows, std::size_t columns) {
@@ -137,8 +169,8 @@ std::string table_of(const std::vector<Row>& rows, std::size_t columns) {
   };
   return by_setting(good, "round_trip", "Round trip, p50 / p99", "p50_ns", times, columns) +
          by_setting(good, "throughput", "One-way throughput", "messages_per_s", rates, columns) +
-         files(good, columns) + floors_table(rows, columns) + failures_table(rows) +
-         split_note(rows);
+         open_loops(good, columns) + files(good, columns) + floors_table(rows, columns) +
+         failures_table(rows) + split_note(rows);
 }
 
 }  // namespace ringbell::bench

@@ -6,7 +6,7 @@ namespace ringbell::bench {
 
 Row Point::labels() const {
   Row row;
-  row["bench"] = bench == Bench::round_trip ? "round_trip" : "throughput";
+  row["bench"] = name_of(bench);
   row["transport"] = transport;
   row["wait"] = name_of(wait);
   row["placement"] = name_of(placement);
@@ -16,20 +16,26 @@ Row Point::labels() const {
   if (loaned) row["loaned"] = true;
   if (batch > 1) row["batch"] = batch;
   if (checksum) row["checksum"] = true;
+  if (load > 0) row["load"] = load;
+  if (rate_per_s > 0) row["rate_intended_per_s"] = rate_per_s;
   row["repeat"] = repeat;
   return row;
 }
 
 std::string Point::title() const {
+  const char* const spoken = bench == Bench::round_trip   ? "round trip"
+                             : bench == Bench::throughput ? "throughput"
+                                                          : "open loop";
   std::string text =
-      fmt::format("{} {} {}, {}, {} B", transport, name_of(wait),
-                  bench == Bench::round_trip ? "round trip" : "throughput",
+      fmt::format("{} {} {}, {}, {} B", transport, name_of(wait), spoken,
                   placement == Placement::two_cpus ? "two CPUs" : "one CPU", message_bytes);
   if (quick_wake) text += ", quick wake";
   if (!spin_first) text += ", no spinning";
   if (loaned) text += ", loaned";
   if (batch > 1) text += fmt::format(", batch {}", batch);
   if (checksum) text += ", checksum";
+  if (load > 0) text += fmt::format(", {:.0f} % load", 100 * load);
+  if (rate_per_s > 0) text += fmt::format(", {:.3g} a second", rate_per_s);
   return text;
 }
 

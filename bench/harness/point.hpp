@@ -12,7 +12,13 @@
 
 namespace ringbell::bench {
 
-enum class Bench { round_trip, throughput };
+enum class Bench { round_trip, throughput, open_loop };
+
+[[nodiscard]] constexpr const char* name_of(Bench bench) noexcept {
+  return bench == Bench::round_trip   ? "round_trip"
+         : bench == Bench::throughput ? "throughput"
+                                      : "open_loop";
+}
 
 struct Point {
   Bench bench = Bench::round_trip;
@@ -28,7 +34,9 @@ struct Point {
   const MemoryOptions* memory = nullptr;  // of ringbell's channels; null: the usual
   int repeat = 0;
   std::uint64_t samples = 0;             // round_trip
-  std::chrono::nanoseconds duration{0};  // throughput: of the measured window
+  std::chrono::nanoseconds duration{0};  // throughput, open_loop: of the measured window
+  double rate_per_s = 0;                 // open_loop: messages; 0: as many as go
+  double load = 0;                       // open_loop: that rate's share of the capacity; 0: unknown
   bool shared = false;  // the repeats share the samples or the time that one should have
   double estimated_seconds = 0;
 

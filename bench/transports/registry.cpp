@@ -26,7 +26,7 @@ namespace {
 
 template <Transport T>
 constexpr TransportEntry only_round_trips(std::string_view name, Family family) {
-  return {name, family, &RoundTrip<T>::measure, nullptr};
+  return {name, family, &RoundTrip<T>::measure, nullptr, nullptr};
 }
 
 constexpr std::array kOwn{
@@ -98,8 +98,15 @@ std::string transport_names() {
 Result<void> measure(const Point& point, const CpuPair& cpus, Row& row) {
   const TransportEntry* const transport = find_transport(point.transport);
   assert(transport != nullptr);
-  return point.bench == Bench::round_trip ? transport->round_trip(point, cpus, row)
-                                          : transport->throughput(point, cpus, row);
+  switch (point.bench) {
+    case Bench::round_trip:
+      return transport->round_trip(point, cpus, row);
+    case Bench::throughput:
+      return transport->throughput(point, cpus, row);
+    case Bench::open_loop:
+      return transport->open_loop(point, cpus, row);
+  }
+  return fail(ErrorCode::invalid_argument, "no such benchmark");
 }
 
 }  // namespace ringbell::bench

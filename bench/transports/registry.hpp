@@ -26,6 +26,7 @@ struct TransportEntry {
   Family family;
   Measure round_trip;
   Measure throughput;  // null: has none
+  Measure open_loop;   // null: has none
   bool loans = false;  // has rows with "loaned"
 };
 

@@ -95,10 +95,11 @@ TEST_F(Compare, SaysAtOnceThatThereIsNoRoomForTheCopy) {
 }
 
 TEST_F(Compare, WritesRowsWithThePromisedFields) {
-  const Ended ended = run({"--quick", "--sizes", "8", "--transports", "ringbell,pipe", "--out",
+  const Ended ended = run({"--quick", "--sizes", "56", "--transports", "ringbell,pipe", "--out",
                            path("out"), "--file", small_file()});
   EXPECT_EQ(ended.status, 0) << (ended.err.empty() ? "" : ended.err.back());
   EXPECT_THAT(ended.out, HasSubstr("Round trip, p50 / p99"));
+  EXPECT_THAT(ended.out, HasSubstr("Open loop"));
 
   std::vector<nlohmann::json> rows;
   for (const std::string& line : lines_of(content_of(path("out") + "/compare.jsonl"))) {
@@ -114,6 +115,9 @@ TEST_F(Compare, WritesRowsWithThePromisedFields) {
       {"throughput",
        {"transport", "wait", "placement", "message_bytes", "messages_per_s", "bytes_per_s",
         "verified"}},
+      {"open_loop",
+       {"transport", "wait", "placement", "message_bytes", "load", "capacity_per_s",
+        "rate_intended_per_s", "rate_achieved_per_s", "samples", "p50_ns", "p99_ns", "verified"}},
       {"file_copy",
        {"transport", "wait", "file_bytes", "kernel_copied_bytes", "copies_per_byte", "seconds",
         "sha256_match"}},
@@ -128,7 +132,7 @@ TEST_F(Compare, WritesRowsWithThePromisedFields) {
     const std::string wait = row["wait"];
     EXPECT_EQ(row.contains("quick_wake"), wait != "spin" && wait != "polled") << row;
     EXPECT_EQ(row.value("verified", bench == "round_trip"), true) << row;
-    EXPECT_EQ(row["message_bytes"], 8) << row;
+    EXPECT_EQ(row["message_bytes"], 56) << row;
   }
   EXPECT_EQ(seen.size(), promised.size());
 }

@@ -101,6 +101,7 @@ TEST(Plan, PeersAreMissingOrMeasuredWhenAskedForOrNamed) {
                             .family = Family::peer,
                             .round_trip = nullptr,
                             .throughput = nullptr,
+                            .open_loop = nullptr,
                             .loans = true};
   EXPECT_EQ(missing_peers().size(), kKnownPeers.size());
   add_transports({&peer, 1});

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from command_line import CommandTest
 
 ONE_CPU = str(min(os.sched_getaffinity(0)))
 SHORT = {"round-trip": ("--samples", "100"), "wake": ("--samples", "100"),
-         "throughput": ("--duration", "0.02")}
+         "throughput": ("--duration", "0.02"), "open-loop": ("--duration", "0.02")}
 
 
 class Bench(CommandTest):
@@ -49,6 +50,21 @@ class Bench(CommandTest):
         self.assertTrue(rows[0]["verified"] and rows[0]["checksum"])
         self.assertGreater(rows[0]["verified_messages"], 0)
 
+    def test_the_open_loop_has_a_row_for_each_load_and_rate(self) -> None:
+        rows = self.rows("open-loop", "--cpu", ONE_CPU, "--transport", "pipe", "--repeats", "1",
+                         "--load", "10,50", "--rate", "2k")
+        self.assertEqual([r.get("load") for r in rows], [0.1, 0.5, None])
+        self.assertEqual(rows[2]["rate_intended_per_s"], 2000)
+        self.assertTrue(all(r["verified"] and r["p50_ns"] > 0 and r["samples"] > 0 for r in rows))
+
+    @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "matplotlib is not installed")
+    def test_the_open_loop_is_plotted(self) -> None:
+        ended = self.ringbell("bench", "open-loop", "--cpu", ONE_CPU, "--transport", "pipe",
+                              "--repeats", "1", *SHORT["open-loop"], "--plot", str(self.folder))
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertIn("pipe", (self.folder / "open_loop.svg").read_text())
+        self.assertIn("plot: ", ended.stdout.decode())
+
     def test_nobody_spins_where_the_wake_up_is_measured(self) -> None:
         rows = self.rows("wake", "--cpu", ONE_CPU, "--transport", "ringbell", "--repeats", "1",
                          "--wait", "park")
@@ -78,6 +94,8 @@ class Bench(CommandTest):
         self.refuse("does not sleep", "wake", "--wait", "spin")
         self.refuse("no transport 'pigeon'", "round-trip", "--transport", "pigeon")
         self.refuse("two are wanted", "backings", "--cpu", ONE_CPU)
+        self.refuse("--rate: 'fast'", "open-loop", "--rate", "fast")
+        self.refuse("24 to", "open-loop", "--size", "8")
         self.refuse("--samples", "round-trip", "--samples", "1")
         self.refuse("subcommand", "--cpu", "0")
 

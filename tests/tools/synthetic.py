@@ -42,6 +42,7 @@ class Synthetic:
             yield from self._apart(repeat)
             yield from self._asleep(repeat)
             yield from self._rings(repeat)
+            yield from self._open_loop(repeat)
             yield from self._files(repeat)
         yield {"bench": "round_trip", "transport": "tcp", "wait": "polled",
                "placement": "one_cpu", "message_bytes": 8, "error": "no loopback | here"}
@@ -116,6 +117,19 @@ class Synthetic:
                     rate = self._noise(1e9 / (ns / 60 + size / 17.5))
                     yield {"bench": "throughput", **key, "messages_per_s": rate,
                            "bytes_per_s": rate * size, "verified": True}
+
+    def _open_loop(self, repeat: int) -> Iterator[dict[str, Any]]:
+        for transport, wait in (("ringbell", "spin"), ("pipe", "polled"), ("tcp", "polled")):
+            base, _ = KERNEL.get(transport, (290.0, 0.0))
+            capacity = self._noise(2e9 / base)
+            for load in (0.1, 0.5, 0.9):
+                p50 = self._noise(base / 2 / (1 - load))
+                yield {"bench": "open_loop", "transport": transport, "wait": wait,
+                       "placement": "two_cpus", "message_bytes": 56, "load": load,
+                       "rate_intended_per_s": capacity * load, "repeat": repeat,
+                       "capacity_per_s": capacity, "rate_achieved_per_s": capacity * load,
+                       "samples": 40000, "p50_ns": p50, "p90_ns": p50 * 2, "p99_ns": p50 * 8,
+                       "p999_ns": p50 * 90, "max_ns": p50 * 900, "verified": True}
 
     def _floors(self, repeat: int) -> Iterator[dict[str, Any]]:
         for name, size, p50 in (("two_lines", 8, 290), ("one_line", 48, 135),

@@ -16,7 +16,7 @@ _ringbell() {
     --json | --file)
       [[ ${COMP_WORDS[1]} == compare || ${COMP_WORDS[1]} == bench ]] && compopt -o default && return
       ;;
-    --out | --dir) compopt -o default && return ;;
+    --out | --dir | --plot) compopt -o default && return ;;
     --sort) mapfile -t COMPREPLY < <(compgen -W "name rate lag fill" -- "$current") && return ;;
     --wait)
       [[ ${COMP_WORDS[1]} == bench ]] &&
@@ -24,7 +24,7 @@ _ringbell() {
       return
       ;;
     --interval | --times | --count | --capacity | --sizes | --cpus | --transports) return ;;
-    --cpu | --size | --transport | --samples | --duration | --repeats) return ;;
+    --cpu | --size | --transport | --samples | --duration | --repeats | --load | --rate) return ;;
   esac
   case ${COMP_WORDS[1]} in
     send)
@@ -49,6 +49,10 @@ _ringbell() {
         file-copy)
           options="--cpu --size --file --transport --wait --quick-wake --dir --repeats --json --help"
           ;;
+        open-loop)
+          options="--cpu --size --transport --wait --quick-wake --duration --load --rate --plot"
+          options+=" --repeats --json --help"
+          ;;
         wake) options="--cpu --size --transport --wait --samples --repeats --json --help" ;;
         backings) options="--cpu --size --samples --duration --dir --repeats --json --help" ;;
         *) options="--help" ;;
@@ -66,7 +70,7 @@ _ringbell() {
   fi
   case ${COMP_WORDS[1]} in
     bench)
-      local kinds="round-trip throughput file-copy wake backings"
+      local kinds="round-trip throughput file-copy open-loop wake backings"
       ((COMP_CWORD == 2)) && mapfile -t COMPREPLY < <(compgen -W "$kinds" -- "$current")
       ;;
     send | recv | inspect)

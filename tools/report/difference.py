@@ -11,6 +11,7 @@ from report.load import Figure, Results, Row, figure_of
 METRICS = {
     "round_trip": [("p50_ns", False), ("p99_ns", False)],
     "throughput": [("messages_per_s", True)],
+    "open_loop": [("p50_ns", False), ("p99_ns", False), ("capacity_per_s", True)],
     "file_copy": [("bytes_per_s", True)],
     "floor": [("p50_ns", False), ("bytes_per_s", True)],
 }
@@ -21,15 +22,17 @@ Key = tuple[Any, ...]
 
 def _key(row: Row) -> Key:
     return (row.bench, row.transport, row.wait, row.placement, row.message_bytes, row.quick_wake,
-            row.loaned, row.batch, row.checksum)
+            row.loaned, row.batch, row.checksum, row.load,
+            0 if row.load else row.number("rate_intended_per_s") or 0)
 
 
 def _title(key: Key) -> str:
-    bench, transport, wait, placement, size, quick, loaned, batch, checksum = key
+    bench, transport, wait, placement, size, quick, loaned, batch, checksum, load, rate = key
     words = [bench.replace("_", " "), transport, wait, placement.replace("_", " "),
              f"{size} B" if size else "", "quick wake-ups" if quick else "",
              "loaned" if loaned else "", f"batches of {batch}" if batch > 1 else "",
-             "with checksums" if checksum else ""]
+             "with checksums" if checksum else "", f"{100 * load:g} % load" if load else "",
+             f"{rate:g} a second" if rate else ""]
     return ", ".join(word for word in words if word)
 
 

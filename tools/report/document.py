@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from report import peers, tables, text
+from report import open_loop, peers, tables, text
 from report.load import Results
 from report.provenance import commands, commit, warnings
 from report.readme import figures_table
@@ -38,6 +38,10 @@ METHOD = """\
 - **Throughput**: one direction, as fast as it goes. The ring is far smaller than what passes
   through it, so it wraps many times. The receiver verifies the sequence number and the length of
   every message, and the content by a checksum in the rows that say so.
+- **Open loop**: a message is due at a fixed time, whatever became of those before it, and its
+  latency counts from then until the receiver has it, verified. So a pause of either side counts for
+  every message that was due meanwhile. Loads are shares of what the same loops carry at most, with
+  their two readings of the clock for each message, measured right before.
 - **File to file**: a real file goes from one process's disk file to the other's. Through the ring
   read(2) fills claimed ring space and write(2) empties peeked ring space; the others read, send,
   receive and write. Copies are counted, not asserted: the growth of rchar + wchar in /proc/PID/io
@@ -67,8 +71,8 @@ SILENT = """\
 - **Spinning costs a CPU on each side**, which no table here charges.
 - **One pair at a time.** No contention between many writers and readers, no second NUMA node.
 - **Loaned rows touch no payload**: they show what handing over costs, not moving data.
-- **Closed loop.** A round trip starts when the one before has ended, so a pause is counted once,
-  not for every message that would have arrived meanwhile."""
+- **Round trips are a closed loop.** One starts when the one before has ended, so a pause is counted
+  once, not for every message that would have arrived meanwhile. *Open loop* counts it for all."""
 
 
 def benchmarks(results: Results, plots: Sequence[str], plots_path: str) -> str:
@@ -82,6 +86,7 @@ def benchmarks(results: Results, plots: Sequence[str], plots_path: str) -> str:
         *(_round_trip(results, s, plots, plots_path) for s in SETTINGS),
         _throughput(results, SETTINGS[0], plots, plots_path),
         _throughput_elsewhere(results, plots, plots_path),
+        _open_loop(results, plots, plots_path),
         _special(results), _rings(results), peers.section(results, plots, plots_path),
         _files(results, plots, plots_path), _failures(results),
         f"## What these figures do not say\n\n{SILENT}"]
@@ -191,6 +196,25 @@ def _throughput_body(table: str, setting: Setting, plots: Sequence[str], path: s
     parts = [_plot(f"throughput_{setting.slug}.svg", f"Throughput by size. {setting.title}", plots,
                    path), table]
     return "\n\n".join(part for part in parts if part)
+
+
+OPEN_LOOP_NOTE = """\
+Messages at a fixed rate, each timed from when it was due until the receiver had it. Columns are
+shares of the row's own capacity. On a machine that is taken away for milliseconds now and then, the
+tails are that: at p99 and beyond the transports are told apart only where they differ by more."""
+
+
+def _open_loop(results: Results, plots: Sequence[str], path: str) -> str:
+    parts = []
+    for setting in open_loop.settings(results):
+        tables_of = [open_loop.table(results, setting, size)
+                     for size in open_loop.sizes(results, setting)]
+        parts += [f"**{setting.title}**", *(t for t in tables_of if t)]
+    if not parts:
+        return ""
+    return "\n\n".join(part for part in (
+        "## Open loop: latency by load", OPEN_LOOP_NOTE,
+        _plot("open_loop.svg", "Latency by load", plots, path), *parts) if part)
 
 
 def _special(results: Results) -> str:

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-BENCHES = ("round_trip", "throughput", "file_copy", "floor")
+BENCHES = ("round_trip", "throughput", "open_loop", "file_copy", "floor")
 PLACEMENTS = ("two_cpus", "one_cpu")
 WAITS = ("spin", "park", "eventfd", "polled", "blocking")
 
@@ -80,6 +80,7 @@ class Row:
     loaned: bool
     batch: int
     checksum: bool
+    load: float  # of the open loop: the share of the capacity that was asked for, or 0
     error: str
     raw: dict[str, Any]
 
@@ -186,6 +187,7 @@ def _row(path: Path, number: int, raw: dict[str, Any]) -> Row:
         loaned=raw.get("loaned") is True,
         batch=count("batch", 1) or 1,
         checksum=raw.get("checksum") is True,
+        load=_load_of(raw),
         error=_error_of(raw),
         raw=raw)
 
@@ -194,6 +196,12 @@ def _transport_of(raw: dict[str, Any], bench: str) -> str:
     """Rows that never spin before they sleep stand apart, as a transport of their own."""
     name = str(raw.get("name" if bench == "floor" else "transport", ""))
     return f"{name}_asleep" if raw.get("spin_first") is False else name
+
+
+def _load_of(raw: dict[str, Any]) -> float:
+    value = raw.get("load")
+    known = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if known and math.isfinite(value) and value > 0 else 0.0
 
 
 def _error_of(raw: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure as Canvas  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
 
-from report import text  # noqa: E402
+from report import open_loop, text  # noqa: E402
 from report.load import Results, figure_of  # noqa: E402
 from report.peers import plot_name  # noqa: E402
 from report.settings import SETTINGS, Setting, label, members, message_sizes  # noqa: E402
@@ -63,11 +63,11 @@ SETUP = {
 
 @dataclass(frozen=True)
 class Line:
-    """One transport's points: message size in bytes -> figure."""
+    """One transport's points: message size in bytes, or load in percent -> figure."""
 
     transport: str
     wait: str
-    points: list[tuple[int, float]]
+    points: list[tuple[float, float]]
 
     @property
     def style(self) -> dict[str, Any]:
@@ -93,6 +93,7 @@ def write_plots(results: Results, folder: Path) -> list[str]:
             lambda s=setting: latency(results, s, peer_members))
         makers[plot_name(setting, "throughput")] = (
             lambda s=setting: throughput(results, s, peer_members))
+    makers["open_loop.svg"] = lambda: latency_by_load(results)
     makers["copies.svg"] = lambda: copies(results)
     written = []
     with pyplot.rc_context(SETUP):
@@ -157,6 +158,30 @@ def throughput(results: Results, setting: Setting, who: Who = members) -> Canvas
     right.set_title("Bytes per second, one way")
     canvas.subplots_adjust(left=0.075, right=0.845, top=0.93, bottom=0.115, wspace=0.24)
     _name_at_the_right(canvas, right, in_bytes)
+    return canvas
+
+
+def latency_by_load(results: Results) -> Canvas | None:
+    """The first class and size of the open loop: p50 and, beside it, p99, each by load."""
+    settings = open_loop.settings(results)
+    if not settings:
+        return None
+    size = open_loop.sizes(results, settings[0])[0]
+    rows = [r for r in open_loop.rows_of(results, settings[0]) if r.message_bytes == size]
+    canvas, panels = pyplot.subplots(1, 2, figsize=(11.4, 5.0), sharey=True)
+    for axes, metric in zip(panels, ("p50_ns", "p99_ns")):
+        lines = [Line(*who, [(round(100 * load, 2), f.median) for load, f in of_who.items() if f])
+                 for who, of_who in open_loop.by_load(rows, metric).items()]
+        lines = [line for line in lines if line.points]
+        for line in lines:
+            axes.plot(*zip(*line.points), **line.style)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _plain(text.duration(v))))
+        axes.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+        axes.set_xlabel("load, % of the transport's own capacity")
+        axes.set_title(f"{metric.removesuffix('_ns')} from the intended time, {text.size(size)}")
+    canvas.subplots_adjust(left=0.075, right=0.845, top=0.93, bottom=0.115, wspace=0.08)
+    _name_at_the_right(canvas, panels[1], lines)
     return canvas
 
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -14,13 +15,17 @@
 #include "bench/backings/backings.hpp"
 #include "bench/file_copy/file_copy.hpp"
 #include "bench/harness/interruption.hpp"
+#include "bench/harness/subprocess.hpp"
 #include "bench/harness/terminal.hpp"
 #include "bench/meta.hpp"
+#include "bench/open_loop/open_loop.hpp"
+#include "bench/open_loop/series.hpp"
 #include "bench/row_text.hpp"
 #include "bench/run.hpp"
 #include "bench/table.hpp"
 #include "tools/command/command.hpp"
 #include "tools/command/measure/bench_options.hpp"
+#include "tools/command/measure/report_script.hpp"
 #include "tools/command/quantity.hpp"
 
 namespace ringbell::tools {
@@ -87,6 +92,23 @@ Tried<Benchmark> wake(const BenchOptions& options) {
     chosen->placements = {Placement::two_cpus, Placement::one_cpu};
   }
   return of_messages("wake", std::move(*chosen), bench::Bench::round_trip, bench::wake_table);
+}
+
+Tried<Benchmark> open_loop(const BenchOptions& options) {
+  if (!options.plots.empty() && options.json == "-") {
+    return give_up(kUsage, "--plot: a plot is drawn from a file; name one with --json, or none");
+  }
+  Tried<bench::Chosen> chosen = chosen_of(options, bench::kSmallestOpenLoopBytes);
+  if (!chosen) return tl::unexpected(chosen.error());
+  Tried<std::vector<double>> rates = rates_of(options.rates);
+  if (!rates) return tl::unexpected(rates.error());
+  chosen->rates_per_s = std::move(*rates);
+  for (const double percent : options.loads) chosen->loads.push_back(percent / 100);
+  if (options.loads.empty() && options.rates.empty()) {
+    chosen->loads = {bench::kLoads.begin(), bench::kLoads.end()};
+  }
+  return of_messages("open-loop", std::move(*chosen), bench::Bench::open_loop,
+                     bench::open_loop_table);
 }
 
 Tried<Benchmark> backings(const BenchOptions& options) {
@@ -175,6 +197,16 @@ std::string title_of(const Benchmark& benchmark) {
   return cpus;
 }
 
+// As `ringbell report` would: latency by load.
+Result<void> plot(const std::string& json, const std::string& folder) {
+  const std::optional<std::filesystem::path> script = report_script();
+  if (!script) return fail(ErrorCode::not_found, kNoScript);
+  Result<void> drawn =
+      bench::run({kPython, "-B", script->string(), json, "--plots", folder, "--plots-only"}, ".");
+  if (drawn) fmt::print("plot: {}/open_loop.svg\n", folder);
+  return drawn;
+}
+
 // What it ended with, said on stderr unless it is done.
 int status_of(const Result<void>& ran, const RowSink& sink) {
   namespace interruption = bench::interruption;
@@ -189,7 +221,11 @@ int status_of(const Result<void>& ran, const RowSink& sink) {
   return complain("nothing of it can be measured here");
 }
 
-int run(const Benchmark& benchmark, const std::string& json) {
+int run(const Benchmark& benchmark, const BenchOptions& options) {
+  // The plot is drawn from a file.
+  const std::string json = options.json.empty() && !options.plots.empty()
+                               ? options.plots + "/open_loop.jsonl"
+                               : options.json;
   if (const Result<void> watching = bench::interruption::watch(); !watching) {
     return complain(watching.error().message);
   }
@@ -207,7 +243,10 @@ int run(const Benchmark& benchmark, const std::string& json) {
     fmt::print("{}\n\n{}", title_of(benchmark), benchmark.table(sink->rows(), columns));
     if (!json.empty()) fmt::print("rows: {}\n", json);
   }
-  return status_of(ran, *sink);
+  const int status = status_of(ran, *sink);
+  if (status != kDone || options.plots.empty()) return status;
+  const Result<void> drawn = plot(json, options.plots);
+  return drawn ? kDone : complain("no plot: " + drawn.error().message);
 }
 
 // Which options a benchmark has besides --cpu, --repeats and --json.
@@ -221,6 +260,7 @@ enum Has : unsigned {
   kVerify = 64U,
   kFolder = 128U,
   kFile = 256U,
+  kLoads = 512U,
 };
 
 struct Kind {
@@ -249,6 +289,15 @@ constexpr Kind kKinds[] = {
      R"(Examples:
   ringbell bench file-copy                         256 MiB put together from /usr/lib
   ringbell bench file-copy --file disk.img --transport ringbell,pipe --dir /mnt/disk)"},
+    {"open-loop", "messages at a fixed rate, timed from when each was due",
+     kSizes | kTransports | kWaits | kDuration | kQuickWake | kLoads, open_loop,
+     R"(Examples:
+  ringbell bench open-loop                         10, 25, 50, 75, 90 % of each one's capacity
+  ringbell bench open-loop --rate 10k,100k --wait park --transport ringbell,pipe
+  ringbell bench open-loop --load 50,90,99 --size 4K --plot .
+
+A message is due at a fixed time, whatever became of those before it, and its latency counts from
+then: what a pause of either side costs shows in every message that was due meanwhile.)"},
     {"wake", "how long it takes to wake a process that sleeps",
      kSizes | kTransports | kWaits | kSamples, wake,
      R"(Examples:
@@ -304,6 +353,14 @@ void add_options(CLI::App& command, const Kind& kind, BenchOptions& options) {
     command.add_option("--duration", options.duration_s, "seconds of each (default: 1)")
         ->check(CLI::Range(0.01, 3600.0));
   }
+  if (has(kLoads)) {
+    command.add_option("--load", options.loads, "percent of the capacity: 10,50,90")
+        ->delimiter(',')
+        ->check(CLI::Range(0.1, 1000.0));
+    list("--rate", options.rates, "messages a second: 10k,1M");
+    command.add_option("--plot", options.plots, "the folder for a plot of latency by load")
+        ->check(CLI::ExistingDirectory);
+  }
   if (has(kFolder)) {
     std::error_code none;
     options.folder = std::filesystem::temp_directory_path(none).string();
@@ -330,7 +387,7 @@ void add_bench(CLI::App& app, Action& action) {
     command->callback([options, make = kind.make, &action] {
       action = [options, make] {
         const Tried<Benchmark> made = make(*options);
-        return made ? run(*made, options->json) : complain(made.error());
+        return made ? run(*made, *options) : complain(made.error());
       };
     });
   }

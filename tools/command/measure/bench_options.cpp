@@ -85,6 +85,25 @@ Tried<std::vector<bench::Wait>> waits_of(const std::vector<std::string>& texts,
   return waits;
 }
 
+Tried<std::vector<double>> rates_of(const std::vector<std::string>& texts) {
+  std::vector<double> rates;
+  for (const std::string& text : texts) {
+    double rate = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stopped, error] = std::from_chars(text.data(), end, rate);
+    const std::string unit(stopped, end);
+    const double factor = unit.empty() ? 1 : unit == "k" ? 1e3 : unit == "M" ? 1e6 : 0;
+    rate *= factor;
+    if (error != std::errc() || !(rate >= 1 && rate <= 1e9)) {
+      return give_up(kUsage, fmt::format("--rate: '{}' will not do; 1 to 1e9 messages a second are "
+                                         "possible, also with k or M",
+                                         text));
+    }
+    rates.push_back(rate);
+  }
+  return rates;
+}
+
 Tried<void> check_transports(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (bench::find_transport(name) == nullptr) {

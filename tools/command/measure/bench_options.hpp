@@ -21,8 +21,11 @@ struct BenchOptions {
   int repeats = 3;
   bool quick_wake = false;
   bool verify = false;
-  std::string json;  // a path, "-" for standard output, empty: none
-  std::string file;  // to copy; empty: one is put together
+  std::vector<double> loads;       // in percent
+  std::vector<std::string> rates;  // messages per second
+  std::string plots;               // the folder; empty: none
+  std::string json;                // a path, "-" for standard output, empty: none
+  std::string file;                // to copy; empty: one is put together
   std::string folder;
 };
 
@@ -41,6 +44,9 @@ struct Places {
 
 [[nodiscard]] Tried<std::vector<bench::Wait>> waits_of(const std::vector<std::string>& texts,
                                                        std::vector<bench::Wait> usual);
+
+// "2500", "1e6", "10k", "1.5M": messages per second.
+[[nodiscard]] Tried<std::vector<double>> rates_of(const std::vector<std::string>& texts);
 
 // Fails unless all of `names` are among the transports for messages.
 [[nodiscard]] Tried<void> check_transports(const std::vector<std::string>& names);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tools/command/command.hpp"
+#include "tools/command/measure/report_script.hpp"
 
 namespace ringbell::tools {
 namespace {
@@ -31,22 +32,10 @@ struct ReportOptions {
   std::string out = ".";
 };
 
-// Installed beside this program, or in the source tree that it was built from.
-std::optional<fs::path> script() {
-  std::error_code none;
-  const fs::path program = fs::read_symlink("/proc/self/exe", none);
-  for (const fs::path& folder : {program.parent_path().parent_path() / "share" / "ringbell",
-                                 fs::path(RINGBELL_SOURCE_DIR) / "tools"}) {
-    if (fs::exists(folder / "report.py", none)) return folder / "report.py";
-  }
-  return std::nullopt;
-}
-
 int report(const ReportOptions& options) {
-  const std::optional<fs::path> found = script();
-  if (!found)
-    return complain("report.py is not installed: cmake --install puts it beside ringbell");
-  std::vector<std::string> texts{"/usr/bin/python3", "-B", found->string(), options.first};
+  const std::optional<fs::path> found = report_script();
+  if (!found) return complain(kNoScript);
+  std::vector<std::string> texts{kPython, "-B", found->string(), options.first};
   if (!options.second.empty()) {
     texts.insert(texts.end(), {"--against", options.second});
   } else {
@@ -63,6 +52,16 @@ int report(const ReportOptions& options) {
 }
 
 }  // namespace
+
+std::optional<fs::path> report_script() {
+  std::error_code none;
+  const fs::path program = fs::read_symlink("/proc/self/exe", none);
+  for (const fs::path& folder : {program.parent_path().parent_path() / "share" / "ringbell",
+                                 fs::path(RINGBELL_SOURCE_DIR) / "tools"}) {
+    if (fs::exists(folder / "report.py", none)) return folder / "report.py";
+  }
+  return std::nullopt;
+}
 
 void add_report(CLI::App& app, Action& action) {
   const auto options = std::make_shared<ReportOptions>();

@@ -1,0 +1,29 @@
+#include "bench/open_loop/open_loop.hpp"
+
+#include <fmt/format.h>
+
+namespace ringbell::bench {
+
+tl::unexpected<Error> fail_too_small() {
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("a message of the open loop has at least {} bytes: number, time, check",
+                          kSmallestOpenLoopBytes));
+}
+
+tl::unexpected<Error> fail_behind(double rate_per_s, std::uint64_t behind_ns) {
+  return fail(ErrorCode::timed_out,
+              fmt::format("{:.3g} messages a second are more than go through: the sender fell "
+                          "{:.1f} s behind",
+                          rate_per_s, static_cast<double>(behind_ns) * 1e-9));
+}
+
+void describe_open_loop(const OpenLoopFigures& figures, Row& row) {
+  const double seconds = static_cast<double>(figures.last_ns - figures.first_ns) * 1e-9;
+  const std::uint64_t messages = figures.latency.count();
+  row["rate_achieved_per_s"] =
+      messages > 1 && seconds > 0 ? static_cast<double>(messages - 1) / seconds : 0.0;
+  describe_round_trip(figures.latency, row);
+  row["verified"] = true;
+}
+
+}  // namespace ringbell::bench

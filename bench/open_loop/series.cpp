@@ -1,0 +1,147 @@
+#include "bench/open_loop/series.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "bench/cost.hpp"
+#include "bench/open_loop/open_loop.hpp"
+#include "bench/transports/registry.hpp"
+
+namespace ringbell::bench {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t kUsualBytes = 56;
+
+Point capacity_point(const Series& series) {
+  constexpr std::chrono::nanoseconds kLongest = milliseconds(200);
+  Point point = series.like;
+  point.rate_per_s = 0;
+  point.duration = std::min(point.duration, kLongest);
+  return point;
+}
+
+std::vector<Point> points_of(const Series& series, double capacity_per_s) {
+  std::vector<Point> points;
+  const auto add = [&](double load, double rate_per_s) {
+    Point point = series.like;
+    point.load = load;
+    point.rate_per_s = rate_per_s;
+    point.estimated_seconds = cost_seconds(point);
+    points.push_back(std::move(point));
+  };
+  for (const double load : series.loads) add(load, load * capacity_per_s);
+  for (const double rate : series.rates_per_s) add(0, rate);
+  return points;
+}
+
+// What ends the run is an Error; everything else becomes part of the row.
+Result<void> add_row(Row row, const Point& point, const Result<void>& measured, RowSink& sink,
+                     Result<void>& verified) {
+  if (!measured) {
+    row["error"] = measured.error().message;
+    if (measured.error().code == ErrorCode::corrupt) {
+      row["verified"] = false;
+      if (verified) {
+        verified = fail(ErrorCode::corrupt,
+                        fmt::format("{}: {}", point.title(), measured.error().message));
+      }
+    }
+  }
+  sink.add(std::move(row));
+  if (!sink.written()) return sink.written();
+  return !measured && ends_the_run(measured.error()) ? measured : Result<void>{};
+}
+
+Result<void> run_one(const Series& series, const CpuPair& cpus, RowSink& sink,
+                     Result<void>& verified) {
+  const Point most = capacity_point(series);
+  sink.announce(most.title(), cost_seconds(most));
+  Row found;
+  const Result<void> measured = measure(most, cpus, found);
+  if (!measured) return add_row(most.labels(), most, measured, sink, verified);
+  const auto capacity_per_s = found["rate_achieved_per_s"].get<double>();
+  for (const Point& point : points_of(series, capacity_per_s)) {
+    sink.announce(point.title(), point.estimated_seconds);
+    Row row = point.labels();
+    row["capacity_per_s"] = capacity_per_s;
+    const Result<void> done = measure(point, cpus, row);
+    if (auto added = add_row(std::move(row), point, done, sink, verified); !added) return added;
+  }
+  return {};
+}
+
+// Pipes with a larger buffer and FIFOs differ from pipes only where much is under way.
+bool wanted(const PlanOptions& options, const TransportEntry& transport) {
+  const auto among = [&](const auto& names) {
+    return std::find(names.begin(), names.end(), transport.name) != names.end();
+  };
+  if (transport.open_loop == nullptr || transport.family == Family::ring) return false;
+  if (!options.transports.empty()) return among(options.transports);
+  if (transport.family == Family::peer && !options.peers) return false;
+  constexpr std::array<std::string_view, 2> kLikePipe{"pipe_1m", "fifo"};
+  constexpr std::array<std::string_view, 4> kQuick{"ringbell", "pipe", "unix_stream", "posix_mq"};
+  return options.mode == Mode::quick ? among(kQuick) : !among(kLikePipe);
+}
+
+std::vector<std::size_t> sizes_of(const PlanOptions& options) {
+  if (options.sizes.empty()) return {kUsualBytes};
+  std::vector<std::size_t> sizes;
+  std::copy_if(options.sizes.begin(), options.sizes.end(), std::back_inserter(sizes),
+               [](std::size_t size) { return size >= kSmallestOpenLoopBytes; });
+  return sizes;
+}
+
+}  // namespace
+
+std::vector<Series> planned_series(const PlanOptions& options, int repeat) {
+  std::vector<Series> all;
+  Series series;
+  series.loads = {kLoads.begin(), kLoads.end()};
+  if (options.mode == Mode::quick) series.loads = {0.1, 0.5, 0.9};
+  series.like.bench = Bench::open_loop;
+  series.like.repeat = repeat;
+  series.like.duration = milliseconds(options.mode == Mode::quick   ? 100
+                                      : options.mode == Mode::plain ? 300
+                                                                    : 400);
+  std::vector<Wait> waits{Wait::spin, Wait::polled};
+  if (options.mode == Mode::full) waits = {Wait::spin, Wait::polled, Wait::park, Wait::blocking};
+  for (const bool asleep : {false, true}) {
+    for (const std::size_t size : sizes_of(options)) {
+      for (const TransportEntry& transport : transports()) {
+        if (!wanted(options, transport)) continue;
+        for (const Wait wait : waits) {
+          if (sleeps(wait) != asleep) continue;
+          if (!suits(transport, Bench::open_loop, wait, Placement::two_cpus)) continue;
+          series.like.transport = transport.name;
+          series.like.wait = wait;
+          series.like.message_bytes = size;
+          all.push_back(series);
+        }
+      }
+    }
+  }
+  return all;
+}
+
+double estimated_seconds(const std::vector<Series>& all) {
+  double seconds = 0;
+  for (const Series& series : all) {
+    const double loads = static_cast<double>(series.loads.size() + series.rates_per_s.size());
+    seconds += cost_seconds(capacity_point(series)) + loads * cost_seconds(series.like);
+  }
+  return seconds;
+}
+
+Result<void> run_series(const std::vector<Series>& all, const CpuPair& cpus, RowSink& sink,
+                        Result<void>& verified) {
+  for (const Series& series : all) {
+    if (auto done = run_one(series, cpus, sink, verified); !done) return done;
+  }
+  return {};
+}
+
+}  // namespace ringbell::bench

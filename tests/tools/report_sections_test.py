@@ -1,0 +1,41 @@
+#!/usr/bin/python3
+"""Tests of single sections of the report."""
+
+from __future__ import annotations
+
+import unittest
+
+from report_test import META, ReportTest, trip
+
+from report import open_loop
+from report.difference import difference
+from report.load import Figure
+from report.settings import SETTINGS
+from synthetic import full_run
+
+
+class OpenLoop(ReportTest):
+    def test_the_open_loop_has_a_table_by_load_with_each_transports_capacity(self) -> None:
+        document = self.benchmarks(full_run())
+        section = document.split("## Open loop: latency by load")[1].split("\n## ")[0]
+        self.assertIn("| 56 B: p50, p99, p99.9 | capacity | 10 % | 50 % | 90 % |", section)
+        self.assertRegex(section, r"\| \*\*ringbell spin\*\* \| [67]\.\d+ M/s \| "
+                                  r"\d+ ns<br>[0-9.]+ us<br>[0-9.]+ us \|")
+        self.assertNotIn("Open loop: latency", self.benchmarks([META, trip("pipe", "polled", 1)]))
+
+    def test_a_rate_of_the_open_loop_counts_as_its_share_of_the_capacity(self) -> None:
+        rows = self.results([META, trip("pipe", "polled", 700, bench="open_loop",
+                                        rate_intended_per_s=2500.0, capacity_per_s=10000.0)])
+        figures = open_loop.by_load(open_loop.rows_of(rows, SETTINGS[0]), "p50_ns")
+        self.assertEqual(figures, {("pipe", "polled"): {0.25: Figure({0: 700.0})}})
+
+    def test_loads_of_the_open_loop_are_compared_each_with_itself(self) -> None:
+        rows = [META, *(trip("pipe", "polled", 100 * load, bench="open_loop", load=load)
+                        for load in (0.5, 0.9))]
+        told = difference(self.results(rows), self.results(rows))
+        self.assertIn("open loop, pipe, polled, two cpus, 56 B, 50 % load", told)
+        self.assertIn("4 figures in both, 0 differ", told)
+
+
+if __name__ == "__main__":
+    unittest.main()
