@@ -15,6 +15,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <ringbell/ringbell.hpp>
 
@@ -277,6 +279,45 @@ TEST(GroupEventLoopTest, ArmingSubscriberGivesBackWhatItRead) {
   ASSERT_TRUE(subscriber.arm());
   EXPECT_TRUE(becomes_readable(room));
   EXPECT_EQ(publisher.publish(buffer, 0ns), true);
+}
+
+TEST(GroupEventLoopTest, LoopOfAsioIsWoken) {
+  ReceiverOfQueue at;
+  QueueReceiver receiver = at.open(kByBell);
+  boost::asio::io_context context{1};
+  boost::asio::posix::stream_descriptor bell(context, receiver.waitable_fd().value());
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(receiver.arm());
+    bool woken = false;
+    bell.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                    [&](const boost::system::error_code& error) { woken = !error; });
+    ASSERT_TRUE(at.provide());
+    context.restart();
+    context.run_for(kLong);
+    EXPECT_TRUE(woken);
+    EXPECT_TRUE(at.consume(receiver));
+  }
+  bell.release();  // the receiver's
+}
+
+TEST(GroupEventLoopTest, LoopOfIoUringIsWoken) {
+  Result<UringLoop> loop = UringLoop::create();
+  if (!loop) GTEST_SKIP() << loop.error().message;
+  ReceiverOfQueue at;
+  QueueReceiver receiver = at.open(kByBell);
+  int consumed = 0;
+  loop->poll(receiver.waitable_fd().value(), POLLIN, [&](const Result<unsigned>&) {
+    while (!receiver.arm()) consumed += at.consume(receiver) ? 1 : 0;
+  });
+  ASSERT_TRUE(receiver.arm());
+  for (int round = 1; round <= 3; ++round) {
+    ASSERT_TRUE(at.provide());
+    const auto start = std::chrono::steady_clock::now();
+    while (consumed < round) {
+      ASSERT_TRUE(loop->turn(1s));
+      ASSERT_LT(std::chrono::steady_clock::now() - start, kLong);
+    }
+  }
 }
 
 // --- deaths --------------------------------------------------------------------------------------
