@@ -219,6 +219,7 @@ using LossyPair = TopicPair<TopicOptions::Policy::lossy>;
 // For typed tests.
 struct PairNames {
   template <class Pair>
+  // NOLINTNEXTLINE(readability-identifier-naming): GoogleTest's name
   static std::string GetName(int /*index*/) {
     std::string name = Pair::kName;
     std::erase_if(name, [](char letter) { return letter == ' ' || letter == ','; });

@@ -40,7 +40,6 @@ constexpr std::uint64_t kOfTheDead = 400;
 constexpr std::uint64_t kOfAnother = 99;  // who writes beside the dead one
 constexpr std::uint64_t kFresh = 100;
 constexpr std::uint64_t kManyFresh = 40;
-constexpr std::uint64_t kEnd = 300;        // where a surviving writer has done
 constexpr std::size_t kInstructions = 12;  // of each operation, unless all are asked for
 
 // The same as by name, but rung by eventfd.
