@@ -3,20 +3,22 @@
 // side, and given back to it, in the order of the ring.
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include <ringbell/transport/uring.hpp>
 #include "bench/file_copy/copy_path.hpp"
 #include "bench/file_copy/file_io.hpp"
 #include "bench/file_copy/ring_channel.hpp"
-#include "bench/file_copy/uring.hpp"
 
 namespace ringbell::bench {
 namespace {
 
 constexpr unsigned kDepth = 4;  // requests in flight on each side
 
-// Requests in flight, oldest first; a request's tag is its number.
+// Requests in flight, oldest first; a request's tag is its number, from 1 on.
 template <class Bytes>
 class Flight {
  public:
@@ -38,14 +40,45 @@ class Flight {
 
  private:
   std::array<Request, kDepth> requests_{};
-  std::uint64_t oldest_ = 0;
-  std::uint64_t next_ = 0;
+  std::uint64_t oldest_ = 1;
+  std::uint64_t next_ = 1;
 };
 
-[[nodiscard]] std::span<std::byte> both_images(const Channel& channel) noexcept {
-  const Region& region = channel.region();
-  return {region.data(), 2 * region.geometry().capacity_bytes};
-}
+// io_uring with the ring's data, both images of it, as a registered buffer.
+class PinnedUring {
+ public:
+  [[nodiscard]] static Result<PinnedUring> create(const Channel& channel) {
+    Result<Uring> uring = Uring::create(kDepth);
+    if (!uring) return tl::unexpected(uring.error());
+    const Region& region = channel.region();
+    const Result<int> pinned = uring->pin({region.data(), 2 * region.geometry().capacity_bytes});
+    if (!pinned) return tl::unexpected(pinned.error());
+    return PinnedUring(std::move(*uring), *pinned);
+  }
+
+  void read(int fd, std::span<std::byte> into, std::uint64_t offset, std::uint64_t tag) {
+    uring_.read(fd, into, offset, pinned_, tag);
+  }
+  void write(int fd, std::span<const std::byte> from, std::uint64_t offset, std::uint64_t tag) {
+    uring_.write(fd, from, offset, pinned_, tag);
+  }
+
+  // Starts what was asked for and waits for a completion, unless there is one. REQUIRES: a request
+  // is under way.
+  [[nodiscard]] Result<Uring::Completion> wait() {
+    for (;;) {
+      const Result<void> done = uring_.submit_and_wait(std::chrono::hours(1));
+      if (!done) return tl::unexpected(done.error());
+      if (const std::optional<Uring::Completion> next = uring_.next()) return *next;
+    }
+  }
+
+ private:
+  PinnedUring(Uring uring, int pinned) noexcept : uring_(std::move(uring)), pinned_(pinned) {}
+
+  Uring uring_;
+  int pinned_;
+};
 
 tl::unexpected<Error> fail_request(int result, const char* what) {
   errno = -result;
@@ -54,7 +87,7 @@ tl::unexpected<Error> fail_request(int result, const char* what) {
 
 // Starts as many reads as there are requests and room for. Waits for room only with none in flight:
 // a wait shows what is staged, and that must not be while it is being read.
-Result<void> start_reads(const CopyJob& job, Sender& sender, Uring& uring,
+Result<void> start_reads(const CopyJob& job, Sender& sender, PinnedUring& uring,
                          Flight<std::span<std::byte>>& flight, std::uint64_t& offset) {
   while (offset < job.file_bytes && !flight.full()) {
     const auto wanted =
@@ -76,7 +109,7 @@ Result<void> start_reads(const CopyJob& job, Sender& sender, Uring& uring,
 Result<void> read_into_ring(const CopyJob& job, Channel& channel, CopyMeter& meter) {
   Result<Sender> sender = Sender::open(std::move(channel), file_wait(job));
   if (!sender) return tl::unexpected(sender.error());
-  Result<Uring> uring = Uring::create(kDepth, both_images(sender->channel()));
+  Result<PinnedUring> uring = PinnedUring::create(sender->channel());
   if (!uring) return tl::unexpected(uring.error());
   Result<void> done = meter.start();
   if (!done) return done;
@@ -109,7 +142,7 @@ Result<void> read_into_ring(const CopyJob& job, Channel& channel, CopyMeter& met
 
 // Starts as many writes as there are requests and records for; waits for a record only with none in
 // flight. `offset`: of the next record in the file.
-Result<void> start_writes(const CopyJob& job, Receiver& receiver, Uring& uring,
+Result<void> start_writes(const CopyJob& job, Receiver& receiver, PinnedUring& uring,
                           Flight<std::span<const std::byte>>& flight, std::uint64_t& offset) {
   while (offset < job.file_bytes && !flight.full()) {
     std::span<const std::byte> record = receiver.peek();
@@ -130,7 +163,7 @@ Result<void> start_writes(const CopyJob& job, Receiver& receiver, Uring& uring,
 Result<void> write_from_ring(const CopyJob& job, Channel& channel, CopyMeter& meter) {
   Result<Receiver> receiver = Receiver::open(std::move(channel), file_wait(job));
   if (!receiver) return tl::unexpected(receiver.error());
-  Result<Uring> uring = Uring::create(kDepth, both_images(receiver->channel()));
+  Result<PinnedUring> uring = PinnedUring::create(receiver->channel());
   if (!uring) return tl::unexpected(uring.error());
   Result<void> done = meter.start();
   if (!done) return done;
