@@ -1,5 +1,6 @@
 #include "tools/command/look/facts.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -8,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <ringbell/core/broadcast_memory.hpp>
+#include <ringbell/core/call_group.hpp>
+#include <ringbell/core/fan_in_memory.hpp>
 #include <ringbell/core/parking.hpp>
 #include <ringbell/core/spsc_memory.hpp>
 #include <ringbell/transport/name_folder.hpp>
@@ -89,6 +93,66 @@ std::vector<Side> group_sides(const Region& region) {
   return sides;
 }
 
+// The Side of this participant, if it ever came.
+Side* side_of(RingFacts& facts, std::uint32_t number) noexcept {
+  const auto found = std::find_if(facts.sides.begin(), facts.sides.end(),
+                                  [&](const Side& side) { return side.number == number; });
+  return found != facts.sides.end() ? &*found : nullptr;
+}
+
+template <class Byte>
+std::optional<std::uint64_t> end_of(const core::BroadcastSlots<Byte>& slots) noexcept {
+  constexpr core::Edge kLook{"look"};
+  core::Finding found;
+  return core::broadcast_end<core::HardwareAtomics>(core::BroadcastPlaces<Byte>(slots), kLook,
+                                                    found);
+}
+
+// A reader may give something back between the two looks; then it is not behind.
+void add_readers(const core::BroadcastMemory& memory, RingFacts& facts) noexcept {
+  facts.published = end_of(memory.slots);
+  if (!facts.published) return;
+  for (std::uint32_t i = 0; i < memory.max_readers; ++i) {
+    const core::BroadcastCellState cell(loaded(memory.control->readers[i].state));
+    if (cell.owner() == 0) continue;
+    Side* const side = side_of(facts, cell.owner());
+    const std::int64_t behind = std::max<std::int64_t>(cell.behind(*facts.published), 0);
+    if (side != nullptr) side->behind = static_cast<std::uint64_t>(behind);
+  }
+}
+
+// Lane and line n belong to participant n + 1.
+void add_lanes(const core::FanInMemory& memory, RingFacts& facts) noexcept {
+  for (std::uint32_t lane = 0; lane < memory.lane_count; ++lane) {
+    if (Side* const side = side_of(facts, lane + 1)) side->lane = fill_of(memory.ring(lane));
+  }
+}
+
+const char* name_of(core::CallState::Phase phase) noexcept {
+  switch (phase) {
+    case core::CallState::kIdle:
+      return "idle";
+    case core::CallState::kRequest:
+      return "waiting";
+    case core::CallState::kServing:
+      return "served";
+    case core::CallState::kResponse:
+      return "answered";
+    case core::CallState::kFailed:
+      return "failed";
+  }
+  return "impossible";
+}
+
+void add_calls(const core::CallGroupMemory& memory, RingFacts& facts) noexcept {
+  for (std::uint32_t line = 0; line < memory.lane_count; ++line) {
+    Side* const side = side_of(facts, line + 1);
+    if (side == nullptr) continue;
+    const core::CallState state(loaded(memory.line(line).cell->state));
+    side->calls = CallFacts{state.generation(), name_of(state.phase())};
+  }
+}
+
 void add_contents(const Region& region, RingFacts& facts) {
   switch (region.kind()) {
     case core::RingKind::spsc:
@@ -104,8 +168,21 @@ void add_contents(const Region& region, RingFacts& facts) {
     }
     case core::RingKind::bells:
       return;
-    default:
+    case core::RingKind::broadcast_lossless:
       facts.sides = group_sides(region);
+      add_readers(region.lossless_memory(), facts);
+      return;
+    case core::RingKind::broadcast_lossy:
+      facts.sides = group_sides(region);
+      facts.published = end_of(region.lossy_view());
+      return;
+    case core::RingKind::fan_in:
+      facts.sides = group_sides(region);
+      add_lanes(region.fan_in_memory(), facts);
+      return;
+    case core::RingKind::call_group:
+      facts.sides = group_sides(region);
+      add_calls(region.call_group_memory(), facts);
   }
 }
 
@@ -209,10 +286,64 @@ Tried<RingFacts> look_at(std::string_view name) {
                   .created_unix_ns = 0,
                   .sides = {},
                   .fill = {},
-                  .slots = {}};
+                  .slots = {},
+                  .published = {}};
   add_origin(*region, facts);
   add_contents(*region, facts);
   return facts;
+}
+
+namespace {
+
+std::optional<Totals> totals_of_lanes(const RingFacts& facts) {
+  Totals totals;
+  std::uint64_t lanes = 0;
+  for (const Side& side : facts.sides) {
+    if (side.number == 0) continue;
+    if (!side.lane) return std::nullopt;
+    totals.written += side.lane->written_position;
+    totals.lag += side.lane->bytes();
+    ++lanes;
+  }
+  const double room = static_cast<double>(lanes * facts.geometry.capacity_bytes);
+  if (lanes != 0) totals.fill = static_cast<double>(totals.lag) / room;
+  return totals;
+}
+
+Totals totals_of_calls(const RingFacts& facts) {
+  Totals totals{.in_bytes = false};
+  for (const Side& side : facts.sides) {
+    if (side.calls) totals.written += side.calls->made;
+  }
+  return totals;
+}
+
+Totals totals_in_slots(std::uint64_t written, std::uint64_t lag, std::uint64_t slots) {
+  return {.written = written,
+          .lag = lag,
+          .fill = static_cast<double>(lag) / static_cast<double>(slots),
+          .in_bytes = false};
+}
+
+}  // namespace
+
+std::optional<Totals> totals_of(const RingFacts& facts) {
+  if (facts.kind == core::RingKind::fan_in) return totals_of_lanes(facts);
+  if (facts.kind == core::RingKind::call_group) return totals_of_calls(facts);
+  if (facts.fill) {
+    const double fill = static_cast<double>(facts.fill->bytes()) /
+                        static_cast<double>(facts.geometry.capacity_bytes);
+    return Totals{facts.fill->written_position, facts.fill->bytes(), fill, true};
+  }
+  if (facts.slots) {
+    const std::uint64_t written = facts.slots->written;
+    const std::uint64_t lag = written - std::min(written, facts.slots->read);
+    return totals_in_slots(written, lag, facts.geometry.slot_count);
+  }
+  if (!facts.published) return std::nullopt;
+  std::uint64_t lag = 0;
+  for (const Side& side : facts.sides) lag = std::max(lag, side.behind.value_or(0));
+  return totals_in_slots(*facts.published, lag, facts.geometry.slot_count);
 }
 
 }  // namespace ringbell::tools

@@ -15,6 +15,21 @@
 
 namespace ringbell::tools {
 
+// What is in an SpscRing, or in one lane of a FanIn.
+struct Fill {
+  std::uint64_t read_position = 0;     // bytes that the reader has given back, since creation
+  std::uint64_t written_position = 0;  // bytes up to the last record that is visible
+  std::uint64_t records = 0;           // between the two
+
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return written_position - read_position; }
+};
+
+// What a caller's line says.
+struct CallFacts {
+  std::uint32_t made;  // calls since the service was made, modulo 2^32
+  const char* state;   // "idle", "waiting", "served", "answered", "failed"
+};
+
 // One who takes part, or took part last.
 struct Side {
   std::string role;  // "writer", "reader", "server", "caller", "participant"
@@ -22,16 +37,10 @@ struct Side {
   std::uint32_t pid;  // in its own pid namespace
   core::SideState state;
   bool alive;
-  bool parked;  // sleeps, or is about to
-};
-
-// What is in an SpscRing, or in all lanes of a FanIn.
-struct Fill {
-  std::uint64_t read_position = 0;     // bytes that the reader has given back, since creation
-  std::uint64_t written_position = 0;  // bytes up to the last record that is visible
-  std::uint64_t records = 0;           // between the two
-
-  [[nodiscard]] std::uint64_t bytes() const noexcept { return written_position - read_position; }
+  bool parked;                               // sleeps, or is about to
+  std::optional<Fill> lane = {};             // of a collector's writer
+  std::optional<std::uint64_t> behind = {};  // of a lossless topic's reader: messages
+  std::optional<CallFacts> calls = {};       // of a service's caller
 };
 
 // What a ring of slots says of itself.
@@ -65,7 +74,19 @@ struct RingFacts {
   std::vector<Side> sides;  // who has ever taken part in a numbered place
   std::optional<Fill> fill;
   std::optional<SlotFacts> slots;
+  std::optional<std::uint64_t> published;  // messages of a topic
 };
+
+// What a list of rings shows of each.
+struct Totals {
+  std::uint64_t written = 0;  // bytes, messages or calls, since creation
+  std::uint64_t lag = 0;      // not yet given back, by the slowest reader
+  double fill = 0;            // 0 … 1
+  bool in_bytes = true;
+};
+
+// Nothing where it moves faster than it can be counted, or where nothing is counted.
+[[nodiscard]] std::optional<Totals> totals_of(const RingFacts& facts);
 
 [[nodiscard]] const char* name_of(core::RingKind kind) noexcept;
 [[nodiscard]] const char* name_of(Backing backing) noexcept;

@@ -23,7 +23,9 @@ constexpr const char* kExamples = R"(Examples:
   watch -n1 ringbell inspect backup  again and again
 
 It maps the ring for reading only and takes no lock: looking never disturbs. Positions count bytes
-(messages, where there are slots) since the ring was made.)";
+(messages, where there are slots) since the ring was made. What costs its users a store is not in
+the ring and is not shown: how often doorbells rang, and what readers of a lossy topic have read and
+missed. Their own stats() tells.)";
 
 using Json = nlohmann::ordered_json;
 
@@ -33,10 +35,24 @@ std::string time_text(std::uint64_t unix_ns) {
                      fmt::gmtime(static_cast<std::time_t>(unix_ns / kSecond_ns)));
 }
 
+Json json_of(const Fill& fill) {
+  return {{"bytes", fill.bytes()},
+          {"records", fill.records},
+          {"read_position", fill.read_position},
+          {"written_position", fill.written_position}};
+}
+
 Json json_of(const Side& side) {
-  return {{"role", side.role},   {"number", side.number},
-          {"pid", side.pid},     {"state", name_of(side.state)},
-          {"alive", side.alive}, {"parked", side.parked}};
+  Json all{{"role", side.role},   {"number", side.number},
+           {"pid", side.pid},     {"state", name_of(side.state)},
+           {"alive", side.alive}, {"parked", side.parked}};
+  if (side.lane) all["lane"] = json_of(*side.lane);
+  if (side.behind) all["behind_messages"] = *side.behind;
+  if (side.calls) {
+    all["calls"] = side.calls->made;
+    all["call"] = side.calls->state;
+  }
+  return all;
 }
 
 Json json_of(const MappedBy& by) {
@@ -64,20 +80,17 @@ void print_json(const RingFacts& facts, const std::vector<MappedBy>& mapped_by) 
            {"sides", Json::array()},
            {"fill", nullptr},
            {"slots", nullptr},
+           {"published_messages", nullptr},
            {"mapped_by", Json::array()}};
   for (const Side& side : facts.sides) all["sides"].push_back(json_of(side));
-  if (facts.fill) {
-    all["fill"] = {{"bytes", facts.fill->bytes()},
-                   {"records", facts.fill->records},
-                   {"read_position", facts.fill->read_position},
-                   {"written_position", facts.fill->written_position}};
-  }
+  if (facts.fill) all["fill"] = json_of(*facts.fill);
   if (facts.slots) {
     all["slots"] = {{"written", facts.slots->written},
                     {"read", facts.slots->read},
                     {"redelivered", facts.slots->returned},
                     {"skipped", facts.slots->skipped}};
   }
+  if (facts.published) all["published_messages"] = *facts.published;
   for (const MappedBy& by : mapped_by) all["mapped_by"].push_back(json_of(by));
   fmt::print("{}\n", all.dump(2, ' ', false, Json::error_handler_t::replace));
 }
@@ -104,6 +117,18 @@ void print_contents(const RingFacts& facts) {
                facts.slots->written, facts.slots->read, facts.slots->returned,
                facts.slots->skipped);
   }
+  if (facts.published) fmt::print("{:<10}published {}\n", "messages", *facts.published);
+}
+
+// Of those who share a ring of many: what is theirs alone.
+std::string share_of(const Side& side) {
+  if (side.lane) {
+    return fmt::format(", {} in {} records, written {}, read {}", bytes_text(side.lane->bytes()),
+                       side.lane->records, side.lane->written_position, side.lane->read_position);
+  }
+  if (side.behind) return fmt::format(", {} messages behind", *side.behind);
+  if (side.calls) return fmt::format(", {} calls, {}", side.calls->made, side.calls->state);
+  return {};
 }
 
 void print_text(const RingFacts& facts, const std::vector<MappedBy>& mapped_by) {
@@ -115,11 +140,11 @@ void print_text(const RingFacts& facts, const std::vector<MappedBy>& mapped_by) 
   fmt::print("{:<10}{}\n", "doorbell", name_of(facts.doorbell));
   print_contents(facts);
   for (const Side& side : facts.sides) {
-    const std::string who =
-        side.state == core::SideState::absent && !side.alive
-            ? "has not come"
-            : fmt::format("pid {}, {}{}{}", side.pid, name_of(side.state),
-                          side.alive ? ", alive" : ", gone", side.parked ? ", parked" : "");
+    const std::string who = side.state == core::SideState::absent && !side.alive
+                                ? "has not come"
+                                : fmt::format("pid {}, {}{}{}{}", side.pid, name_of(side.state),
+                                              side.alive ? ", alive" : ", gone",
+                                              side.parked ? ", parked" : "", share_of(side));
     fmt::print("{:<10}{}{}{}\n", side.role, side.alive ? colours.green() : colours.dim(), who,
                colours.plain());
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,9 @@ constexpr const char* kExamples = R"(Examples:
   ringbell top --sort lag             those first whose readers are furthest behind
   ringbell top --times 1 --interval 5 | cat    once, over five seconds
 
-RATE is what was written in a second: bytes, or messages (/s) where there are slots. LAG is what was
-written and not yet given back. A pid in brackets is gone; z: it sleeps.)";
+RATE is what was written in a second: bytes, messages (/s) where there are slots, or calls. LAG is
+what was written and not yet given back, of a topic by its slowest reader. A pid in brackets is
+gone; z: it sleeps; +N: so much of the lag is that reader's, or in that writer's collector lane.)";
 
 using Clock = std::chrono::steady_clock;
 
@@ -56,14 +58,21 @@ struct Line {
   double fill = 0;  // 0 … 1
 };
 
+// Behind the pid of one who is not the only one of his kind.
+std::string lag_of(const Side& side) {
+  if (side.lane) return fmt::format("+{}", bytes_text(side.lane->bytes()));
+  if (side.behind) return fmt::format("+{}", *side.behind);
+  return {};
+}
+
 std::string pids(const RingFacts& facts, bool writing) {
   std::string text;
   for (const Side& side : facts.sides) {
     const bool writes = side.role == "writer" || side.role == "caller";
     if (writes != writing || (side.state == core::SideState::absent && !side.alive)) continue;
-    text += fmt::format("{}{}{}", text.empty() ? "" : ",",
+    text += fmt::format("{}{}{}{}", text.empty() ? "" : ",",
                         side.alive ? std::to_string(side.pid) : fmt::format("({})", side.pid),
-                        side.parked ? "z" : "");
+                        side.parked ? "z" : "", lag_of(side));
   }
   return text.empty() ? "-" : text;
 }
@@ -74,22 +83,16 @@ Line line_of(const RingFacts& facts, std::map<std::string, Seen>& seen) {
   line.kind = name_of(facts.kind);
   line.writers = pids(facts, true);
   line.readers = pids(facts, false);
-  std::uint64_t written = 0;
-  if (facts.fill) {
-    written = facts.fill->written_position;
-    line.lag = facts.fill->bytes();
-    line.fill = static_cast<double>(line.lag) / static_cast<double>(facts.geometry.capacity_bytes);
-  } else if (facts.slots) {
-    line.in_bytes = false;
-    written = facts.slots->written;
-    line.lag = written > facts.slots->read ? written - facts.slots->read : 0;
-    line.fill = static_cast<double>(line.lag) / static_cast<double>(facts.geometry.slot_count);
-  } else if (const auto before = seen.find(facts.name); before != seen.end()) {
-    written = before->second.written;  // it moves faster than it can be counted
+  const auto before = seen.find(facts.name);
+  std::uint64_t written = before != seen.end() ? before->second.written : 0;
+  if (const std::optional<Totals> totals = totals_of(facts)) {
+    written = totals->written;
+    line.lag = totals->lag;
+    line.fill = totals->fill;
+    line.in_bytes = totals->in_bytes;
   }
   const Seen now{facts.created_unix_ns, written, Clock::now()};
-  if (const auto before = seen.find(facts.name);
-      before != seen.end() && before->second.created_unix_ns == now.created_unix_ns &&
+  if (before != seen.end() && before->second.created_unix_ns == now.created_unix_ns &&
       before->second.written <= written) {
     const double seconds = std::chrono::duration<double>(now.at - before->second.at).count();
     line.rate = static_cast<double>(written - before->second.written) / std::max(seconds, 1e-6);

@@ -1,0 +1,142 @@
+// What inspect and top tell of rings of many: how far each reader of a topic is, each lane of a
+// collector, each caller's calls; and that looking changes nothing.
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <ringbell/ringbell.hpp>
+
+#include "tests/support/name_folder.hpp"
+#include "tools/command/application.hpp"
+#include "tools/command/look/facts.hpp"
+
+namespace ringbell::tools {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::chrono::seconds kPatience{10};
+constexpr std::array<std::byte, 8> kMessage{};
+
+class LookAtGroups : public testing::Test {
+ protected:
+  // What the command prints.
+  static std::string run(std::vector<std::string> words) {
+    words.insert(words.begin(), "ringbell");
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(run_command(static_cast<int>(words.size()), arguments.data()), 0);
+    return testing::internal::GetCapturedStdout();
+  }
+  static nlohmann::json inspected(const std::string& name) {
+    return nlohmann::json::parse(run({"inspect", "--json", name}));
+  }
+  [[nodiscard]] std::string bytes_of(const std::string& name) const {
+    std::ifstream file(folder_.path() + "/" + name + ".ring", std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+ private:
+  test::TemporaryNameFolder folder_;
+};
+
+TEST_F(LookAtGroups, ATopicTellsHowFarEachReaderIsBehind) {
+  Publisher publisher =
+      Publisher::create(
+          "prices", {.policy = TopicOptions::Policy::lossless, .messages = 8, .message_bytes = 8})
+          .value();
+  Subscriber quick = Subscriber::open("prices", Subscriber::Start::oldest, kPatience).value();
+  Subscriber slow = Subscriber::open("prices", Subscriber::Start::oldest, kPatience).value();
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(publisher.publish(kMessage).value());
+  std::array<std::byte, 8> into{};
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(quick.receive(into, kPatience).value());
+
+  const std::string before = bytes_of("prices");
+  const RingFacts facts = look_at("prices").value();
+  EXPECT_EQ(facts.published, 5U);
+  ASSERT_EQ(facts.sides.size(), 3U);
+  EXPECT_FALSE(facts.sides[0].behind);
+  EXPECT_EQ(facts.sides[1].behind, 2U);
+  EXPECT_EQ(facts.sides[2].behind, 5U);
+  const std::optional<Totals> totals = totals_of(facts);
+  ASSERT_TRUE(totals);
+  EXPECT_EQ(totals->written, 5U);
+  EXPECT_EQ(totals->lag, 5U);
+  EXPECT_DOUBLE_EQ(totals->fill, 5.0 / 8);
+  EXPECT_FALSE(totals->in_bytes);
+
+  const nlohmann::json all = inspected("prices");
+  EXPECT_EQ(all["published_messages"], 5);
+  EXPECT_EQ(all["sides"][2]["behind_messages"], 5);
+  EXPECT_THAT(run({"inspect", "prices"}), HasSubstr("alive, 2 messages behind\n"));
+  EXPECT_THAT(run({"top", "--times", "1", "--interval", "0.1"}), HasSubstr("+2,"));
+  EXPECT_EQ(bytes_of("prices"), before);
+}
+
+TEST_F(LookAtGroups, ALossyTopicTellsWhatWasPublished) {
+  Publisher publisher =
+      Publisher::create("ticks", {.messages = 4, .message_bytes = 8, .subscribers = 2}).value();
+  for (int i = 0; i < 11; ++i) ASSERT_TRUE(publisher.publish(kMessage).value());
+  const RingFacts facts = look_at("ticks").value();
+  EXPECT_EQ(facts.published, 11U);
+  EXPECT_EQ(totals_of(facts)->written, 11U);
+  EXPECT_EQ(totals_of(facts)->lag, 0U);
+}
+
+TEST_F(LookAtGroups, ACollectorTellsWhatIsInEachLane) {
+  Collector collector = Collector::create("log", {.contributors = 4}).value();
+  Contributor busy = Contributor::open("log", kPatience).value();
+  Contributor silent = Contributor::open("log", kPatience).value();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(busy.send(kMessage).value());
+
+  const std::string before = bytes_of("log");
+  const RingFacts facts = look_at("log").value();
+  ASSERT_EQ(facts.sides.size(), 3U);
+  EXPECT_FALSE(facts.sides[0].lane);
+  ASSERT_TRUE(facts.sides[1].lane && facts.sides[2].lane);
+  EXPECT_EQ(facts.sides[1].lane->records, 3U);
+  EXPECT_EQ(facts.sides[1].lane->bytes(), 3U * (8 + 8));  // each with its header
+  EXPECT_EQ(facts.sides[2].lane->records, 0U);
+  EXPECT_EQ(totals_of(facts)->lag, 48U);
+  EXPECT_TRUE(totals_of(facts)->in_bytes);
+  EXPECT_EQ(inspected("log")["sides"][1]["lane"]["records"], 3);
+  EXPECT_THAT(run({"inspect", "log"}), HasSubstr("48 B in 3 records, written 48, read 0\n"));
+  EXPECT_EQ(bytes_of("log"), before);
+}
+
+TEST_F(LookAtGroups, AServiceTellsTheCallsOfEachCaller) {
+  Server server = Server::create("sums", {.clients = 2}).value();
+  Client client = Client::open("sums", kPatience).value();
+  for (std::uint32_t call = 1; call <= 2; ++call) {
+    ASSERT_EQ(client.claim_for(8, kPatience).value().size(), 8U);
+    client.call();
+    RingFacts facts = look_at("sums").value();
+    ASSERT_EQ(facts.sides.size(), 2U);
+    EXPECT_FALSE(facts.sides[0].calls);
+    ASSERT_TRUE(facts.sides[1].calls);
+    EXPECT_EQ(facts.sides[1].calls->made, call);
+    EXPECT_STREQ(facts.sides[1].calls->state, "waiting");
+    EXPECT_EQ(totals_of(facts)->written, call);
+    ASSERT_EQ(server.serve([](auto, auto&&) {}, 1, kPatience), 1U);
+    facts = look_at("sums").value();
+    EXPECT_STREQ(facts.sides[1].calls->state, "answered");
+    ASSERT_FALSE(client.answer_for(kPatience).value().empty());
+  }
+  EXPECT_EQ(inspected("sums")["sides"][1]["calls"], 2);
+  EXPECT_THAT(run({"inspect", "sums"}), HasSubstr("alive, 2 calls, answered\n"));
+}
+
+}  // namespace
+}  // namespace ringbell::tools
