@@ -10,6 +10,8 @@
 
 #include "bench/harness/clock.hpp"
 #include "bench/harness/subprocess.hpp"
+#include "bench/machine/checks.hpp"
+#include "bench/machine/machine.hpp"
 #include "bench/transports/registry.hpp"
 
 namespace ringbell::bench {
@@ -48,6 +50,11 @@ void add_machine(const CpuPair& cpus, Row& meta) {
   meta["cpus_allowed"] = allowed_cpus().size();
 }
 
+// What costs latency on this machine, or will be in the way: `ringbell doctor`.
+void add_findings(bool with_wake_up, Row& meta) {
+  meta["doctor"] = as_json(examine(MachineFiles("/"), try_machine(with_wake_up)));
+}
+
 }  // namespace
 
 const char* source_folder() noexcept { return RINGBELL_SOURCE_DIR; }
@@ -67,6 +74,7 @@ Row meta_row(const std::string& what, int repeats, const CpuPair& cpus) {
   meta["repeats"] = repeats;
   meta["clock"] = "CLOCK_MONOTONIC";
   meta["clock_ns"] = clock_cost_ns();
+  add_findings(false, meta);
   return meta;
 }
 
@@ -82,6 +90,7 @@ Row meta_row(const Options& options) {
     }
     meta["peers"] = peers;
   }
+  add_findings(true, meta);
   return meta;
 }
 

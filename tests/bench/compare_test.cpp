@@ -108,7 +108,8 @@ TEST_F(Compare, WritesRowsWithThePromisedFields) {
   ASSERT_FALSE(rows.empty());
   EXPECT_EQ(rows[0]["bench"], "meta");
   const std::map<std::string, std::vector<std::string>> promised{
-      {"meta", {"commit", "dirty", "cpu", "kernel", "compiler", "flags", "date", "cpus", "mode"}},
+      {"meta",
+       {"commit", "dirty", "cpu", "kernel", "compiler", "flags", "date", "cpus", "mode", "doctor"}},
       {"round_trip",
        {"transport", "wait", "placement", "message_bytes", "samples", "p50_ns", "p90_ns", "p99_ns",
         "p999_ns", "max_ns"}},

@@ -37,5 +37,23 @@ class OpenLoop(ReportTest):
         self.assertIn("4 figures in both, 0 differ", told)
 
 
+class Machine(ReportTest):
+    def test_the_doctors_findings_stand_with_the_machine_the_worst_first(self) -> None:
+        def finding(name: str, level: str) -> dict[str, str]:
+            return {"name": name, "level": level, "figure": f"{name} | seen", "why": "because",
+                    "remedy": "mend it"}
+        meta = {**META, "doctor": [finding("clock", "good"), finding("idle", "costs"),
+                                   finding("memfd", "missing")]}
+        section = self.benchmarks([meta]).split("## The machine")[1].split("\n## ")[0]
+        self.assertIn("1 good, 1 cost something, 1 missing.", section)
+        worst = "| **missing**: memfd | memfd \\| seen | because | mend it |"
+        self.assertIn(f"{worst}\n| costs: idle | idle \\| seen | because | mend it |\n", section)
+        self.assertIn("| clock | clock \\| seen |", section.split("<details>")[1])
+
+    def test_findings_that_are_none_are_left_out(self) -> None:
+        for doctor in (None, "ill", [1, "x"], [{"level": "fine"}]):
+            self.assertNotIn("doctor", self.benchmarks([{**META, "doctor": doctor}]))
+
+
 if __name__ == "__main__":
     unittest.main()

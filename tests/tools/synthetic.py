@@ -33,7 +33,12 @@ class Synthetic:
                "dirty": dirty, "cpu": "Synthetic CPU @ 2.60GHz", "kernel": "6.18.0",
                "compiler": "g++ 12.2.0", "flags": "-O3 -march=x86-64-v3",
                "date": "2026-11-21T04:05:06Z", "cpus": [0, 1], "mode": mode,
-               "repeats": self.repeats, "hypervisor": "KVM", "capacity_bytes": 262144}
+               "repeats": self.repeats, "hypervisor": "KVM", "capacity_bytes": 262144,
+               "doctor": [
+                   {"name": "kernel", "level": "good", "figure": "6.18.0", "why": "newer is better",
+                    "remedy": ""},
+                   {"name": "idle", "level": "costs", "figure": "driver none, governor none",
+                    "why": "a halted CPU has to be woken", "remedy": "echo 1 | tee /sys/x"}]}
         for repeat in range(self.repeats):
             yield from self._floors(repeat)
             for transport, wait, placement, quick in self._who():

@@ -6,10 +6,11 @@
 #include <string>
 #include <string_view>
 
+#include "bench/bytes_text.hpp"
+
 namespace ringbell::tools {
 
-// "0 B", "1023 B", "1.50 MiB": three digits and a binary unit.
-[[nodiscard]] std::string bytes_text(std::uint64_t bytes);
+using bench::bytes_text;
 
 // "1:02:03", "0:07".
 [[nodiscard]] std::string duration_text(double seconds);

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from report import open_loop, peers, tables, text
+from report import machine, open_loop, peers, tables, text
 from report.load import Results
 from report.provenance import commands, commit, warnings
 from report.readme import figures_table
 from report.settings import ASLEEP, AWAKE, SETTINGS, Setting, message_sizes
 from report.targets import targets_summary, targets_table
-
-META_NAMES = {"cpu": "CPU", "hypervisor": "hypervisor", "cpus": "CPUs used", "kernel": "kernel",
-              "compiler": "compiler", "flags": "flags", "date": "date", "mode": "mode",
-              "repeats": "repeats"}
 
 READING = """\
 Medians over the repeats of a run; in small print the smallest and largest repeat, then how many
@@ -81,8 +76,8 @@ def benchmarks(results: Results, plots: Sequence[str], plots_path: str) -> str:
     `plots` are file names inside `plots_path`, which is relative to the document.
     """
     sections = [
-        _head(results), _short(results), _targets(results), _machine(results), _method(results),
-        _floors(results),
+        _head(results), _short(results), _targets(results), machine.section(results),
+        _method(results), _floors(results),
         *(_round_trip(results, s, plots, plots_path) for s in SETTINGS),
         _throughput(results, SETTINGS[0], plots, plots_path),
         _throughput_elsewhere(results, plots, plots_path),
@@ -107,24 +102,6 @@ def _head(results: Results) -> str:
 def _short(results: Results) -> str:
     return ("## In short\n\n" + figures_table(results) + "\n\nMedians, two processes on two CPUs, "
             "the machine as it is; of pipes with 64 KiB and 1 MiB buffers the better.")
-
-
-def _machine(results: Results) -> str:
-    known = [k for k in META_NAMES if k in results.meta]
-    others = [k for k in results.meta if k not in {*META_NAMES, "bench", "commit", "dirty"}]
-    rows = [[META_NAMES.get(k, text.escape(k.removesuffix("_bytes").replace("_", " "))),
-             _meta_value(k, results.meta[k])] for k in known + others]
-    return "## The machine\n\n" + text.table(["", ""], rows, left=2) if rows else ""
-
-
-def _meta_value(key: str, value: Any) -> str:
-    if isinstance(value, list):
-        return text.escape(", ".join(map(str, value)))
-    if key.endswith("_bytes") and isinstance(value, int) and not isinstance(value, bool):
-        return text.size(value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return text.escape(value if value not in (None, "") else "unknown")
 
 
 def _method(results: Results) -> str:

@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "tools/command/doctor/checks.hpp"
+#include "bench/machine/checks.hpp"
 
-namespace ringbell::tools {
+namespace ringbell::bench {
 namespace {
 
 const std::string kCpus = "sys/devices/system/cpu/";
@@ -219,4 +219,4 @@ void check_cpus(const MachineFiles& files, const Trials& trials, Findings& findi
   findings.push_back(clock_source(files));
 }
 
-}  // namespace ringbell::tools
+}  // namespace ringbell::bench

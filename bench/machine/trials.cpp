@@ -16,9 +16,9 @@
 
 #include "bench/floors/floor.hpp"
 #include "bench/harness/placement.hpp"
-#include "tools/command/doctor/machine.hpp"
+#include "bench/machine/machine.hpp"
 
-namespace ringbell::tools {
+namespace ringbell::bench {
 namespace {
 
 FileDescriptor sealable_memory() {
@@ -60,12 +60,12 @@ std::uint64_t memlock_bytes() {
 
 // One way: half a round trip in which both sleep. Nothing: it cannot be measured here.
 std::optional<double> wake_up_us(bool quick) {
-  bench::PairOptions pair;
-  pair.cpus = bench::choose_cpus();
+  PairOptions pair;
+  pair.cpus = choose_cpus();
   if (pair.cpus[1] < 0) return std::nullopt;
   pair.quick_wake = quick;
   pair.deadline = std::chrono::seconds(10);
-  const Result<bench::FloorFigures> figures = bench::futex_trips(pair, {200, 2000});
+  const Result<FloorFigures> figures = futex_trips(pair, {200, 2000});
   if (!figures) return std::nullopt;
   return figures->p50_ns / 2 / 1000;
 }
@@ -81,7 +81,7 @@ Trials try_machine(bool measure) {
   measure_shm(trials);
   trials.memlock_bytes = memlock_bytes();
   trials.user_id = ::geteuid();
-  trials.cpus = bench::allowed_cpus();
+  trials.cpus = allowed_cpus();
   if (measure) {
     if (const std::optional<double> usual = wake_up_us(false)) {
       trials.wake_up = WakeUp{*usual, wake_up_us(true)};
@@ -90,4 +90,4 @@ Trials try_machine(bool measure) {
   return trials;
 }
 
-}  // namespace ringbell::tools
+}  // namespace ringbell::bench

@@ -8,12 +8,17 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
+#include "bench/machine/checks.hpp"
+#include "bench/machine/machine.hpp"
 #include "tools/command/command.hpp"
-#include "tools/command/doctor/checks.hpp"
 #include "tools/command/terminal.hpp"
 
 namespace ringbell::tools {
 namespace {
+
+using bench::Finding;
+using bench::Findings;
+using bench::Level;
 
 constexpr const char* kExamples = R"(Examples:
   ringbell doctor                 what costs latency here, why, and what mends it
@@ -36,16 +41,9 @@ int count(const Findings& findings, Level level) {
 }
 
 void print_json(const Findings& findings) {
-  nlohmann::ordered_json all{{"missing", count(findings, Level::missing)},
-                             {"costs", count(findings, Level::costs)},
-                             {"findings", nlohmann::ordered_json::array()}};
-  for (const Finding& finding : findings) {
-    all["findings"].push_back({{"name", finding.name},
-                               {"level", name_of(finding.level)},
-                               {"figure", finding.figure},
-                               {"why", finding.why},
-                               {"remedy", finding.remedy}});
-  }
+  const nlohmann::ordered_json all{{"missing", count(findings, Level::missing)},
+                                   {"costs", count(findings, Level::costs)},
+                                   {"findings", as_json(findings)}};
   fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
@@ -68,7 +66,8 @@ void print_text(const Findings& findings, bool with_reasons) {
 }
 
 int doctor(const DoctorOptions& options) {
-  const Findings findings = examine(MachineFiles("/"), try_machine(!options.no_measure));
+  const Findings findings =
+      examine(bench::MachineFiles("/"), bench::try_machine(!options.no_measure));
   if (options.json) {
     print_json(findings);
   } else {

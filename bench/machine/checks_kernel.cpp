@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
-#include "tools/command/doctor/checks.hpp"
+#include "bench/machine/checks.hpp"
 
-namespace ringbell::tools {
+namespace ringbell::bench {
 namespace {
 
 // 6.18 as 6018; 0 if that is no version.
@@ -118,4 +118,4 @@ Findings examine(const MachineFiles& files, const Trials& trials) {
   return findings;
 }
 
-}  // namespace ringbell::tools
+}  // namespace ringbell::bench

@@ -1,15 +1,11 @@
-// The doctor's judgement: facts in, findings out. Each check knows one property; none of them asks
-// the machine anything that `files` and `trials` do not say.
+// The judgement of `ringbell doctor`: facts in, findings out. Each check knows one property; none
+// asks the machine anything that `files` and `trials` do not say.
 #pragma once
 
-#include <vector>
+#include "bench/machine/finding.hpp"
+#include "bench/machine/machine.hpp"
 
-#include "tools/command/doctor/finding.hpp"
-#include "tools/command/doctor/machine.hpp"
-
-namespace ringbell::tools {
-
-using Findings = std::vector<Finding>;
+namespace ringbell::bench {
 
 // What ringbell cannot do without, or falls back from: kernel, memfd, locks, membarrier, io_uring.
 void check_kernel(const MachineFiles& files, const Trials& trials, Findings& findings);
@@ -23,4 +19,4 @@ void check_memory(const MachineFiles& files, const Trials& trials, Findings& fin
 // All of them, in that order.
 [[nodiscard]] Findings examine(const MachineFiles& files, const Trials& trials);
 
-}  // namespace ringbell::tools
+}  // namespace ringbell::bench

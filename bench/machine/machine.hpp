@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace ringbell::tools {
+namespace ringbell::bench {
 
 // The files below a root: "/" on a live machine, a folder with a fabricated proc, sys and etc in
 // the tests.
@@ -56,4 +56,4 @@ struct Trials {
 // Tries it all; takes about half a second, most of it the wake-up, which `measure` leaves out.
 [[nodiscard]] Trials try_machine(bool measure);
 
-}  // namespace ringbell::tools
+}  // namespace ringbell::bench

@@ -1,9 +1,12 @@
-// What `ringbell doctor` found out about one property of the machine.
+// What was found out about one property of the machine.
 #pragma once
 
 #include <string>
+#include <vector>
 
-namespace ringbell::tools {
+#include <nlohmann/json.hpp>
+
+namespace ringbell::bench {
 
 enum class Level {
   good,
@@ -23,4 +26,9 @@ struct Finding {
   std::string remedy;  // the command that mends it; empty if it is good, or nothing can be done
 };
 
-}  // namespace ringbell::tools
+using Findings = std::vector<Finding>;
+
+// An array of objects with name, level, figure, why and remedy.
+[[nodiscard]] nlohmann::ordered_json as_json(const Findings& findings);
+
+}  // namespace ringbell::bench

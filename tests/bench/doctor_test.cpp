@@ -9,9 +9,9 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
-#include "tools/command/doctor/checks.hpp"
+#include "bench/machine/checks.hpp"
 
-namespace ringbell::tools {
+namespace ringbell::bench {
 namespace {
 
 namespace fs = std::filesystem;
@@ -229,4 +229,4 @@ TEST_F(Doctor, ReadsLogindsConfigurationWithItsDropIns) {
 }
 
 }  // namespace
-}  // namespace ringbell::tools
+}  // namespace ringbell::bench

@@ -6,10 +6,10 @@
 
 #include <fmt/format.h>
 
-#include "tools/command/doctor/checks.hpp"
-#include "tools/command/quantity.hpp"
+#include "bench/bytes_text.hpp"
+#include "bench/machine/checks.hpp"
 
-namespace ringbell::tools {
+namespace ringbell::bench {
 namespace {
 
 Finding shared_memory(const Trials& trials) {
@@ -187,4 +187,4 @@ void check_memory(const MachineFiles& files, const Trials& trials, Findings& fin
   findings.push_back(remove_ipc(files, trials));
 }
 
-}  // namespace ringbell::tools
+}  // namespace ringbell::bench

@@ -5,9 +5,9 @@
 #include <string_view>
 #include <system_error>
 
-#include "tools/command/doctor/machine.hpp"
+#include "bench/machine/machine.hpp"
 
-namespace ringbell::tools {
+namespace ringbell::bench {
 namespace {
 
 std::string trimmed(std::string_view text) {
@@ -81,4 +81,4 @@ std::vector<std::string> MachineFiles::names_in(const std::string& path) const {
   return names;
 }
 
-}  // namespace ringbell::tools
+}  // namespace ringbell::bench
