@@ -70,8 +70,7 @@ struct OpenLoopFigures {
   // Stored by the receiver: before the first message, and when it is done.
   alignas(128) std::uint32_t receiver_ready{0};
   Histogram latency;
-  std::uint64_t first_ns{0};  // when the first recorded message came, and the last
-  std::uint64_t last_ns{0};
+  std::uint64_t last_ns{0};  // when the last message came
 };
 
 [[nodiscard]] tl::unexpected<Error> fail_too_small();
@@ -169,7 +168,6 @@ template <class End, class Size>
     if (stamp.sequence != expected) return fail_wrong_message(expected, stamp.sequence);
     if (stamp.due_ns < record_from.load(std::memory_order_relaxed)) continue;
     figures.latency.record(now > stamp.due_ns ? now - stamp.due_ns : 0);
-    if (figures.first_ns == 0) figures.first_ns = now;
     figures.last_ns = now;
   }
 }

@@ -61,7 +61,10 @@ Result<void> run_one(const Series& series, const CpuPair& cpus, RowSink& sink,
   const Point most = capacity_point(series);
   sink.announce(most.title(), cost_seconds(most));
   Row found;
-  const Result<void> measured = measure(most, cpus, found);
+  Result<void> measured = measure(most, cpus, found);
+  if (measured && found["samples"] == 0) {
+    measured = fail(ErrorCode::timed_out, "no message came while the capacity was measured");
+  }
   if (!measured) return add_row(most.labels(), most, measured, sink, verified);
   const auto capacity_per_s = found["rate_achieved_per_s"].get<double>();
   for (const Point& point : points_of(series, capacity_per_s)) {
