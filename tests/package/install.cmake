@@ -6,3 +6,8 @@ file(REMOVE_RECURSE ${first} ${moved})
 execute_process(COMMAND ${CMAKE_COMMAND} --install ${build} --prefix ${first}
   COMMAND_ERROR_IS_FATAL ANY)
 file(RENAME ${first} ${moved})
+
+# The command runs from wherever it now stands.
+if(EXISTS ${moved}/bin/ringbell)
+  execute_process(COMMAND ${moved}/bin/ringbell --version COMMAND_ERROR_IS_FATAL ANY)
+endif()
