@@ -13,8 +13,10 @@
 namespace ringbell {
 
 struct ChannelOptions {
+  static constexpr std::uint64_t kDefaultCapacityBytes = 256UL * 1024;
+
   // Of the ring. Rounded up to a power of two, and to whole pages. Smallest 4096.
-  std::uint64_t capacity_bytes = 256UL * 1024;
+  std::uint64_t capacity_bytes = kDefaultCapacityBytes;
   // 8, 16, 32 or 64. With 64 no two records share a cache line.
   std::uint32_t record_alignment = 8;
   core::DoorbellKind doorbell = core::DoorbellKind::futex;

@@ -60,13 +60,14 @@ bool holds_messages(const Region& region) noexcept {
 // --- Contributor ---------------------------------------------------------------------------------
 
 Contributor::Contributor(Participant participant, core::FanIn<>::Writer ring) noexcept
-    : participant_(std::move(participant)), ring_(std::move(ring)) {
+    : participant_(std::move(participant)), ring_(std::move(ring)), copy_in_(region().geometry()) {
   participant_.sleeper().will_sleep_on(participant_.own_bell());
 }
 
 Contributor& Contributor::operator=(Contributor&& other) noexcept {
   std::swap(participant_, other.participant_);
   std::swap(ring_, other.ring_);
+  std::swap(copy_in_, other.copy_in_);
   return *this;
 }
 
@@ -144,7 +145,7 @@ Result<bool> Contributor::send(std::span<const std::byte> message, Timeout timeo
       claim_for(size <= UINT32_MAX ? static_cast<std::uint32_t>(size) : UINT32_MAX, timeout);
   if (!room) return tl::unexpected(room.error());
   if (room->empty()) return false;
-  std::memcpy(room->data(), message.data(), size);
+  copy_in_(*room, message);
   commit();
   return true;
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <ringbell/core/fan_in.hpp>
+#include <ringbell/transport/copy_in.hpp>
 #include <ringbell/transport/error.hpp>
 #include <ringbell/transport/export.hpp>
 #include <ringbell/transport/participant.hpp>
@@ -110,6 +111,7 @@ class RINGBELL_API Contributor {
 
   Participant participant_;
   core::FanIn<>::Writer ring_;
+  CopyIn copy_in_;
 };
 
 // The one that reads. Not thread-safe; move-only.

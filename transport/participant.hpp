@@ -30,8 +30,8 @@ using NumbersOf = Numbers (*)(const Region& region);
 
 // What is looked for under a name.
 struct Wanted {
-  core::RingKind kind;
-  NumbersOf among;
+  core::RingKind kind{};
+  NumbersOf among = nullptr;
   // Whether what the dead left is worth having; nullptr: it is not.
   bool (*left_something)(const Region& region) = nullptr;
 };

@@ -109,7 +109,7 @@ bool QueueEnd::arm(Ring& ring, std::uint32_t& word, Ready&& ready) {
 // --- QueueSender ---------------------------------------------------------------------------------
 
 QueueSender::QueueSender(Participant participant, core::MpmcRing<>::Writer ring) noexcept
-    : QueueEnd(std::move(participant)), ring_(std::move(ring)) {
+    : QueueEnd(std::move(participant)), ring_(std::move(ring)), copy_in_(region().geometry()) {
   recover(ring_, true);
 }
 
@@ -117,6 +117,7 @@ QueueSender& QueueSender::operator=(QueueSender&& other) noexcept {
   std::swap(participant_, other.participant_);
   std::swap(recovered_, other.recovered_);
   std::swap(ring_, other.ring_);
+  std::swap(copy_in_, other.copy_in_);
   std::swap(claimed_, other.claimed_);
   return *this;
 }
@@ -195,7 +196,7 @@ Result<bool> QueueSender::send(std::span<const std::byte> message, Timeout timeo
   const Result<std::span<std::byte>> room = claim_for(timeout);
   if (!room) return tl::unexpected(room.error());
   if (room->empty()) return false;
-  if (!message.empty()) std::memcpy(room->data(), message.data(), message.size());
+  if (!message.empty()) copy_in_(*room, message);
   if (!commit(static_cast<std::uint32_t>(message.size()))) {
     return fail(ErrorCode::peer_dead, "this sender was taken for dead; the message is not sent");
   }

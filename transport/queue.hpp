@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include <ringbell/core/mpmc_ring.hpp>
+#include <ringbell/transport/copy_in.hpp>
 #include <ringbell/transport/error.hpp>
 #include <ringbell/transport/export.hpp>
 #include <ringbell/transport/participant.hpp>
@@ -141,6 +142,7 @@ class RINGBELL_API QueueSender : public QueueEnd {
   void close() noexcept;
 
   core::MpmcRing<>::Writer ring_;
+  CopyIn copy_in_;
   bool claimed_ = false;
 };
 

@@ -13,11 +13,14 @@ constexpr core::Edge kHead{"spsc.R"};
 }  // namespace
 
 Sender::Sender(Endpoint endpoint, core::SpscRing<>::Writer ring) noexcept
-    : endpoint_(std::move(endpoint)), ring_(std::move(ring)) {}
+    : endpoint_(std::move(endpoint)),
+      ring_(std::move(ring)),
+      copy_in_(channel().region().geometry()) {}
 
 Sender& Sender::operator=(Sender&& other) noexcept {
   std::swap(endpoint_, other.endpoint_);
   std::swap(ring_, other.ring_);
+  std::swap(copy_in_, other.copy_in_);
   return *this;
 }
 
@@ -90,7 +93,7 @@ Result<bool> Sender::send(std::span<const std::byte> message, Timeout timeout) {
       claim_for(size <= UINT32_MAX ? static_cast<std::uint32_t>(size) : UINT32_MAX, timeout);
   if (!room) return tl::unexpected(room.error());
   if (room->empty()) return false;
-  std::memcpy(room->data(), message.data(), size);
+  copy_in(*room, message);
   commit();
   return true;
 }

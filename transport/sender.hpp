@@ -6,7 +6,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstring>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include <ringbell/core/parking.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 #include <ringbell/transport/channel.hpp>
+#include <ringbell/transport/copy_in.hpp>
 #include <ringbell/transport/endpoint.hpp>
 #include <ringbell/transport/export.hpp>
 
@@ -85,9 +85,15 @@ class RINGBELL_API Sender {
   [[nodiscard]] bool try_send(std::span<const std::byte> message) noexcept {
     const std::span<std::byte> room = claim(static_cast<std::uint32_t>(message.size()));
     if (room.empty()) return false;
-    std::memcpy(room.data(), message.data(), message.size());
+    copy_in(room, message);
     commit();
     return true;
+  }
+  // What send() does with claimed room, for a message that comes in parts or is staged: long ones
+  // go past the caches where that is faster (copy_choice.hpp). REQUIRES: room for the message.
+  template <class Byte, std::size_t extent>
+  void copy_in(std::span<std::byte> room, std::span<Byte, extent> message) noexcept {
+    copy_in_(room, message);
   }
   // The same, waiting for room. False: time is up. Errors: as claim_for; invalid_argument if empty.
   [[nodiscard]] Result<bool> send(std::span<const std::byte> message, Timeout timeout = kForever);
@@ -130,6 +136,7 @@ class RINGBELL_API Sender {
 
   Endpoint endpoint_;
   core::SpscRing<>::Writer ring_;
+  CopyIn copy_in_;
 };
 
 }  // namespace ringbell

@@ -98,7 +98,10 @@ std::uint32_t& Topic::data_bell() const noexcept {
 
 Publisher::Publisher(Participant participant, std::optional<Region> bells,
                      std::variant<Lossless, Lossy> ring) noexcept
-    : participant_(std::move(participant)), bells_(std::move(bells)), ring_(std::move(ring)) {
+    : participant_(std::move(participant)),
+      bells_(std::move(bells)),
+      ring_(std::move(ring)),
+      copy_in_(participant_.region().geometry()) {
   participant_.sleeper().will_sleep_on(this->bells().bells().space_bell.word);
 }
 
@@ -106,6 +109,7 @@ Publisher& Publisher::operator=(Publisher&& other) noexcept {
   std::swap(participant_, other.participant_);
   std::swap(bells_, other.bells_);
   std::swap(ring_, other.ring_);
+  std::swap(copy_in_, other.copy_in_);
   std::swap(evictions_, other.evictions_);
   return *this;
 }
@@ -191,7 +195,7 @@ Result<bool> Publisher::publish_lossless(Lossless& ring, std::span<const std::by
   if (slot.empty()) return false;
   sized::write_size(slot, message.size());
   if (!message.empty()) {
-    std::memcpy(slot.data() + sizeof(sized::Size), message.data(), message.size());
+    copy_in_(slot.subspan(sizeof(sized::Size)), message);
   }
   ring.commit();
   ring_subscribers();

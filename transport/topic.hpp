@@ -18,6 +18,7 @@
 
 #include <ringbell/core/broadcast_lossless.hpp>
 #include <ringbell/core/broadcast_lossy.hpp>
+#include <ringbell/transport/copy_in.hpp>
 #include <ringbell/transport/error.hpp>
 #include <ringbell/transport/export.hpp>
 #include <ringbell/transport/participant.hpp>
@@ -140,6 +141,7 @@ class RINGBELL_API Publisher {
   Participant participant_;
   std::optional<Region> bells_;  // if they are not in the topic's own region
   std::variant<Lossless, Lossy> ring_;
+  CopyIn copy_in_;  // for a lossless one
   std::uint64_t evictions_ = 0;
 };
 

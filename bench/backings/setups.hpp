@@ -9,7 +9,7 @@
 namespace ringbell::bench {
 
 struct Setup {
-  const char* name;  // of the backing, as in the rows
+  const char* name = "";  // of the backing, as in the rows
   MemoryOptions memory;
 };
 

@@ -51,7 +51,7 @@ struct alignas(kLineBytes) FlaggedLine {
 };
 
 // As many bytes as the rings that are measured against it.
-constexpr std::size_t kRingLines = ChannelOptions{}.capacity_bytes / kLineBytes;
+constexpr std::size_t kRingLines = ChannelOptions::kDefaultCapacityBytes / kLineBytes;
 
 template <std::size_t message_bytes>
 struct Rings {

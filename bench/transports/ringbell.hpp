@@ -24,7 +24,7 @@ class RingbellEnd : public Failing {
     const std::span<std::byte> room = claim(static_cast<std::uint32_t>(message.size()));
     if (room.empty()) [[unlikely]]
       return false;
-    std::memcpy(room.data(), message.data(), message.size());
+    sender_.copy_in(room, message);
     sender_.commit();
     return true;
   }
@@ -45,7 +45,7 @@ class RingbellEnd : public Failing {
     const std::span<std::byte> room = claim(static_cast<std::uint32_t>(message.size()));
     if (room.empty()) [[unlikely]]
       return false;
-    std::memcpy(room.data(), message.data(), message.size());
+    sender_.copy_in(room, message);
     sender_.stage();
     return true;
   }

@@ -118,8 +118,8 @@ TEST_P(RandomChannelKillsTest, Inherited) {
 // A folder of names of its own, empty in the end.
 class RandomConnectionKillsTest : public ::testing::Test {
  protected:
-  RandomConnectionKillsTest() { ::setenv("RINGBELL_DIR", folder_.c_str(), 1); }
-  ~RandomConnectionKillsTest() override {
+  void SetUp() override { ::setenv("RINGBELL_DIR", folder_.c_str(), 1); }
+  void TearDown() override {
     ::unsetenv("RINGBELL_DIR");
     std::error_code none;
     std::filesystem::remove_all(folder_, none);

@@ -123,6 +123,7 @@ TEST(RandomKillsTest, FanIn) {
     std::vector<FanIn<>::ReaderLane> storage(kLanes);
     FanIn<>::Reader reader(memory, storage, kPace);
     std::vector<Checker> checkers;
+    checkers.reserve(records.size());
     for (Record* const record : records) checkers.emplace_back(*record, kPace.burst + 1);
     while (true) {
       const bool last_look = stage.is_over(Stage::kSecondEnds);
