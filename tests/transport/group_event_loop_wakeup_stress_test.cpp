@@ -128,7 +128,9 @@ class GroupEventLoopWakeupStressTest : public ::testing::Test {
   ~GroupEventLoopWakeupStressTest() override { ::munmap(shared, sizeof(Shared)); }
 
   void TearDown() override {
-    if (!IsSkipped()) EXPECT_GT(shared->sleeps, 0U) << "nobody ever slept";
+    if (!IsSkipped()) {
+      EXPECT_GT(shared->sleeps, 0U) << "nobody ever slept";
+    }
   }
 
   template <class Body>
