@@ -121,16 +121,15 @@ class Received {
 
 class GroupEventLoopWakeupStressTest : public ::testing::Test {
  protected:
-  GroupEventLoopWakeupStressTest() {
+  void SetUp() override {
     shared = new (::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
                          MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Shared;
   }
-  ~GroupEventLoopWakeupStressTest() override { ::munmap(shared, sizeof(Shared)); }
-
   void TearDown() override {
     if (!IsSkipped()) {
       EXPECT_GT(shared->sleeps, 0U) << "nobody ever slept";
     }
+    ::munmap(shared, sizeof(Shared));
   }
 
   template <class Body>
