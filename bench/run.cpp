@@ -14,6 +14,7 @@
 #include "bench/file_copy/file_copy.hpp"
 #include "bench/file_copy/files.hpp"
 #include "bench/floors/floors.hpp"
+#include "bench/harness/measured.hpp"
 #include "bench/open_loop/series.hpp"
 #include "bench/transports/registry.hpp"
 
@@ -78,23 +79,9 @@ Result<void> run_point(const Point& point, const CpuPair& cpus, RowSink& sink,
   const Result<void> measured = measure(point, cpus, row);
   if (measured) floor.measure();
   floor.describe(row);
-  if (!measured) {
-    row["error"] = measured.error().message;
-    if (measured.error().code == ErrorCode::corrupt) {
-      row["verified"] = false;
-      if (verified) {
-        verified = fail(ErrorCode::corrupt,
-                        fmt::format("{}: {}", point.title(), measured.error().message));
-      }
-    }
-  }
-  sink.add(std::move(row));
-  if (!sink.written()) return sink.written();
-  if (!measured && ends_the_run(measured.error())) {
-    return tl::unexpected(Error{measured.error().code, measured.error().errno_value,
-                                fmt::format("{}: {}", point.title(), measured.error().message)});
-  }
-  return {};
+  const Result<void> added = add_measured(std::move(row), measured, point.title(), sink, verified);
+  if (added || !sink.written()) return added;
+  return tl::unexpected(titled(added.error(), point.title()));
 }
 
 BackingOptions backing_options(const Options& options) {

@@ -168,15 +168,4 @@ bool Endpoint::peer_closed() const noexcept {
          std::uint32_t(SideState::closed);
 }
 
-Waited Endpoint::ask_after_peer() const noexcept {
-  switch (peer()) {
-    case PeerState::closed:
-      return Waited::peer_closed;
-    case PeerState::dead:
-      return Waited::peer_dead;
-    default:
-      return Waited::ready;
-  }
-}
-
 }  // namespace ringbell

@@ -130,7 +130,7 @@ class RINGBELL_API Endpoint {
     Endpoint& own;
 
     [[nodiscard]] bool closed() const noexcept { return own.peer_closed(); }
-    [[nodiscard]] Waited ask() const noexcept { return own.ask_after_peer(); }
+    [[nodiscard]] Waited ask() const noexcept { return waited_for(own.peer()); }
     template <class Ready>
     [[nodiscard]] bool sleep(Ready&& ready, Clock::time_point until) const {
       return own.park(ready, until);
@@ -165,7 +165,6 @@ class RINGBELL_API Endpoint {
   [[nodiscard]] const Doorbell& own_doorbell() const noexcept;
   void ring_peer() noexcept;
   [[nodiscard]] bool peer_closed() const noexcept;
-  [[nodiscard]] Waited ask_after_peer() const noexcept;
   [[nodiscard]] std::uint32_t& state_of(Role role) const noexcept;
 
   Channel channel_;

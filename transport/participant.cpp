@@ -98,14 +98,7 @@ PeerState peer_state(const Region& region, std::uint32_t number) noexcept {
 }
 
 Waited ask_after(const Region& region, std::uint32_t number) noexcept {
-  switch (peer_state(region, number)) {
-    case PeerState::closed:
-      return Waited::peer_closed;
-    case PeerState::dead:
-      return Waited::peer_dead;
-    default:
-      return Waited::ready;
-  }
+  return waited_for(peer_state(region, number));
 }
 
 }  // namespace ringbell

@@ -11,6 +11,7 @@
 
 #include <ringbell/core/backoff.hpp>
 #include <ringbell/transport/error.hpp>
+#include <ringbell/transport/event_loop.hpp>
 #include <ringbell/transport/export.hpp>
 #include <ringbell/transport/quick_wake.hpp>
 #include <ringbell/transport/spin_budget.hpp>
@@ -20,6 +21,18 @@ namespace ringbell {
 
 // How a wait ended.
 enum class Waited : std::uint8_t { ready, timed_out, peer_closed, peer_dead };
+
+// What a wait for such a peer comes to: `ready` is to go on.
+[[nodiscard]] constexpr Waited waited_for(PeerState peer) noexcept {
+  switch (peer) {
+    case PeerState::closed:
+      return Waited::peer_closed;
+    case PeerState::dead:
+      return Waited::peer_dead;
+    default:
+      return Waited::ready;
+  }
+}
 
 class RINGBELL_API Waiter {
  public:

@@ -7,6 +7,7 @@
 
 #include "bench/backings/first_touch.hpp"
 #include "bench/backings/setups.hpp"
+#include "bench/harness/measured.hpp"
 #include "bench/transports/registry.hpp"
 
 namespace ringbell::bench {
@@ -20,20 +21,6 @@ double seconds_of(const BackingOptions& options, Bench bench) noexcept {
   return 1.1 * static_cast<double>(options.window.count()) / 1000;
 }
 
-// What ends the run is an Error; everything else becomes part of the row.
-Result<void> add_row(Row row, const Result<void>& measured, RowSink& sink, Result<void>& verified) {
-  if (!measured) {
-    row["error"] = measured.error().message;
-    if (measured.error().code == ErrorCode::corrupt) {
-      row["verified"] = false;
-      if (verified) verified = measured;
-    }
-  }
-  sink.add(std::move(row));
-  if (!sink.written()) return sink.written();
-  return !measured && ends_the_run(measured.error()) ? measured : Result<void>{};
-}
-
 Row labelled(Row row, const Setup& setup) {
   row["backing"] = setup.name;
   row["huge_pages"] = name_of(setup.memory.huge_pages);
@@ -45,13 +32,14 @@ class Run {
   Run(const BackingOptions& options, RowSink& sink) noexcept : options_(options), sink_(sink) {}
 
   [[nodiscard]] Result<void> first_touch(const Setup& setup, int repeat) {
-    sink_.announce(fmt::format("{}, first touch", setup.name), kFirstTouchSeconds);
+    const std::string title = fmt::format("{}, first touch", setup.name);
+    sink_.announce(title, kFirstTouchSeconds);
     Row row = labelled({{"bench", "first_touch"}}, setup);
     row["bytes"] = options_.first_touch_bytes;
     row["repeat"] = repeat;
     const PairOptions pair{.placement = Placement::one_cpu, .cpus = options_.cpus};
     const Result<void> done = measure_first_touch(setup, options_.first_touch_bytes, pair, row);
-    return add_row(std::move(row), done, sink_, verified_);
+    return add_measured(std::move(row), done, title, sink_, verified_);
   }
 
   [[nodiscard]] Result<void> point(const Setup& setup, Bench bench, std::size_t bytes, int repeat) {
@@ -62,10 +50,11 @@ class Run {
     point.samples = options_.samples;
     point.duration = options_.window;
     point.estimated_seconds = seconds_of(options_, bench);
-    sink_.announce(fmt::format("{}, {}", setup.name, point.title()), point.estimated_seconds);
+    const std::string title = fmt::format("{}, {}", setup.name, point.title());
+    sink_.announce(title, point.estimated_seconds);
     Row row = labelled(point.labels(), setup);
     const Result<void> done = measure(point, options_.cpus, row);
-    return add_row(std::move(row), done, sink_, verified_);
+    return add_measured(std::move(row), done, title, sink_, verified_);
   }
 
   [[nodiscard]] const Result<void>& verified() const noexcept { return verified_; }

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
-#include <fmt/format.h>
-
 #include "bench/cost.hpp"
+#include "bench/harness/measured.hpp"
 #include "bench/open_loop/open_loop.hpp"
 #include "bench/transports/registry.hpp"
 
@@ -38,24 +37,6 @@ std::vector<Point> points_of(const Series& series, double capacity_per_s) {
   return points;
 }
 
-// What ends the run is an Error; everything else becomes part of the row.
-Result<void> add_row(Row row, const Point& point, const Result<void>& measured, RowSink& sink,
-                     Result<void>& verified) {
-  if (!measured) {
-    row["error"] = measured.error().message;
-    if (measured.error().code == ErrorCode::corrupt) {
-      row["verified"] = false;
-      if (verified) {
-        verified = fail(ErrorCode::corrupt,
-                        fmt::format("{}: {}", point.title(), measured.error().message));
-      }
-    }
-  }
-  sink.add(std::move(row));
-  if (!sink.written()) return sink.written();
-  return !measured && ends_the_run(measured.error()) ? measured : Result<void>{};
-}
-
 Result<void> run_one(const Series& series, const CpuPair& cpus, RowSink& sink,
                      Result<void>& verified) {
   const Point most = capacity_point(series);
@@ -65,14 +46,17 @@ Result<void> run_one(const Series& series, const CpuPair& cpus, RowSink& sink,
   if (measured && found["samples"] == 0) {
     measured = fail(ErrorCode::timed_out, "no message came while the capacity was measured");
   }
-  if (!measured) return add_row(most.labels(), most, measured, sink, verified);
+  if (!measured) {
+    return add_measured(most.labels(), measured, most.title(), sink, verified);
+  }
   const auto capacity_per_s = found["rate_achieved_per_s"].get<double>();
   for (const Point& point : points_of(series, capacity_per_s)) {
     sink.announce(point.title(), point.estimated_seconds);
     Row row = point.labels();
     row["capacity_per_s"] = capacity_per_s;
     const Result<void> done = measure(point, cpus, row);
-    if (auto added = add_row(std::move(row), point, done, sink, verified); !added) return added;
+    const Result<void> added = add_measured(std::move(row), done, point.title(), sink, verified);
+    if (!added) return added;
   }
   return {};
 }

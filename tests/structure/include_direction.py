@@ -6,8 +6,8 @@ usage: include_direction.py ROOT         check a tree; one line a violation, exi
 
 import re
 import sys
-import tempfile
-from pathlib import Path
+
+import checker
 
 # core <- transport <- everything else. Tests may look into all: they test it; the command measures.
 MAY_INCLUDE = {
@@ -93,7 +93,6 @@ def violations(root):
     return found, files
 
 
-# Path, content, and a part of the one violation that it must bring ("" for none).
 SAMPLES = [
     ("core/a.hpp", "#include <ringbell/transport/region.hpp>\n", "of transport"),
     ("core/b.hpp", "#include <ringbell/ringbell.hpp>\n", "of transport"),
@@ -124,37 +123,6 @@ SAMPLES = [
 ]
 
 
-def self_test():
-    failures = 0
-    for path, content, expected in SAMPLES:
-        with tempfile.TemporaryDirectory() as folder:
-            root = Path(folder).resolve()
-            for name in [path, "transport/region.hpp", "examples/x.hpp"]:
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                (root / name).touch()
-            (root / path).write_text(content, encoding="utf-8")
-            found, _ = violations(root)
-        if expected:
-            right = len(found) == 1 and expected in found[0]
-        else:
-            right = not found
-        if not right:
-            failures += 1
-            print(f"self-test: {path}: expected {expected or 'nothing'!r}, found {found}")
-    print(f"self-test: {len(SAMPLES) - failures} of {len(SAMPLES)} samples judged rightly")
-    return failures
-
-
-def main(arguments):
-    if len(arguments) != 1:
-        print(__doc__, file=sys.stderr)
-        return 2
-    if arguments[0] == "--self-test":
-        return 1 if self_test() else 0
-    found, files = violations(Path(arguments[0]).resolve())
-    print("\n".join(found + [f"include direction: {files} files, {len(found)} violations"]))
-    return 1 if found or files == 0 else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(checker.main(__doc__, "include direction", violations, SAMPLES,
+                          ["transport/region.hpp", "examples/x.hpp"]))

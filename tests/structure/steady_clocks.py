@@ -6,8 +6,8 @@ usage: steady_clocks.py ROOT         check a tree; one line a violation, exit st
 
 import re
 import sys
-import tempfile
-from pathlib import Path
+
+import checker
 
 FOLDERS = ["core", "transport", "capi"]
 SUFFIXES = {".hpp", ".cpp", ".h", ".c"}
@@ -44,7 +44,6 @@ def violations(root):
     return found, files
 
 
-# Path, content, and a part of the one violation that it must bring ("" for none).
 SAMPLES = [
     ("core/a.hpp", "using Clock = std::chrono::system_clock;\n", "system_clock"),
     ("transport/b.cpp", "  ::clock_gettime(CLOCK_REALTIME, &now);\n", "CLOCK_REALTIME"),
@@ -61,32 +60,5 @@ SAMPLES = [
 ]
 
 
-def self_test():
-    failures = 0
-    for path, content, expected in SAMPLES:
-        with tempfile.TemporaryDirectory() as folder:
-            root = Path(folder)
-            (root / path).parent.mkdir(parents=True)
-            (root / path).write_text(content, encoding="utf-8")
-            found, _ = violations(root)
-        right = len(found) == 1 and expected in found[0] if expected else not found
-        if not right:
-            failures += 1
-            print(f"self-test: {path}: expected {expected or 'nothing'!r}, found {found}")
-    print(f"self-test: {len(SAMPLES) - failures} of {len(SAMPLES)} samples judged rightly")
-    return failures
-
-
-def main(arguments):
-    if len(arguments) != 1:
-        print(__doc__, file=sys.stderr)
-        return 2
-    if arguments[0] == "--self-test":
-        return 1 if self_test() else 0
-    found, files = violations(Path(arguments[0]))
-    print("\n".join(found + [f"steady clocks: {files} files, {len(found)} violations"]))
-    return 1 if found or files == 0 else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(checker.main(__doc__, "steady clocks", violations, SAMPLES))

@@ -5,8 +5,8 @@ usage: style_limits.py ROOT         check a tree; one line a violation, exit sta
 """
 
 import sys
-import tempfile
-from pathlib import Path
+
+import checker
 
 FOLDERS = ["core", "transport", "capi", "bench", "tests", "tools", "examples", "cmake"]
 PATTERNS = ["*.hpp", "*.cpp", "*.h", "*.c", "*.py", "*.cmake", "CMakeLists.txt"]
@@ -50,7 +50,6 @@ def violations(root):
     return found, files
 
 
-# Path, content, and a part of the one violation that it must bring ("" for none).
 SAMPLES = [
     ("core/a.hpp", "x" * 101, "101 columns"),
     ("core/b.hpp", "//\n" * 321, "321 lines, at most 320"),
@@ -64,32 +63,5 @@ SAMPLES = [
 ]
 
 
-def self_test():
-    failures = 0
-    for path, content, expected in SAMPLES:
-        with tempfile.TemporaryDirectory() as folder:
-            root = Path(folder)
-            (root / path).parent.mkdir(parents=True)
-            (root / path).write_text(content, encoding="utf-8")
-            found, _ = violations(root)
-        right = len(found) == 1 and expected in found[0] if expected else not found
-        if not right:
-            failures += 1
-            print(f"self-test: {path}: expected {expected or 'nothing'!r}, found {found}")
-    print(f"self-test: {len(SAMPLES) - failures} of {len(SAMPLES)} samples judged rightly")
-    return failures
-
-
-def main(arguments):
-    if len(arguments) != 1:
-        print(__doc__, file=sys.stderr)
-        return 2
-    if arguments[0] == "--self-test":
-        return 1 if self_test() else 0
-    found, files = violations(Path(arguments[0]))
-    print("\n".join(found + [f"style limits: {files} files, {len(found)} violations"]))
-    return 1 if found or files == 0 else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(checker.main(__doc__, "style limits", violations, SAMPLES))

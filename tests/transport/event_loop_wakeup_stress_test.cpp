@@ -22,10 +22,12 @@
 #include <tests/support/deny_membarrier.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/sanitizers.hpp>
+#include <tests/support/sleepers.hpp>
 
 namespace ringbell {
 namespace {
 
+using enum test::Outcome;
 using core::DoorbellKind;
 
 constexpr std::uint64_t kMessages = test::kSanitized ? 5'000 : 60'000;
@@ -95,20 +97,6 @@ constexpr Contest kContests[] = {
     {"AsioOnTwoCpus", in_asio, 1},
 };
 
-enum Outcome : int {
-  kFine = 0,
-  kNoFilter = 10,
-  kNoEndpoint = 12,
-  kWrongMessage = 13,
-  kNoMessage = 14,
-  kLostWakeUp = 15,
-  kNeverSlept = 16,
-};
-
-std::uint32_t size_of(std::uint64_t number) noexcept {
-  return 400 + static_cast<std::uint32_t>(test::mix(number) % 700);
-}
-
 // Sleeps until `ready()`, as a loop does. False: a wake-up was lost, or the peer went away.
 template <class Endpoint, class Ready, class Arm>
 bool sleep_until(Endpoint& endpoint, const Contest& contest, const Sleep& sleep, Ready&& ready,
@@ -139,7 +127,7 @@ int send_all(const Contest& contest, const ChannelFds& fds, const test::Signal& 
   const Sleep sleep = contest.sleep_on(sender->waitable_fd().value());
   std::uint64_t sleeps = 0;
   for (std::uint64_t number = 0; number < kMessages; ++number) {
-    const std::uint32_t size = size_of(number);
+    const std::uint32_t size = test::size_of_large(number);
     std::span<std::byte> room;
     if (contest.waits_too && number % 16 == 0) {
       room = sender->claim_for(size).value_or(std::span<std::byte>{});
@@ -175,7 +163,7 @@ int receive_all(const Contest& contest, const ChannelFds& fds, const test::Signa
             *receiver, contest, sleep, has_record, [&] { return receiver->arm(); }, sleeps)) {
       return kLostWakeUp;
     }
-    if (record.size() != size_of(number)) return kWrongMessage;
+    if (record.size() != test::size_of_large(number)) return kWrongMessage;
     if (!test::is_message(number % 64 == 0 ? record : record.first(8), number)) {
       return kWrongMessage;
     }

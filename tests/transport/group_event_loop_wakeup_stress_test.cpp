@@ -23,10 +23,12 @@
 #include <tests/support/message.hpp>
 #include <tests/support/region_copy.hpp>
 #include <tests/support/sanitizers.hpp>
+#include <tests/support/sleepers.hpp>
 
 namespace ringbell {
 namespace {
 
+using enum test::Outcome;
 using namespace std::chrono_literals;
 using test::ChildProcess;
 using test::copy_of;
@@ -40,14 +42,6 @@ constexpr WaitOptions kByBell{.spin_budget = 0ns, .longest_sleep = 1h};
 constexpr int kLimitMs = 20'000;
 
 using Buffer = std::array<std::byte, kBytes>;
-
-enum Outcome : int {
-  kFine = 0,
-  kNoFilter = 10,
-  kNoEndpoint = 12,
-  kWrongMessage = 13,
-  kLostWakeUp = 15,
-};
 
 // Number and sender are in the first bytes; the rest follows from them.
 void write(Buffer& buffer, std::uint64_t sender, std::uint64_t number) {

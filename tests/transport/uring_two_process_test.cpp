@@ -15,11 +15,13 @@
 #include <tests/support/deny_membarrier.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/sanitizers.hpp>
+#include <tests/support/sleepers.hpp>
 #include <tests/support/uring_stream.hpp>
 
 namespace ringbell {
 namespace {
 
+using enum test::Outcome;
 using core::DoorbellKind;
 using namespace std::chrono_literals;
 
@@ -47,20 +49,6 @@ constexpr Contest kContests[] = {
     {"FutexWithFences", DoorbellKind::futex, 1, true},
 };
 
-enum Outcome : int {
-  kFine = 0,
-  kNoFilter = 10,
-  kNoLoop = 11,
-  kNoEndpoint = 12,
-  kWrongMessage = 13,
-  kNotAll = 14,
-  kLostWakeUp = 15,
-};
-
-std::uint32_t size_of(std::uint64_t number) noexcept {
-  return 400 + static_cast<std::uint32_t>(test::mix(number) % 700);
-}
-
 int judge(const UringLoop& loop, std::uint64_t moved) {
   if (loop.missed_rings() != 0) return kLostWakeUp;
   return moved == kMessages ? kFine : kNotAll;
@@ -78,7 +66,7 @@ int send_all(const Contest& contest, const ChannelFds& fds) {
   const auto send = [&](const Result<void>& room) {
     if (!room) return loop->stop();
     for (; number < kMessages; ++number) {
-      const std::span<std::byte> into = sender->claim(size_of(number));
+      const std::span<std::byte> into = sender->claim(test::size_of_large(number));
       if (into.empty()) return;
       test::write_message(number % 64 == 0 ? into : into.first(8), number);
       sender->commit();
@@ -99,7 +87,7 @@ int receive_all(const Contest& contest, const ChannelFds& fds) {
   std::uint64_t number = 0;
   bool right = true;
   const auto check = [&](std::span<const std::byte> record) {
-    right = right && record.size() == size_of(number) &&
+    right = right && record.size() == test::size_of_large(number) &&
             test::is_message(number % 64 == 0 ? record : record.first(8), number);
     ++number;
   };

@@ -18,10 +18,12 @@
 #include <tests/support/deny_membarrier.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/sanitizers.hpp>
+#include <tests/support/sleepers.hpp>
 
 namespace ringbell {
 namespace {
 
+using enum test::Outcome;
 using core::DoorbellKind;
 
 // Of the messages that go over each doorbell, a tenth: 1,000,000 in all.
@@ -44,8 +46,7 @@ struct Contest {
 
   // Both asleep: three to ten fit into the ring, so that either side has to wait in turn.
   [[nodiscard]] std::uint32_t size_of(std::uint64_t number) const noexcept {
-    const auto random = static_cast<std::uint32_t>(test::mix(number) % 700);
-    return sleeper == Sleeper::both ? 400 + random : 3000 + random;
+    return test::size_of_large(number) + (sleeper == Sleeper::both ? 0 : 2600);
   }
   // On one CPU; on two, what it waits for may always come while it parks.
   [[nodiscard]] bool must_sleep() const noexcept { return receiver_cpu == 0; }
@@ -78,18 +79,6 @@ void dawdle(std::uint64_t number) noexcept {
 }
 
 // Exit statuses that say what went wrong.
-enum Outcome : int {
-  kFine = 0,
-  kNoBarrier = 9,
-  kNoFilter = 10,
-  kNotTheFallback = 11,
-  kNoEndpoint = 12,
-  kWrongMessage = 13,
-  kNoMessage = 14,
-  kLostWakeUp = 15,
-  kNeverSlept = 16,
-};
-
 int prepare(const Contest& contest, std::size_t cpu) {
   test::pin_to_cpu(cpu);
   if (!contest.fences) return membarrier::can_issue() ? kFine : kNoBarrier;
