@@ -132,11 +132,13 @@ class Compare : public testing::Test {
     for (pid_t child = 0; words >> child;) pids.push_back(child);
     return pids;
   }
+  // Stops it in the middle of its work. False: it had come to its end already.
+  [[nodiscard]] static bool stopped(pid_t one) {
+    ::kill(one, SIGSTOP);
+    return eventually([&] { return is(one, 'T') || has_ended(one); }) && !has_ended(one);
+  }
   [[nodiscard]] static bool all_gone(const std::vector<pid_t>& pids) {
-    return std::none_of(pids.begin(), pids.end(), [](pid_t one) {
-      const std::string stat = content_of(fmt::format("/proc/{}/stat", one));
-      return !stat.empty() && stat.find(") Z") == std::string::npos;
-    });
+    return std::all_of(pids.begin(), pids.end(), has_ended);
   }
   // Names that the program gives to what it opens.
   [[nodiscard]] static std::vector<std::string> named_leftovers() {
@@ -154,6 +156,14 @@ class Compare : public testing::Test {
   }
 
  private:
+  static bool is(pid_t one, char state) {
+    const std::string stat = content_of(fmt::format("/proc/{}/stat", one));
+    return stat.find(fmt::format(") {}", state)) != std::string::npos;
+  }
+  static bool has_ended(pid_t one) {
+    return !fs::exists(fmt::format("/proc/{}/stat", one)) || is(one, 'Z');
+  }
+
   fs::path folder_;
   pid_t pid_ = -1;
 };

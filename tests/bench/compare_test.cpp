@@ -201,8 +201,11 @@ TEST_F(Compare, CtrlCLeavesNothing) {
 TEST_F(Compare, AKilledChildEndsTheRunAndLeavesNothing) {
   for (const std::size_t victim : {0U, 1U}) {
     start_busy("fifo");
-    std::vector<pid_t> pids = children();
-    ASSERT_TRUE(eventually([&] { return (pids = children()).size() == 2; }));
+    std::vector<pid_t> pids;
+    ASSERT_TRUE(eventually([&] {
+      pids = children();
+      return pids.size() == 2 && stopped(pids[victim]);
+    }));
     ::kill(pids[victim], SIGKILL);
     const Ended ended = wait_for_end();
     EXPECT_EQ(ended.status, 1);

@@ -1,5 +1,6 @@
 // What inspect and top tell of rings of many: how far each reader of a topic is, each lane of a
-// collector, each caller's calls; and that looking changes nothing.
+// collector, each caller's calls; and that looking changes nothing. Which place somebody gets who
+// joins is left to chance.
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -23,7 +24,9 @@
 namespace ringbell::tools {
 namespace {
 
+using testing::ContainsRegex;
 using testing::HasSubstr;
+using testing::UnorderedElementsAre;
 
 constexpr std::chrono::seconds kPatience{10};
 constexpr std::array<std::byte, 8> kMessage{};
@@ -68,8 +71,8 @@ TEST_F(LookAtGroups, ATopicTellsHowFarEachReaderIsBehind) {
   EXPECT_EQ(facts.published, 5U);
   ASSERT_EQ(facts.sides.size(), 3U);
   EXPECT_FALSE(facts.sides[0].behind);
-  EXPECT_EQ(facts.sides[1].behind, 2U);
-  EXPECT_EQ(facts.sides[2].behind, 5U);
+  EXPECT_THAT((std::array{facts.sides[1].behind, facts.sides[2].behind}),
+              UnorderedElementsAre(2U, 5U));
   const std::optional<Totals> totals = totals_of(facts);
   ASSERT_TRUE(totals);
   EXPECT_EQ(totals->written, 5U);
@@ -79,9 +82,10 @@ TEST_F(LookAtGroups, ATopicTellsHowFarEachReaderIsBehind) {
 
   const nlohmann::json all = inspected("prices");
   EXPECT_EQ(all["published_messages"], 5);
-  EXPECT_EQ(all["sides"][2]["behind_messages"], 5);
+  EXPECT_THAT((std::array{all["sides"][1]["behind_messages"], all["sides"][2]["behind_messages"]}),
+              UnorderedElementsAre(2, 5));
   EXPECT_THAT(run({"inspect", "prices"}), HasSubstr("alive, 2 messages behind\n"));
-  EXPECT_THAT(run({"top", "--times", "1", "--interval", "0.1"}), HasSubstr("+2,"));
+  EXPECT_THAT(run({"top", "--times", "1", "--interval", "0.1"}), ContainsRegex("[+].,.*[+].\n"));
   EXPECT_EQ(bytes_of("prices"), before);
 }
 
@@ -106,12 +110,15 @@ TEST_F(LookAtGroups, ACollectorTellsWhatIsInEachLane) {
   ASSERT_EQ(facts.sides.size(), 3U);
   EXPECT_FALSE(facts.sides[0].lane);
   ASSERT_TRUE(facts.sides[1].lane && facts.sides[2].lane);
-  EXPECT_EQ(facts.sides[1].lane->records, 3U);
-  EXPECT_EQ(facts.sides[1].lane->bytes(), 3U * (8 + 8));  // each with its header
-  EXPECT_EQ(facts.sides[2].lane->records, 0U);
+  const bool busy_first = facts.sides[1].lane->records != 0;
+  const Fill of_busy = *facts.sides[busy_first ? 1 : 2].lane;
+  const Fill of_silent = *facts.sides[busy_first ? 2 : 1].lane;
+  EXPECT_EQ(of_busy.records, 3U);
+  EXPECT_EQ(of_busy.bytes(), 3U * (8 + 8));  // each with its header
+  EXPECT_EQ(of_silent.records, 0U);
   EXPECT_EQ(totals_of(facts)->lag, 48U);
   EXPECT_TRUE(totals_of(facts)->in_bytes);
-  EXPECT_EQ(inspected("log")["sides"][1]["lane"]["records"], 3);
+  EXPECT_EQ(inspected("log")["sides"][busy_first ? 1 : 2]["lane"]["records"], 3);
   EXPECT_THAT(run({"inspect", "log"}), HasSubstr("48 B in 3 records, written 48, read 0\n"));
   EXPECT_EQ(bytes_of("log"), before);
 }
