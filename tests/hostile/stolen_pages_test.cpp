@@ -134,6 +134,7 @@ TEST_F(HostageBellTest, BlockingBellDoesNotKeepASleeperAsleep) {
   const int bell = channel_.fds().data_bell;
   make_blocking(bell);
   std::vector<ChildProcess> victims;
+  victims.reserve(4);
   for (int i = 0; i < 4; ++i) {
     victims.push_back(ChildProcess::fork([&] {
       const std::uint32_t& word = channel_.region().spsc_control().data_bell.word;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -12,6 +13,15 @@ from pathlib import Path
 
 PROGRAM = os.environ.get("RINGBELL_PROGRAM", "build/release/tools/ringbell")
 PATIENCE_S = 60
+
+
+def as_other_user(folder: Path) -> dict:
+    """Options of subprocess, for root: run by somebody who may not come into the project's folder.
+
+    The program is copied into this one, which is opened to all.
+    """
+    folder.chmod(0o755)
+    return {"executable": shutil.copy(PROGRAM, folder / "program"), "user": 65534}
 
 
 class CommandTest(unittest.TestCase):

@@ -12,7 +12,7 @@ import time
 import unittest
 from pathlib import Path
 
-PROGRAM = os.environ.get("RINGBELL_PROGRAM", "build/release/tools/ringbell")
+from command_line import PROGRAM, as_other_user
 
 
 def copy(*arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
@@ -81,9 +81,8 @@ class Copy(unittest.TestCase):
 
     def test_says_that_it_may_not(self) -> None:
         self.source.chmod(0)
-        self.folder.chmod(0o755)
-        as_nobody = {"user": 65534} if os.geteuid() == 0 else {}
-        self.expect_failure(copy(self.source, self.copied, **as_nobody), "Permission denied")
+        options = as_other_user(self.folder) if os.geteuid() == 0 else {}
+        self.expect_failure(copy(self.source, self.copied, **options), "Permission denied")
 
     def test_says_that_the_disk_is_full(self) -> None:
         self.expect_failure(copy(self.source, "/dev/full"), "No space left")

@@ -13,11 +13,10 @@ import time
 import unittest
 from pathlib import Path
 
-from command_line import PROGRAM, CommandTest
+from command_line import PROGRAM, CommandTest, as_other_user
 
 # RINGBELL_STREAM_BYTES=2147483648 is the whole of it.
 STREAM_BYTES = int(os.environ.get("RINGBELL_STREAM_BYTES", 256 << 20))
-OTHER_USER = 65534
 
 
 class Streams(CommandTest):
@@ -232,7 +231,7 @@ class Refusals(CommandTest):
             self.skipTest("only root can be another user")
         self.names.chmod(0o700)
         self.names.parent.chmod(0o755)
-        ended = self.ringbell("recv", "--wait", "0", "open", user=OTHER_USER)
+        ended = self.ringbell("recv", "--wait", "0", "open", **as_other_user(self.folder))
         self.assertEqual(ended.returncode, 1)
         self.expect_line(ended.stderr.decode(), "names")
 

@@ -151,6 +151,7 @@ TEST(CollectorTest, ManyProcessesSleepAndWake) {
   constexpr std::uint64_t kContributors = 4;
   const Region region = new_collector();
   std::vector<ChildProcess> children;
+  children.reserve(kContributors);
   for (std::uint64_t from = 0; from < kContributors; ++from) {
     children.push_back(ChildProcess::fork([&] {
       Contributor contributor = Contributor::open(copy_of(region), {.spin_budget = 0ns}).value();

@@ -151,6 +151,7 @@ TEST_P(ListenerTest, PeersInOtherProcessesComeAllAtOnce) {
   constexpr int kPeers = 8;
   Listener listener = Listener::open(name, {.place = GetParam()}).value();
   std::vector<ChildProcess> children;
+  children.reserve(kPeers);
   for (int i = 0; i < kPeers; ++i) {
     children.push_back(ChildProcess::fork([&] {
       Result<Connection> connection = connect(name, {.place = GetParam(), .timeout = kPatience});
@@ -283,6 +284,7 @@ TEST_F(FolderListenerTest, OfManyThatTakeTheNameOneWins) {
     Signal go;
     Signal stop;
     std::vector<ChildProcess> rivals;
+    rivals.reserve(kRivals);
     std::vector<Signal> tried(kRivals);
     for (int i = 0; i < kRivals; ++i) {
       rivals.push_back(ChildProcess::fork([&, i] {

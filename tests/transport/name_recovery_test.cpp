@@ -175,6 +175,7 @@ TEST_F(NameRecoveryTest, KilledAtAnyMomentTheNameStaysUsable) {
   test::Dice dice(test::seed());
   for (int round = 0; round < 60; ++round) {
     std::vector<ChildProcess> children;
+    children.reserve(2);
     for (int i = 0; i < 2; ++i) {
       children.push_back(ChildProcess::fork([i] {
         for (;;) {

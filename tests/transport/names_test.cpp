@@ -157,6 +157,7 @@ TEST_F(NamesTest, OfManyWhoCreateItOneWins) {
     Signal stop;
     std::vector<Signal> tried(kRivals);
     std::vector<ChildProcess> rivals;
+    rivals.reserve(kRivals);
     for (int i = 0; i < kRivals; ++i) {
       rivals.push_back(ChildProcess::fork([&, i] {
         (void)go.wait();

@@ -63,6 +63,7 @@ TEST(ServiceTest, EachClientGetsItsOwnAnswersWhoeverSleeps) {
     const Region region = new_service();
     const WaitOptions wait{.spin_budget = budget};
     std::vector<ChildProcess> clients;
+    clients.reserve(kClients);
     for (int i = 0; i < kClients; ++i) {
       clients.push_back(ChildProcess::fork([&] {
         Client client = Client::open(copy_of(region), wait).value();
