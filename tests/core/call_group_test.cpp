@@ -1,10 +1,5 @@
 // CallGroup by one thread: turns among lines, lines that fall quiet and are found again by their
-// bit or without it, successors, and callers that write nonsense. Then many threads.
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <cstring>
-#include <thread>
+// bit or without it, successors, and callers that write nonsense.
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -13,8 +8,6 @@
 
 #include <tests/support/call_group_memory.hpp>
 #include <tests/support/message.hpp>
-#include <tests/support/sanitizers.hpp>
-#include <tests/support/seed.hpp>
 
 namespace ringbell::core {
 namespace {
@@ -187,65 +180,6 @@ TEST(CallGroupTest, ALineOfNonsenseIsSetAsideAndHarmsNobody) {
   EXPECT_EQ(server.finding(2).field, nullptr);
   EXPECT_FALSE(server.corrupt(2));
   EXPECT_FALSE(server.anything());
-}
-
-TEST(CallGroupTest, StressOfManyCallers) {
-  constexpr std::uint32_t kCallers = 6;
-  constexpr std::uint32_t kLines = 130;
-  const test::PrintedSeed printed;
-  const std::uint64_t calls_each = test::kSanitized ? 3'000 : 30'000;
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  CallGroupStorage storage(kLines, 200);
-  std::atomic<bool> failed = false;
-  std::atomic<std::uint32_t> callers_left = kCallers;
-  const auto wait_a_little = [&] {
-    std::this_thread::yield();
-    if (std::chrono::steady_clock::now() > deadline) failed = true;
-    return !failed;
-  };
-  std::vector<std::thread> threads;
-  for (std::uint32_t i = 0; i < kCallers; ++i) {
-    threads.emplace_back([&, i] {
-      Caller caller(storage.memory(), i * (kLines / kCallers));
-      for (std::uint64_t count = 0; count < calls_each && !failed; ++count) {
-        const std::uint64_t number = test::mix(test::seed() + i) + count;
-        std::span<std::byte> room;
-        while ((room = caller.claim(test::size_of_message(number, 200))).empty() &&
-               wait_a_little()) {
-        }
-        if (room.empty()) break;
-        test::write_message(room, number);
-        caller.call();
-        if (number % 16 == 0) {
-          caller.abandon();
-          continue;
-        }
-        while (!caller.answered() && wait_a_little()) {
-        }
-        if (!test::is_message(caller.response(), ~number)) failed = true;
-      }
-      --callers_left;
-    });
-  }
-  Server server = storage.server(kHasty);
-  while (callers_left > 0) {
-    const std::span<const std::byte> request = server.request();
-    if (request.empty()) {
-      if (!wait_a_little()) break;
-      continue;
-    }
-    std::uint64_t number = 0;
-    std::memcpy(&number, request.data(), std::min(sizeof number, request.size()));
-    const bool whole = request.size() < sizeof number || test::is_message(request, number);
-    if (!whole) failed = true;
-    std::vector<std::byte> answer(request.size());
-    test::write_message(answer, ~number);
-    std::memcpy(server.claim(static_cast<std::uint32_t>(answer.size())).data(), answer.data(),
-                answer.size());
-    server.respond();
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_FALSE(failed);
 }
 
 }  // namespace

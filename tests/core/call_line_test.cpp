@@ -1,10 +1,6 @@
 // CallLine by one thread: what each side sees when, sizes in the line and beyond, calls given up,
-// successors, and a peer that writes nonsense. Then two threads.
+// successors, and a peer that writes nonsense.
 #include <array>
-#include <atomic>
-#include <chrono>
-#include <cstring>
-#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -12,8 +8,6 @@
 #include <ringbell/core/call_line.hpp>
 
 #include <tests/support/message.hpp>
-#include <tests/support/sanitizers.hpp>
-#include <tests/support/seed.hpp>
 
 namespace ringbell::core {
 namespace {
@@ -171,54 +165,6 @@ TEST_F(CallLineTest, NonsenseFromTheCallerIsCorrupt) {
     EXPECT_TRUE(server.request().empty()) << size;
     EXPECT_TRUE(server.corrupt()) << size;
   }
-}
-
-TEST_F(CallLineTest, StressOfCallsOfEverySize) {
-  const test::PrintedSeed printed;
-  const std::uint64_t calls = test::kSanitized ? 20'000 : 200'000;
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  std::atomic<bool> failed = false;
-  const auto wait_a_little = [&] {
-    std::this_thread::yield();
-    if (std::chrono::steady_clock::now() > deadline) failed = true;
-    return !failed;
-  };
-  const auto size_of = [](std::uint64_t number) {
-    return test::size_of_message(number ^ test::seed(), kBufferBytes);
-  };
-  std::thread serving([&] {
-    for (std::uint64_t number = 0; number < calls; ++number) {
-      while (server_.request().empty()) {
-        if (!wait_a_little()) return;
-      }
-      if (server_.request().size() != size_of(number) ||
-          !test::is_message(server_.request(), number)) {
-        failed = true;
-      }
-      test::write_message(server_.claim(size_of(~number)), ~number);
-      server_.respond();
-    }
-  });
-  for (std::uint64_t number = 0; number < calls && !failed; ++number) {
-    std::span<std::byte> room;
-    while ((room = caller_.claim(size_of(number))).empty() && wait_a_little()) {
-    }
-    if (room.empty()) break;
-    test::write_message(room, number);
-    caller_.call();
-    if (number % 16 == 0) {
-      caller_.abandon();
-      continue;
-    }
-    while (!caller_.answered() && wait_a_little()) {
-    }
-    if (caller_.response().size() != size_of(~number) ||
-        !test::is_message(caller_.response(), ~number)) {
-      failed = true;
-    }
-  }
-  serving.join();
-  EXPECT_FALSE(failed);
 }
 
 }  // namespace

@@ -1,0 +1,77 @@
+// CallLine by two threads: calls of every size, some of them given up.
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <ringbell/core/call_line.hpp>
+
+#include <tests/support/message.hpp>
+#include <tests/support/sanitizers.hpp>
+#include <tests/support/seed.hpp>
+
+namespace ringbell::core {
+namespace {
+
+TEST(CallLineStressTest, CallsOfEverySize) {
+  constexpr std::uint32_t kBufferBytes = 1000;
+  CallCell cell{};
+  std::vector<std::byte> requests(kBufferBytes);
+  std::vector<std::byte> responses(kBufferBytes);
+  const CallMemory memory{&cell, requests.data(), responses.data(), kBufferBytes};
+  CallLine<>::Caller caller(memory);
+  CallLine<>::Server server(memory);
+  const test::PrintedSeed printed;
+  const std::uint64_t calls = test::kSanitized ? 20'000 : 200'000;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  std::atomic<bool> failed = false;
+  const auto wait_a_little = [&] {
+    std::this_thread::yield();
+    if (std::chrono::steady_clock::now() > deadline) failed = true;
+    return !failed;
+  };
+  const auto size_of = [](std::uint64_t number) {
+    return test::size_of_message(number ^ test::seed(), kBufferBytes);
+  };
+  std::thread serving([&] {
+    for (std::uint64_t number = 0; number < calls; ++number) {
+      while (server.request().empty()) {
+        if (!wait_a_little()) return;
+      }
+      if (server.request().size() != size_of(number) ||
+          !test::is_message(server.request(), number)) {
+        failed = true;
+      }
+      test::write_message(server.claim(size_of(~number)), ~number);
+      server.respond();
+    }
+  });
+  for (std::uint64_t number = 0; number < calls && !failed; ++number) {
+    std::span<std::byte> room;
+    while ((room = caller.claim(size_of(number))).empty() && wait_a_little()) {
+    }
+    if (room.empty()) break;
+    test::write_message(room, number);
+    caller.call();
+    if (number % 16 == 0) {
+      caller.abandon();
+      continue;
+    }
+    while (!caller.answered() && wait_a_little()) {
+    }
+    if (caller.response().size() != size_of(~number) ||
+        !test::is_message(caller.response(), ~number)) {
+      failed = true;
+    }
+  }
+  serving.join();
+  EXPECT_FALSE(failed);
+}
+
+}  // namespace
+}  // namespace ringbell::core
