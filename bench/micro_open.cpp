@@ -46,7 +46,7 @@ bool first_message(Sender& sender, Receiver& receiver) {
 void first_message_by_name(benchmark::State& state) {
   const OwnFolder folder;
   const ChannelOptions options{.capacity_bytes = static_cast<std::uint64_t>(state.range(0))};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     Result<Sender> sender = Sender::create("bench", options);
     Result<Receiver> receiver = Receiver::open("bench");
     if (!sender || !receiver || !first_message(*sender, *receiver)) {
@@ -62,7 +62,7 @@ BENCHMARK(first_message_by_name)->Arg(64 << 10)->Arg(256 << 10)->Arg(4 << 20)->U
 // The same without a name: what of it the memory costs.
 void first_message_by_descriptor(benchmark::State& state) {
   const ChannelOptions options{.capacity_bytes = static_cast<std::uint64_t>(state.range(0))};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     Result<Channel> channel = Channel::create(options);
     if (!channel) {
       state.SkipWithError(channel.error().message.c_str());

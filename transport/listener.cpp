@@ -103,6 +103,7 @@ std::vector<int> Listener::wait_for_events(Clock::time_point deadline) const {
   std::array<epoll_event, 16> events{};
   const int count = ::epoll_wait(events_.get(), events.data(), events.size(), limit_ms);
   std::vector<int> ready;
+  ready.reserve(events.size());
   for (int i = 0; i < count; ++i) ready.push_back(events[static_cast<std::size_t>(i)].data.fd);
   return ready;
 }

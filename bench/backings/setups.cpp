@@ -19,7 +19,7 @@ std::vector<Setup> backing_setups(const std::string& folder) {
     add("system_v", Backing::system_v, "", huge_pages);
     if (huge_pages == HugePages::require) continue;  // they have no hugetlb pages
     add("posix_shm", Backing::posix_shm, name, huge_pages);
-    add("file", Backing::file, folder + "/" + name, huge_pages);
+    add("file", Backing::file, fmt::format("{}/{}", folder, name), huge_pages);
     add("anonymous", Backing::anonymous, "", huge_pages);
   }
   return setups;

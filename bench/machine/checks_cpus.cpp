@@ -149,16 +149,16 @@ Finding idle(const MachineFiles& files) {
   finding.why = "the deeper an idle CPU sleeps the longer it takes to wake";
   std::uint64_t deepest_us = 0;
   for (const std::string& state : files.names_in(kCpus + "cpu0/cpuidle")) {
-    const std::string folder = kCpus + "cpu0/cpuidle/" + state;
+    const std::string folder = fmt::format("{}cpu0/cpuidle/{}", kCpus, state);
     if (files.number(folder + "/disable").value_or(0) != 0) continue;
     deepest_us = std::max(deepest_us, files.number(folder + "/latency").value_or(0));
   }
   finding.figure += fmt::format(", {} us out of the deepest state", deepest_us);
-  constexpr std::uint64_t kShallow_us = 10;
-  if (deepest_us > kShallow_us) {
+  constexpr std::uint64_t kShallowUs = 10;
+  if (deepest_us > kShallowUs) {
     finding.level = Level::costs;
     finding.remedy =
-        fmt::format("cpupower idle-set -D {}, or quick_wake in WaitOptions", kShallow_us);
+        fmt::format("cpupower idle-set -D {}, or quick_wake in WaitOptions", kShallowUs);
   }
   return finding;
 }
@@ -170,7 +170,7 @@ Finding wake_up(const Trials& trials) {
     finding.figure = trials.cpus.size() < 2 ? "needs two CPUs to be measured" : "not measured";
     return finding;
   }
-  constexpr double kQuick_us = 8;
+  constexpr double kQuickUs = 8;
   const auto& [usual_us, quick_us] = *trials.wake_up;
   finding.figure = fmt::format("{:.1f} us", usual_us);
   if (quick_us) {
@@ -178,7 +178,7 @@ Finding wake_up(const Trials& trials) {
   } else {
     finding.figure += "; this process may not hold /dev/cpu_dma_latency";
   }
-  if (usual_us < kQuick_us) return finding;
+  if (usual_us < kQuickUs) return finding;
   finding.level = Level::costs;
   finding.remedy = "quick_wake in WaitOptions, or a longer spin_budget";
   if (!quick_us) {

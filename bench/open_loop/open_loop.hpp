@@ -53,15 +53,15 @@ class Schedule {
  public:
   // REQUIRES: rate_per_s > 0.
   Schedule(std::uint64_t begin_ns, double rate_per_s) noexcept
-      : begin_ns_(begin_ns), period_ns_(1e9 / rate_per_s) {}
+      : begin_ns_(begin_ns), rate_per_s_(rate_per_s) {}
 
   [[nodiscard]] std::uint64_t due_ns(std::uint64_t index) const noexcept {
-    return begin_ns_ + static_cast<std::uint64_t>(static_cast<double>(index) * period_ns_ + 0.5);
+    return begin_ns_ + static_cast<std::uint64_t>(static_cast<double>(index) * 1e9 / rate_per_s_);
   }
 
  private:
   std::uint64_t begin_ns_;
-  double period_ns_;
+  double rate_per_s_;
 };
 
 struct OpenLoopFigures {

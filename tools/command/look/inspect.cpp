@@ -30,9 +30,9 @@ missed. Their own stats() tells.)";
 using Json = nlohmann::ordered_json;
 
 std::string time_text(std::uint64_t unix_ns) {
-  constexpr std::uint64_t kSecond_ns = 1'000'000'000;
+  constexpr std::uint64_t kSecondNs = 1'000'000'000;
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                     fmt::gmtime(static_cast<std::time_t>(unix_ns / kSecond_ns)));
+                     fmt::gmtime(static_cast<std::time_t>(unix_ns / kSecondNs)));
 }
 
 Json json_of(const Fill& fill) {

@@ -15,7 +15,7 @@
 namespace ringbell::tools {
 namespace {
 
-constexpr int kTick_ms = 250;
+constexpr int kTickMs = 250;
 
 // Returns when a call on `fd` would not block, or when somebody should look again.
 bool poll_once(int fd, short events, int timeout_ms) noexcept {
@@ -24,7 +24,7 @@ bool poll_once(int fd, short events, int timeout_ms) noexcept {
 }
 
 Tried<void> wait_for(int fd, short events, Meter& meter) {
-  while (!poll_once(fd, events, kTick_ms)) {
+  while (!poll_once(fd, events, kTickMs)) {
     if (auto on = interruption::check(); !on) return on;
     meter.tick();
   }
