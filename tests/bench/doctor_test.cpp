@@ -2,12 +2,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include "bench/machine/checks.hpp"
 

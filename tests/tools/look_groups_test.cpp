@@ -37,6 +37,7 @@ class LookAtGroups : public testing::Test {
   static std::string run(std::vector<std::string> words) {
     words.insert(words.begin(), "ringbell");
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     testing::internal::CaptureStdout();

@@ -46,7 +46,7 @@ struct Benchmark {
 
 using Make = Tried<Benchmark> (*)(const BenchOptions&);
 
-Benchmark of_messages(const char* name, bench::Chosen chosen, bench::Bench kind,
+Benchmark of_messages(const char* name, const bench::Chosen& chosen, bench::Bench kind,
                       std::string (*table)(const std::vector<Row>&, std::size_t)) {
   return {name,
           chosen.cpus,

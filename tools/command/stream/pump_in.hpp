@@ -9,7 +9,7 @@
 namespace ringbell::tools {
 
 struct PumpIn {
-  int fd;
+  int fd = -1;
   Shape shape = Shape::bytes;
   std::uint64_t count = UINT64_MAX;  // of messages; of a stream of bytes: of bytes
 };

@@ -10,7 +10,7 @@
 namespace ringbell::tools {
 
 struct PumpOut {
-  int fd;
+  int fd = -1;
   std::optional<Shape> shape;        // nothing: as it was sent
   std::uint64_t count = UINT64_MAX;  // of messages; of a stream of bytes: of bytes
 };
