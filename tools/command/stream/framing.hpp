@@ -68,7 +68,7 @@ struct Tagged {
 template <class T>
 [[nodiscard]] std::optional<T> copied(std::span<const std::byte> payload) noexcept {
   if (payload.size() != sizeof(T)) return std::nullopt;
-  T value;
+  T value{};
   std::memcpy(&value, payload.data(), sizeof value);
   return value;
 }
