@@ -59,15 +59,13 @@ Benchmark of_messages(const char* name, const bench::Chosen& chosen, bench::Benc
 Tried<Benchmark> round_trip(const BenchOptions& options) {
   Tried<bench::Chosen> chosen = chosen_of(options);
   if (!chosen) return tl::unexpected(chosen.error());
-  return of_messages("round-trip", std::move(*chosen), bench::Bench::round_trip,
-                     bench::round_trip_table);
+  return of_messages("round-trip", *chosen, bench::Bench::round_trip, bench::round_trip_table);
 }
 
 Tried<Benchmark> throughput(const BenchOptions& options) {
   Tried<bench::Chosen> chosen = chosen_of(options);
   if (!chosen) return tl::unexpected(chosen.error());
-  return of_messages("throughput", std::move(*chosen), bench::Bench::throughput,
-                     bench::throughput_table);
+  return of_messages("throughput", *chosen, bench::Bench::throughput, bench::throughput_table);
 }
 
 // Nobody spins first: a message always finds its receiver asleep.
@@ -91,7 +89,7 @@ Tried<Benchmark> wake(const BenchOptions& options) {
   if (options.cpus.empty() && chosen->placements.front() == Placement::two_cpus) {
     chosen->placements = {Placement::two_cpus, Placement::one_cpu};
   }
-  return of_messages("wake", std::move(*chosen), bench::Bench::round_trip, bench::wake_table);
+  return of_messages("wake", *chosen, bench::Bench::round_trip, bench::wake_table);
 }
 
 Tried<Benchmark> open_loop(const BenchOptions& options) {
@@ -107,8 +105,7 @@ Tried<Benchmark> open_loop(const BenchOptions& options) {
   if (options.loads.empty() && options.rates.empty()) {
     chosen->loads = {bench::kLoads.begin(), bench::kLoads.end()};
   }
-  return of_messages("open-loop", std::move(*chosen), bench::Bench::open_loop,
-                     bench::open_loop_table);
+  return of_messages("open-loop", *chosen, bench::Bench::open_loop, bench::open_loop_table);
 }
 
 Tried<Benchmark> backings(const BenchOptions& options) {
