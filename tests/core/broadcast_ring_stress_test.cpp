@@ -17,15 +17,14 @@
 #include <tests/support/message.hpp>
 #include <tests/support/sanitizers.hpp>
 #include <tests/support/seed.hpp>
+#include <tests/support/stress_run.hpp>
 
 namespace ringbell::core {
 namespace {
 
 using Lossy = BroadcastLossy<>;
 using Lossless = BroadcastLossless<>;
-using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kTimeLimit{60};
 // On a busy machine the CPU is milliseconds away each time that it is given up.
 constexpr std::chrono::seconds kPausesEndAfter{10};
 
@@ -57,23 +56,18 @@ class Run {
     while (here.load() < crew_.readers) std::this_thread::yield();
     write();
     for (std::thread& thread : threads) thread.join();
-    ASSERT_FALSE(failed_) << "damaged, out of order, miscounted, corrupt or not done in time";
+    ASSERT_FALSE(run_.failed()) << "damaged, out of order, miscounted, corrupt or not done in time";
   }
 
   [[nodiscard]] const Crew& crew() const { return crew_; }
   [[nodiscard]] std::uint64_t messages() const { return messages_; }
   [[nodiscard]] const test::PlainBroadcastMemory& storage() const { return storage_; }
 
-  void fail() { failed_ = true; }
+  void fail() { run_.fail(); }
   void pause() const {
-    if (Clock::now() < deadline_ - kTimeLimit + kPausesEndAfter) std::this_thread::yield();
+    if (run_.age() < kPausesEndAfter) std::this_thread::yield();
   }
-  [[nodiscard]] bool wait_a_little() {
-    std::this_thread::yield();
-    if (!failed_ && Clock::now() < deadline_) return true;
-    failed_ = true;
-    return false;
-  }
+  [[nodiscard]] bool wait_a_little() { return run_.wait_a_little(); }
   [[nodiscard]] static bool is_time(std::uint64_t every, std::uint64_t position) {
     return every > 0 && position % every == every - 1;
   }
@@ -82,8 +76,7 @@ class Run {
   Crew crew_;
   std::uint64_t messages_;
   test::PlainBroadcastMemory storage_;
-  Clock::time_point deadline_ = Clock::now() + kTimeLimit;
-  std::atomic<bool> failed_ = false;
+  test::StressRun run_;
 };
 
 // --- lossy ---------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 // given up.
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -18,6 +17,7 @@
 #include <tests/support/message.hpp>
 #include <tests/support/sanitizers.hpp>
 #include <tests/support/seed.hpp>
+#include <tests/support/stress_run.hpp>
 
 namespace ringbell::core {
 namespace {
@@ -27,24 +27,18 @@ TEST(CallGroupStressTest, ManyCallers) {
   constexpr std::uint32_t kLines = 130;
   const test::PrintedSeed printed;
   const std::uint64_t calls_each = test::kSanitized ? 3'000 : 30'000;
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   test::CallGroupStorage storage(kLines, 200);
-  std::atomic<bool> failed = false;
+  test::StressRun run;
   std::atomic<std::uint32_t> callers_left = kCallers;
-  const auto wait_a_little = [&] {
-    std::this_thread::yield();
-    if (std::chrono::steady_clock::now() > deadline) failed = true;
-    return !failed;
-  };
   std::vector<std::thread> threads;
   for (std::uint32_t i = 0; i < kCallers; ++i) {
     threads.emplace_back([&, i] {
       CallGroup<>::Caller caller(storage.memory(), i * (kLines / kCallers));
-      for (std::uint64_t count = 0; count < calls_each && !failed; ++count) {
+      for (std::uint64_t count = 0; count < calls_each && !run.failed(); ++count) {
         const std::uint64_t number = test::mix(test::seed() + i) + count;
         std::span<std::byte> room;
         while ((room = caller.claim(test::size_of_message(number, 200))).empty() &&
-               wait_a_little()) {
+               run.wait_a_little()) {
         }
         if (room.empty()) break;
         test::write_message(room, number);
@@ -53,9 +47,9 @@ TEST(CallGroupStressTest, ManyCallers) {
           caller.abandon();
           continue;
         }
-        while (!caller.answered() && wait_a_little()) {
+        while (!caller.answered() && run.wait_a_little()) {
         }
-        if (!test::is_message(caller.response(), ~number)) failed = true;
+        if (!test::is_message(caller.response(), ~number)) run.fail();
       }
       --callers_left;
     });
@@ -64,13 +58,13 @@ TEST(CallGroupStressTest, ManyCallers) {
   while (callers_left > 0) {
     const std::span<const std::byte> request = server.request();
     if (request.empty()) {
-      if (!wait_a_little()) break;
+      if (!run.wait_a_little()) break;
       continue;
     }
     std::uint64_t number = 0;
     std::memcpy(&number, request.data(), std::min(sizeof number, request.size()));
     const bool whole = request.size() < sizeof number || test::is_message(request, number);
-    if (!whole) failed = true;
+    if (!whole) run.fail();
     std::vector<std::byte> answer(request.size());
     test::write_message(answer, ~number);
     std::memcpy(server.claim(static_cast<std::uint32_t>(answer.size())).data(), answer.data(),
@@ -78,7 +72,7 @@ TEST(CallGroupStressTest, ManyCallers) {
     server.respond();
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_FALSE(failed);
+  EXPECT_FALSE(run.failed());
 }
 
 }  // namespace

@@ -1,6 +1,4 @@
 // CallLine by two threads: calls of every size, some of them given up.
-#include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -14,6 +12,7 @@
 #include <tests/support/message.hpp>
 #include <tests/support/sanitizers.hpp>
 #include <tests/support/seed.hpp>
+#include <tests/support/stress_run.hpp>
 
 namespace ringbell::core {
 namespace {
@@ -28,32 +27,26 @@ TEST(CallLineStressTest, CallsOfEverySize) {
   CallLine<>::Server server(memory);
   const test::PrintedSeed printed;
   const std::uint64_t calls = test::kSanitized ? 20'000 : 200'000;
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  std::atomic<bool> failed = false;
-  const auto wait_a_little = [&] {
-    std::this_thread::yield();
-    if (std::chrono::steady_clock::now() > deadline) failed = true;
-    return !failed;
-  };
+  test::StressRun run;
   const auto size_of = [](std::uint64_t number) {
     return test::size_of_message(number ^ test::seed(), kBufferBytes);
   };
   std::thread serving([&] {
     for (std::uint64_t number = 0; number < calls; ++number) {
       while (server.request().empty()) {
-        if (!wait_a_little()) return;
+        if (!run.wait_a_little()) return;
       }
       if (server.request().size() != size_of(number) ||
           !test::is_message(server.request(), number)) {
-        failed = true;
+        run.fail();
       }
       test::write_message(server.claim(size_of(~number)), ~number);
       server.respond();
     }
   });
-  for (std::uint64_t number = 0; number < calls && !failed; ++number) {
+  for (std::uint64_t number = 0; number < calls && !run.failed(); ++number) {
     std::span<std::byte> room;
-    while ((room = caller.claim(size_of(number))).empty() && wait_a_little()) {
+    while ((room = caller.claim(size_of(number))).empty() && run.wait_a_little()) {
     }
     if (room.empty()) break;
     test::write_message(room, number);
@@ -62,15 +55,15 @@ TEST(CallLineStressTest, CallsOfEverySize) {
       caller.abandon();
       continue;
     }
-    while (!caller.answered() && wait_a_little()) {
+    while (!caller.answered() && run.wait_a_little()) {
     }
     if (caller.response().size() != size_of(~number) ||
         !test::is_message(caller.response(), ~number)) {
-      failed = true;
+      run.fail();
     }
   }
   serving.join();
-  EXPECT_FALSE(failed);
+  EXPECT_FALSE(run.failed());
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 // FanIn between threads: every record of every writer comes once, whole and in its writer's order,
 // also from lanes that are mostly quiet.
-#include <atomic>
-#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -13,6 +11,7 @@
 #include <tests/support/message.hpp>
 #include <tests/support/sanitizers.hpp>
 #include <tests/support/seed.hpp>
+#include <tests/support/stress_run.hpp>
 
 namespace ringbell::core {
 namespace {
@@ -23,13 +22,7 @@ constexpr std::uint64_t kMessagesEach = test::kSanitized ? 10'000 : 100'000;
 void stream(std::uint32_t lanes, FanInPace pace) {
   const test::PrintedSeed printed;
   test::FanInStorage storage(lanes, 4096);
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  std::atomic<bool> failed = false;
-  const auto wait_a_little = [&] {
-    std::this_thread::yield();
-    if (std::chrono::steady_clock::now() > deadline) failed = true;
-    return !failed;
-  };
+  test::StressRun run;
   const auto lane_of = [&](std::uint32_t writer) { return writer * lanes / kWriters; };
   const auto size_of = [](std::uint64_t number) {
     return test::size_of_message(number ^ test::seed(), 1000);
@@ -46,7 +39,7 @@ void stream(std::uint32_t lanes, FanInPace pace) {
         const std::uint64_t number = number_of(lane, count);
         std::span<std::byte> room;
         while ((room = own.claim(size_of(number))).empty()) {
-          if (!wait_a_little()) return;
+          if (!run.wait_a_little()) return;
         }
         test::write_message(room, number);
         own.commit();
@@ -56,19 +49,19 @@ void stream(std::uint32_t lanes, FanInPace pace) {
   }
   std::vector<std::uint64_t> next(lanes, 0);
   FanIn<>::Reader reader = storage.reader(pace);
-  for (std::uint64_t left = kWriters * kMessagesEach; left > 0 && !failed;) {
+  for (std::uint64_t left = kWriters * kMessagesEach; left > 0 && !run.failed();) {
     const std::span<const std::byte> record = reader.peek();
     if (record.empty()) {
-      if (!wait_a_little()) break;
+      if (!run.wait_a_little()) break;
       continue;
     }
     const std::uint64_t number = number_of(reader.lane(), next[reader.lane()]++);
-    if (record.size() != size_of(number) || !test::is_message(record, number)) failed = true;
+    if (record.size() != size_of(number) || !test::is_message(record, number)) run.fail();
     reader.release();
     --left;
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_FALSE(failed) << "damaged, out of order, or not done in time";
+  EXPECT_FALSE(run.failed()) << "damaged, out of order, or not done in time";
   EXPECT_TRUE(reader.peek().empty());
 }
 

@@ -20,6 +20,7 @@
 #include <tests/support/queue_history.hpp>
 #include <tests/support/sanitizers.hpp>
 #include <tests/support/seed.hpp>
+#include <tests/support/stress_run.hpp>
 
 namespace ringbell::core {
 namespace {
@@ -28,8 +29,6 @@ using Ring = MpmcRing<>;
 using Clock = std::chrono::steady_clock;
 using test::QueueHistory;
 using test::QueueOperation;
-
-constexpr std::chrono::seconds kTimeLimit{60};
 
 std::uint64_t now() { return static_cast<std::uint64_t>(Clock::now().time_since_epoch().count()); }
 
@@ -148,7 +147,7 @@ class Crowd {
       threads.emplace_back([this] { read(); });
     }
     for (std::thread& thread : threads) thread.join();
-    ASSERT_FALSE(failed_) << "damaged, out of order, or not done in time";
+    ASSERT_FALSE(run_.failed()) << "damaged, out of order, or not done in time";
     for (std::size_t writer = 0; writer < crew_.writers; ++writer) {
       for (std::uint64_t count = 0; count < messages_each_; ++count) {
         ASSERT_EQ(seen_.count(number(writer, count)), 1U) << writer << " " << count;
@@ -166,12 +165,6 @@ class Crowd {
     return std::uint64_t{writer} << kWriterShift | count;
   }
 
-  [[nodiscard]] bool wait_a_little() {
-    std::this_thread::yield();
-    if (!failed_ && Clock::now() < deadline_) return true;
-    failed_ = true;
-    return false;
-  }
   [[nodiscard]] ParticipantId new_id() { return static_cast<ParticipantId>(next_id_.fetch_add(1)); }
   // Says so, as the kernel does when a process is gone.
   void drop_out(ParticipantId id) {
@@ -191,7 +184,7 @@ class Crowd {
           static_cast<std::uint32_t>(std::min<std::uint64_t>(crew_.batch, messages_each_ - count));
       const std::uint32_t claimed = writer.claim(wanted);
       if (claimed == 0) {
-        if (!wait_a_little()) return;
+        if (!run_.wait_a_little()) return;
         recover(writer);
         continue;
       }
@@ -204,7 +197,7 @@ class Crowd {
         until_out = crew_.drop_out_every;
         continue;  // nothing of that was committed
       }
-      if (!writer.commit()) failed_ = true;
+      if (!writer.commit()) run_.fail();
       count += claimed;
     }
     ++ended_;
@@ -220,7 +213,7 @@ class Crowd {
       const std::uint32_t taken = reader.take(crew_.batch);
       if (taken == 0) {
         if (over && reader.waits_for() == 0 && nothing_returned(reader)) break;
-        if (!wait_a_little()) return;
+        if (!run_.wait_a_little()) return;
         recover(reader);
         continue;
       }
@@ -231,11 +224,11 @@ class Crowd {
         continue;  // nothing of that was used
       }
       for (std::uint32_t i = 0; i < taken; ++i) check(reader, i, next, numbers);
-      if (!reader.release()) failed_ = true;
+      if (!reader.release()) run_.fail();
     }
     const std::lock_guard lock(mutex_);
     for (const std::uint64_t one : numbers) {
-      if (!seen_.insert(one).second) failed_ = true;
+      if (!seen_.insert(one).second) run_.fail();
     }
   }
 
@@ -254,10 +247,10 @@ class Crowd {
              std::map<std::uint64_t, std::uint64_t>& next, std::vector<std::uint64_t>& numbers) {
     std::uint64_t one = 0;
     std::memcpy(&one, reader.payload(i).data(), sizeof one);
-    if (!test::is_message(reader.payload(i), one)) failed_ = true;
+    if (!test::is_message(reader.payload(i), one)) run_.fail();
     std::uint64_t& due = next[one >> kWriterShift];
     if (!reader.redelivered()) {
-      if (one < due) failed_ = true;
+      if (one < due) run_.fail();
       due = one + 1;
     }
     numbers.push_back(one);
@@ -266,8 +259,7 @@ class Crowd {
   Crew crew_;
   std::uint64_t messages_each_;
   test::PlainMpmcMemory storage_;
-  Clock::time_point deadline_ = Clock::now() + kTimeLimit;
-  std::atomic<bool> failed_ = false;
+  test::StressRun run_;
   std::atomic<std::size_t> ended_ = 0;
   std::atomic<std::uint32_t> next_id_ = 1;
   std::atomic<std::uint64_t> dropped_out_ = 0;

@@ -1,8 +1,6 @@
 // Two threads, as fast as they can, with every way to write and to read mixed at random. Every byte
 // of every message is checked against what its number says it must be.
 #include <array>
-#include <atomic>
-#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -15,32 +13,23 @@
 #include <tests/support/ring_memory.hpp>
 #include <tests/support/sanitizers.hpp>
 #include <tests/support/seed.hpp>
+#include <tests/support/stress_run.hpp>
 
 namespace ringbell::core {
 namespace {
 
 using Ring = SpscRing<>;
-using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kMessages = test::kSanitized ? 20'000 : 100'000;
-constexpr std::chrono::seconds kTimeLimit{60};
 
-// What both threads share beside the ring: either gives up when the other failed or time is up.
+// What both threads share beside the ring.
 struct Run {
   const SpscMemory memory;
   const std::uint64_t seed;
-  const Clock::time_point deadline = Clock::now() + kTimeLimit;
-  std::atomic<bool> failed = false;
+  test::StressRun shared = {};
 
   [[nodiscard]] std::uint32_t size_of(std::uint64_t number) const noexcept {
     return test::size_of_message(number ^ seed, memory.max_record_bytes());
-  }
-  // False: give up.
-  [[nodiscard]] bool wait_a_little() noexcept {
-    std::this_thread::yield();
-    if (!failed.load(std::memory_order_relaxed) && Clock::now() < deadline) return true;
-    failed.store(true, std::memory_order_relaxed);
-    return false;
   }
 };
 
@@ -50,7 +39,7 @@ std::span<std::byte> claim(Run& run, Ring::Writer& writer, std::uint32_t size_by
     const std::span<std::byte> room = writer.claim(size_bytes);
     if (!room.empty()) return room;
     writer.flush();
-    if (!run.wait_a_little()) return {};
+    if (!run.shared.wait_a_little()) return {};
   }
 }
 
@@ -90,7 +79,7 @@ void write_all(Run& run) {
         writer.flush();
         return Ring::Writer(run.memory);
       }();
-    if (writer.corrupt()) run.failed = true;
+    if (writer.corrupt()) run.shared.fail();
   }
   writer.flush();
 }
@@ -107,12 +96,12 @@ void read_all(Run& run) {
       if (!held.empty()) reader.release_to(held.back());
       held.clear();
       reader.publish_head();
-      if (reader.corrupt()) run.failed = true;
-      if (!run.wait_a_little()) break;
+      if (reader.corrupt()) run.shared.fail();
+      if (!run.shared.wait_a_little()) break;
       continue;
     }
     if (record.size() != run.size_of(number) || !test::is_message(record, number)) {
-      run.failed = true;
+      run.shared.fail();
       break;
     }
     ++number;
@@ -145,7 +134,7 @@ TYPED_TEST(SpscRingStressTest, EveryMessageArrivesOnceAndWhole) {
   std::thread writer([&] { write_all(run); });
   read_all(run);
   writer.join();
-  EXPECT_FALSE(run.failed);
+  EXPECT_FALSE(run.shared.failed());
 }
 
 }  // namespace
