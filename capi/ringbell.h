@@ -23,6 +23,6 @@
 #include <ringbell/capi/connection.h>
 #include <ringbell/capi/service.h>
 #include <ringbell/capi/topic.h>
-#include <ringbell/transport/version.h>
+#include <ringbell/transport/base/version.h>
 
 #endif

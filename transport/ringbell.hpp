@@ -2,14 +2,14 @@
 // needs; the rings alone, for other memory, are in <ringbell/core/...>.
 #pragma once
 
-#include <ringbell/transport/channel.hpp>
-#include <ringbell/transport/collector.hpp>
-#include <ringbell/transport/connection.hpp>
-#include <ringbell/transport/listener.hpp>
-#include <ringbell/transport/names.hpp>
-#include <ringbell/transport/queue.hpp>
-#include <ringbell/transport/receiver.hpp>
-#include <ringbell/transport/sender.hpp>
-#include <ringbell/transport/service.hpp>
-#include <ringbell/transport/topic.hpp>
-#include <ringbell/transport/uring_loop.hpp>
+#include <ringbell/transport/connect/connection.hpp>
+#include <ringbell/transport/connect/listener.hpp>
+#include <ringbell/transport/ends/channel.hpp>
+#include <ringbell/transport/ends/collector.hpp>
+#include <ringbell/transport/ends/queue.hpp>
+#include <ringbell/transport/ends/receiver.hpp>
+#include <ringbell/transport/ends/sender.hpp>
+#include <ringbell/transport/ends/service.hpp>
+#include <ringbell/transport/ends/topic.hpp>
+#include <ringbell/transport/names/names.hpp>
+#include <ringbell/transport/uring/uring_loop.hpp>

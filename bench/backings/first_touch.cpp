@@ -4,7 +4,7 @@
 
 #include <sys/resource.h>
 
-#include <ringbell/transport/channel.hpp>
+#include <ringbell/transport/ends/channel.hpp>
 #include "bench/harness/clock.hpp"
 #include "bench/harness/shared.hpp"
 

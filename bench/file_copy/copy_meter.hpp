@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 #include "bench/file_copy/io_counter.hpp"
 
 namespace ringbell::bench {

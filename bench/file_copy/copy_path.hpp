@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 #include "bench/file_copy/copy_meter.hpp"
 
 namespace ringbell::bench {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 
 namespace ringbell::bench {
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include <ringbell/transport/error.hpp>
-#include <ringbell/transport/file_descriptor.hpp>
+#include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/base/file_descriptor.hpp>
 
 namespace ringbell::bench {
 

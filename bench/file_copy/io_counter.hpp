@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 
 namespace ringbell::bench {
 

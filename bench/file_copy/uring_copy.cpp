@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-#include <ringbell/transport/uring.hpp>
+#include <ringbell/transport/uring/uring.hpp>
 #include "bench/file_copy/copy_path.hpp"
 #include "bench/file_copy/file_io.hpp"
 #include "bench/file_copy/ring_channel.hpp"

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include <ringbell/core/layout.hpp>
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 #include "bench/harness/clock.hpp"
 #include "bench/harness/histogram.hpp"
 #include "bench/harness/process_pair.hpp"

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 #include "bench/harness/placement.hpp"
 #include "bench/harness/row.hpp"
 

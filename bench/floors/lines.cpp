@@ -2,7 +2,7 @@
 #include <array>
 #include <cstring>
 
-#include <ringbell/transport/channel.hpp>
+#include <ringbell/transport/ends/channel.hpp>
 #include "bench/floors/floor.hpp"
 
 namespace ringbell::bench {

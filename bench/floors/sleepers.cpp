@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <ringbell/transport/file_descriptor.hpp>
+#include <ringbell/transport/base/file_descriptor.hpp>
 #include "bench/floors/floor.hpp"
 
 namespace ringbell::bench {

@@ -2,7 +2,7 @@
 // cleans up as it does on any other error, and no handler has to.
 #pragma once
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 
 namespace ringbell::bench::interruption {
 

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 #include "bench/harness/row.hpp"
 
 namespace ringbell::bench {

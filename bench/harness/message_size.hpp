@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <span>
 
-#include "bench/transports/transport.hpp"
+#include "bench/harness/transport.hpp"
 
 namespace ringbell::bench {
 

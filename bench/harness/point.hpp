@@ -8,7 +8,7 @@
 
 #include "bench/harness/process_pair.hpp"
 #include "bench/harness/row.hpp"
-#include "bench/transports/transport.hpp"
+#include "bench/harness/transport.hpp"
 
 namespace ringbell::bench {
 

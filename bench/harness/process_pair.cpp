@@ -17,8 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <ringbell/transport/file_descriptor.hpp>
-#include <ringbell/transport/quick_wake.hpp>
+#include <ringbell/transport/base/file_descriptor.hpp>
+#include <ringbell/transport/sleep/quick_wake.hpp>
 #include "bench/harness/interruption.hpp"
 #include "bench/harness/shared.hpp"
 

@@ -13,7 +13,7 @@
 #include <chrono>
 #include <functional>
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 #include "bench/harness/placement.hpp"
 
 namespace ringbell::bench {

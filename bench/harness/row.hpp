@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 #include "bench/harness/progress.hpp"
 
 namespace ringbell::bench {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include <sys/mman.h>
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 
 namespace ringbell::bench {
 

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <ringbell/transport/file_descriptor.hpp>
+#include <ringbell/transport/base/file_descriptor.hpp>
 
 namespace ringbell::bench {
 namespace {

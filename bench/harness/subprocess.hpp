@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 
 namespace ringbell::bench {
 

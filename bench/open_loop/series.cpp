@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "bench/cost.hpp"
+#include "bench/compare/cost.hpp"
 #include "bench/harness/measured.hpp"
 #include "bench/open_loop/open_loop.hpp"
 #include "bench/transports/registry.hpp"

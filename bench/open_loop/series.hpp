@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "bench/compare/plan.hpp"
 #include "bench/harness/point.hpp"
 #include "bench/harness/row.hpp"
-#include "bench/plan.hpp"
 
 namespace ringbell::bench {
 

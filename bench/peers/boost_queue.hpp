@@ -15,7 +15,7 @@
 #include <memory>
 #include <span>
 
-#include "bench/transports/transport.hpp"
+#include "bench/harness/transport.hpp"
 
 namespace ringbell::bench {
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "bench/harness/shared.hpp"
-#include "bench/transports/transport.hpp"
+#include "bench/harness/transport.hpp"
 
 namespace ringbell::bench {
 

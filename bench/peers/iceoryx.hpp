@@ -18,9 +18,9 @@
 #include <span>
 #include <string>
 
+#include "bench/harness/transport.hpp"
 #include "bench/peers/farewell.hpp"
 #include "bench/peers/roudi.hpp"
-#include "bench/transports/transport.hpp"
 
 namespace ringbell::bench {
 

@@ -19,8 +19,8 @@
 
 #include <nng/nng.h>
 
+#include "bench/harness/transport.hpp"
 #include "bench/peers/farewell.hpp"
-#include "bench/transports/transport.hpp"
 
 namespace ringbell::bench {
 

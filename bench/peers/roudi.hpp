@@ -16,8 +16,8 @@
 
 #include <sys/types.h>
 
-#include <ringbell/transport/error.hpp>
-#include <ringbell/transport/file_descriptor.hpp>
+#include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/base/file_descriptor.hpp>
 
 namespace ringbell::bench {
 

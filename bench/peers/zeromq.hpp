@@ -22,8 +22,8 @@
 
 #include <zmq.h>
 
+#include "bench/harness/transport.hpp"
 #include "bench/peers/farewell.hpp"
-#include "bench/transports/transport.hpp"
 
 namespace ringbell::bench {
 

@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <span>
 
-#include <ringbell/transport/file_descriptor.hpp>
-#include "bench/transports/transport.hpp"
+#include <ringbell/transport/base/file_descriptor.hpp>
+#include "bench/harness/transport.hpp"
 
 namespace ringbell::bench {
 

@@ -11,7 +11,7 @@
 #include <ringbell/core/atomics.hpp>
 #include <ringbell/core/layout.hpp>
 #include "bench/harness/shared.hpp"
-#include "bench/transports/transport.hpp"
+#include "bench/harness/transport.hpp"
 
 namespace ringbell::bench {
 

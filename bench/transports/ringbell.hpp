@@ -9,7 +9,7 @@
 #include <span>
 
 #include <ringbell/ringbell.hpp>
-#include "bench/transports/transport.hpp"
+#include "bench/harness/transport.hpp"
 
 namespace ringbell::bench {
 

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <span>
 
+#include "bench/harness/transport.hpp"
 #include "bench/transports/sysv_queue.hpp"
-#include "bench/transports/transport.hpp"
 
 namespace ringbell::bench {
 

@@ -5,8 +5,8 @@
 #include <array>
 #include <span>
 
-#include <ringbell/transport/file_descriptor.hpp>
-#include "bench/transports/transport.hpp"
+#include <ringbell/transport/base/file_descriptor.hpp>
+#include "bench/harness/transport.hpp"
 
 namespace ringbell::bench {
 

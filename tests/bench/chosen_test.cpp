@@ -1,4 +1,4 @@
-#include "bench/chosen.hpp"
+#include "bench/compare/chosen.hpp"
 
 #include <algorithm>
 #include <set>

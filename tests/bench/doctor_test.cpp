@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "bench/machine/checks.hpp"
+#include "tools/doctor/checks.hpp"
 
 namespace ringbell::bench {
 namespace {

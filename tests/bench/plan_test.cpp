@@ -1,4 +1,4 @@
-#include "bench/plan.hpp"
+#include "bench/compare/plan.hpp"
 
 #include <algorithm>
 #include <set>
@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "bench/run.hpp"
+#include "bench/compare/run.hpp"
 #include "bench/transports/registry.hpp"
 
 namespace ringbell::bench {

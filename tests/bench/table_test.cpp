@@ -1,5 +1,5 @@
 // The tables that a person reads at a terminal.
-#include "bench/table.hpp"
+#include "bench/compare/table.hpp"
 
 #include <algorithm>
 #include <sstream>
@@ -9,8 +9,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "bench/compare/plan.hpp"
 #include "bench/harness/terminal.hpp"
-#include "bench/plan.hpp"
 
 namespace ringbell::bench {
 namespace {

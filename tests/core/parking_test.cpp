@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <ringbell/core/parking.hpp>
-#include <ringbell/transport/membarrier.hpp>
+#include <ringbell/transport/sleep/membarrier.hpp>
 
 #include <tests/support/cpus.hpp>
 

@@ -19,7 +19,7 @@
 #include <ringbell/core/fan_in.hpp>
 #include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/core/spsc_ring.hpp>
-#include <ringbell/transport/region.hpp>
+#include <ringbell/transport/memory/region.hpp>
 
 #include <tests/fuzz/target.hpp>
 #include <tests/hostile/choices.hpp>

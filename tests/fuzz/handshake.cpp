@@ -13,10 +13,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <ringbell/transport/connection.hpp>
-#include <ringbell/transport/handshake.hpp>
-#include <ringbell/transport/listener.hpp>
-#include <ringbell/transport/unix_socket.hpp>
+#include <ringbell/transport/base/unix_socket.hpp>
+#include <ringbell/transport/connect/connection.hpp>
+#include <ringbell/transport/connect/handshake.hpp>
+#include <ringbell/transport/connect/listener.hpp>
 
 #include <tests/fuzz/target.hpp>
 #include <tests/hostile/choices.hpp>

@@ -12,10 +12,10 @@
 
 #include <gtest/gtest.h>
 
-#include <ringbell/transport/connection.hpp>
-#include <ringbell/transport/handshake.hpp>
-#include <ringbell/transport/listener.hpp>
-#include <ringbell/transport/unix_socket.hpp>
+#include <ringbell/transport/base/unix_socket.hpp>
+#include <ringbell/transport/connect/connection.hpp>
+#include <ringbell/transport/connect/handshake.hpp>
+#include <ringbell/transport/connect/listener.hpp>
 
 #include <tests/hostile/walled_bytes.hpp>
 #include <tests/support/child_process.hpp>

@@ -18,8 +18,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <ringbell/transport/receiver.hpp>
-#include <ringbell/transport/sender.hpp>
+#include <ringbell/transport/ends/receiver.hpp>
+#include <ringbell/transport/ends/sender.hpp>
 
 #include <tests/hostile/liar.hpp>
 #include <tests/hostile/tally.hpp>

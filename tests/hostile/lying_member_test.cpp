@@ -13,10 +13,10 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
-#include <ringbell/transport/collector.hpp>
-#include <ringbell/transport/queue.hpp>
-#include <ringbell/transport/service.hpp>
-#include <ringbell/transport/topic.hpp>
+#include <ringbell/transport/ends/collector.hpp>
+#include <ringbell/transport/ends/queue.hpp>
+#include <ringbell/transport/ends/service.hpp>
+#include <ringbell/transport/ends/topic.hpp>
 
 #include <tests/hostile/liar.hpp>
 #include <tests/hostile/tally.hpp>

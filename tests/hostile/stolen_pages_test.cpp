@@ -16,8 +16,8 @@
 #include <gtest/gtest.h>
 
 #include <ringbell/core/parking.hpp>
-#include <ringbell/transport/receiver.hpp>
-#include <ringbell/transport/sender.hpp>
+#include <ringbell/transport/ends/receiver.hpp>
+#include <ringbell/transport/ends/sender.hpp>
 
 #include <tests/hostile/walled_bytes.hpp>
 #include <tests/support/child_process.hpp>

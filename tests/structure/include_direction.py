@@ -94,9 +94,9 @@ def violations(root):
 
 
 SAMPLES = [
-    ("core/a.hpp", "#include <ringbell/transport/region.hpp>\n", "of transport"),
+    ("core/a.hpp", "#include <ringbell/transport/memory/region.hpp>\n", "of transport"),
     ("core/b.hpp", "#include <ringbell/ringbell.hpp>\n", "of transport"),
-    ("core/c.hpp", '#include "../transport/region.hpp"\n', "of transport"),
+    ("core/c.hpp", '#include "../transport/memory/region.hpp"\n', "of transport"),
     ("core/d.hpp", "\n\n# include <unistd.h>\n", "core/d.hpp:3: core may not include <unistd.h>"),
     ("core/e.hpp", "#include <sys/mman.h>\n", "<sys/mman.h>"),
     ("core/f.hpp", "#include <vector>\n", "<vector>"),
@@ -125,4 +125,4 @@ SAMPLES = [
 
 if __name__ == "__main__":
     sys.exit(checker.main(__doc__, "include direction", violations, SAMPLES,
-                          ["transport/region.hpp", "examples/x.hpp"]))
+                          ["transport/memory/region.hpp", "examples/x.hpp"]))

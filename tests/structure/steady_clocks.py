@@ -24,7 +24,7 @@ FORBIDDEN = re.compile(
 COMMENT = re.compile(r"//.*$")
 
 # Dates for people to read, by which nothing waits.
-DATES = [("transport/region.cpp", "system_clock::now().time_since_epoch()")]
+DATES = [("transport/memory/region.cpp", "system_clock::now().time_since_epoch()")]
 
 
 def violations(root):
@@ -54,8 +54,8 @@ SAMPLES = [
     ("transport/ok.cpp", "using Clock = std::chrono::steady_clock;\n", ""),
     ("transport/ok.cpp", "clock_gettime(CLOCK_MONOTONIC, &now);  // no system_clock\n", ""),
     ("transport/ok.cpp", "loop.time(0); run_time(nullptr);\n", ""),
-    ("transport/region.cpp", "now = system_clock::now().time_since_epoch();\n", ""),
-    ("transport/region.cpp", "until = system_clock::now() + timeout;\n", "system_clock"),
+    ("transport/memory/region.cpp", "now = system_clock::now().time_since_epoch();\n", ""),
+    ("transport/memory/region.cpp", "until = system_clock::now() + timeout;\n", "system_clock"),
     ("bench/ok.cpp", "using Clock = std::chrono::system_clock;\n", ""),
 ]
 

@@ -9,7 +9,7 @@
 
 #include <unistd.h>
 
-#include <ringbell/transport/region.hpp>
+#include <ringbell/transport/memory/region.hpp>
 
 #include <tests/support/loop_device.hpp>
 #include <tests/support/scratch_folder.hpp>

@@ -6,7 +6,7 @@
 
 #include <sys/resource.h>
 
-#include <ringbell/transport/region.hpp>
+#include <ringbell/transport/memory/region.hpp>
 
 namespace ringbell::test {
 

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <ringbell/transport/file_descriptor.hpp>
+#include <ringbell/transport/base/file_descriptor.hpp>
 
 namespace ringbell::test {
 

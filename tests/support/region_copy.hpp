@@ -3,7 +3,7 @@
 
 #include <fcntl.h>
 
-#include <ringbell/transport/region.hpp>
+#include <ringbell/transport/memory/region.hpp>
 
 namespace ringbell::test {
 

@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <ringbell/core/spsc_ring.hpp>
-#include <ringbell/transport/channel.hpp>
+#include <ringbell/transport/ends/channel.hpp>
 
 namespace ringbell::test {
 

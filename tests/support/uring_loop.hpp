@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include <ringbell/transport/uring_loop.hpp>
+#include <ringbell/transport/uring/uring_loop.hpp>
 
 namespace ringbell::test {
 

@@ -16,7 +16,7 @@
 #include <gtest/gtest.h>
 
 #include <ringbell/ringbell.hpp>
-#include <ringbell/transport/uring_loop.hpp>
+#include <ringbell/transport/uring/uring_loop.hpp>
 
 #include <tests/support/message.hpp>
 #include <tests/support/uring_loop.hpp>

@@ -14,7 +14,7 @@
 
 #include <gtest/gtest.h>
 
-#include <ringbell/transport/channel.hpp>
+#include <ringbell/transport/ends/channel.hpp>
 
 #include <tests/support/backings.hpp>
 #include <tests/support/child_process.hpp>

@@ -8,7 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <ringbell/transport/collector.hpp>
+#include <ringbell/transport/ends/collector.hpp>
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/message.hpp>

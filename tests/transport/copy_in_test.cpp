@@ -1,4 +1,4 @@
-#include <ringbell/transport/copy_in.hpp>
+#include <ringbell/transport/ends/copy_in.hpp>
 
 #include <algorithm>
 #include <cstddef>

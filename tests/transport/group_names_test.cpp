@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 
 #include <ringbell/ringbell.hpp>
-#include <ringbell/transport/names.hpp>
+#include <ringbell/transport/names/names.hpp>
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/name_folder.hpp>

@@ -17,7 +17,7 @@
 #include <gtest/gtest.h>
 
 #include <ringbell/ringbell.hpp>
-#include <ringbell/transport/handshake.hpp>
+#include <ringbell/transport/connect/handshake.hpp>
 
 #include <tests/support/name_folder.hpp>
 #include <tests/support/open_files.hpp>

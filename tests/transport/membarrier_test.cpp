@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include <ringbell/transport/membarrier.hpp>
+#include <ringbell/transport/sleep/membarrier.hpp>
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/deny_membarrier.hpp>

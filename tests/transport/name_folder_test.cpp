@@ -12,7 +12,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <ringbell/transport/name_folder.hpp>
+#include <ringbell/transport/names/name_folder.hpp>
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/name_folder.hpp>

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include <ringbell/transport/channel.hpp>
+#include <ringbell/transport/ends/channel.hpp>
 
 #include <tests/support/page_faults.hpp>
 

@@ -10,7 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <ringbell/transport/queue.hpp>
+#include <ringbell/transport/ends/queue.hpp>
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/message.hpp>

@@ -13,7 +13,7 @@
 #include <gtest/gtest.h>
 
 #include <ringbell/ringbell.hpp>
-#include <ringbell/transport/quick_wake.hpp>
+#include <ringbell/transport/sleep/quick_wake.hpp>
 
 #include <tests/support/child_process.hpp>
 

@@ -11,8 +11,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <ringbell/transport/channel.hpp>
-#include <ringbell/transport/region.hpp>
+#include <ringbell/transport/ends/channel.hpp>
+#include <ringbell/transport/memory/region.hpp>
 
 namespace ringbell {
 namespace {

@@ -14,7 +14,7 @@
 #include <ringbell/core/broadcast_lossless.hpp>
 #include <ringbell/core/broadcast_lossy.hpp>
 #include <ringbell/core/mpmc_ring.hpp>
-#include <ringbell/transport/region.hpp>
+#include <ringbell/transport/memory/region.hpp>
 
 namespace ringbell {
 namespace {

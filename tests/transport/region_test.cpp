@@ -12,8 +12,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <ringbell/transport/channel.hpp>
-#include <ringbell/transport/region.hpp>
+#include <ringbell/transport/ends/channel.hpp>
+#include <ringbell/transport/memory/region.hpp>
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/sanitizers.hpp>

@@ -9,7 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <ringbell/transport/service.hpp>
+#include <ringbell/transport/ends/service.hpp>
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/message.hpp>

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
-#include <ringbell/transport/topic.hpp>
+#include <ringbell/transport/ends/topic.hpp>
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/message.hpp>

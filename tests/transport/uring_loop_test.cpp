@@ -14,7 +14,7 @@
 #include <gtest/gtest.h>
 
 #include <ringbell/ringbell.hpp>
-#include <ringbell/transport/uring_loop.hpp>
+#include <ringbell/transport/uring/uring_loop.hpp>
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/deny_system_call.hpp>

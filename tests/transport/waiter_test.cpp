@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include <ringbell/transport/waiter.hpp>
+#include <ringbell/transport/sleep/waiter.hpp>
 
 namespace ringbell {
 namespace {

@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <ringbell/ringbell.hpp>
-#include <ringbell/transport/membarrier.hpp>
+#include <ringbell/transport/sleep/membarrier.hpp>
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/cpus.hpp>

@@ -7,7 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 
 namespace ringbell::tools {
 

@@ -5,7 +5,7 @@
 
 #include <tl/expected.hpp>
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 
 namespace ringbell::tools {
 

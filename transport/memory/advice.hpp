@@ -1,7 +1,7 @@
 // What can be asked of pages that are mapped: to be there, to be large, to stay, to be on the disk.
 #pragma once
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/memory/mapping.hpp>
 
 namespace ringbell::memory {

@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include <ringbell/core/layout.hpp>
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/memory/mapping.hpp>
 
 namespace ringbell::memory::device {

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/memory/mapping.hpp>
 
 namespace ringbell {

@@ -11,8 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <ringbell/transport/error.hpp>
-#include <ringbell/transport/export.hpp>
+#include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/memory/options.hpp>
 
 namespace ringbell::memory {

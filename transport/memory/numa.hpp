@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/memory/mapping.hpp>
 
 namespace ringbell::memory::numa {

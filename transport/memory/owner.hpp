@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 
 namespace ringbell::memory {
 

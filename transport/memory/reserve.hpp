@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include <ringbell/transport/error.hpp>
+#include <ringbell/transport/base/error.hpp>
 
 namespace ringbell::memory {
 

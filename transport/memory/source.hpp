@@ -10,8 +10,8 @@
 #include <string>
 
 #include <ringbell/core/layout.hpp>
-#include <ringbell/transport/error.hpp>
-#include <ringbell/transport/file_descriptor.hpp>
+#include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/base/file_descriptor.hpp>
 #include <ringbell/transport/memory/mapping.hpp>
 #include <ringbell/transport/memory/options.hpp>
 

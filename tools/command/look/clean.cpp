@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
-#include <ringbell/transport/names.hpp>
+#include <ringbell/transport/names/names.hpp>
 
 #include "tools/command/command.hpp"
 #include "tools/command/quantity.hpp"

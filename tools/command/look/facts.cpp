@@ -14,8 +14,8 @@
 #include <ringbell/core/fan_in_memory.hpp>
 #include <ringbell/core/parking.hpp>
 #include <ringbell/core/spsc_memory.hpp>
-#include <ringbell/transport/name_folder.hpp>
-#include <ringbell/transport/participant_lock.hpp>
+#include <ringbell/transport/liveness/participant_lock.hpp>
+#include <ringbell/transport/names/name_folder.hpp>
 
 #include "tools/command/command.hpp"
 

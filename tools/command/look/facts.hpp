@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <ringbell/core/layout.hpp>
-#include <ringbell/transport/region.hpp>
+#include <ringbell/transport/memory/region.hpp>
 
 #include "tools/command/failure.hpp"
 

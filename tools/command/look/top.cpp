@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <ringbell/transport/names.hpp>
+#include <ringbell/transport/names/names.hpp>
 
 #include "tools/command/command.hpp"
 #include "tools/command/interruption.hpp"

@@ -12,7 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <ringbell/transport/name_folder.hpp>
+#include <ringbell/transport/names/name_folder.hpp>
 
 #include "tools/command/look/facts.hpp"
 

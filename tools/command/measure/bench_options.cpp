@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "bench/plan.hpp"
+#include "bench/compare/plan.hpp"
 #include "bench/transports/registry.hpp"
 #include "tools/command/command.hpp"
 #include "tools/command/quantity.hpp"

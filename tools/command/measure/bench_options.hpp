@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/chosen.hpp"
+#include "bench/compare/chosen.hpp"
 #include "tools/command/failure.hpp"
 
 namespace ringbell::tools {

@@ -13,7 +13,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "bench/compare.hpp"
+#include "bench/compare/compare.hpp"
 #include "tools/command/command.hpp"
 
 namespace ringbell::tools {

@@ -8,10 +8,10 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
-#include "bench/machine/checks.hpp"
-#include "bench/machine/machine.hpp"
 #include "tools/command/command.hpp"
 #include "tools/command/terminal.hpp"
+#include "tools/doctor/checks.hpp"
+#include "tools/doctor/machine.hpp"
 
 namespace ringbell::tools {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include <ringbell/transport/file_descriptor.hpp>
+#include <ringbell/transport/base/file_descriptor.hpp>
 
 #include "tools/command/failure.hpp"
 

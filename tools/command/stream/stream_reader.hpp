@@ -6,7 +6,7 @@
 #include <optional>
 #include <span>
 
-#include <ringbell/transport/receiver.hpp>
+#include <ringbell/transport/ends/receiver.hpp>
 
 #include "tools/command/stream/framing.hpp"
 #include "tools/command/stream/meter.hpp"

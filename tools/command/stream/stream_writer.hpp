@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include <ringbell/transport/sender.hpp>
+#include <ringbell/transport/ends/sender.hpp>
 
 #include "tools/command/stream/framing.hpp"
 #include "tools/command/stream/meter.hpp"

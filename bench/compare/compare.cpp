@@ -1,0 +1,114 @@
+#include "bench/compare/compare.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "bench/backings/backings.hpp"
+#include "bench/compare/meta.hpp"
+#include "bench/compare/options.hpp"
+#include "bench/compare/run.hpp"
+#include "bench/compare/table.hpp"
+#include "bench/file_copy/files.hpp"
+#include "bench/harness/interruption.hpp"
+#include "bench/harness/subprocess.hpp"
+#include "bench/harness/terminal.hpp"
+#include "bench/transports/registry.hpp"
+
+namespace ringbell::bench {
+namespace {
+
+int failed(const std::string& message) {
+  fmt::print(stderr, "ringbell-compare: {}\n", message);
+  return 1;
+}
+
+// What would end the run is better found before minutes are spent on it.
+Result<void> prepare(const Options& options) {
+  if (!options.file.empty()) {
+    const Result<SourceFile> source = open_source(options.file);
+    if (!source) return tl::unexpected(source.error());
+  }
+  for (const std::filesystem::path& folder :
+       {std::filesystem::path(options.out), std::filesystem::path(options.json).parent_path()}) {
+    std::error_code error;
+    if (!folder.empty()) std::filesystem::create_directories(folder, error);
+    if (error) {
+      return fail(ErrorCode::system, fmt::format("making the folder {} failed: {}; choose another "
+                                                 "place (--out, --json)",
+                                                 folder.string(), error.message()));
+    }
+  }
+  // A limit on the size of files (ulimit -f) then is an error like any other, not the end.
+  std::signal(SIGXFSZ, SIG_IGN);
+  if (Result<void> room = check_room(options); !room) return room;
+  return interruption::watch();
+}
+
+// Plots are a convenience: that they cannot be drawn is said, and no failure.
+void draw_plots(const Options& options) {
+  namespace fs = std::filesystem;
+  const fs::path script = fs::path(source_folder()) / "tools" / "report.py";
+  std::error_code none;
+  if (!fs::exists(script, none)) return;
+  const std::string plots = (fs::path(options.out) / "plots").string();
+  const Result<void> drawn = run(
+      {"/usr/bin/python3", "-B", script.string(), options.json, "--plots", plots, "--plots-only"},
+      ".");
+  if (drawn) {
+    fmt::print("plots: {}\n", plots);
+  } else {
+    fmt::print(stderr, "ringbell-compare: no plots: {}\n", drawn.error().message);
+  }
+}
+
+// Peers that this program lacks are said, and do not keep the others from running.
+Result<void> check_peers(const Options& options) {
+  const std::vector<KnownPeer> missing =
+      options.plan.peers ? missing_peers() : std::vector<KnownPeer>();
+  if (missing.size() == kKnownPeers.size())
+    return fail(ErrorCode::unsupported, how_to_get(missing));
+  if (!missing.empty()) fmt::print(stderr, "ringbell-compare: {}\n", how_to_get(missing));
+  return {};
+}
+
+int run(const Options& options) {
+  if (Result<void> some = check_peers(options); !some) return failed(some.error().message);
+  if (Result<void> ready = prepare(options); !ready) return failed(ready.error().message);
+  Result<RowSink> sink = RowSink::create(options.json, Progress(planned_seconds(options)));
+  if (!sink) return failed(sink.error().message);
+  sink->add(meta_row(options));
+  const Result<void> ran = run_all(options, *sink);
+  sink->finish();
+  if (!sink->written()) return failed(sink->written().error().message);
+  if (!ran && ran.error().code != ErrorCode::corrupt) {
+    return failed(fmt::format("{}; the rows so far are in {}", ran.error().message, options.json));
+  }
+  const std::string table = options.backings
+                                ? backings_table(sink->rows())
+                                : table_of(sink->rows(), terminal_columns(STDOUT_FILENO));
+  fmt::print("{}\nrows: {}\n", table, options.json);
+  std::fflush(stdout);
+  if (!options.backings) draw_plots(options);
+  if (interruption::came()) return failed(interruption::error().value().message);
+  return ran ? 0 : failed(ran.error().message);
+}
+
+}  // namespace
+
+int compare(int argc, char** argv) {
+  try {
+    const Parsed parsed = parse_options(argc, argv);
+    return parsed.options ? run(*parsed.options) : parsed.exit_status;
+  } catch (const std::exception& exception) {  // no memory left
+    return failed(exception.what());
+  }
+}
+
+}  // namespace ringbell::bench

@@ -1,0 +1,152 @@
+#include "bench/compare/options.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "bench/file_copy/file_copy.hpp"
+#include "bench/transports/registry.hpp"
+
+namespace ringbell::bench {
+namespace {
+
+// As it was typed.
+struct Raw {
+  bool quick = false;
+  bool full = false;
+  std::vector<std::string> sizes;
+  std::vector<std::string> transports;
+  std::vector<std::string> cpus;
+};
+
+std::optional<std::size_t> number_of(std::string_view text) {
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+Result<std::vector<std::size_t>> sizes_of(const std::vector<std::string>& texts) {
+  std::vector<std::size_t> sizes;
+  for (const std::string& text : texts) {
+    const std::optional<std::size_t> size = number_of(text);
+    if (!size ||
+        std::find(kMessageSizes.begin(), kMessageSizes.end(), *size) == kMessageSizes.end()) {
+      return fail(ErrorCode::invalid_argument,
+                  fmt::format("--sizes: no size '{}'; the sizes, in bytes, are {}", text,
+                              fmt::join(kMessageSizes, ", ")));
+    }
+    sizes.push_back(*size);
+  }
+  return sizes;
+}
+
+Result<void> check_transports(const std::vector<std::string>& names) {
+  const std::vector<std::string>& for_files = file_copy_transports();
+  for (const std::string& name : names) {
+    if (find_transport(name) != nullptr ||
+        std::find(for_files.begin(), for_files.end(), name) != for_files.end()) {
+      continue;
+    }
+    for (const KnownPeer& peer : missing_peers()) {
+      if (peer.name == name) return fail(ErrorCode::unsupported, how_to_get({peer}));
+    }
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("--transports: no transport '{}'; there are {}", name, transport_names()));
+  }
+  return {};
+}
+
+std::string peer_names() {
+  std::vector<std::string_view> names;
+  for (const KnownPeer& peer : kKnownPeers) names.push_back(peer.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+Result<CpuPair> cpus_of(const std::vector<std::string>& texts) {
+  if (texts.empty()) return choose_cpus();
+  const std::vector<int> allowed = allowed_cpus();
+  CpuPair cpus{-1, -1};
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::optional<std::size_t> number = number_of(texts[i]);
+    const int cpu = number && *number < CPU_SETSIZE ? static_cast<int>(*number) : -1;
+    if (i >= cpus.size() || std::find(allowed.begin(), allowed.end(), cpu) == allowed.end() ||
+        (i == 1 && cpu == cpus[0])) {
+      return fail(ErrorCode::invalid_argument,
+                  fmt::format("--cpus: '{}' will not do; two different ones of {} are wanted",
+                              fmt::join(texts, ","), fmt::join(allowed, ", ")));
+    }
+    cpus[i] = cpu;
+  }
+  return cpus;
+}
+
+Result<Options> checked(const Raw& raw, Options options) {
+  options.plan.mode = raw.quick ? Mode::quick : raw.full ? Mode::full : Mode::plain;
+  Result<std::vector<std::size_t>> sizes = sizes_of(raw.sizes);
+  if (!sizes) return tl::unexpected(sizes.error());
+  options.plan.sizes = std::move(*sizes);
+  const Result<void> known = check_transports(raw.transports);
+  if (!known) return tl::unexpected(known.error());
+  options.plan.transports = raw.transports;
+  const Result<CpuPair> cpus = cpus_of(raw.cpus);
+  if (!cpus) return tl::unexpected(cpus.error());
+  options.cpus = *cpus;
+  if (options.json.empty()) {
+    options.json = options.out + (options.backings ? "/backings.jsonl" : "/compare.jsonl");
+  }
+  return options;
+}
+
+int usage(const std::string& message) {
+  // CLI11 may break a message into lines; people get one.
+  std::string line = message;
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  fmt::print(stderr, "ringbell-compare: {}\n", line);
+  return 2;
+}
+
+}  // namespace
+
+Parsed parse_options(int argc, char** argv) {
+  CLI::App app("Messages and files between two processes: ringbell against the kernel's own.",
+               "ringbell-compare");
+  Raw raw;
+  Options options;
+  auto* const quick = app.add_flag("--quick", raw.quick, "at most 90 s; a tenth of the samples");
+  app.add_flag("--full", raw.full, "every size, wait and placement, three times; about 30 minutes")
+      ->excludes(quick);
+  app.add_flag("--peers", options.plan.peers, "other libraries too: " + peer_names());
+  app.add_flag("--backings", options.backings,
+               "instead of transports: what it costs where a ring's pages come from");
+  const CLI::Validator not_empty(
+      [](const std::string& path) { return std::string(path.empty() ? "an empty path" : ""); }, "");
+  app.add_option("--file", options.file, "the file to copy (default: one made of /usr/lib)")
+      ->check(not_empty);
+  app.add_option("--json", options.json, "where the JSON Lines go (default: OUT/compare.jsonl)")
+      ->check(not_empty);
+  app.add_option("--out", options.out, "where everything else goes")
+      ->check(not_empty)
+      ->capture_default_str();
+  app.add_option("--sizes", raw.sizes, "only these message sizes, in bytes: 8,56,...")
+      ->delimiter(',');
+  app.add_option("--transports", raw.transports, "only these: " + transport_names())
+      ->delimiter(',');
+  app.add_option("--cpus", raw.cpus, "the two CPUs to run on: A,B")->delimiter(',');
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return {std::nullopt, app.exit(error)};
+    return {std::nullopt, usage(std::string(error.what()) + "; --help lists the options")};
+  }
+  Result<Options> result = checked(raw, std::move(options));
+  if (!result) return {std::nullopt, usage(result.error().message)};
+  return {std::move(*result), 0};
+}
+
+}  // namespace ringbell::bench

@@ -1,0 +1,147 @@
+#include "bench/compare/run.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <iterator>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "bench/backings/backings.hpp"
+#include "bench/compare/beside.hpp"
+#include "bench/file_copy/file_copy.hpp"
+#include "bench/file_copy/files.hpp"
+#include "bench/floors/floors.hpp"
+#include "bench/harness/measured.hpp"
+#include "bench/open_loop/series.hpp"
+#include "bench/transports/registry.hpp"
+
+namespace ringbell::bench {
+namespace {
+
+FloorOptions floor_options(const Options& options, int repeat) {
+  FloorOptions floors;
+  floors.cpus = options.cpus;
+  floors.repeat = repeat;
+  if (!options.plan.sizes.empty()) floors.memcpy_sizes = options.plan.sizes;
+  if (options.plan.mode == Mode::quick) {
+    floors.spinning_samples /= 10;
+    floors.sleeping_samples /= 10;
+    floors.memcpy_seconds = 0.1;
+  }
+  return floors;
+}
+
+// Nothing is left to copy through if the user's transports do not carry files.
+std::vector<std::string> for_files(const std::vector<std::string>& names) {
+  const std::vector<std::string>& known = file_copy_transports();
+  if (names.empty()) return known;
+  std::vector<std::string> chosen;
+  for (const std::string& name : known) {
+    const bool is_ours = name.starts_with("ringbell_");
+    const std::string asked = is_ours ? "ringbell" : name;
+    if (std::find(names.begin(), names.end(), name) != names.end() ||
+        std::find(names.begin(), names.end(), asked) != names.end()) {
+      chosen.push_back(name);
+    }
+  }
+  return chosen;
+}
+
+FileCopyOptions file_options(const Options& options, int repeat) {
+  FileCopyOptions files;
+  files.file = options.file;
+  files.folder = options.out;
+  files.transports = for_files(options.plan.transports);
+  files.cpus = options.cpus;
+  files.repeat = repeat;
+  if (options.plan.mode == Mode::quick) {
+    files.placements = {Placement::two_cpus};
+    files.runs = 1;
+  }
+  return files;
+}
+
+std::uint64_t file_bytes(const FileCopyOptions& files) {
+  std::error_code none;
+  return files.file.empty() ? files.assembled_bytes : std::filesystem::file_size(files.file, none);
+}
+
+Result<void> run_point(const Point& point, const CpuPair& cpus, RowSink& sink,
+                       Result<void>& verified) {
+  sink.announce(point.title(), point.estimated_seconds);
+  Row row = point.labels();
+  if (point.shared) row["shared_by_repeats"] = true;
+  FloorBeside floor(point, cpus);
+  floor.measure();
+  const Result<void> measured = measure(point, cpus, row);
+  if (measured) floor.measure();
+  floor.describe(row);
+  const Result<void> added = add_measured(std::move(row), measured, point.title(), sink, verified);
+  if (added || !sink.written()) return added;
+  return tl::unexpected(titled(added.error(), point.title()));
+}
+
+BackingOptions backing_options(const Options& options) {
+  BackingOptions backings;
+  backings.cpus = options.cpus;
+  backings.folder = options.out;
+  if (!options.plan.sizes.empty()) backings.sizes = options.plan.sizes;
+  backings.repeats = repeats_of(options.plan.mode);
+  if (options.plan.mode == Mode::quick) {
+    backings.first_touch_bytes = 8UL << 20;
+    backings.samples = 10'000;
+    backings.window = std::chrono::milliseconds(150);
+  }
+  return backings;
+}
+
+}  // namespace
+
+Result<void> run_points(const std::vector<Point>& points, const CpuPair& cpus, RowSink& sink,
+                        Result<void>& verified) {
+  for (const Point& point : points) {
+    if (auto done = run_point(point, cpus, sink, verified); !done) return done;
+  }
+  return {};
+}
+
+double planned_seconds(const Options& options) {
+  if (options.backings) return backings_seconds(backing_options(options));
+  const double one = estimated_seconds(floor_options(options, 0)) +
+                     estimated_seconds(plan(options.plan, 0)) +
+                     estimated_seconds(planned_series(options.plan, 0)) +
+                     estimated_seconds(file_options(options, 0));
+  return one * repeats_of(options.plan.mode);
+}
+
+Result<void> check_room(const Options& options) {
+  if (options.backings) return {};
+  const FileCopyOptions files = file_options(options, 0);
+  if (files.transports.empty()) return {};
+  const Result<FileDescriptor> made = create_destination(files.folder, file_bytes(files));
+  if (!made) return tl::unexpected(made.error());
+  return {};
+}
+
+Result<void> run_all(const Options& options, RowSink& sink) {
+  if (options.backings) return measure_backings(backing_options(options), sink);
+  Result<void> verified;
+  for (int repeat = 0; repeat < repeats_of(options.plan.mode); ++repeat) {
+    if (auto done = measure_floors(floor_options(options, repeat), sink); !done) return done;
+    const std::vector<Point> points = plan(options.plan, repeat);
+    if (auto done = run_points(points, options.cpus, sink, verified); !done) return done;
+    const std::vector<Series> series = planned_series(options.plan, repeat);
+    if (auto done = run_series(series, options.cpus, sink, verified); !done) return done;
+    const FileCopyOptions files = file_options(options, repeat);
+    if (files.transports.empty()) continue;
+    const Result<void> copied = measure_file_copies(files, sink);
+    if (!copied && copied.error().code != ErrorCode::corrupt) return copied;
+    if (!copied && verified) verified = copied;
+  }
+  return verified;
+}
+
+}  // namespace ringbell::bench

@@ -1,0 +1,389 @@
+// Threads of one process through one queue: MpmcRing against the MPMC queues that programs use
+// today, and against Vyukov's ring, which is what it would cost if nobody could die. Writer i is
+// pinned to CPU i, reader i to the CPU after that; more threads than CPUs yield when they find
+// nothing. Each queue holds as many messages; what a reader gets from one writer must ascend, and
+// all must come.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+#include <concurrentqueue/concurrentqueue.h>
+#include <boost/lockfree/queue.hpp>
+#ifdef RINGBELL_HAS_TBB
+#include <tbb/concurrent_queue.h>
+#endif
+
+#include <ringbell/core/mpmc_ring.hpp>
+
+#include "bench/micro/micro.hpp"
+#include "bench/peers/ck_ring.h"
+#include "bench/peers/vyukov_queue.hpp"
+
+namespace ringbell::bench {
+namespace {
+
+constexpr std::size_t kCapacity = 16384;
+constexpr std::uint64_t kMessages = 400'000;  // in one turn, by all writers
+// Then no more are sent: a queue whose operations wait for each other stands still while a thread
+// in the middle of one is not running.
+constexpr std::chrono::seconds kLongestTurn{1};
+constexpr unsigned kWriterShift = 48;
+const std::vector<int> kCpus = allowed_cpus();
+
+// --- the queues: a Producer with try_push(message), a Consumer with try_pop(message) -------------
+
+template <class M>
+class Ringbell {
+ public:
+  using Payload = M;
+
+  class Producer {
+   public:
+    Producer(Ringbell& queue, core::ParticipantId id) : writer_(queue.memory_, id) {}
+    bool try_push(const M& message) noexcept {
+      const std::span<std::byte> room = writer_.claim();
+      if (room.empty()) return false;
+      std::memcpy(room.data(), &message, sizeof message);
+      return writer_.commit();
+    }
+
+   private:
+    core::MpmcRing<>::Writer writer_;
+  };
+
+  class Consumer {
+   public:
+    Consumer(Ringbell& queue, core::ParticipantId id) : reader_(queue.memory_, id) {}
+    bool try_pop(M& message) noexcept {
+      const std::span<const std::byte> record = reader_.peek();
+      if (record.size() != sizeof message) return false;
+      std::memcpy(&message, record.data(), sizeof message);
+      return reader_.release();
+    }
+
+   private:
+    core::MpmcRing<>::Reader reader_;
+  };
+
+ private:
+  static constexpr std::uint32_t kSlotBytes = core::MpmcMemory::slot_bytes_for(sizeof(M));
+  struct Block {
+    core::MpmcControl control;
+    alignas(core::kFalseSharingBytes) std::array<std::byte, kCapacity * kSlotBytes> slots;
+  };
+
+  std::unique_ptr<Block> block_ = std::make_unique<Block>();
+  core::MpmcMemory memory_{&block_->control, block_->slots.data(), kCapacity, kSlotBytes,
+                           sizeof(M)};
+};
+
+// A queue whose producers and consumers are the queue itself.
+template <class Queue>
+class Handle {
+ public:
+  Handle(Queue& queue, core::ParticipantId /*id*/) : queue_(queue) {}
+  template <class M>
+  bool try_push(const M& message) {
+    return queue_.try_push(message);
+  }
+  template <class M>
+  bool try_pop(M& message) {
+    return queue_.try_pop(message);
+  }
+
+ private:
+  Queue& queue_;
+};
+
+template <class M>
+class Vyukov : public VyukovQueue<M> {
+ public:
+  using Payload = M;
+  using Producer = Handle<Vyukov>;
+  using Consumer = Handle<Vyukov>;
+  Vyukov() : VyukovQueue<M>(kCapacity) {}
+};
+
+template <class M>
+class BoostQueue {
+ public:
+  using Payload = M;
+  using Producer = Handle<BoostQueue>;
+  using Consumer = Handle<BoostQueue>;
+  bool try_push(const M& message) { return queue_.bounded_push(message); }
+  bool try_pop(M& message) { return queue_.pop(message); }
+
+ private:
+  boost::lockfree::queue<M> queue_{kCapacity};
+};
+
+template <class M>
+class Moodycamel {
+ public:
+  using Payload = M;
+  using Producer = Handle<Moodycamel>;
+  using Consumer = Handle<Moodycamel>;
+  bool try_push(const M& message) { return queue_.try_enqueue(message); }
+  bool try_pop(M& message) { return queue_.try_dequeue(message); }
+
+ private:
+  moodycamel::ConcurrentQueue<M> queue_{kCapacity};
+};
+
+template <class M>
+class MoodycamelTokens {
+ public:
+  using Payload = M;
+
+  class Producer {
+   public:
+    Producer(MoodycamelTokens& queue, core::ParticipantId /*id*/)
+        : queue_(queue.queue_), token_(queue_) {}
+    // Blocks stay with the writer that had them first, also after its end: one that finds none for
+    // so long gets a new one, or it would wait for ever.
+    bool try_push(const M& message) {
+      constexpr unsigned kPatience = 100'000;
+      const bool pushed = queue_.try_enqueue(token_, message) ||
+                          (++refused_ % kPatience == 0 && queue_.enqueue(token_, message));
+      if (pushed) refused_ = 0;
+      return pushed;
+    }
+
+   private:
+    unsigned refused_ = 0;
+    moodycamel::ConcurrentQueue<M>& queue_;
+    moodycamel::ProducerToken token_;
+  };
+  class Consumer {
+   public:
+    Consumer(MoodycamelTokens& queue, core::ParticipantId /*id*/)
+        : queue_(queue.queue_), token_(queue_) {}
+    bool try_pop(M& message) { return queue_.try_dequeue(token_, message); }
+
+   private:
+    moodycamel::ConcurrentQueue<M>& queue_;
+    moodycamel::ConsumerToken token_;
+  };
+
+ private:
+  // Room for every writer's blocks, so that none is refused for want of one.
+  moodycamel::ConcurrentQueue<M> queue_{2 * kCapacity};
+};
+
+#ifdef RINGBELL_HAS_TBB
+template <class M>
+class TbbBounded {
+ public:
+  using Payload = M;
+  using Producer = Handle<TbbBounded>;
+  using Consumer = Handle<TbbBounded>;
+  TbbBounded() { queue_.set_capacity(kCapacity); }
+  bool try_push(const M& message) { return queue_.try_push(message); }
+  bool try_pop(M& message) { return queue_.try_pop(message); }
+
+ private:
+  tbb::concurrent_bounded_queue<M> queue_;
+};
+#endif
+
+#ifdef RINGBELL_HAS_CK
+template <class M>
+class CkRing {
+ public:
+  using Payload = M;
+  using Producer = Handle<CkRing>;
+  using Consumer = Handle<CkRing>;
+
+  bool try_push(const M& message) {
+    if constexpr (sizeof(M) == 8) return ck_peer_push_8(peer_.get(), &message) != 0;
+    return ck_peer_push_56(peer_.get(), &message) != 0;
+  }
+  bool try_pop(M& message) {
+    if constexpr (sizeof(M) == 8) return ck_peer_pop_8(peer_.get(), &message) != 0;
+    return ck_peer_pop_56(peer_.get(), &message) != 0;
+  }
+
+ private:
+  static_assert(sizeof(M) == 8 || sizeof(M) == 56);
+  struct Destroy {
+    void operator()(ck_peer* peer) const { ck_peer_destroy(peer); }
+  };
+
+  std::unique_ptr<ck_peer, Destroy> peer_{ck_peer_create(kCapacity, sizeof(M))};
+};
+#endif
+
+// --- the threads ---------------------------------------------------------------------------------
+
+struct Crew {
+  std::size_t writers;
+  std::size_t readers;
+};
+
+// One turn: how far writers and readers are.
+struct Turn {
+  alignas(core::kFalseSharingBytes) std::atomic<bool> over = false;  // no more messages
+  std::atomic<bool> wrong = false;
+  std::atomic<std::size_t> writing = 0;  // writers that have not ended
+  std::atomic<std::uint64_t> sent = 0;   // by those that have
+  alignas(core::kFalseSharingBytes) std::atomic<std::uint64_t> taken = 0;
+
+  [[nodiscard]] bool all_taken() const noexcept {
+    return writing.load(std::memory_order_acquire) == 0 &&
+           taken.load(std::memory_order_relaxed) == sent.load(std::memory_order_relaxed);
+  }
+};
+
+template <class Queue>
+void produce(Queue& queue, std::uint64_t writer, std::uint64_t messages, bool yields, Turn& turn) {
+  typename Queue::Producer producer(queue, static_cast<core::ParticipantId>(1 + writer));
+  const std::uint64_t base = writer << kWriterShift;
+  Outbox<typename Queue::Payload> outbox(base + 1);
+  Wait wait(yields);
+  std::uint64_t count = 0;
+  while (count < messages && !turn.over.load(std::memory_order_relaxed)) {
+    ++count;
+    while (!producer.try_push(outbox.at(base + count))) wait.again();
+    outbox.sent(base + count);
+  }
+  turn.sent.fetch_add(count, std::memory_order_relaxed);
+  turn.writing.fetch_sub(1, std::memory_order_release);
+}
+
+template <class Queue>
+void consume(Queue& queue, core::ParticipantId id, std::size_t writers, bool yields, Turn& turn) {
+  typename Queue::Consumer consumer(queue, id);
+  typename Queue::Payload message{};
+  std::vector<std::uint64_t> last(writers, 0);
+  Wait wait(yields);
+  constexpr std::uint64_t kReportEvery = 64;
+  std::uint64_t own = 0;
+  while (true) {
+    if (!consumer.try_pop(message)) {
+      turn.taken.fetch_add(std::exchange(own, 0), std::memory_order_relaxed);
+      if (turn.all_taken()) return;
+      wait.again();
+      continue;
+    }
+    std::uint64_t& before = last[message.sequence >> kWriterShift];
+    const std::uint64_t count = message.sequence & ((std::uint64_t{1} << kWriterShift) - 1);
+    if (count <= before) turn.wrong.store(true, std::memory_order_relaxed);
+    before = count;
+    if (++own == kReportEvery) {
+      turn.taken.fetch_add(std::exchange(own, 0), std::memory_order_relaxed);
+    }
+  }
+}
+
+// Messages a second through a new queue; 0: they came out of order.
+template <class Queue>
+double transfer(Crew crew) {
+  const bool yields = crew.writers + crew.readers > kCpus.size();
+  const auto queue = std::make_unique<Queue>();
+  const auto turn = std::make_unique<Turn>();
+  turn->writing = crew.writers;
+  std::atomic<std::size_t> waiting = 0;
+  std::atomic<bool> go = false;
+  std::vector<std::thread> threads;
+  const auto start = [&](std::size_t cpu, auto&& work) {
+    threads.emplace_back([&, cpu, work] {
+      pin_to(kCpus[cpu % kCpus.size()]);
+      waiting.fetch_add(1);
+      while (!go.load(std::memory_order_acquire)) ::sched_yield();
+      work();
+    });
+  };
+  for (std::size_t i = 0; i < crew.writers; ++i) {
+    start(i, [&, i] { produce(*queue, i, kMessages / crew.writers, yields, *turn); });
+  }
+  for (std::size_t i = 0; i < crew.readers; ++i) {
+    start(i + 1, [&, i] {
+      consume(*queue, static_cast<core::ParticipantId>(1 + crew.writers + i), crew.writers, yields,
+              *turn);
+    });
+  }
+  while (waiting.load() < threads.size()) ::sched_yield();
+  const auto begin = std::chrono::steady_clock::now();
+  go.store(true, std::memory_order_release);
+  while (turn->writing.load() > 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (std::chrono::steady_clock::now() - begin > kLongestTurn) turn->over = true;
+  }
+  for (std::thread& thread : threads) thread.join();
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  return turn->wrong ? 0 : static_cast<double>(turn->taken.load()) / seconds.count();
+}
+
+// --- all queues in turn --------------------------------------------------------------------------
+
+struct Contender {
+  const char* name;
+  double (*transfer)(Crew crew);
+  std::vector<double> rates = {};
+};
+
+template <std::size_t size_bytes>
+std::vector<Contender> contenders() {
+  using M = Message<size_bytes>;
+  return {
+      {"ringbell", transfer<Ringbell<M>>},
+      {"vyukov", transfer<Vyukov<M>>},
+      {"moodycamel", transfer<Moodycamel<M>>},
+      {"moodycamel_tokens", transfer<MoodycamelTokens<M>>},
+      {"boost", transfer<BoostQueue<M>>},
+#ifdef RINGBELL_HAS_TBB
+      {"tbb_bounded", transfer<TbbBounded<M>>},
+#endif
+#ifdef RINGBELL_HAS_CK
+      {"ck_ring", transfer<CkRing<M>>},
+#endif
+  };
+}
+
+// They take turns within each iteration, so that all meet the same machine. Counters: millions of
+// messages a second of each, and the median of ringbell's ratio to the yardstick in one turn.
+template <std::size_t size_bytes>
+void mpmc(benchmark::State& state, Crew crew) {
+  std::vector<Contender> all = contenders<size_bytes>();
+  std::vector<double> to_yardstick;
+  for ([[maybe_unused]] auto _ : state) {
+    for (Contender& one : all) {
+      const double rate = one.transfer(crew);
+      if (rate == 0) return state.SkipWithError("a writer's messages came out of order");
+      one.rates.push_back(rate);
+    }
+    to_yardstick.push_back(all[0].rates.back() / all[1].rates.back());
+    state.SetIterationTime(static_cast<double>(kMessages) / all[0].rates.back());
+  }
+  for (const Contender& one : all) state.counters[one.name] = median_of(one.rates) / 1e6;
+  state.counters["to_vyukov"] = median_of(to_yardstick);
+}
+
+template <std::size_t size_bytes>
+bool add() {
+  constexpr int kTurns = 7;
+  for (const Crew crew : {Crew{1, 1}, Crew{2, 2}, Crew{4, 4}}) {
+    const std::string title = "mpmc/" + std::to_string(size_bytes) + "/" +
+                              std::to_string(crew.writers) + "P" + std::to_string(crew.readers) +
+                              "C";
+    benchmark::RegisterBenchmark(title.c_str(),
+                                 [crew](benchmark::State& state) { mpmc<size_bytes>(state, crew); })
+        ->UseManualTime()
+        ->Iterations(kTurns);
+  }
+  return true;
+}
+
+[[maybe_unused]] const bool kAdded = add<8>() && add<56>();
+
+}  // namespace
+}  // namespace ringbell::bench

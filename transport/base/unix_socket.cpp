@@ -1,0 +1,203 @@
+#include <ringbell/transport/base/unix_socket.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace ringbell::unix_socket {
+namespace {
+
+constexpr std::size_t kMostDescriptors = 16;
+constexpr const char* kNoDescriptors = "raise the limit of open files (ulimit -n)";
+
+struct RawAddress {
+  sockaddr_un address;
+  socklen_t bytes;
+};
+
+Result<RawAddress> raw(const Address& address) {
+  RawAddress made{};
+  made.address.sun_family = AF_UNIX;
+  // A path ends with a 0; an abstract name begins with one.
+  if (address.name.size() + 1 > sizeof made.address.sun_path) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("'{}' is too long for a socket's address", address.name));
+  }
+  std::memcpy(made.address.sun_path + (address.abstract ? 1 : 0), address.name.data(),
+              address.name.size());
+  made.bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + address.name.size());
+  return made;
+}
+
+const sockaddr* generic(const RawAddress& address) noexcept {
+  return reinterpret_cast<const sockaddr*>(&address.address);
+}
+
+timespec to_timespec(Timeout timeout) noexcept {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
+  return {.tv_sec = seconds.count(), .tv_nsec = (timeout - seconds).count()};
+}
+
+// A control message with room for the most descriptors that anybody may send here.
+union ControlBuffer {
+  std::array<char, CMSG_SPACE(kMostDescriptors * sizeof(int))> bytes;
+  cmsghdr align;
+};
+
+// Every descriptor that the kernel has installed, whatever else is wrong with the message.
+std::vector<FileDescriptor> take_descriptors(msghdr& message) {
+  std::vector<FileDescriptor> taken;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+       part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
+      taken.emplace_back(fd);
+    }
+  }
+  return taken;
+}
+
+}  // namespace
+
+Result<FileDescriptor> create() {
+  FileDescriptor made{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  if (!made) return fail_errno("making a UNIX socket failed", kNoDescriptors);
+  return made;
+}
+
+Result<bool> bind(int fd, const Address& address) {
+  const Result<RawAddress> to = raw(address);
+  if (!to) return tl::unexpected(to.error());
+  if (::bind(fd, generic(*to), to->bytes) == 0) return true;
+  if (errno == EADDRINUSE) return false;
+  return fail_errno(fmt::format("binding a socket to {} failed", address.name));
+}
+
+Result<void> listen(int fd, int backlog) {
+  if (::listen(fd, backlog) != 0) return fail_errno("listening on a UNIX socket failed");
+  return {};
+}
+
+Result<Reached> connect(int fd, const Address& address) {
+  const Result<RawAddress> to = raw(address);
+  if (!to) return tl::unexpected(to.error());
+  if (::connect(fd, generic(*to), to->bytes) == 0) return Reached::yes;
+  if (errno == ENOENT || errno == ECONNREFUSED) return Reached::nobody;
+  if (errno == EAGAIN || errno == EINTR) return Reached::later;
+  return fail_errno(fmt::format("connecting to {} failed", address.name));
+}
+
+// A socket of another type is turned away with EPROTOTYPE, where nobody is with ECONNREFUSED. A
+// doubt counts as bound.
+bool is_bound(const Address& address) noexcept {
+  const Result<RawAddress> to = raw(address);
+  const FileDescriptor probe{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  if (!to || !probe || ::connect(probe.get(), generic(*to), to->bytes) == 0) return true;
+  return errno != ECONNREFUSED && errno != ENOENT;
+}
+
+Result<std::optional<FileDescriptor>> accept(int fd) {
+  FileDescriptor peer{::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+  if (peer) return std::optional(std::move(peer));
+  if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR) return std::nullopt;
+  return fail_errno("accepting a connection failed",
+                    errno == EMFILE || errno == ENFILE ? kNoDescriptors : "");
+}
+
+Result<Peer> peer_of(int fd) {
+  ucred who{};
+  socklen_t bytes = sizeof who;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &bytes) != 0) {
+    return fail_errno("asking who is at the other end (SO_PEERCRED) failed");
+  }
+  return Peer{.pid = who.pid, .uid = who.uid, .gid = who.gid};
+}
+
+Result<void> send(int fd, std::span<const std::byte> message, std::span<const int> descriptors) {
+  assert(descriptors.size() <= kMostDescriptors);
+  // sendmsg() only reads it.
+  iovec bytes{.iov_base = const_cast<std::byte*>(message.data()), .iov_len = message.size()};
+  msghdr whole{};
+  whole.msg_iov = &bytes;
+  whole.msg_iovlen = 1;
+  ControlBuffer control{};
+  if (!descriptors.empty()) {
+    whole.msg_control = control.bytes.data();
+    whole.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+    cmsghdr* const part = CMSG_FIRSTHDR(&whole);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    part->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+    std::memcpy(CMSG_DATA(part), descriptors.data(), descriptors.size_bytes());
+  }
+  if (::sendmsg(fd, &whole, MSG_NOSIGNAL) >= 0) return {};
+  if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) {
+    return fail(ErrorCode::peer_dead, "the peer is gone from the other end of the socket");
+  }
+  return fail_errno("sending on a UNIX socket failed");
+}
+
+Result<std::optional<Received>> receive(int fd, std::span<std::byte> into,
+                                        std::size_t most_descriptors) {
+  assert(most_descriptors <= kMostDescriptors);
+  iovec bytes{.iov_base = into.data(), .iov_len = into.size()};
+  msghdr whole{};
+  whole.msg_iov = &bytes;
+  whole.msg_iovlen = 1;
+  ControlBuffer control{};
+  if (most_descriptors > 0) {  // without room the kernel installs none
+    whole.msg_control = control.bytes.data();
+    whole.msg_controllen = CMSG_LEN(most_descriptors * sizeof(int));
+  }
+  ssize_t got = ::recvmsg(fd, &whole, MSG_CMSG_CLOEXEC);
+  // Said once, if the peer closed with something of ours unread; what it sent before is still here.
+  if (got < 0 && errno == ECONNRESET) got = ::recvmsg(fd, &whole, MSG_CMSG_CLOEXEC);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
+  if (got < 0) return fail_errno("receiving on a UNIX socket failed");
+  // Before anything else, so that none of them stays open: an empty message can bring some, too.
+  Received received{.size_bytes = static_cast<std::size_t>(got),
+                    .descriptors = take_descriptors(whole)};
+  if (got == 0) return fail(ErrorCode::peer_dead, "the peer hung up");
+  const bool cut = (whole.msg_flags & MSG_CTRUNC) != 0;
+  if (cut && received.descriptors.size() < most_descriptors) {
+    return fail(ErrorCode::system,
+                fmt::format("this process has no descriptors left for those that the peer sent; {}",
+                            kNoDescriptors));
+  }
+  if (cut || (whole.msg_flags & MSG_TRUNC) != 0) {
+    return fail(ErrorCode::corrupt, "the peer sent more than it should: bytes or descriptors");
+  }
+  return std::optional(std::move(received));
+}
+
+Result<FileDescriptor> duplicate(int fd) {
+  FileDescriptor copy{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+  if (!copy) return fail_errno("duplicating a socket's descriptor failed", kNoDescriptors);
+  return copy;
+}
+
+bool wait_readable(int fd, Timeout timeout) noexcept {
+  pollfd readable{.fd = fd, .events = POLLIN, .revents = 0};
+  const timespec limit = to_timespec(std::max(timeout, Timeout::zero()));
+  return ::ppoll(&readable, 1, &limit, nullptr) > 0;
+}
+
+bool is_hung_up(int fd) noexcept {
+  pollfd socket{.fd = fd, .events = 0, .revents = 0};
+  return ::poll(&socket, 1, 0) > 0 && (socket.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+}  // namespace ringbell::unix_socket

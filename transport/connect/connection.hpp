@@ -1,0 +1,60 @@
+// Two processes that found each other over a UNIX socket: a channel each way.
+//
+//   auto listener = Listener::open("orders");            auto connection = connect("orders");
+//   auto connection = listener->accept();
+//
+//   listener's side    sender  ===== to_connector ====>  receiver    connector's side
+//                      receiver <==== to_listener ======  sender
+//                      socket  - - - - - - - - - - - -   socket      silent: a sign of life
+//
+// The regions are sealed memfds that the listener makes; they and the doorbells go over as
+// descriptors, so nobody can open what was not handed to him. Both sides check who is at the other
+// end (SO_PEERCRED) before they say or read a byte, and every byte that they then read.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+
+#include <sys/types.h>
+
+#include <ringbell/core/layout.hpp>
+#include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/base/export.hpp>
+#include <ringbell/transport/base/file_descriptor.hpp>
+#include <ringbell/transport/base/unix_socket.hpp>
+#include <ringbell/transport/connect/listening_socket.hpp>
+#include <ringbell/transport/ends/receiver.hpp>
+#include <ringbell/transport/ends/sender.hpp>
+#include <ringbell/transport/sleep/wait.hpp>
+
+namespace ringbell {
+
+struct RINGBELL_API Connection {
+  Sender sender;
+  Receiver receiver;
+  Peer peer;
+  // Hung up (POLLHUP) once nothing of the peer is left. Nothing is sent on it any more.
+  FileDescriptor socket;
+
+  [[nodiscard]] bool peer_is_gone() const noexcept;
+};
+
+struct ConnectOptions {
+  Place place = Place::folder;
+  // For all of it: until somebody listens, until it accepts, until the handshake is done.
+  Timeout timeout = std::chrono::seconds(5);
+  // The user whom the listener runs as, if it is not this one. Only for Place::abstract.
+  std::optional<uid_t> listener_uid = {};
+  // How to be woken, futex or eventfd, if this side minds; else as the listener likes.
+  std::optional<core::DoorbellKind> doorbell = {};
+  WaitOptions wait = {};
+};
+
+// Errors: not_found, if nobody listened in time; timed_out, if somebody did but did not answer;
+// permission, if the listener is another user's, or does not talk to this one; version_mismatch;
+// no_space; corrupt; invalid_argument; peer_dead; as NameFolder::open and Channel::attach.
+RINGBELL_API [[nodiscard]] Result<Connection> connect(std::string_view name,
+                                                      const ConnectOptions& options = {});
+
+}  // namespace ringbell

@@ -1,0 +1,134 @@
+#include <ringbell/transport/connect/listening_socket.hpp>
+
+#include <cerrno>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace ringbell {
+namespace {
+
+std::string file_of(std::string_view name) { return fmt::format("{}.sock", name); }
+
+tl::unexpected<Error> in_use(std::string_view name, const std::optional<Peer>& by) {
+  const std::string who = by ? fmt::format("pid {} of uid {}", by->pid, by->uid)
+                             : "a process that is too busy to say its pid";
+  return fail(ErrorCode::busy, fmt::format("the listener's name '{}' is in use by {}", name, who));
+}
+
+// Who listens there: nothing, nobody does.
+Result<std::optional<Error>> living_listener(const unix_socket::Address& address,
+                                             std::string_view name) {
+  Result<FileDescriptor> probe = unix_socket::create();
+  if (!probe) return tl::unexpected(std::move(probe.error()));
+  const Result<unix_socket::Reached> reached = unix_socket::connect(probe->get(), address);
+  if (!reached) return tl::unexpected(reached.error());
+  if (*reached == unix_socket::Reached::nobody) return std::nullopt;
+  if (*reached == unix_socket::Reached::later) return in_use(name, std::nullopt).value();
+  const Result<Peer> by = unix_socket::peer_of(probe->get());
+  return in_use(name, by ? std::optional(*by) : std::nullopt).value();
+}
+
+Result<ino_t> inode_of_socket(const NameFolder& folder, const std::string& file) {
+  struct stat status {};
+  if (::fstatat(folder.fd(), file.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    return fail_errno(fmt::format("looking at {}/{} failed", folder.path(), file));
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    return fail(ErrorCode::system,
+                fmt::format("{}/{} is in the way and no socket; remove it", folder.path(), file));
+  }
+  return status.st_ino;
+}
+
+Result<void> remove(const NameFolder& folder, const std::string& file) {
+  if (::unlinkat(folder.fd(), file.c_str(), 0) != 0 && errno != ENOENT) {
+    return fail_errno(fmt::format("removing {}/{} failed", folder.path(), file));
+  }
+  return {};
+}
+
+}  // namespace
+
+unix_socket::Address address_in(const NameFolder& folder, std::string_view name) {
+  return {.name = folder.path_of(file_of(name)), .abstract = false};
+}
+
+unix_socket::Address abstract_address(uid_t listener, std::string_view name) {
+  return {.name = fmt::format("ringbell/{}/{}", listener, name), .abstract = true};
+}
+
+ListeningSocket::ListeningSocket(FileDescriptor socket) noexcept
+    : socket_(std::move(socket)), owner_pid_(::getpid()) {}
+
+Result<ListeningSocket> ListeningSocket::open(std::string_view name, Place place) {
+  if (Result<void> checked = check_name(name); !checked) {
+    return tl::unexpected(std::move(checked.error()));
+  }
+  Result<FileDescriptor> socket = unix_socket::create();
+  if (!socket) return tl::unexpected(std::move(socket.error()));
+  ListeningSocket listening(std::move(*socket));
+  Result<void> taken;
+  if (place == Place::abstract) {
+    taken = listening.take_abstract(name);
+  } else if (Result<NameFolder> folder = NameFolder::open()) {
+    taken = listening.take_in(std::move(*folder), name);
+  } else {
+    taken = tl::unexpected(std::move(folder.error()));
+  }
+  if (!taken) return tl::unexpected(std::move(taken.error()));
+  return listening;
+}
+
+Result<void> ListeningSocket::take_abstract(std::string_view name) {
+  const unix_socket::Address address = abstract_address(::geteuid(), name);
+  const Result<bool> bound = unix_socket::bind(fd(), address);
+  if (!bound) return tl::unexpected(bound.error());
+  if (*bound) return unix_socket::listen(fd(), SOMAXCONN);
+  Result<std::optional<Error>> living = living_listener(address, name);
+  if (!living) return tl::unexpected(std::move(living.error()));
+  return *living ? tl::unexpected(std::move(**living)) : in_use(name, std::nullopt);
+}
+
+// A socket that is bound but does not listen yet looks dead: hence the lock around both.
+Result<void> ListeningSocket::take_in(NameFolder folder, std::string_view name) {
+  const std::string file = file_of(name);
+  const unix_socket::Address address = address_in(folder, name);
+  const Result<NameFolder::Lock> lock = folder.lock();
+  if (!lock) return tl::unexpected(lock.error());
+  Result<bool> bound = unix_socket::bind(fd(), address);
+  if (bound && !*bound) {
+    if (const Result<ino_t> socket = inode_of_socket(folder, file); !socket) {
+      return tl::unexpected(socket.error());
+    }
+    Result<std::optional<Error>> living = living_listener(address, name);
+    if (!living) return tl::unexpected(std::move(living.error()));
+    if (*living) return tl::unexpected(std::move(**living));
+    if (Result<void> removed = remove(folder, file); !removed) return removed;
+    bound = unix_socket::bind(fd(), address);
+  }
+  if (!bound) return tl::unexpected(bound.error());
+  if (!*bound) return in_use(name, std::nullopt);
+  const Result<ino_t> inode = inode_of_socket(folder, file);
+  if (!inode) return tl::unexpected(inode.error());
+  if (Result<void> listens = unix_socket::listen(fd(), SOMAXCONN); !listens) return listens;
+  inode_ = *inode;
+  file_ = file;
+  folder_.emplace(std::move(folder));
+  return {};
+}
+
+// Whoever removed the file by hand may have let another listener take its place: look first.
+ListeningSocket::~ListeningSocket() {
+  if (!socket_ || !folder_ || ::getpid() != owner_pid_) return;
+  const Result<NameFolder::Lock> lock = folder_->lock();
+  if (!lock) return;  // a leftover, which the next listener takes over
+  const Result<ino_t> there = inode_of_socket(*folder_, file_);
+  if (there && *there == inode_) (void)remove(*folder_, file_);
+}
+
+}  // namespace ringbell

@@ -1,0 +1,61 @@
+// A socket that listens under a name, and the name's end.
+//
+// A socket file outlives its process: one that nobody listens on is a dead listener's and is taken
+// over, under the folder's lock, so that of two that try one wins.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <sys/types.h>
+
+#include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/base/export.hpp>
+#include <ringbell/transport/base/file_descriptor.hpp>
+#include <ringbell/transport/base/unix_socket.hpp>
+#include <ringbell/transport/names/name_folder.hpp>
+
+namespace ringbell {
+
+// Where a listener is to be found.
+enum class Place : std::uint8_t {
+  folder,    // NAME.sock in the folder of names (name_folder.hpp): nobody else gets near it
+  abstract,  // a name in the kernel, one set for each user and network namespace: for peers that
+             // run as another user. Who may talk is still checked; but anybody can take such a name
+             // before its owner does (which both sides notice), so prefer the folder.
+};
+
+[[nodiscard]] unix_socket::Address address_in(const NameFolder& folder, std::string_view name);
+[[nodiscard]] unix_socket::Address abstract_address(uid_t listener, std::string_view name);
+
+// Move-only.
+class RINGBELL_API ListeningSocket {
+ public:
+  // Errors: invalid_argument, busy (a living process listens there), as NameFolder::open, system.
+  [[nodiscard]] static Result<ListeningSocket> open(std::string_view name, Place place);
+
+  ListeningSocket(ListeningSocket&&) noexcept = default;
+  ListeningSocket& operator=(ListeningSocket&&) = delete;
+  ListeningSocket(const ListeningSocket&) = delete;
+  ListeningSocket& operator=(const ListeningSocket&) = delete;
+  // Takes the name away, if this is the process that made it.
+  ~ListeningSocket();
+
+  [[nodiscard]] int fd() const noexcept { return socket_.get(); }
+
+ private:
+  explicit ListeningSocket(FileDescriptor socket) noexcept;
+  [[nodiscard]] Result<void> take_abstract(std::string_view name);
+  // In place of a dead one, if need be.
+  [[nodiscard]] Result<void> take_in(NameFolder folder, std::string_view name);
+
+  FileDescriptor socket_;
+  std::optional<NameFolder> folder_;  // nothing: the name is abstract and ends by itself
+  std::string file_;                  // in that folder
+  ino_t inode_ = 0;                   // of the file
+  pid_t owner_pid_;
+};
+
+}  // namespace ringbell

@@ -1,0 +1,75 @@
+// A channel: a region with an SpscRing in it, and the doorbells that wake whoever sleeps on it.
+// From a channel come the two endpoints, Sender and Receiver, one each, in the same process or in
+// two.
+//
+// A channel is made in one process and reaches the other as file descriptors: inherited over fork,
+// or passed over a UNIX socket (connection.hpp does that); or it has a name (Sender::create).
+#pragma once
+
+#include <ringbell/transport/base/export.hpp>
+#include <ringbell/transport/memory/region.hpp>
+#include <ringbell/transport/sleep/doorbell.hpp>
+
+namespace ringbell {
+
+struct ChannelOptions {
+  static constexpr std::uint64_t kDefaultCapacityBytes = 256UL * 1024;
+
+  // Of the ring. Rounded up to a power of two, and to whole pages. Smallest 4096.
+  std::uint64_t capacity_bytes = kDefaultCapacityBytes;
+  // 8, 16, 32 or 64. With 64 no two records share a cache line.
+  std::uint32_t record_alignment = 8;
+  core::DoorbellKind doorbell = core::DoorbellKind::futex;
+  MemoryOptions memory = {};
+
+  [[nodiscard]] RegionOptions region() const {
+    return {.shape = {.kind = core::RingKind::spsc,
+                      .capacity_bytes = capacity_bytes,
+                      .record_alignment = record_alignment},
+            .doorbell = doorbell,
+            .memory = memory};
+  }
+};
+
+// What must be handed to the other process. The doorbells are -1 unless the channel rings by
+// eventfd.
+struct ChannelFds {
+  int memory = -1;
+  int data_bell = -1;   // wakes the receiver: something was committed
+  int space_bell = -1;  // wakes the sender: there is room again
+};
+
+class RINGBELL_API Channel {
+ public:
+  // Errors: as Region::create; system, if no eventfd can be had.
+  [[nodiscard]] static Result<Channel> create(const ChannelOptions& options = {});
+
+  // Duplicates the descriptors, so that the caller keeps its own. Errors: as Region::attach;
+  // not_a_region if it holds another ring; invalid_argument if the region rings by eventfd and a
+  // bell is missing or is no eventfd.
+  [[nodiscard]] static Result<Channel> attach(const ChannelFds& fds,
+                                              const AttachOptions& options = {});
+
+  // A channel whose memory has a name; it rings by futex or not at all. Errors: as Region::open.
+  [[nodiscard]] static Result<Channel> open(Backing backing, const std::string& name,
+                                            const AttachOptions& options = {});
+
+  // Stay owned by the channel; close-on-exec is set.
+  [[nodiscard]] ChannelFds fds() const noexcept;
+
+  [[nodiscard]] Region& region() noexcept { return region_; }
+  [[nodiscard]] const Region& region() const noexcept { return region_; }
+  [[nodiscard]] const Doorbell& data_bell() const noexcept { return data_bell_; }
+  [[nodiscard]] const Doorbell& space_bell() const noexcept { return space_bell_; }
+
+ private:
+  [[nodiscard]] static Result<Channel> from(Region region, const ChannelFds& fds);
+
+  Channel(Region region, Doorbell data_bell, Doorbell space_bell) noexcept;
+
+  Region region_;
+  Doorbell data_bell_;
+  Doorbell space_bell_;
+};
+
+}  // namespace ringbell

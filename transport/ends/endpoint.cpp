@@ -1,0 +1,171 @@
+#include <ringbell/transport/ends/endpoint.hpp>
+
+#include <utility>
+
+#include <ringbell/transport/base/unix_socket.hpp>
+#include <ringbell/transport/sleep/membarrier.hpp>
+
+#include <unistd.h>
+
+namespace ringbell {
+namespace {
+
+using core::HardwareAtomics;
+using core::Parking;
+using core::SideState;
+
+// Edge S: a side's last commit is visible to whoever sees it closed (release/acquire).
+constexpr core::Edge kState{"endpoint.S"};
+
+constexpr Role other(Role role) noexcept {
+  return role == Role::writer ? Role::reader : Role::writer;
+}
+
+constexpr std::uint32_t number_of(Role role) noexcept { return std::uint32_t(role); }
+
+}  // namespace
+
+Endpoint::Endpoint(Channel channel, ParticipantLock lock, Role role,
+                   const WaitOptions& wait) noexcept
+    : channel_(std::move(channel)),
+      lock_(std::move(lock)),
+      waiter_(wait, channel_.region().doorbell() != core::DoorbellKind::none),
+      fence_below_bytes_(wait.fence_below_bytes),
+      owner_pid_(::getpid()),
+      role_(role),
+      rings_(channel_.region().doorbell() != core::DoorbellKind::none),
+      can_barrier_(membarrier::can_issue()),
+      by_barrier_(can_barrier_),
+      must_fence_(!membarrier::register_process()) {
+  core::SpscControl& control = channel_.region().spsc_control();
+  std::uint32_t& data_bell = control.data_bell.word;
+  std::uint32_t& space_bell = control.space_bell.word;
+  own_bell_ = role == Role::reader ? &data_bell : &space_bell;
+  peer_bell_ = role == Role::reader ? &space_bell : &data_bell;
+}
+
+Result<Endpoint> Endpoint::open(Channel channel, Role role, const WaitOptions& wait,
+                                FileDescriptor sign_of_life) {
+  Result<ParticipantLock> lock = ParticipantLock::take(channel.region().fd(), number_of(role),
+                                                       role == Role::writer ? "writer" : "reader");
+  if (!lock) return tl::unexpected(std::move(lock.error()));
+  Endpoint endpoint(std::move(channel), std::move(*lock), role, wait);
+  endpoint.sign_of_life_ = std::move(sign_of_life);
+  Parking<>::open(*endpoint.own_bell_, endpoint.can_barrier_);
+  core::SpscControl& control = endpoint.channel_.region().spsc_control();
+  const auto pid = static_cast<std::uint32_t>(::getpid());
+  HardwareAtomics::store(role == Role::reader ? control.reader_pid : control.writer_pid, pid,
+                         std::memory_order_relaxed, kState);
+  HardwareAtomics::store(endpoint.state_of(role), std::uint32_t(SideState::open),
+                         std::memory_order_release, kState);  // S
+  return endpoint;
+}
+
+bool Endpoint::is_open() const noexcept {
+  return channel_.region().base() != nullptr && ::getpid() == owner_pid_;
+}
+
+void Endpoint::close(bool unread) noexcept {
+  if (!is_open()) return;
+  HardwareAtomics::store(state_of(role_), std::uint32_t(SideState::closed),
+                         std::memory_order_release, kState);  // S
+  published();
+  if (!name_) return;
+  name_->leave(lock_, channel_.region().fd(), [&] { return unread && !peer_closed(); });
+}
+
+std::uint32_t& Endpoint::state_of(Role role) const noexcept {
+  core::SpscControl& control = channel_.region().spsc_control();
+  return role == Role::reader ? control.reader_state : control.writer_state;
+}
+
+std::uint32_t Endpoint::announce_sleep() noexcept {
+  const auto heavy_barrier = [] { membarrier::heavy_barrier(); };
+  if (by_barrier_ && sleeps_often()) {
+    Parking<>::let_peer_fence(*own_bell_, heavy_barrier);
+    by_barrier_ = false;
+  }
+  slept_at_ = position_;
+  return Parking<>::park(*own_bell_, by_barrier_, heavy_barrier);
+}
+
+void Endpoint::go_back_to_barriers() noexcept {
+  by_barrier_ = true;
+  Parking<>::open(*own_bell_, true);
+  if (armed_ == Armed::yes) wake_own_loop();
+}
+
+void Endpoint::sleep(std::uint32_t parked, Timeout longest) const noexcept {
+  if (longest <= longest.zero()) return;
+  own_doorbell().sleep(*own_bell_, parked, longest, sign_of_life_.get());
+}
+
+const Doorbell& Endpoint::own_doorbell() const noexcept {
+  return role_ == Role::reader ? channel_.data_bell() : channel_.space_bell();
+}
+
+Result<int> Endpoint::waitable_fd() const {
+  if (!waiter_.sleeps()) {
+    return fail(ErrorCode::unsupported,
+                "this endpoint never sleeps: the channel has no doorbell or WaitOptions::kind is "
+                "spin; create the channel with DoorbellKind::eventfd, and park");
+  }
+  if (own_doorbell().fd() >= 0) return own_doorbell().fd();
+  return fail(ErrorCode::unsupported,
+              "this channel rings by futex, which no descriptor can be had for; create it with "
+              "DoorbellKind::eventfd");
+}
+
+SleepingPlace Endpoint::sleeping_place() const noexcept {
+  return {waiter_.sleeps() ? channel_.region().doorbell() : core::DoorbellKind::none,
+          own_doorbell().fd(), own_bell_, parked_};
+}
+
+void Endpoint::disarm() noexcept {
+  armed_ = Armed::no;
+  if (!waiter_.sleeps()) return;
+  Parking<>::unpark(*own_bell_, by_barrier_);
+  silence();  // after the bit is gone: a ring that comes later was under way already
+}
+
+void Endpoint::silence() noexcept { own_doorbell().silence(); }
+
+// The announcement is gone, by a waiting call or a change of fences: the loop that relied on it
+// must not sleep on.
+void Endpoint::wake_own_loop() noexcept {
+  armed_ = Armed::no;
+  own_doorbell().wake(*own_bell_);
+}
+
+PeerState Endpoint::peer() const noexcept {
+  const std::uint32_t state =
+      HardwareAtomics::load(state_of(other(role_)), std::memory_order_acquire, kState);  // S
+  if (state == std::uint32_t(SideState::closed)) return PeerState::closed;
+  if (sign_of_life_ && unix_socket::is_hung_up(sign_of_life_.get())) {
+    // Once more: whoever closes in order says so before he hangs up.
+    return peer_closed() ? PeerState::closed : PeerState::dead;
+  }
+  if (state == std::uint32_t(SideState::absent)) return PeerState::absent;
+  return lock_.is_held(number_of(other(role_))) ? PeerState::alive : PeerState::dead;
+}
+
+bool Endpoint::slept_on(std::uint32_t parked, Clock::time_point until) const noexcept {
+  constexpr core::Edge kBell{"park.K"};
+  return HardwareAtomics::load(*own_bell_, std::memory_order_relaxed, kBell) == parked &&
+         Clock::now() >= until;
+}
+
+void Endpoint::ring_peer() noexcept {
+  const Doorbell& bell = role_ == Role::reader ? channel_.space_bell() : channel_.data_bell();
+  Parking<>::ring(*peer_bell_, [&] {
+    ++rings_given_;
+    bell.wake(*peer_bell_);
+  });
+}
+
+bool Endpoint::peer_closed() const noexcept {
+  return HardwareAtomics::load(state_of(other(role_)), std::memory_order_acquire, kState) ==  // S
+         std::uint32_t(SideState::closed);
+}
+
+}  // namespace ringbell

@@ -1,0 +1,104 @@
+#include <ringbell/transport/ends/participant.hpp>
+
+#include <utility>
+
+#include <unistd.h>
+
+namespace ringbell {
+namespace {
+
+using core::HardwareAtomics;
+using core::SideState;
+
+// Edge S: what a participant did last is visible to whoever sees it closed (release/acquire).
+constexpr core::Edge kState{"participant.S"};
+
+SideState state_of(const Region& region, std::uint32_t number) noexcept {
+  return SideState{HardwareAtomics::load(region.participant(number).state,
+                                         std::memory_order_acquire, kState)};  // S
+}
+
+}  // namespace
+
+Participant::Participant(Region region, ParticipantLock lock, const WaitOptions& wait) noexcept
+    : region_(std::move(region)),
+      lock_(std::move(lock)),
+      sleeper_(region_.doorbell(), wait),
+      owner_pid_(::getpid()) {}
+
+Result<Participant> Participant::join(Region region, const Numbers& among,
+                                      const WaitOptions& wait) {
+  if (region.doorbell() == core::DoorbellKind::eventfd) {
+    return fail(ErrorCode::invalid_argument,
+                "a ring of many cannot ring by eventfd: one sleeper would take the others' rings; "
+                "create it with a futex doorbell");
+  }
+  Result<ParticipantLock> lock =
+      ParticipantLock::take_any(region.fd(), among.first, among.end, among.role);
+  if (!lock) return tl::unexpected(std::move(lock.error()));
+  Participant joined(std::move(region), std::move(*lock), wait);
+  core::ParticipantLine& line = joined.region_.participant(joined.number());
+  HardwareAtomics::store(line.pid, static_cast<std::uint32_t>(::getpid()),
+                         std::memory_order_relaxed, kState);
+  HardwareAtomics::store(line.role, among.reads ? 1U : 0U, std::memory_order_relaxed, kState);
+  HardwareAtomics::store(line.state, std::uint32_t(SideState::open), std::memory_order_release,
+                         kState);  // S
+  return joined;
+}
+
+bool Participant::is_open() const noexcept {
+  return region_.base() != nullptr && ::getpid() == owner_pid_;
+}
+
+void Participant::say_closed() const noexcept {
+  HardwareAtomics::store(region_.participant(number()).state, std::uint32_t(SideState::closed),
+                         std::memory_order_release, kState);  // S
+}
+
+void Participant::leave(const std::function<bool()>& keep) noexcept {
+  if (name_) name_->leave(lock_, region_.fd(), keep);
+}
+
+bool Participant::is_gone(std::uint32_t number) const noexcept {
+  return number != lock_.number() && !lock_.is_held(number);
+}
+
+bool Participant::is_unburied(std::uint32_t number) const noexcept {
+  return state_of(region_, number) == SideState::open && is_gone(number);
+}
+
+void Participant::bury(std::uint32_t number) const noexcept {
+  std::uint32_t& state = region_.participant(number).state;
+  const auto change = [&](SideState from, SideState to) {
+    auto found = std::uint32_t(from);
+    return HardwareAtomics::compare_exchange(state, found, std::uint32_t(to),
+                                             std::memory_order_relaxed, std::memory_order_relaxed,
+                                             kState);
+  };
+  // A newcomer takes the lock before it says that it is open, so one whose word was overwritten is
+  // seen to hold it. If it has closed meanwhile, it will be found unburied and nothing in its hand.
+  if (change(SideState::open, SideState::closed) && !is_gone(number)) {
+    (void)change(SideState::closed, SideState::open);
+  }
+}
+
+bool has_closed(const Region& region, std::uint32_t number) noexcept {
+  return state_of(region, number) == SideState::closed;
+}
+
+PeerState peer_state(const Region& region, std::uint32_t number) noexcept {
+  switch (state_of(region, number)) {
+    case SideState::absent:
+      return PeerState::absent;
+    case SideState::closed:
+      return PeerState::closed;
+    default:  // or a liar's
+      return ParticipantLock::is_held(region.fd(), number) ? PeerState::alive : PeerState::dead;
+  }
+}
+
+Waited ask_after(const Region& region, std::uint32_t number) noexcept {
+  return waited_for(peer_state(region, number));
+}
+
+}  // namespace ringbell

@@ -1,0 +1,263 @@
+#include <ringbell/transport/memory/region.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <ringbell/transport/memory/advice.hpp>
+#include <ringbell/transport/memory/file.hpp>
+#include <ringbell/transport/memory/memfd.hpp>
+#include <ringbell/transport/memory/numa.hpp>
+
+namespace ringbell {
+namespace {
+
+using core::Geometry;
+using core::RegionHeader;
+using core::RingShape;
+
+using memory::kHugePage;
+using memory::kSmallPage;
+
+constexpr bool valid_doorbell(std::uint32_t kind) noexcept {
+  return kind >= std::uint32_t(core::DoorbellKind::none) &&
+         kind <= std::uint32_t(core::DoorbellKind::eventfd);
+}
+
+// The shape that pages of this size allow: capacities are powers of two and whole pages.
+RingShape rounded(RingShape shape, std::uint32_t page_bytes) noexcept {
+  if (core::has_records(shape.kind) && shape.capacity_bytes >= core::kSmallestCapacity &&
+      shape.capacity_bytes <= core::kLargestCapacity) {
+    shape.capacity_bytes = std::max(std::bit_ceil(shape.capacity_bytes), std::uint64_t{page_bytes});
+  }
+  if (core::has_slots(shape.kind) && shape.slot_count <= core::kMostSlots) {
+    shape.slot_count = std::bit_ceil(shape.slot_count);
+  }
+  return shape;
+}
+
+// The field of a shape that an objection names, for people.
+std::uint64_t field(const RingShape& shape, std::string_view name) noexcept {
+  if (name == "ring_kind") return std::uint64_t(shape.kind);
+  if (name == "capacity_bytes") return shape.capacity_bytes;
+  if (name == "record_alignment") return shape.record_alignment;
+  if (name == "slot_count") return shape.slot_count;
+  return name == "message_bytes" ? shape.message_bytes : shape.participants;
+}
+
+// Why this geometry cannot be, or nothing. It came from another process: every field is suspect,
+// and no sum here can overflow because each part was bounded first.
+std::optional<std::string> objection_to(core::RingKind kind, const Geometry& geometry) {
+  if (geometry.page_bytes != kSmallPage && geometry.page_bytes != kHugePage) {
+    return fmt::format("its page size is {}", geometry.page_bytes);
+  }
+  const RingShape shape = core::shape_of(kind, geometry);
+  if (const char* const wrong = core::objection_to(shape)) {
+    return fmt::format("its {} is {}", wrong, field(shape, wrong));
+  }
+  if (core::has_records(kind) && geometry.capacity_bytes < geometry.page_bytes) {
+    return fmt::format("its capacity_bytes is {}", geometry.capacity_bytes);
+  }
+  if (geometry != core::geometry_of(shape, geometry.page_bytes)) {
+    return "its offsets do not follow from its capacity";
+  }
+  return std::nullopt;
+}
+
+Result<void> check_header(const RegionHeader& header) {
+  if (header.magic != core::kRegionMagic) {
+    return fail(ErrorCode::not_a_region,
+                "not a ringbell region: its first bytes are not the magic");
+  }
+  if (header.layout_version != core::kLayoutVersion) {
+    return fail(
+        ErrorCode::version_mismatch,
+        fmt::format("the region has layout version {}, this program speaks version {}; build "
+                    "both sides with the same ringbell",
+                    header.layout_version, core::kLayoutVersion));
+  }
+  if (!valid_doorbell(header.doorbell_kind)) {
+    return fail(
+        ErrorCode::not_a_region,
+        fmt::format("not a usable region: doorbell kind {} is unknown", header.doorbell_kind));
+  }
+  const auto kind = core::RingKind{header.ring_kind};
+  if (const auto objection = objection_to(kind, header.geometry)) {
+    return fail(ErrorCode::not_a_region, "not a usable region: " + *objection);
+  }
+  return {};
+}
+
+const char* remedy_for(std::string_view wrong) noexcept {
+  if (wrong == "capacity_bytes") return "it must be between 4 KiB and 1 TiB";
+  if (wrong == "record_alignment") return "it must be 8, 16, 32 or 64";
+  if (wrong == "slot_count") return "it must be between 2 and 2^32";
+  if (wrong == "message_bytes") return "it must be at least 1 and less than 512 MiB";
+  return "a ring of this kind does not take that";
+}
+
+// REQUIRES: rounded.
+Result<void> check_options(const RingShape& shape, core::DoorbellKind doorbell) {
+  if (const char* const wrong = core::objection_to(shape)) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("{} is {}; {}", wrong, field(shape, wrong), remedy_for(wrong)));
+  }
+  if (!valid_doorbell(std::uint32_t(doorbell))) {
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("doorbell is {}; it must be none, futex or eventfd", std::uint32_t(doorbell)));
+  }
+  return {};
+}
+
+// REQUIRES: the geometry is checked.
+memory::Images images_of(core::RingKind kind, const Geometry& geometry) noexcept {
+  return {.region_bytes = geometry.region_bytes,
+          .head_bytes = geometry.data_offset,
+          .lane_bytes = geometry.capacity_bytes,
+          .lanes = core::mirrored_count(core::shape_of(kind, geometry))};
+}
+
+// Memory that has no file could not be reserved: it is touched whether asked for or not.
+bool must_touch(Backing backing) noexcept {
+  return backing == Backing::system_v || backing == Backing::anonymous;
+}
+
+Result<void> apply(const MemoryOptions& options, const memory::Mapping& mapping) {
+  if (options.numa_node) {
+    const Result<void> bound = memory::numa::bind(mapping, *options.numa_node);
+    if (!bound) return bound;
+  }
+  if (options.huge_pages == HugePages::prefer) memory::wish_huge_pages(mapping);
+  if (options.prefault || must_touch(options.backing)) {
+    const Result<void> touched = memory::prefault(mapping, Access::read_write);
+    if (!touched) return touched;
+  }
+  return options.lock_memory ? memory::lock(mapping) : Result<void>{};
+}
+
+RegionHeader header_of(const RegionOptions& options, const Geometry& geometry,
+                       const memory::Source& source) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return {.magic = core::kRegionMagic,
+          .layout_version = core::kLayoutVersion,
+          .ring_kind = std::uint32_t(options.shape.kind),
+          .geometry = geometry,
+          .doorbell_kind = std::uint32_t(options.doorbell),
+          .creator_pid = static_cast<std::uint32_t>(::getpid()),
+          .created_unix_ns = static_cast<std::uint64_t>(
+              std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()),
+          .backing = std::uint32_t(source.backing()),
+          .backing_number = source.backing_number()};
+}
+
+Result<std::string> path_of(Backing backing, const std::string& name) {
+  if (backing == Backing::file) return name;
+  if (backing == Backing::posix_shm) return memory::file::posix_shm_path(name);
+  return fail(ErrorCode::invalid_argument, "only posix_shm and file have names");
+}
+
+}  // namespace
+
+Region::Region(memory::Source source, memory::Mapping mapping, core::RingKind kind,
+               const Geometry& geometry, core::DoorbellKind doorbell) noexcept
+    : source_(std::move(source)),
+      mapping_(std::move(mapping)),
+      kind_(kind),
+      geometry_(geometry),
+      doorbell_(doorbell) {}
+
+Result<Region> Region::create(const RegionOptions& options) {
+  const core::RingKind kind = options.shape.kind;
+  Result<void> done = check_options(rounded(options.shape, kSmallPage), options.doorbell);
+  if (!done) return tl::unexpected(std::move(done.error()));
+  const auto geometry_for = [&](std::uint32_t page_bytes) {
+    return core::geometry_of(rounded(options.shape, page_bytes), page_bytes);
+  };
+  std::optional<memory::numa::ThreadOnNode> on_node;
+  if (options.memory.numa_node) {
+    auto entered = memory::numa::ThreadOnNode::enter(*options.memory.numa_node,
+                                                     geometry_for(kSmallPage).region_bytes);
+    if (!entered) return tl::unexpected(std::move(entered.error()));
+    on_node = std::move(*entered);
+  }
+  Result<memory::Source> source = memory::Source::create(
+      options.memory,
+      [&](std::uint32_t page_bytes) { return geometry_for(page_bytes).region_bytes; });
+  if (!source) return tl::unexpected(std::move(source.error()));
+  const Geometry geometry = geometry_for(source->page_bytes());
+  Result<memory::Mapping> mapping = source->map(images_of(kind, geometry), Access::read_write);
+  if (!mapping) return tl::unexpected(std::move(mapping.error()));
+  done = apply(options.memory, *mapping);
+  if (!done) return tl::unexpected(std::move(done.error()));
+  const RegionHeader header = header_of(options, geometry, *source);
+  std::memcpy(mapping->base(), &header, sizeof header);
+  const bool only_mine = kind == core::RingKind::broadcast_lossy;
+  using memory::memfd::Writers;
+  done = source->finish(header, only_mine ? Writers::mapped_now : Writers::all);
+  if (!done) return tl::unexpected(std::move(done.error()));
+  return Region(std::move(*source), std::move(*mapping), kind, geometry, options.doorbell);
+}
+
+Result<Region> Region::attach(FileDescriptor file, const AttachOptions& options) {
+  Result<memory::Source> source = memory::Source::find(std::move(file), options.trust_others);
+  if (!source) return tl::unexpected(std::move(source.error()));
+  const Result<RegionHeader> header = source->read_header();
+  if (!header) return tl::unexpected(header.error());
+  Result<void> checked = check_header(*header);
+  if (!checked) return tl::unexpected(std::move(checked.error()));
+  const auto kind = core::RingKind{header->ring_kind};
+  const memory::Images images = images_of(kind, header->geometry);
+  checked = source->confirm(*header, images, options.trust_others);
+  if (!checked) return tl::unexpected(std::move(checked.error()));
+  Result<memory::Mapping> mapping = source->map(images, options.access);
+  if (!mapping) return tl::unexpected(std::move(mapping.error()));
+  // Numbers of segments are used again: this one must be the one that the card was written for.
+  if (source->backing() == Backing::system_v &&
+      std::memcmp(mapping->base(), &*header, sizeof(RegionHeader)) != 0) {
+    return fail(ErrorCode::not_a_region, "the System V segment is another one by now");
+  }
+  if (options.prefault) checked = memory::prefault(*mapping, options.access);
+  if (checked && options.lock_memory) checked = memory::lock(*mapping);
+  if (!checked) return tl::unexpected(std::move(checked.error()));
+  return Region(std::move(*source), std::move(*mapping), kind, header->geometry,
+                core::DoorbellKind{header->doorbell_kind});
+}
+
+Result<Region> Region::open(Backing backing, const std::string& name,
+                            const AttachOptions& options) {
+  const Result<std::string> path = path_of(backing, name);
+  if (!path) return tl::unexpected(path.error());
+  Result<FileDescriptor> file = memory::file::open(*path, options.access);
+  if (!file) return tl::unexpected(std::move(file.error()));
+  return attach(std::move(*file), options);
+}
+
+Result<void> Region::remove(Backing backing, const std::string& name) {
+  const Result<std::string> path = path_of(backing, name);
+  if (!path) return tl::unexpected(path.error());
+  return memory::file::remove(*path);
+}
+
+Result<MemoryInUse> Region::memory_in_use() const { return memory::in_use(mapping_); }
+
+Result<void> Region::make_messages_read_only() const {
+  const std::size_t end = geometry_.data_offset;
+  if (::mprotect(base(), geometry_.control_offset, PROT_READ) != 0 ||
+      ::mprotect(base() + end, mapped_bytes() - end, PROT_READ) != 0) {
+    return fail_errno("protecting the region's messages failed");
+  }
+  return {};
+}
+
+Result<void> Region::sync() const { return memory::sync(mapping_, mapping_.bytes()); }
+
+}  // namespace ringbell

@@ -1,0 +1,119 @@
+// A region: pages, wherever they come from, mapped so that several processes share them.
+//
+//   pages:    | header page | control pages | data ...... |
+//   mapping:  | header page | control pages | data ...... | data again ...... |
+//
+// The records of a ring are mapped twice, back to back, so that a record is contiguous wherever it
+// starts; those of a FanIn are for each lane. Slots and buffers are mapped once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include <ringbell/core/call_group.hpp>
+#include <ringbell/core/fan_in.hpp>
+#include <ringbell/core/layout.hpp>
+#include <ringbell/core/ring_shape.hpp>
+#include <ringbell/core/spsc_ring.hpp>
+#include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/base/export.hpp>
+#include <ringbell/transport/base/file_descriptor.hpp>
+#include <ringbell/transport/memory/in_use.hpp>
+#include <ringbell/transport/memory/mapping.hpp>
+#include <ringbell/transport/memory/options.hpp>
+#include <ringbell/transport/memory/source.hpp>
+
+namespace ringbell {
+
+struct RegionOptions {
+  // Of a capacity that is less than a page, a page is taken.
+  core::RingShape shape;
+  core::DoorbellKind doorbell = core::DoorbellKind::futex;
+  MemoryOptions memory = {};
+};
+
+// Owns the mapping and the descriptor. Move-only.
+class RINGBELL_API Region {
+ public:
+  // A new region, zeroed, its space reserved (never SIGBUS later). A memfd is sealed against
+  // shrinking, growing and further sealing; that of a lossy broadcast also against being mapped for
+  // writing by anybody else. A file gets its name last. Errors: invalid_argument, no_space,
+  // permission, unsupported, system.
+  [[nodiscard]] static Result<Region> create(const RegionOptions& options);
+
+  // A region that another process made, by its descriptor, which is taken over. It is checked
+  // before anything in it is believed: that it is sealed or its owner trusted, size, magic, layout
+  // version, ring kind, geometry. Errors: not_a_region, version_mismatch, permission, system.
+  [[nodiscard]] static Result<Region> attach(FileDescriptor file, const AttachOptions& options);
+  [[nodiscard]] static Result<Region> attach(FileDescriptor file,
+                                             Access access = Access::read_write) {
+    return attach(std::move(file), AttachOptions{.access = access});
+  }
+  // The same by name. REQUIRES: backing is posix_shm or file. Errors: also invalid_argument.
+  [[nodiscard]] static Result<Region> open(Backing backing, const std::string& name,
+                                           const AttachOptions& options = {});
+  // Takes the name away; who is attached keeps the region. REQUIRES: as open(). Errors:
+  // invalid_argument, permission, system.
+  [[nodiscard]] static Result<void> remove(Backing backing, const std::string& name);
+
+  // To be inherited or passed on; stays owned by the region (close-on-exec is set). Where the pages
+  // have no file of their own, a memfd of some bytes that says where they are.
+  [[nodiscard]] int fd() const noexcept { return source_.fd(); }
+
+  // The private copies that were checked at creation or attach.
+  [[nodiscard]] const core::Geometry& geometry() const noexcept { return geometry_; }
+  [[nodiscard]] Backing backing() const noexcept { return source_.backing(); }
+  [[nodiscard]] core::RingKind kind() const noexcept { return kind_; }
+  [[nodiscard]] core::RingShape shape() const noexcept { return core::shape_of(kind_, geometry_); }
+  [[nodiscard]] core::DoorbellKind doorbell() const noexcept { return doorbell_; }
+
+  // What stands in it, for core's rings. REQUIRES: the kind of each; mapped for reading and writing
+  // unless the pages are const.
+  [[nodiscard]] core::SpscControl& spsc_control() const noexcept;
+  [[nodiscard]] core::SpscMemory spsc_memory() const noexcept;
+  [[nodiscard]] core::MpmcMemory mpmc_memory() const noexcept;
+  [[nodiscard]] core::BroadcastMemory lossless_memory() const noexcept;
+  [[nodiscard]] core::BroadcastSlots<std::byte> lossy_memory() const noexcept;
+  [[nodiscard]] core::BroadcastSlots<const std::byte> lossy_view() const noexcept;
+  [[nodiscard]] core::FanInMemory fan_in_memory() const noexcept;
+  [[nodiscard]] core::CallGroupMemory call_group_memory() const noexcept;
+  // Of a ring of many.
+  [[nodiscard]] core::GroupBells& bells() const noexcept;
+  // REQUIRES: number < shape().participants.
+  [[nodiscard]] core::ParticipantLine& participant(std::uint32_t number) const noexcept;
+
+  // The data area, as it is in the file. For registering the ring's memory with a device or
+  // io_uring. The second image of an SpscRing's follows it.
+  [[nodiscard]] std::byte* data() const noexcept { return base() + geometry_.data_offset; }
+  // All that is mapped.
+  [[nodiscard]] std::byte* base() const noexcept { return mapping_.base(); }
+  [[nodiscard]] std::size_t mapped_bytes() const noexcept { return mapping_.bytes(); }
+
+  // What it really got, as the kernel tells it for this process. Reads all of /proc/self/smaps: for
+  // people and tests. Errors: system.
+  [[nodiscard]] Result<MemoryInUse> memory_in_use() const;
+
+  // From now on this mapping, read-write so far, can write its control lines only. Errors: system.
+  [[nodiscard]] Result<void> make_messages_read_only() const;
+
+  // Returns when all that was committed is on the disk, if that is where it is (Backing::file).
+  // What the kernel has not written yet survives the death of every process, but no power cut.
+  // Errors: system.
+  [[nodiscard]] Result<void> sync() const;
+
+ private:
+  Region(memory::Source source, memory::Mapping mapping, core::RingKind kind,
+         const core::Geometry& geometry, core::DoorbellKind doorbell) noexcept;
+  [[nodiscard]] std::byte* control() const noexcept { return base() + geometry_.control_offset; }
+  [[nodiscard]] std::byte* ring_control() const noexcept;
+
+  memory::Source source_;
+  memory::Mapping mapping_;
+  core::RingKind kind_;
+  core::Geometry geometry_;
+  core::DoorbellKind doorbell_;
+};
+
+}  // namespace ringbell

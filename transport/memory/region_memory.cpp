@@ -1,0 +1,91 @@
+// Where each kind of ring has its parts in a region: core/ring_shape.hpp, as addresses.
+#include <cassert>
+
+#include <ringbell/transport/memory/region.hpp>
+
+namespace ringbell {
+namespace {
+
+using core::RingKind;
+
+template <class Part>
+Part* part_at(std::byte* at) noexcept {
+  return reinterpret_cast<Part*>(at);
+}
+
+}  // namespace
+
+std::byte* Region::ring_control() const noexcept {
+  return control() + core::ring_control_offset(shape());
+}
+
+core::SpscControl& Region::spsc_control() const noexcept {
+  assert(kind_ == RingKind::spsc);
+  return *part_at<core::SpscControl>(control());
+}
+
+core::SpscMemory Region::spsc_memory() const noexcept {
+  return {.control = &spsc_control(),
+          .data = data(),
+          .capacity_bytes = geometry_.capacity_bytes,
+          .record_alignment = geometry_.record_alignment};
+}
+
+core::MpmcMemory Region::mpmc_memory() const noexcept {
+  assert(kind_ == RingKind::mpmc);
+  return {.control = part_at<core::MpmcControl>(ring_control()),
+          .slots = data(),
+          .slot_count = geometry_.slot_count,
+          .slot_bytes = core::slot_bytes(shape()),
+          .message_bytes = geometry_.message_bytes};
+}
+
+core::BroadcastMemory Region::lossless_memory() const noexcept {
+  assert(kind_ == RingKind::broadcast_lossless);
+  return {
+      .control = part_at<core::BroadcastControl>(ring_control()),
+      .slots = {data(), geometry_.slot_count, core::slot_bytes(shape()), geometry_.message_bytes},
+      .max_readers = geometry_.participants - 1};
+}
+
+core::BroadcastSlots<std::byte> Region::lossy_memory() const noexcept {
+  assert(kind_ == RingKind::broadcast_lossy);
+  return {data(), geometry_.slot_count, core::slot_bytes(shape()), geometry_.message_bytes};
+}
+
+core::BroadcastSlots<const std::byte> Region::lossy_view() const noexcept {
+  assert(kind_ == RingKind::broadcast_lossy);
+  return {data(), geometry_.slot_count, core::slot_bytes(shape()), geometry_.message_bytes};
+}
+
+core::FanInMemory Region::fan_in_memory() const noexcept {
+  assert(kind_ == RingKind::fan_in);
+  return {.control = part_at<core::ReadyControl>(ring_control()),
+          .lanes = part_at<core::FanInLaneControl>(control() + core::lanes_offset(shape())),
+          .data = data(),
+          .lane_stride_bytes = 2 * geometry_.capacity_bytes,
+          .capacity_bytes = geometry_.capacity_bytes,
+          .record_alignment = geometry_.record_alignment,
+          .lane_count = core::lane_count(shape())};
+}
+
+core::CallGroupMemory Region::call_group_memory() const noexcept {
+  assert(kind_ == RingKind::call_group);
+  return {.control = part_at<core::ReadyControl>(ring_control()),
+          .lines = part_at<core::CallGroupLine>(control() + core::lanes_offset(shape())),
+          .buffers = data(),
+          .buffer_bytes = core::call_buffer_bytes(shape()),
+          .lane_count = core::lane_count(shape())};
+}
+
+core::GroupBells& Region::bells() const noexcept {
+  assert(kind_ != RingKind::spsc);
+  return *part_at<core::GroupBells>(control());
+}
+
+core::ParticipantLine& Region::participant(std::uint32_t number) const noexcept {
+  assert(number < geometry_.participants);
+  return part_at<core::ParticipantLine>(control() + core::participants_offset())[number];
+}
+
+}  // namespace ringbell

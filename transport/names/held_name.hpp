@@ -1,0 +1,65 @@
+// A region under a name: the file NAME.ring in the folder of names is the region itself. No daemon
+// knows it; whoever may enter the folder finds it.
+//
+// Invariants
+//   N1  A file appears under its name whole, by link(), its maker's role already taken.
+//   N2  A name is taken away only under the folder's lock, by whoever sees there that nobody takes
+//       part in its region.
+//   N3  Whoever finds a region by name takes his part under the folder's lock.
+// So whoever takes part in a region that was found by name is in the one that the name stands for,
+// and of many who create it at a time one wins.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include <sys/types.h>
+
+#include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/base/export.hpp>
+#include <ringbell/transport/base/file_descriptor.hpp>
+#include <ringbell/transport/liveness/participant_lock.hpp>
+#include <ringbell/transport/names/name_folder.hpp>
+#include <ringbell/transport/sleep/wait.hpp>
+
+namespace ringbell {
+
+// Move-only.
+class RINGBELL_API HeldName {
+ public:
+  // What came of an attempt to take part in the region that stands under the name.
+  enum class Joined : std::uint8_t {
+    yes,
+    later,    // somebody is on his way out, or what is awaited has not come yet
+    replace,  // nobody takes part in it, and it is not what is wanted
+  };
+  using Join = std::function<Result<Joined>(FileDescriptor file)>;
+  // Makes a file in the folder of this path (with a '/' at its end) that has no name yet, takes
+  // part in it, and returns a descriptor of it, which stays the callee's.
+  using Make = std::function<Result<int>(const std::string& folder)>;
+
+  // Takes part in what stands under the name, or makes it. Errors: invalid_argument (the name), as
+  // NameFolder::open and lock, what join() or make() failed with, busy, system.
+  [[nodiscard]] static Result<HeldName> create(std::string_view name, const Join& join,
+                                               const Make& make);
+  // Takes part in what stands under the name, waiting until it does. Errors: also not_found, when
+  // time is up.
+  [[nodiscard]] static Result<HeldName> open(std::string_view name, Timeout timeout,
+                                             const Join& join);
+
+  // Gives the part up, and takes the name away if nobody else has one in the region, unless keep(),
+  // which is asked when all that is certain. Whoever comes too late to do so (killed, or the
+  // folder's lock not to be had) leaves what names::remove_dead() finds.
+  void leave(ParticipantLock& part, int region_fd, const std::function<bool()>& keep) noexcept;
+
+ private:
+  HeldName(NameFolder folder, std::string file, ino_t inode) noexcept;
+
+  NameFolder folder_;
+  std::string file_;
+  ino_t inode_;
+};
+
+}  // namespace ringbell

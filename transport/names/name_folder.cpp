@@ -1,0 +1,158 @@
+#include <ringbell/transport/names/name_folder.hpp>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace ringbell {
+namespace {
+
+constexpr std::chrono::seconds kLongestLock{5};
+constexpr std::chrono::microseconds kLockNap{200};
+
+constexpr bool allowed_in_name(char letter) noexcept {
+  return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '.' ||
+         letter == '_' || letter == '-';
+}
+
+// Not from the environment of whoever started a set-user-id program.
+std::string from_environment(const char* variable) {
+  const char* const value = ::secure_getenv(variable);
+  return value == nullptr ? std::string{} : std::string{value};
+}
+
+// A link with a slash behind it would be followed.
+std::string without_trailing_slashes(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+// A program that runs under another user than the one who logged in (su, sudo -E) still has that
+// one's variable: what it made there would be in the other's way.
+bool is_folder_of_ours(const std::string& path) noexcept {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+         status.st_uid == ::geteuid();
+}
+
+Result<std::string> chosen_path() {
+  if (std::string path = from_environment("RINGBELL_DIR"); !path.empty()) {
+    if (path.front() != '/') {
+      return fail(ErrorCode::invalid_argument,
+                  fmt::format("RINGBELL_DIR is '{}'; it must be an absolute path", path));
+    }
+    return without_trailing_slashes(std::move(path));
+  }
+  const std::string runtime = from_environment("XDG_RUNTIME_DIR");
+  if (!runtime.empty() && runtime.front() == '/' && is_folder_of_ours(runtime)) {
+    return without_trailing_slashes(runtime) + "/ringbell";
+  }
+  return fmt::format("/dev/shm/ringbell-{}", ::geteuid());
+}
+
+Result<void> make_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), S_IRWXU) == 0 || errno == EEXIST) return {};
+  return fail_errno(fmt::format("making the folder {} failed", path),
+                    "set RINGBELL_DIR to a folder of this user");
+}
+
+Result<FileDescriptor> open_folder(const std::string& path) {
+  FileDescriptor folder{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  if (folder) return folder;
+  if (errno == ENOTDIR || errno == ELOOP) {
+    return fail(ErrorCode::permission,
+                fmt::format("{} is not a folder, or a symbolic link to one; names live in a real "
+                            "folder: remove it or set RINGBELL_DIR",
+                            path));
+  }
+  return fail_errno(fmt::format("opening the folder {} failed", path),
+                    "set RINGBELL_DIR to a folder of this user");
+}
+
+// Asked of the descriptor: what is checked is what is used.
+Result<void> check_folder(int fd, const std::string& path) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return fail_errno(fmt::format("asking who owns {} failed", path));
+  if (status.st_uid != ::geteuid()) {
+    return fail(ErrorCode::permission,
+                fmt::format("the folder {} belongs to uid {}, not to this user (uid {}); set "
+                            "RINGBELL_DIR to a folder of this user",
+                            path, status.st_uid, ::geteuid()));
+  }
+  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return fail(ErrorCode::permission,
+                fmt::format("the folder {} is open to others (mode {:04o}); chmod 700 {}", path,
+                            status.st_mode & 07777, path));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_name(std::string_view name) {
+  const char* wrong = nullptr;
+  if (name.empty()) wrong = "it is empty";
+  if (name.size() > kMaxNameBytes) wrong = "it has more than 64 letters";
+  if (!name.empty() && name.front() == '.') wrong = "it begins with a dot";
+  if (name.find("..") != std::string_view::npos) wrong = "it has two dots in a row";
+  for (const char letter : name) {
+    if (!allowed_in_name(letter)) wrong = "only a-z, 0-9, '.', '_' and '-' are allowed";
+  }
+  if (wrong == nullptr) return {};
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("'{}' cannot be a name: {}", name.substr(0, kMaxNameBytes), wrong));
+}
+
+NameFolder::NameFolder(FileDescriptor folder, std::string path) noexcept
+    : folder_(std::move(folder)), path_(std::move(path)) {}
+
+Result<NameFolder> NameFolder::open() {
+  Result<std::string> path = chosen_path();
+  if (!path) return tl::unexpected(std::move(path.error()));
+  if (Result<void> made = make_folder(*path); !made) {
+    return tl::unexpected(std::move(made.error()));
+  }
+  Result<FileDescriptor> folder = open_folder(*path);
+  if (!folder) return tl::unexpected(std::move(folder.error()));
+  if (Result<void> checked = check_folder(folder->get(), *path); !checked) {
+    return tl::unexpected(std::move(checked.error()));
+  }
+  return NameFolder(std::move(*folder), std::move(*path));
+}
+
+Result<NameFolder::Lock> NameFolder::lock() const {
+  const auto deadline = std::chrono::steady_clock::now() + kLongestLock;
+  while (::flock(folder_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) {
+      return fail_errno(fmt::format("locking the folder {} failed", path_));
+    }
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return fail(ErrorCode::busy, fmt::format("another process holds the lock of {} for more than "
+                                               "{} s; is it stopped?",
+                                               path_, kLongestLock.count()));
+    }
+    std::this_thread::sleep_for(kLockNap);
+  }
+  return Lock(folder_.get());
+}
+
+std::string NameFolder::path_of(std::string_view file) const {
+  return fmt::format("/proc/self/fd/{}/{}", folder_.get(), file);
+}
+
+NameFolder::Lock::Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+// Said aloud, because a child of fork() may still hold a copy of the descriptor.
+NameFolder::Lock::~Lock() {
+  if (fd_ >= 0) ::flock(fd_, LOCK_UN);
+}
+
+}  // namespace ringbell

@@ -1,0 +1,39 @@
+// What names there are, and what the dead left of them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include <ringbell/core/layout.hpp>
+#include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/base/export.hpp>
+
+namespace ringbell::names {
+
+enum class Kind : std::uint8_t {
+  ring,      // a region: Sender::create and the like
+  listener,  // a socket: Listener::open
+  unknown,   // a file that cannot be read as a region of this version
+};
+
+struct Entry {
+  std::string name = {};
+  Kind kind = Kind::unknown;
+  core::RingKind ring = {};      // of a region
+  bool alive = false;            // some process takes part in it, or listens
+  pid_t creator_pid = 0;         // of a region: who made it, in its own pid namespace; for people
+  std::uint64_t size_bytes = 0;  // of a region, its memory
+};
+
+// Sorted by name; a name can be a ring's and a listener's. What comes or goes meanwhile may be in
+// it or not. Errors: as NameFolder::open; system.
+RINGBELL_API [[nodiscard]] Result<std::vector<Entry>> list();
+
+// Removes the names in which no process takes part any more, and returns which. Records that nobody
+// has read go with them. Errors: as NameFolder::open and lock; system.
+RINGBELL_API [[nodiscard]] Result<std::vector<Entry>> remove_dead();
+
+}  // namespace ringbell::names

@@ -1,0 +1,147 @@
+// The patience of a side that waits: look at once; spin for a budget, if spinning has been paying;
+// then sleep, in slices, so that a peer that died between clearing the bell word and ringing costs
+// one slice and not the channel. Between two slices it asks whether the peer is still there.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include <ringbell/core/backoff.hpp>
+#include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/base/export.hpp>
+#include <ringbell/transport/sleep/event_loop.hpp>
+#include <ringbell/transport/sleep/quick_wake.hpp>
+#include <ringbell/transport/sleep/spin_budget.hpp>
+#include <ringbell/transport/sleep/wait.hpp>
+
+namespace ringbell {
+
+// How a wait ended.
+enum class Waited : std::uint8_t { ready, timed_out, peer_closed, peer_dead };
+
+// What a wait for such a peer comes to: `ready` is to go on.
+[[nodiscard]] constexpr Waited waited_for(PeerState peer) noexcept {
+  switch (peer) {
+    case PeerState::closed:
+      return Waited::peer_closed;
+    case PeerState::dead:
+      return Waited::peer_dead;
+    default:
+      return Waited::ready;
+  }
+}
+
+class RINGBELL_API Waiter {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // `may_sleep`: there is a doorbell to sleep on.
+  Waiter(const WaitOptions& options, bool may_sleep) noexcept;
+
+  // Waits until `ready()` or until the time is up. Whatever ended it, ready() was looked at after
+  // it. `peer` knows who is waited for:
+  //   peer.closed()         whether it has closed in order: one load
+  //   peer.ask()            Waited::ready while it is there or has not come yet, else what it is
+  //   peer.sleep(ready, until)  parks, looks, sleeps until rung or `until`, and looks again
+  template <class Ready, class Peer>
+  [[nodiscard]] Waited wait_until(Ready&& ready, Peer&& peer, Timeout timeout) {
+    if (ready()) return Waited::ready;
+    backoff_.reset();
+    if (timeout <= Timeout::zero()) {  // whoever polls must learn of the end too
+      if (!peer.closed()) return Waited::timed_out;
+      return ready() ? Waited::ready : Waited::peer_closed;
+    }
+    ++waits_;
+    const std::chrono::nanoseconds budget = sleeps_ ? spin_budget_.next() : slice_;
+    // What is on its way comes within these looks; reading the clock first would only delay it.
+    if (budget > budget.zero() && look(ready, kEagerLooks)) {
+      spin_budget_.learn(true);
+      return Waited::ready;
+    }
+    const Clock::time_point start = Clock::now();
+    const Clock::time_point deadline = end_of(start, timeout);
+    if (sleeps_ && budget > budget.zero()) {
+      const bool paid = spin(ready, std::min(deadline, start + budget));
+      spin_budget_.learn(paid);
+      if (paid) return Waited::ready;
+    }
+    for (Clock::time_point now = start;;) {
+      // Who let the sleep before this one run out, and yet something was there, may have died
+      // before he rang: ask first.
+      if (!std::exchange(unrung_, false)) {
+        const Clock::time_point look_again = std::min(deadline, now + slice_);
+        if (sleeps_ ? peer.sleep(ready, look_again) : spin(ready, look_again)) {
+          unrung_ = Clock::now() >= look_again;
+          return Waited::ready;
+        }
+      }
+      const Waited there = peer.ask();
+      if (ready()) return Waited::ready;
+      if (there != Waited::ready) return there;
+      now = Clock::now();
+      if (now >= deadline) return Waited::timed_out;
+    }
+  }
+
+  // Whether it ever sleeps: WaitOptions::kind says so, and there is a doorbell.
+  [[nodiscard]] bool sleeps() const noexcept { return sleeps_; }
+
+  // WaitOptions::longest_sleep, as it is used.
+  [[nodiscard]] std::chrono::nanoseconds slice() const noexcept { return slice_; }
+
+  // Waits that were not over at the first look, and could last.
+  [[nodiscard]] std::uint64_t waits() const noexcept { return waits_; }
+
+  // Why WaitOptions::quick_wake was asked for but not granted.
+  [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
+    return quick_wake_refusal_;
+  }
+
+ private:
+  static constexpr int kEagerLooks = 256;
+  static constexpr int kLooksPerClock = 64;
+
+  [[nodiscard]] static Clock::time_point end_of(Clock::time_point start, Timeout timeout) noexcept {
+    return timeout < Clock::time_point::max() - start ? start + timeout : Clock::time_point::max();
+  }
+
+  // Looks up to `looks` times. True: ready.
+  template <class Ready>
+  [[nodiscard]] bool look(Ready&& ready, int looks) {
+    for (int i = 0; i < looks; ++i) {
+      if (ready()) return true;
+      if (yields_) {
+        give_cpu_away();
+      } else {
+        backoff_.wait();
+      }
+    }
+    return false;
+  }
+
+  // True: ready. False: it is past `until`.
+  template <class Ready>
+  [[nodiscard]] bool spin(Ready&& ready, Clock::time_point until) {
+    do {
+      if (look(ready, kLooksPerClock)) return true;
+    } while (Clock::now() < until);
+    return false;
+  }
+
+  static void give_cpu_away() noexcept;
+
+  std::optional<QuickWake> quick_wake_;
+  std::optional<Error> quick_wake_refusal_;
+  SpinBudget spin_budget_;
+  std::chrono::nanoseconds slice_;  // WaitOptions::longest_sleep
+  core::Backoff<> backoff_;
+  std::uint64_t waits_ = 0;
+  bool unrung_ = false;  // the last sleep ended by its time, but there was something
+  bool sleeps_;
+  bool yields_;  // gives the CPU away while it spins
+};
+
+}  // namespace ringbell
