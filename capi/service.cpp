@@ -1,11 +1,8 @@
 // The C API of services: a region for calls, Client and Server behind handles.
-#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <span>
 #include <utility>
-
-#include <fcntl.h>
 
 #include <ringbell/capi/loop.hpp>
 #include <ringbell/capi/open_side.hpp>
@@ -36,13 +33,9 @@ int ringbell_service_create(const ringbell_service_options* options, ringbell_se
 
 int ringbell_service_attach(int fd, ringbell_service** service, ringbell_error* error) {
   return guarded(error, [&]() -> int {
-    ringbell::FileDescriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    if (!copy) {
-      const int errno_value = errno;
-      return report({ringbell::ErrorCode::system, errno_value, "duplicating the descriptor failed"},
-                    error);
-    }
-    return hand_out(ringbell::Region::attach(std::move(copy)), service, error);
+    auto copy = ringbell::duplicate(fd);
+    if (!copy) return report(copy.error(), error);
+    return hand_out(ringbell::Region::attach(std::move(*copy)), service, error);
   });
 }
 

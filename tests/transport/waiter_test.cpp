@@ -63,5 +63,19 @@ TEST_F(WaiterTest, AsksFirstAfterSomethingCameWithoutARing) {
   EXPECT_EQ(wait(true, true), "sleep ");
 }
 
+// A budget whose end cannot be counted is no budget of nothing: what comes late still comes while
+// this side spins.
+TEST(HugeBudgetTest, IsSpentSpinning) {
+  for (const std::chrono::nanoseconds budget : {std::chrono::nanoseconds(1h), kForever}) {
+    Waiter waiter({.spin_budget = budget}, true);
+    std::string asked;
+    bool rung = false;
+    int looks = 0;
+    EXPECT_EQ(waiter.wait_until([&] { return ++looks > 2000; }, Peer{&asked, &rung, true}, 20s),
+              Waited::ready);
+    EXPECT_EQ(asked, "") << budget.count();
+  }
+}
+
 }  // namespace
 }  // namespace ringbell

@@ -1,11 +1,32 @@
 #include <ringbell/transport/base/file_descriptor.hpp>
 
+#include <cerrno>
+
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 namespace ringbell {
 
+int above_standard(int fd) noexcept {
+  if (fd < 0 || fd >= kFirstOwnDescriptor) return fd;
+  const int moved = ::fcntl(fd, F_DUPFD_CLOEXEC, kFirstOwnDescriptor);
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+  return moved;
+}
+
 FileDescriptor::~FileDescriptor() {
   if (fd_ >= 0) ::close(fd_);
+}
+
+Result<FileDescriptor> duplicate(int fd) {
+  FileDescriptor copy{::fcntl(fd, F_DUPFD_CLOEXEC, kFirstOwnDescriptor)};
+  if (copy) return copy;
+  return fail_errno(fmt::format("duplicating descriptor {} failed", fd),
+                    errno == EMFILE ? "raise the limit of open files (ulimit -n)"
+                                    : "it must be open in this process");
 }
 
 }  // namespace ringbell

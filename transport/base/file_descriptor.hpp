@@ -1,16 +1,26 @@
-// An owned file descriptor.
+// An owned file descriptor, never one of the first three: whatever a program writes to its standard
+// output goes to descriptor 1, which may be closed when the library asks the kernel for a number.
 #pragma once
 
 #include <utility>
 
+#include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/export.hpp>
 
 namespace ringbell {
 
+inline constexpr int kFirstOwnDescriptor = 3;
+
+// `fd` itself, or, in place of 0, 1 and 2, another number for the same open file, close-on-exec;
+// `fd` is closed then. -1 if there is no number left (errno says so); -1 stays -1.
+[[nodiscard]] RINGBELL_API int above_standard(int fd) noexcept;
+
 class RINGBELL_API FileDescriptor {
  public:
   FileDescriptor() noexcept = default;
-  explicit FileDescriptor(int fd) noexcept : fd_(fd) {}
+  // Takes it. get() is above_standard(fd).
+  explicit FileDescriptor(int fd) noexcept
+      : fd_(fd < 0 || fd >= kFirstOwnDescriptor ? fd : above_standard(fd)) {}
   FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   FileDescriptor& operator=(FileDescriptor&& other) noexcept {
     std::swap(fd_, other.fd_);
@@ -26,5 +36,8 @@ class RINGBELL_API FileDescriptor {
  private:
   int fd_ = -1;
 };
+
+// Another number for the same open file, close-on-exec.
+[[nodiscard]] RINGBELL_API Result<FileDescriptor> duplicate(int fd);
 
 }  // namespace ringbell

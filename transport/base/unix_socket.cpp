@@ -7,12 +7,13 @@
 #include <cstring>
 #include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include <ringbell/transport/base/deadline.hpp>
 
 namespace ringbell::unix_socket {
 namespace {
@@ -41,11 +42,6 @@ Result<RawAddress> raw(const Address& address) {
 
 const sockaddr* generic(const RawAddress& address) noexcept {
   return reinterpret_cast<const sockaddr*>(&address.address);
-}
-
-timespec to_timespec(Timeout timeout) noexcept {
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
-  return {.tv_sec = seconds.count(), .tv_nsec = (timeout - seconds).count()};
 }
 
 // A control message with room for the most descriptors that anybody may send here.
@@ -183,15 +179,9 @@ Result<std::optional<Received>> receive(int fd, std::span<std::byte> into,
   return std::optional(std::move(received));
 }
 
-Result<FileDescriptor> duplicate(int fd) {
-  FileDescriptor copy{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
-  if (!copy) return fail_errno("duplicating a socket's descriptor failed", kNoDescriptors);
-  return copy;
-}
-
 bool wait_readable(int fd, Timeout timeout) noexcept {
   pollfd readable{.fd = fd, .events = POLLIN, .revents = 0};
-  const timespec limit = to_timespec(std::max(timeout, Timeout::zero()));
+  const timespec limit = to_timespec(timeout);
   return ::ppoll(&readable, 1, &limit, nullptr) > 0;
 }
 

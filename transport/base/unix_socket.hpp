@@ -65,9 +65,6 @@ struct Received {
 [[nodiscard]] Result<std::optional<Received>> receive(int fd, std::span<std::byte> into,
                                                       std::size_t most_descriptors);
 
-// Another descriptor of the same end.
-[[nodiscard]] Result<FileDescriptor> duplicate(int fd);
-
 // Until there is something to receive, or the other end is closed. False: time is up.
 [[nodiscard]] bool wait_readable(int fd, Timeout timeout) noexcept;
 

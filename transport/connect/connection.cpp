@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <ringbell/transport/base/deadline.hpp>
 #include <ringbell/transport/connect/handshake.hpp>
 #include <ringbell/transport/memory/memfd.hpp>
 #include <ringbell/transport/names/name_folder.hpp>
@@ -19,36 +20,20 @@ namespace {
 using handshake::Greeting;
 using handshake::Kind;
 using unix_socket::Reached;
-using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::microseconds kFirstNap{100};
 constexpr std::chrono::microseconds kLongestNap{10000};
 
-class Deadline {
- public:
-  explicit Deadline(Timeout timeout) noexcept {
-    const Clock::time_point now = Clock::now();
-    if (timeout < Clock::time_point::max() - now) end_ = now + timeout;
-  }
-  [[nodiscard]] Timeout left() const noexcept {
-    if (end_ == Clock::time_point::max()) return kForever;
-    return std::max<Timeout>(end_ - Clock::now(), Timeout::zero());
-  }
-
- private:
-  Clock::time_point end_ = Clock::time_point::max();
-};
-
 // Until somebody listens there, and has room for one more.
 Result<FileDescriptor> reach(const unix_socket::Address& address, std::string_view name,
-                             const Deadline& deadline) {
+                             SteadyTime deadline) {
   Result<FileDescriptor> socket = unix_socket::create();
   if (!socket) return socket;
   for (std::chrono::microseconds nap = kFirstNap;; nap = std::min(nap * 2, kLongestNap)) {
     const Result<Reached> reached = unix_socket::connect(socket->get(), address);
     if (!reached) return tl::unexpected(reached.error());
     if (*reached == Reached::yes) return socket;
-    const Timeout left = deadline.left();
+    const Timeout left = left_until(deadline);
     if (left == Timeout::zero()) {
       if (*reached == Reached::nobody) {
         return fail(ErrorCode::not_found, fmt::format("nobody listens under the name '{}'", name));
@@ -74,7 +59,7 @@ struct Welcome {
   std::vector<FileDescriptor> descriptors;
 };
 
-Result<Welcome> receive_welcome(int socket, const Deadline& deadline) {
+Result<Welcome> receive_welcome(int socket, SteadyTime deadline) {
   std::array<std::byte, sizeof(Greeting)> bytes{};
   for (;;) {
     Result<std::optional<unix_socket::Received>> got =
@@ -91,10 +76,10 @@ Result<Welcome> receive_welcome(int socket, const Deadline& deadline) {
       }
       return Welcome{*said, std::move((*got)->descriptors)};
     }
-    if (deadline.left() == Timeout::zero()) {
+    if (left_until(deadline) == Timeout::zero()) {
       return fail(ErrorCode::timed_out, "the listener did not answer in time; does it accept()?");
     }
-    (void)unix_socket::wait_readable(socket, deadline.left());
+    (void)unix_socket::wait_readable(socket, left_until(deadline));
   }
 }
 
@@ -135,7 +120,7 @@ Result<Connection> connect(std::string_view name, const ConnectOptions& options)
   if (options.doorbell == core::DoorbellKind::none) {
     return fail(ErrorCode::invalid_argument, "a connector may ask for futex or eventfd only");
   }
-  const Deadline deadline(options.timeout);
+  const SteadyTime deadline = end_of(options.timeout);
   const uid_t listener = options.listener_uid.value_or(::geteuid());
   Result<FileDescriptor> socket;
   if (options.place == Place::abstract) {
@@ -164,11 +149,11 @@ Result<Connection> connect(std::string_view name, const ConnectOptions& options)
   if (!out) return tl::unexpected(std::move(out.error()));
   Result<Channel> in = attach(descriptors.last(each), greeting.to_connector, greeting.doorbell);
   if (!in) return tl::unexpected(std::move(in.error()));
-  Result<FileDescriptor> life = unix_socket::duplicate(socket->get());
+  Result<FileDescriptor> life = duplicate(socket->get());
   if (!life) return tl::unexpected(std::move(life.error()));
   Result<Sender> sender = Sender::open(std::move(*out), options.wait, std::move(*life));
   if (!sender) return tl::unexpected(std::move(sender.error()));
-  life = unix_socket::duplicate(socket->get());
+  life = duplicate(socket->get());
   if (!life) return tl::unexpected(std::move(life.error()));
   Result<Receiver> receiver = Receiver::open(std::move(*in), options.wait, std::move(*life));
   if (!receiver) return tl::unexpected(std::move(receiver.error()));

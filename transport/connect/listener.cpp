@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <ringbell/transport/base/deadline.hpp>
 #include <ringbell/transport/connect/handshake.hpp>
 
 namespace ringbell {
@@ -28,10 +29,6 @@ constexpr std::size_t kMostGuests = 64;
 constexpr std::size_t kMostLateRounds = 2 * kMostGuests;
 
 using Clock = std::chrono::steady_clock;
-
-Clock::time_point end_of(Clock::time_point start, Timeout timeout) noexcept {
-  return timeout < Clock::time_point::max() - start ? start + timeout : Clock::time_point::max();
-}
 
 Reason reason_of(ErrorCode code) noexcept {
   switch (code) {
@@ -96,7 +93,7 @@ std::vector<int> Listener::wait_for_events(Clock::time_point deadline) const {
   using std::chrono::milliseconds;
   const Clock::time_point now = Clock::now();
   int limit_ms = -1;
-  if (deadline != Clock::time_point::max()) {
+  if (deadline != kNever) {
     const auto left = std::chrono::ceil<milliseconds>(deadline - now);
     limit_ms = static_cast<int>(std::clamp<milliseconds::rep>(left.count(), 0, 3'600'000));
   }
@@ -109,7 +106,7 @@ std::vector<int> Listener::wait_for_events(Clock::time_point deadline) const {
 }
 
 Result<std::optional<Connection>> Listener::accept(Timeout timeout) {
-  const Clock::time_point deadline = end_of(Clock::now(), timeout);
+  const Clock::time_point deadline = end_of(timeout);
   for (std::size_t late_rounds = 0;;) {
     drop_late(Clock::now());
     const auto first_due =
@@ -142,7 +139,7 @@ Result<void> Listener::let_in() {
   if (!peer) return tl::unexpected(std::move(peer.error()));
   guests_.push_back({.socket = std::move(**socket),
                      .peer = *peer,
-                     .deadline = end_of(Clock::now(), options_.handshake_timeout),
+                     .deadline = end_of(options_.handshake_timeout),
                      .sender = {},
                      .receiver = {}});
   const auto guest = std::prev(guests_.end());
@@ -212,12 +209,12 @@ Result<void> Listener::welcome(Guest& guest, core::DoorbellKind wish) {
   append(descriptors, to_listener->fds());
   append(descriptors, to_connector->fds());
 
-  Result<FileDescriptor> life = unix_socket::duplicate(guest.socket.get());
+  Result<FileDescriptor> life = duplicate(guest.socket.get());
   if (!life) return tl::unexpected(std::move(life.error()));
   Result<Receiver> receiver =
       Receiver::open(std::move(*to_listener), options_.wait, std::move(*life));
   if (!receiver) return tl::unexpected(std::move(receiver.error()));
-  life = unix_socket::duplicate(guest.socket.get());
+  life = duplicate(guest.socket.get());
   if (!life) return tl::unexpected(std::move(life.error()));
   Result<Sender> sender = Sender::open(std::move(*to_connector), options_.wait, std::move(*life));
   if (!sender) return tl::unexpected(std::move(sender.error()));

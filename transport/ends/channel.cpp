@@ -2,17 +2,10 @@
 
 #include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 namespace ringbell {
 namespace {
-
-Result<FileDescriptor> duplicate(int fd) {
-  FileDescriptor copy{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
-  if (!copy) return fail_errno(fmt::format("duplicating descriptor {} failed", fd));
-  return copy;
-}
 
 Result<Doorbell> attach_bell(core::DoorbellKind kind, int fd) {
   if (kind != core::DoorbellKind::eventfd) return Doorbell(kind);

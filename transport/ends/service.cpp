@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <ringbell/transport/base/deadline.hpp>
+
 namespace ringbell {
 namespace {
 
@@ -156,21 +158,17 @@ Result<std::optional<std::size_t>> Client::call(std::span<const std::byte> reque
                             request.size(), max_message_bytes()));
   }
   const auto size = static_cast<std::uint32_t>(request.size());
-  Timeout left = timeout;
+  const SteadyTime deadline = end_of(timeout);
   std::span<std::byte> room = ring_.claim(size);
   if (room.empty()) [[unlikely]] {
-    const auto start = Sleeper::Clock::now();
     const Result<std::span<std::byte>> later = claim_for(size, timeout);
     if (!later) return tl::unexpected(later.error());
     if (later->empty()) return std::nullopt;
     room = *later;
-    if (timeout != kForever) {
-      left = std::max<Timeout>(timeout - (Sleeper::Clock::now() - start), Timeout::zero());
-    }
   }
   std::memcpy(room.data(), request.data(), request.size());
   call();
-  const Result<std::span<const std::byte>> answer = answer_for(left);
+  const Result<std::span<const std::byte>> answer = answer_for(left_until(deadline));
   if (!answer) return tl::unexpected(answer.error());
   if (answer->empty()) return std::nullopt;
   if (answer->size() > response.size()) {

@@ -4,8 +4,9 @@
 #include <cstring>
 #include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
+
+#include <ringbell/transport/base/deadline.hpp>
 
 namespace ringbell {
 namespace {
@@ -15,9 +16,9 @@ using core::RingKind;
 constexpr std::uint32_t kPublisher = 0;
 
 Result<Region> attach_region(int fd, Access access) {
-  FileDescriptor copy{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
-  if (!copy) return fail_errno(fmt::format("duplicating descriptor {} failed", fd));
-  return Region::attach(std::move(copy), access);
+  Result<FileDescriptor> copy = duplicate(fd);
+  if (!copy) return tl::unexpected(std::move(copy.error()));
+  return Region::attach(std::move(*copy), access);
 }
 
 RegionOptions region_for(const TopicOptions& options) noexcept {
@@ -287,15 +288,12 @@ Result<Subscriber> Subscriber::open(std::string_view name, Start start, Timeout 
     lossy.emplace(Topic(std::move(*region), std::move(*bells), false));
     return HeldName::Joined::yes;
   };
-  const auto start_time = Sleeper::Clock::now();
+  const SteadyTime deadline = end_of(timeout);
   const Result<HeldName> found = HeldName::open(name, timeout, look);
   if (!found) return tl::unexpected(found.error());
   if (lossy) return guest(std::move(*lossy), start, wait);
-  const Timeout left =
-      timeout == kForever
-          ? kForever
-          : std::max<Timeout>(timeout - (Sleeper::Clock::now() - start_time), Timeout::zero());
-  return member(Participant::open(name, {RingKind::broadcast_lossless, subscribers_of}, left, wait),
+  return member(Participant::open(name, {RingKind::broadcast_lossless, subscribers_of},
+                                  left_until(deadline), wait),
                 start);
 }
 

@@ -39,13 +39,6 @@ Result<void> check_size(const struct stat& status, const Images& images) {
                           images.region_bytes, bytes));
 }
 
-Result<FileDescriptor> duplicate(int fd) {
-  FileDescriptor copy{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
-  if (copy) return copy;
-  return fail_errno(fmt::format("duplicating the device's descriptor {} failed", fd),
-                    "MemoryOptions::device_fd is an open descriptor of it");
-}
-
 }  // namespace
 
 Result<Source> Source::create(const MemoryOptions& options, const BytesFor& bytes_for) {

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <ringbell/transport/base/deadline.hpp>
+
 namespace ringbell {
 namespace {
 
@@ -142,9 +144,7 @@ Result<HeldName> HeldName::open(std::string_view name, Timeout timeout, const Jo
   Result<NameFolder> folder = open_folder_for(name);
   if (!folder) return tl::unexpected(std::move(folder.error()));
   const std::string file = file_of(name);
-  const Clock::time_point start = Clock::now();
-  const Clock::time_point deadline =
-      timeout < Clock::time_point::max() - start ? start + timeout : Clock::time_point::max();
+  const SteadyTime deadline = end_of(timeout);
   for (std::chrono::microseconds next_nap = kFirstNap;; nap(next_nap, deadline)) {
     const Result<std::optional<FileDescriptor>> there = look_up(*folder, file);
     if (!there) return tl::unexpected(there.error());

@@ -16,13 +16,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <ringbell/transport/base/deadline.hpp>
+
 namespace ringbell {
 namespace {
-
-timespec to_timespec(Timeout timeout) noexcept {
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
-  return {.tv_sec = seconds.count(), .tv_nsec = (timeout - seconds).count()};
-}
 
 // Not FUTEX_PRIVATE: the sleeper is another process.
 void futex_wait(const std::uint32_t& word, std::uint32_t value, Timeout timeout) noexcept {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <ringbell/core/backoff.hpp>
+#include <ringbell/transport/base/deadline.hpp>
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/sleep/event_loop.hpp>
@@ -64,7 +65,7 @@ class RINGBELL_API Waiter {
     const Clock::time_point start = Clock::now();
     const Clock::time_point deadline = end_of(start, timeout);
     if (sleeps_ && budget > budget.zero()) {
-      const bool paid = spin(ready, std::min(deadline, start + budget));
+      const bool paid = spin(ready, std::min(deadline, end_of(start, budget)));
       spin_budget_.learn(paid);
       if (paid) return Waited::ready;
     }
@@ -103,10 +104,6 @@ class RINGBELL_API Waiter {
  private:
   static constexpr int kEagerLooks = 256;
   static constexpr int kLooksPerClock = 64;
-
-  [[nodiscard]] static Clock::time_point end_of(Clock::time_point start, Timeout timeout) noexcept {
-    return timeout < Clock::time_point::max() - start ? start + timeout : Clock::time_point::max();
-  }
 
   // Looks up to `looks` times. True: ready.
   template <class Ready>

@@ -12,6 +12,8 @@
 #include <sched.h>
 #include <sys/uio.h>
 
+#include <ringbell/transport/base/deadline.hpp>
+
 namespace ringbell {
 namespace {
 
@@ -91,11 +93,6 @@ bool knows_futex_wait(io_uring& ring) {
   const bool knows = probe != nullptr && ::io_uring_opcode_supported(probe, kOpFutexWait) != 0;
   ::io_uring_free_probe(probe);
   return knows;
-}
-
-__kernel_timespec to_timespec(Timeout timeout) noexcept {
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
-  return {.tv_sec = seconds.count(), .tv_nsec = (timeout - seconds).count()};
 }
 
 }  // namespace
@@ -261,7 +258,7 @@ Result<void> Uring::submit_and_wait(Timeout timeout) {
   if (timeout <= Timeout::zero() || !kernel_->waiting.empty()) {
     if (Result<void> done = submit(); !done || timeout <= Timeout::zero()) return done;
   }
-  __kernel_timespec limit = to_timespec(timeout);
+  auto limit = to_timespec<__kernel_timespec>(timeout);
   io_uring_cqe* first = nullptr;
   const int result = ::io_uring_submit_and_wait_timeout(&kernel_->ring, &first, 1, &limit, nullptr);
   if (result >= 0 || result == -ETIME || result == -EINTR) return {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include <ringbell/transport/base/deadline.hpp>
 #include <ringbell/transport/uring/uring_operation.hpp>
 #include <ringbell/transport/uring/uring_stream.hpp>
 #include <ringbell/transport/uring/uring_watch.hpp>
@@ -63,7 +64,7 @@ Result<std::size_t> UringState::turn(Timeout timeout) {
 
 Timeout UringState::longest_sleep(Timeout timeout) const {
   const Clock::time_point now = Clock::now();
-  Clock::time_point end = operations_.empty() ? Clock::time_point::max() : next_look_;
+  Clock::time_point end = operations_.empty() ? kNever : next_look_;
   if (!times_.empty()) end = std::min(end, times_.begin()->first.first);
   return std::clamp<Timeout>(end - now, Timeout::zero(), std::max(timeout, Timeout::zero()));
 }
@@ -116,7 +117,7 @@ void UringState::call_what_is_due() {
 }
 
 void UringState::look_after_peers() {
-  next_look_ = Clock::now() + options_.longest_sleep;
+  next_look_ = end_of(options_.longest_sleep);
   std::vector<Ticket> tickets;
   tickets.reserve(operations_.size());
   for (const auto& [ticket, operation] : operations_) tickets.push_back(ticket);
@@ -128,9 +129,7 @@ void UringState::look_after_peers() {
 }
 
 UringState::Ticket UringState::after(Timeout time, UringLoop::OnTime on_time) {
-  const Clock::time_point now = Clock::now();
-  const Clock::time_point due =
-      time < Clock::time_point::max() - now ? now + time : Clock::time_point::max();
+  const SteadyTime due = end_of(time);
   const Ticket ticket = ++last_ticket_;
   times_.emplace(std::pair(due, ticket), std::move(on_time));
   return ticket;
