@@ -1,20 +1,20 @@
-// The cells of a BroadcastLossless ring (broadcast_lossless.hpp), in which its readers say who and
-// where they are.
+// The cells of a BroadcastLossless ring (broadcast_lossless.hpp): each names a reader and says how
+// far that reader is.
 //
 //   free -> (id, position) -> (id, later position) ... -> free
 //           joins             gives back                  leaves, or is evicted
 //
 // Invariants
-//   I1  A cell names its reader from the instant that it is not free: who dies joining can be
-//       found.
+//   I1  A cell names its reader from the instant that it is not free: a reader that dies while it
+//       joins can be found.
 //   I2  A cell is changed by compare-exchange only. So its reader finds out that it was evicted;
-//       and as read-modify-writes continue a release sequence, whoever reads any of its values has
-//       all that was released there before, by whomever.
+//       and as read-modify-writes continue a release sequence, an acquire of any of its values has
+//       all that any reader released there before.
 // Edges
 //   F   free: a reader gives back, or leaves -> the writer's look at the cells. Joining gives
 //       nothing back and is relaxed.
-//   E   evict: whoever frees a dead reader's cell -> the same look: what the dead one did. The
-//       writer needs none: it is ordered with itself.
+//   E   evict: a participant frees a dead reader's cell -> the same look: what the dead reader did.
+//       The writer needs no edge when it evicts: it is ordered with itself.
 //   R   relaxed: looks before a compare-exchange, and the reader's own look.
 // Progress: wait-free.
 #pragma once
@@ -42,7 +42,7 @@ class BroadcastCells {
       std::uint64_t word = Atomics::load(cell, std::memory_order_relaxed, kRelaxed);
       const ParticipantId owner = BroadcastCellState(word).owner();
       if (owner == 0 || !is_dead(owner)) continue;
-      // It fails if somebody else has evicted it, or if it was not dead after all.
+      // It fails if another participant has evicted it, or if it was not dead after all.
       if (Atomics::compare_exchange(cell, word, std::uint64_t{0}, order, std::memory_order_relaxed,
                                     kEvict)) {  // E
         ++evicted;

@@ -9,8 +9,8 @@
 // Position p is slot p modulo the slot count; a slot's sequence says which position it holds, or
 // which one is being written (broadcast_memory.hpp). Readers leave no trace: they may map the
 // memory read-only, and the writer knows of none. Each looks at nothing but the slot that is due.
-// Where the ring ends is published nowhere: the sequences ascend from there on around the ring, so
-// whoever joins, was lapped or takes the writer's role over finds it by a binary search.
+// Where the ring ends is published nowhere: the sequences ascend from there on around the ring. A
+// reader that joins or was lapped, and a new writer, find it by a binary search.
 //
 // Invariants
 //   I1  A slot's sequence never goes back: writing(p), holds(p), writing(p + slot count) ...
@@ -30,7 +30,7 @@
 //       the role is handed over by something that orders.
 // Progress: wait-free.
 // Death: a writer that dies while it writes p leaves the readers waiting at p; the next one writes
-// p again. Positions are neither lost nor repeated. The death of a reader is noticed by nobody.
+// p again. Positions are neither lost nor repeated. The death of a reader changes nothing.
 #pragma once
 
 #include <algorithm>
@@ -163,7 +163,7 @@ class BroadcastLossy<Atomics>::Reader : public Witness {
     Word size = 0;
     const bool received = receive_by([&](const Word* from) {
       size = Atomics::load(*from, std::memory_order_relaxed, kRelaxed);
-      if (size <= largest) copy_out(from + 1, into.first(size));  // or torn, or a liar's
+      if (size <= largest) copy_out(from + 1, into.first(size));  // else torn, or a lie
     });
     if (!received) return std::nullopt;
     if (size > largest) {

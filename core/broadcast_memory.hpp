@@ -68,8 +68,8 @@ inline constexpr std::uint64_t kMaxBroadcastPosition = std::uint64_t{1} << 62U;
   return (sequence - 1) / 2;
 }
 
-// What a reader's cell says. All bits 0: nobody's. The position is cut; whoever reads it knows one
-// that is near.
+// What a reader's cell says. All bits 0: it is free. The position lacks its upper bits: it is only
+// compared with one that is near.
 //
 //   63     48 47                 0
 //   | owner  | position           |
@@ -118,7 +118,7 @@ class BroadcastPlaces {
 
   [[nodiscard]] std::uint64_t slot_count() const noexcept { return mask_ + 1; }
   [[nodiscard]] std::uint32_t message_bytes() const noexcept { return message_bytes_; }
-  // What is still a small part of the ring: how far somebody goes before telling the others.
+  // How far a side goes on before it publishes its position again: a small part of the ring.
   [[nodiscard]] std::uint64_t step() const noexcept {
     constexpr std::uint64_t kSteps = 8;
     return std::max<std::uint64_t>(slot_count() / kSteps, 1);
@@ -143,10 +143,10 @@ class BroadcastPlaces {
   std::uint32_t message_bytes_;
 };
 
-// The first position that holds no record yet: for a writer just that; for others one that it has
-// already been, and more than that if the writer has stopped. Nothing if a sequence is impossible:
-// `found` says which. `begun` has been at least begun. Looks at as many slots as the slot count has
-// bits.
+// The first position that holds no record yet. It is exact for a writer, and for a reader while the
+// writer rests; else the writer may have passed it meanwhile. Nothing if a sequence is impossible:
+// `found` says which. REQUIRES: the record at `begun` has at least been begun. Looks at as many
+// slots as the slot count has bits.
 template <AtomicsPolicy Atomics, class Byte>
 [[nodiscard]] std::optional<std::uint64_t> broadcast_end(const BroadcastPlaces<Byte>& at,
                                                          std::uint64_t begun, Edge edge,
@@ -170,7 +170,7 @@ template <AtomicsPolicy Atomics, class Byte>
   return low;
 }
 
-// The same for who knows nothing yet.
+// The same without a position to begin at.
 template <AtomicsPolicy Atomics, class Byte>
 [[nodiscard]] std::optional<std::uint64_t> broadcast_end(const BroadcastPlaces<Byte>& at, Edge edge,
                                                          Finding& found) noexcept {

@@ -171,7 +171,7 @@ class CallLine<Atomics>::Caller : public Witness {
     return {place(memory_, memory_.response_buffer, response_bytes_), response_bytes_};
   }
 
-  // The server died with the call begun. Nobody knows what it had done of it.
+  // The server died with the call begun. What it had done of it is not known.
   [[nodiscard]] bool failed() const noexcept { return failed_; }
 
   // Gives up waiting. The server may serve the call all the same.
@@ -207,7 +207,7 @@ class CallLine<Atomics>::Caller : public Witness {
   std::uint32_t request_bytes_ = 0;  // claimed, 0: nothing
   std::uint32_t response_bytes_ = 0;
   bool waiting_ = false;
-  bool abandoned_ = false;  // the server has the line, for nobody
+  bool abandoned_ = false;  // the server has the line; its answer will be dropped
   bool failed_ = false;
 };
 

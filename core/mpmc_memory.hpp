@@ -12,7 +12,7 @@
 
 namespace ringbell::core {
 
-// Who claims and takes slots. 0 is nobody; two live participants never share an id.
+// Names a participant, which claims or takes slots. 0 names none; two live ones never share an id.
 using ParticipantId = std::uint16_t;
 
 // The memory of a ring, zeroed when it is new. REQUIRES: slot_count is a power of two, at least 2;
@@ -107,8 +107,8 @@ class MpmcPlaces {
   [[nodiscard]] MpmcControl& control() const noexcept { return *control_; }
   [[nodiscard]] std::uint64_t slot_count() const noexcept { return mask_ + 1; }
   [[nodiscard]] std::uint32_t message_bytes() const noexcept { return message_bytes_; }
-  // Nobody has a slot twice. The states would see to that, were there no liar who frees them.
-  [[nodiscard]] std::uint32_t no_more_than_all(std::uint32_t slots) const noexcept {
+  // A batch has each slot once at most. The states ensure it, but a hostile peer may free them.
+  [[nodiscard]] std::uint32_t clamp_to_slot_count(std::uint32_t slots) const noexcept {
     return slots <= mask_ ? slots : static_cast<std::uint32_t>(mask_ + 1);
   }
   [[nodiscard]] std::uint64_t lap_of(std::uint64_t position) const noexcept {

@@ -1,5 +1,5 @@
 // What writers and readers of an MpmcRing (mpmc_ring.hpp, which has the protocol) have in common:
-// their place in the order, what they have in hand, and what they do for the dead.
+// their place in the order, the messages that they hold, and recovery after a death.
 #pragma once
 
 #include <cassert>
@@ -12,7 +12,7 @@
 
 namespace ringbell::core {
 
-// What recover() found of the dead.
+// What recover() found in the slots of dead participants.
 struct MpmcRecovered {
   std::uint64_t skipped = 0;   // messages that were claimed and never committed: gone
   std::uint64_t returned = 0;  // messages that were taken and not released: to be read again
@@ -29,16 +29,16 @@ class MpmcParticipant : public Witness {
   [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }
   // Of the first message in hand: its place in the total order.
   [[nodiscard]] std::uint64_t position() const noexcept { return first_; }
-  // Whose slot was in the way when the last call found "not now"; 0: nobody's, it was just full or
-  // empty. Ask whether that one lives if it stays so.
+  // The participant whose slot was in the way when the last call found "not now"; 0: none, the ring
+  // was full or empty. Ask whether it lives if it stays so.
   [[nodiscard]] ParticipantId waits_for() const noexcept { return waits_for_; }
-  // Messages that were in this one's hand when somebody declared it dead.
+  // Messages that this participant held when another one declared it dead.
   [[nodiscard]] std::uint64_t evicted() const noexcept { return evicted_; }
 
-  // Takes from the dead what they held: `is_dead(id)` is asked about owners of slots, once or more
-  // often, and may be asked about this one itself. Any participant may call it at any time. An id
-  // may be given to somebody new when its owner is dead and a recover() begun after that has
-  // returned. REQUIRES: what the dead one stored happened before is_dead() said so.
+  // Frees the slots that dead participants held: `is_dead(id)` is asked about owners of slots, once
+  // or more often, and may be asked about this one itself. Any participant may call it at any time.
+  // An id may be given to a new participant when its owner is dead and a recover() begun after that
+  // has returned. REQUIRES: what the dead owner stored happened before is_dead() said so.
   template <class IsDead>
   MpmcRecovered recover(IsDead&& is_dead) noexcept {
     MpmcRecovered found;
@@ -46,8 +46,9 @@ class MpmcParticipant : public Witness {
     for (std::uint64_t slot = 0; slot < at_.slot_count(); ++slot) {
       MpmcState word = Atomics::load(at_.state_at(slot), std::memory_order_relaxed, kRelaxed);
       MpmcSlotState state(word);
-      // Again after losing to somebody else who recovers; not for ever, should a liar be at work.
-      for (int tries = 0; tries < kTries && held_by_the_dead(state, is_dead); ++tries) {
+      // Another recover() may win the exchange, so look again; only a hostile peer can win for
+      // ever.
+      for (int tries = 0; tries < kTries && has_dead_owner(state, is_dead); ++tries) {
         const bool skip = state.phase() == MpmcSlotState::kClaimed;
         const MpmcState next =
             skip ? MpmcSlotState::freed(state.lap() + 1) : MpmcSlotState::ready(state.lap(), true);
@@ -58,7 +59,7 @@ class MpmcParticipant : public Witness {
         }
         state = MpmcSlotState(word);
       }
-      // Also what somebody returned who died before telling.
+      // Also for what another recover() returned, if its process died before it counted that.
       tell = tell || (state.phase() == MpmcSlotState::kReady && state.again());
     }
     if (found.skipped > 0) {
@@ -92,12 +93,12 @@ class MpmcParticipant : public Witness {
   static constexpr int kTries = 4;
 
   template <class IsDead>
-  static bool held_by_the_dead(MpmcSlotState state, IsDead&& is_dead) noexcept {
+  static bool has_dead_owner(MpmcSlotState state, IsDead&& is_dead) noexcept {
     return state.plausible() && state.has_owner() && is_dead(state.owner());
   }
 
-  // Where to look: at least as far as this one knows itself.
-  [[nodiscard]] std::uint64_t later(std::uint64_t hint) const noexcept {
+  // Where to look: the hint, or this participant's own position if that is further.
+  [[nodiscard]] std::uint64_t max_position(std::uint64_t hint) const noexcept {
     return static_cast<std::int64_t>(hint - next_) > 0 ? hint : next_;
   }
   // "Not now", because of this state.
@@ -111,10 +112,10 @@ class MpmcParticipant : public Witness {
     return false;
   }
 
-  // Leaves the slots in hand, each by its owner's compare-exchange. False: one was not ours any
-  // more.
+  // Moves each slot in hand from one state to another. False: at least one was no longer this
+  // participant's.
   template <class From, class To>
-  bool leave(From&& from, To&& to, Edge edge) noexcept {
+  bool finish_slots(From&& from, To&& to, Edge edge) noexcept {
     bool all = true;
     for (std::uint32_t i = 0; i < count_; ++i) {
       const std::uint64_t position = first_ + i;
@@ -131,11 +132,11 @@ class MpmcParticipant : public Witness {
   }
 
   // After something was claimed or taken.
-  void share(std::uint64_t& hint) noexcept {
-    unshared_ += count_;
-    if (!searched_ && unshared_ < kHintEvery) return;
+  void publish_hint(std::uint64_t& hint) noexcept {
+    unpublished_ += count_;
+    if (!searched_ && unpublished_ < kHintEvery) return;
     Atomics::store(hint, next_, std::memory_order_relaxed, kRelaxed);
-    unshared_ = 0;
+    unpublished_ = 0;
     searched_ = false;
   }
 
@@ -143,8 +144,8 @@ class MpmcParticipant : public Witness {
   std::uint64_t next_;       // I1: not ahead of the first position that this role may have
   std::uint64_t first_ = 0;  // the positions in hand: count_ of them from here
   std::uint32_t count_ = 0;
-  std::uint32_t unshared_ = 0;  // positions since the hint was published
-  bool searched_ = false;       // others have moved on since the last call
+  std::uint32_t unpublished_ = 0;  // positions since the hint was published
+  bool searched_ = false;          // others have moved on since the last call
   ParticipantId id_;
   ParticipantId waits_for_ = 0;
   std::uint64_t evicted_ = 0;

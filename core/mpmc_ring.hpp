@@ -31,7 +31,7 @@
 //   P   publish: commit() stores ready -> a reader's take: the payload is written before it is
 //       read. It holds over redelivery too, because read-modify-writes continue a release sequence.
 //   F   free: release(), abort() and recover() store free or ready again -> the next claim or take:
-//       whoever had the slot is done with the payload.
+//       the slot's last owner is done with the payload.
 //   D   recover() counts up `returned` -> a reader that finds nothing: the slot says ready again
 //       before the reader looks for it.
 //   R   relaxed: looks at states before the compare-exchange that counts, and the hints.
@@ -76,8 +76,8 @@ class MpmcRing<Atomics>::Writer : public MpmcParticipant<Atomics> {
                                   Participant::kRelaxed)) {}
 
   // Room for one message, uninitialised; or an empty span: not now, the ring is full (waits_for()
-  // says for whom). The message has its place in the order from now on, and the readers wait at it:
-  // commit() or abort() soon. REQUIRES: nothing is claimed.
+  // names the slot's owner). The message has its place in the order from now on, and the readers
+  // wait at it: commit() or abort() soon. REQUIRES: nothing is claimed.
   [[nodiscard]] std::span<std::byte> claim() noexcept {
     if (claim(1) == 0) return {};
     return payload(0);
@@ -96,12 +96,12 @@ class MpmcRing<Atomics>::Writer : public MpmcParticipant<Atomics> {
     if (!claim_at(this->next_) && !search([this](std::uint64_t at) { return claim_at(at); })) {
       return 0;
     }
-    wanted = this->at_.no_more_than_all(wanted);
+    wanted = this->at_.clamp_to_slot_count(wanted);
     this->first_ = this->next_;
     this->count_ = 1;
     while (this->count_ < wanted && claim_at(this->first_ + this->count_)) ++this->count_;
     this->next_ = this->first_ + this->count_;
-    this->share(this->at_.control().tail_hint);
+    this->publish_hint(this->at_.control().tail_hint);
     return this->count_;
   }
 
@@ -114,14 +114,14 @@ class MpmcRing<Atomics>::Writer : public MpmcParticipant<Atomics> {
   // Makes what is claimed visible to the readers. False: this one was declared dead meanwhile, at
   // least one message was skipped (evicted() counts them).
   bool commit() noexcept {
-    return this->leave(
+    return this->finish_slots(
         [id = this->id_](std::uint64_t lap) { return MpmcSlotState::claimed(lap, id); },
         [](std::uint64_t lap) { return MpmcSlotState::ready(lap, false); }, Participant::kPublish);
   }
 
   // Gives the claimed places up; the readers pass over them. False as for commit().
   bool abort() noexcept {
-    return this->leave(
+    return this->finish_slots(
         [id = this->id_](std::uint64_t lap) { return MpmcSlotState::claimed(lap, id); },
         [](std::uint64_t lap) { return MpmcSlotState::freed(lap + 1); }, Participant::kFree);
   }
@@ -145,7 +145,7 @@ class MpmcRing<Atomics>::Writer : public MpmcParticipant<Atomics> {
   template <class Take>
   [[nodiscard, gnu::noinline]] bool search(Take&& take) noexcept {
     this->searched_ = true;
-    std::uint64_t position = this->later(Atomics::load(
+    std::uint64_t position = this->max_position(Atomics::load(
         this->at_.control().tail_hint, std::memory_order_relaxed, Participant::kRelaxed));
     for (std::uint64_t looks = 2 * this->at_.slot_count(); looks > 0; --looks) {
       const MpmcState word = Atomics::load(this->at_.state_at(position), std::memory_order_relaxed,
@@ -182,7 +182,7 @@ class MpmcRing<Atomics>::Reader : public MpmcParticipant<Atomics> {
                                   Participant::kRelaxed)) {}
 
   // The next message, in place, this reader's alone; or an empty span: not now, nothing is there,
-  // or not yet committed (waits_for() says by whom). The same message again until release().
+  // or not yet committed (waits_for() names its writer). The same message again until release().
   [[nodiscard]] std::span<const std::byte> peek() noexcept {
     if (this->count_ == 0 && take(1) == 0) return {};
     return payload(0);
@@ -194,14 +194,14 @@ class MpmcRing<Atomics>::Reader : public MpmcParticipant<Atomics> {
     assert(this->count_ == 0 && wanted > 0);
     redelivered_ = false;
     if (!take_at(this->next_) && !search()) return take_returned() ? 1 : 0;
-    wanted = this->at_.no_more_than_all(wanted);
+    wanted = this->at_.clamp_to_slot_count(wanted);
     this->first_ = this->next_;
     this->count_ = 1;
     while (this->count_ < wanted && !redelivered_ && take_at(this->first_ + this->count_)) {
       ++this->count_;
     }
     this->next_ = this->first_ + this->count_;
-    this->share(this->at_.control().head_hint);
+    this->publish_hint(this->at_.control().head_hint);
     return this->count_;
   }
 
@@ -211,14 +211,13 @@ class MpmcRing<Atomics>::Reader : public MpmcParticipant<Atomics> {
     return {this->at_.payload_at(this->first_ + i), this->at_.message_bytes()};
   }
 
-  // The message in hand was in another reader's hand when that died, who may have acted on it.
-  // It comes out of the order.
+  // Another reader died with the message in hand and may have acted on it. It comes out of order.
   [[nodiscard]] bool redelivered() const noexcept { return redelivered_; }
 
   // Frees what is in hand: the bytes may be overwritten from now on. False: this one was declared
   // dead meanwhile, at least one message goes to another reader (evicted() counts them).
   bool release() noexcept {
-    return this->leave(
+    return this->finish_slots(
         [this](std::uint64_t lap) { return MpmcSlotState::taken(lap, this->id_, redelivered_); },
         [](std::uint64_t lap) { return MpmcSlotState::freed(lap + 1); }, Participant::kFree);
   }
@@ -240,7 +239,7 @@ class MpmcRing<Atomics>::Reader : public MpmcParticipant<Atomics> {
   // Others were here: the first position that is ready, and take it.
   [[nodiscard, gnu::noinline]] bool search() noexcept {
     this->searched_ = true;
-    std::uint64_t position = this->later(Atomics::load(
+    std::uint64_t position = this->max_position(Atomics::load(
         this->at_.control().head_hint, std::memory_order_relaxed, Participant::kRelaxed));
     for (std::uint64_t looks = 2 * this->at_.slot_count(); looks > 0; --looks) {
       MpmcState& where = this->at_.state_at(position);

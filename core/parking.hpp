@@ -21,18 +21,18 @@
 // A side that sleeps after every few messages may choose the fences too: they cost the publisher
 // nanoseconds a message, and spare the sleeper a system call each time. let_peer_fence() sets the
 // fence bit and then runs one last heavy barrier: a publisher that had not seen the bit has stored
-// its condition by then (K3 sees it), every later C3 sees the bit. The way back needs nothing: who
-// clears the fence bit uses the heavy barrier from the next park() on.
+// its condition by then (K3 sees it), every later C3 sees the bit. The way back needs nothing: a
+// side that clears the fence bit uses the heavy barrier from the next park() on.
 //
 // Invariants
 //   I1  The parked bit is set only by the side that parks. It is cleared by either side.
-//   I2  Whoever clears it in ring() must ring.
+//   I2  A publisher that clears it in ring() must ring.
 // Edges
 //   K   the bell word, and the pair of barriers around it, as above. The loads and stores of the
 //       word are relaxed: they order nothing else, the condition has its own edges.
 // Progress: wait-free.
 // Death: a publisher that dies between clearing the bit and ringing leaves the other asleep.
-// Whoever parks must therefore never sleep without a time-out: it looks again by itself.
+// A side must therefore never sleep without a time-out: it looks again by itself.
 #pragma once
 
 #include <cstdint>
@@ -107,7 +107,7 @@ class Parking {
     }
     for (int tries = kTries; (seen & kParked) != 0; --tries) {
       if (tries == 0) {
-        // With the fence bit, as it may have been set meanwhile. Whoever parks next puts it right.
+        // With the fence bit, as it may have been set meanwhile. The next park() puts it right.
         Atomics::exchange(word, kFence, std::memory_order_relaxed, kBell);
         return wake();
       }
@@ -119,7 +119,8 @@ class Parking {
   }
 
  private:
-  // Who parks and unparks changes the word a few times meanwhile; a liar, for ever.
+  // An honest peer parks and unparks a few times meanwhile; a hostile one changes the word for
+  // ever.
   static constexpr int kTries = 4;
 
   static constexpr Edge kBell{"park.K"};

@@ -1,18 +1,19 @@
 // Sleeping without a lost wake-up where several sleep on one bell word: what parking.hpp says, with
 // these differences.
 //
-//   - Who parks adds its bits to the word; only a ring takes the parked bit away again. So one that
-//     wakes up by itself does not hide those that still sleep; it leaves a ring in vain behind.
-//   - A ring wakes all, and counts in the word. So one that was about to sleep when the ring came
-//     finds another word, even if others have parked on it since.
-//   - Who has no heavy barrier sets the fence bit for good, for all.
+//   - A side that parks adds its bits to the word; only a ring takes the parked bit away again. So
+//     a sleeper that wakes up by itself does not hide those that still sleep; the next ring may
+//     then wake none.
+//   - A ring wakes all, and counts in the word. So a side that was about to sleep when the ring
+//     came finds another word, even if others have parked on it since.
+//   - A side that has no heavy barrier sets the fence bit for good, for all.
 //
 //   31          2   1     0
 //   | rings      | fence | parked |
 //
 // Invariants
 //   I1  The parked bit is set by those that park. It is cleared in ring().
-//   I2  Whoever clears it has counted the ring up in the same store, and must wake all.
+//   I2  A publisher that clears it counts the ring in the same store, and must wake all.
 // Edges
 //   K   as in parking.hpp: relaxed, with the pair of barriers around.
 // Progress: wait-free.
@@ -71,7 +72,7 @@ class SharedParking {
     return (Atomics::load(word, std::memory_order_relaxed, kBell) & (kParked | kFence)) != 0;  // C3
   }
 
-  // The rest of C3. `wake_all` is called if somebody is parked and this call counted a ring.
+  // The rest of C3. `wake_all` is called if a side is parked and this call counted a ring.
   template <class WakeAll>
   static void ring(std::uint32_t& word, WakeAll&& wake_all) noexcept {
     std::uint32_t seen = Atomics::load(word, std::memory_order_relaxed, kBell);
@@ -80,7 +81,7 @@ class SharedParking {
       seen = Atomics::load(word, std::memory_order_relaxed, kBell);
     }
     for (int tries = kTries; (seen & kParked) != 0; --tries) {
-      if (tries == 0) {  // counted, so that nobody goes to sleep; the bit is left for another ring
+      if (tries == 0) {  // counted, so that none goes to sleep; the bit is left for another ring
         Atomics::fetch_add(word, kOneRing, std::memory_order_relaxed, kBell);
         return wake_all();
       }
@@ -92,7 +93,7 @@ class SharedParking {
   }
 
  private:
-  // Others ring and park meanwhile, and change the word a few times; a liar, for ever.
+  // Honest peers ring and park a few times meanwhile; a hostile one changes the word for ever.
   static constexpr int kTries = 8;
 
   static constexpr Edge kBell{"share.K"};
