@@ -1,4 +1,5 @@
-// Regions in files: their names, their modes, whom an attach trusts, and what outlives everybody.
+// Regions in files: their names, their modes, which owners an attach trusts, and what outlives all
+// processes.
 #include <csignal>
 #include <cstring>
 #include <string>
@@ -68,14 +69,14 @@ TEST_P(BackingFileTest, NameThatIsTakenIsAnErrorAndWhatIsThereStays) {
 }
 
 TEST_P(BackingFileTest, NameThatIsNotThereIsAnError) {
-  expect_error(open(), ErrorCode::system, "nobody has created it yet");
+  expect_error(open(), ErrorCode::system, "it is not created yet, or was removed");
 }
 
 TEST_P(BackingFileTest, RemovedNameLeavesTheRegionToThoseWhoHaveIt) {
   Channel made = create().value();
   const Channel opened = open().value();
   ASSERT_TRUE(Region::remove(place.backing(), place.name()));
-  expect_error(open(), ErrorCode::system, "nobody has created it yet");
+  expect_error(open(), ErrorCode::system, "it is not created yet, or was removed");
   made.region().data()[100] = std::byte{42};
   EXPECT_EQ(opened.region().data()[100], std::byte{42});
   EXPECT_TRUE(create()) << "the name is free again";
@@ -157,7 +158,8 @@ TEST_P(BackingFileTest, CommittedRecordsSurviveTheDeathOfAllAndAreRead) {
     return 4;
   });
   ASSERT_EQ(child.wait(), -SIGKILL);
-  // Nobody has it now. What is clean leaves the page cache, and has to come from the disk again.
+  // No process has it now. What is clean leaves the page cache, and has to come from the disk
+  // again.
   const FileDescriptor file(::open(path().c_str(), O_RDONLY | O_CLOEXEC));
   EXPECT_EQ(::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
 

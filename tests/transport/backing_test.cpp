@@ -209,7 +209,7 @@ TEST_P(BackingTest, LockedRegionIsAllLocked) {
 }
 
 TEST_P(BackingTest, AttachCanPrefaultAndLock) {
-  if (!attachable() || test::kSanitized) GTEST_SKIP() << "nobody attaches to it, or mlock is void";
+  if (!attachable() || test::kSanitized) GTEST_SKIP() << "no attach to it, or mlock is void";
   const Region made = create().value();
   const Result<Region> attached =
       Region::attach(duplicate(made.fd()), {.prefault = true, .lock_memory = true});
@@ -220,7 +220,7 @@ TEST_P(BackingTest, AttachCanPrefaultAndLock) {
 }
 
 TEST_P(BackingTest, ReadOnlyMappingCannotBeWrittenTo) {
-  if (!attachable()) GTEST_SKIP() << "nobody attaches to it";
+  if (!attachable()) GTEST_SKIP() << "no attach to it";
   const Region made = create().value();
   ChildProcess child = ChildProcess::fork([&] {
     const Result<Region> view = Region::attach(duplicate(made.fd()), {.access = Access::read_only});

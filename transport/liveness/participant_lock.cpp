@@ -32,7 +32,7 @@ bool is_locked(int fd, struct flock range) noexcept {
   return ::fcntl(fd, F_OFD_GETLK, &range) != 0 || range.l_type != F_UNLCK;
 }
 
-// False: somebody else holds it.
+// False: another participant holds it.
 Result<bool> lock(int fd, std::uint32_t number, std::string_view role) {
   struct flock range = byte_of(number);
   if (::fcntl(fd, F_OFD_SETLK, &range) == 0) return true;

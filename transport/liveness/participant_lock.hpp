@@ -1,7 +1,6 @@
-// Liveness: who takes part in a ring is known by a lock that the kernel drops however the process
-// dies.
+// Liveness: a participant of a ring holds a lock that the kernel drops however its process dies.
 //
-// Each participant has a number, and that byte of the region's file. Whoever is it holds an OFD
+// Each participant has a number, and the byte of that number in the region's file. It holds an OFD
 // lock on the byte, taken on an open file description of its own (the file reopened through
 // /proc/self/fd), close-on-exec. A zombie does not keep it, a reused pid does not fake it, another
 // pid namespace does not confuse it, and a child of fork() does not keep it (own_descriptor.hpp).
@@ -19,7 +18,7 @@ namespace ringbell {
 
 class RINGBELL_API ParticipantLock {
  public:
-  // `role` is for the message. Errors: busy, if somebody holds it; system.
+  // `role` is for the message. Errors: busy, if a live participant holds it; system.
   [[nodiscard]] static Result<ParticipantLock> take(int region_fd, std::uint32_t number,
                                                     std::string_view role);
   // The first free one of `first` to `end - 1`, looked for from somewhere among them, so that the
@@ -33,12 +32,13 @@ class RINGBELL_API ParticipantLock {
   // Lets go before the end, also for a child of fork() that has a copy.
   void drop() noexcept;
 
-  // Whether anybody else holds that number now. One system call. An error counts as held: a doubt
-  // never declares anybody dead.
+  // Whether another participant holds that number now. One system call. An error counts as held: a
+  // doubt never declares a participant dead.
   [[nodiscard]] bool is_held(std::uint32_t number) const noexcept {
     return is_held(file_.get(), number);
   }
-  // The same for who holds no lock by way of `region_fd`, which may be open for reading only.
+  // The same for a process that holds no lock on the region; `region_fd` may be open for reading
+  // only.
   [[nodiscard]] static bool is_held(int region_fd, std::uint32_t number) noexcept;
   // Whether it holds any number of the region.
   [[nodiscard]] static bool anybody(int region_fd) noexcept;

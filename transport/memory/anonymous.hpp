@@ -1,5 +1,5 @@
-// Memory without a file: MAP_SHARED | MAP_ANONYMOUS. Who shares it is who was forked after it was
-// made; nobody can attach to it.
+// Memory without a file: MAP_SHARED | MAP_ANONYMOUS. Children that are forked after it was made
+// share it; no other process can attach to it.
 #pragma once
 
 #include <ringbell/transport/memory/mapping.hpp>

@@ -2,8 +2,8 @@
 //
 // What a driver's descriptor can do is up to the driver: most cannot be read, many have no size,
 // some map nothing but the whole. So the header is read through the mapping, and what cannot be
-// mapped twice is mapped once (Backing::device_unmirrored). Whoever may open the device is trusted
-// to keep its memory there.
+// mapped twice is mapped once (Backing::device_unmirrored). A process that may open the device is
+// trusted to keep its memory there.
 #pragma once
 
 #include <cstdint>

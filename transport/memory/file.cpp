@@ -89,8 +89,8 @@ Result<void> reserve(int fd, std::uint64_t bytes, const std::string& path) {
       "{} has {} bytes free: ask for a smaller capacity, make room, or enlarge it (a "
       "tmpfs: mount -o remount,size=...)",
       folder_of(path), left);
-  // Asking the file system for too much would fill it for a moment, for everybody. A tmpfs without
-  // a limit has no blocks.
+  // Asking the file system for too much would fill it for a moment, for all its users. A tmpfs
+  // without a limit has no blocks.
   if (status->f_blocks > 0 && bytes > left) {
     return fail(ErrorCode::no_space,
                 fmt::format("no room for {} bytes in {}; {}", bytes, path, remedy));
@@ -112,7 +112,7 @@ Result<FileDescriptor> open(const std::string& path, Access access) {
   FileDescriptor file{::open(path.c_str(), mode | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
   if (file) return file;
   return fail_errno(fmt::format("opening {} failed", path),
-                    errno == ENOENT  ? "nobody has created it yet, or it was removed"
+                    errno == ENOENT  ? "it is not created yet, or was removed"
                     : errno == ELOOP ? "it is a symbolic link, which is not followed"
                                      : "");
 }

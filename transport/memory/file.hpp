@@ -1,10 +1,10 @@
 // Files: on a disk, where they outlive all processes; on a tmpfs such as /dev/shm (POSIX shared
 // memory) or on a hugetlbfs, where they are memory with a name.
 //
-// A file gets its name when it is complete: who opens it never finds half of one, and a creator
-// that dies before leaves nothing. Its size cannot be sealed: whoever may write to it can truncate
-// it, and who has it mapped then takes SIGBUS. So only files of this user or root are taken that
-// nobody else may write to, unless the caller trusts them.
+// A file gets its name when it is complete: it is never opened half made, and a creator that dies
+// before leaves nothing. Its size cannot be sealed: a process that may write to it can truncate it,
+// and every process that maps it then takes SIGBUS. So a file is taken only if it belongs to this
+// user or root and no other user may write to it, unless the caller trusts them.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,7 @@ namespace ringbell::memory::file {
 // Opens a file by its name; no symbolic link is followed. Errors: permission, system.
 [[nodiscard]] Result<FileDescriptor> open(const std::string& path, Access access);
 
-// Takes the name away; who has the file open keeps it. Errors: permission, system.
+// Takes the name away; a process that has the file open keeps it. Errors: permission, system.
 [[nodiscard]] Result<void> remove(const std::string& path);
 
 }  // namespace ringbell::memory::file

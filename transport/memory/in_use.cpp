@@ -45,7 +45,7 @@ Result<MemoryInUse> in_use(const Mapping& mapping) {
       inside = from >= begin && to <= begin + mapping.bytes();
       bytes = to - from;
     } else if (inside && line.starts_with("VmFlags:")) {
-      // Not the field Locked: that divides among all who map a page, and this maps some twice.
+      // Not the field Locked: that divides among all mappings of a page, and this maps some twice.
       if (line.find(" lo") != std::string::npos) sum.locked_bytes += bytes;
     } else if (inside) {
       add_line(line, sum);

@@ -15,18 +15,18 @@ namespace ringbell::memory::memfd {
 [[nodiscard]] Result<FileDescriptor> create(std::uint64_t bytes, std::uint32_t page_bytes);
 
 // A memfd for memory that has no file of its own (System V, anonymous). It holds what the region's
-// header holds and nobody can ever change it. Roles are locked on it, and it can be passed to
+// header holds and is sealed against every change. Roles are locked on it, and it can be passed to
 // another process, which learns from it where the memory is. Errors: no_space, system.
 [[nodiscard]] Result<FileDescriptor> create_card(const core::RegionHeader& header);
 
-// Who may write: all that have it, or only through the mappings that are there now.
+// Which writers there may be: all that have it, or only the mappings that are there now.
 enum class Writers : std::uint8_t { all, mapped_now };
 
 // Seals it against shrinking, growing and further sealing. Errors: system.
 [[nodiscard]] Result<void> seal(int fd, Writers writers);
 
-// Whether the file of another process is sealed in that way: nobody can take pages away while they
-// are mapped. False for files of every other kind.
+// Whether the file of another process is sealed in that way: its pages cannot be taken away while
+// they are mapped. False for files of every other kind.
 [[nodiscard]] bool is_sealed(int fd) noexcept;
 
 }  // namespace ringbell::memory::memfd

@@ -39,7 +39,7 @@ struct MemoryOptions {
   std::string name = {};
   // device: an open descriptor of it; stays the caller's.
   int device_fd = -1;
-  // posix_shm, file, system_v: who may open it, whatever the umask says. Attaching to what others
+  // posix_shm, file, system_v: the mode bits, whatever the umask says. Attaching to what others
   // than its owner may write takes AttachOptions::trust_others.
   mode_t mode = 0600;
   HugePages huge_pages = HugePages::never;

@@ -1,5 +1,5 @@
-// Who could have written what another process made. A sealed memfd needs no such question: whoever
-// has it was given it. A name, a number or a device does.
+// Which users could have written what another process made. A sealed memfd needs no such check: a
+// process that has it was given it. A name, a number or a device does.
 #pragma once
 
 #include <string>
@@ -10,8 +10,9 @@
 
 namespace ringbell::memory {
 
-// That it belongs to this user or to root and that nobody else may write to it; the second is not
-// asked if `trust_others`: then whoever its mode admits is trusted. Errors: not_a_region.
+// That it belongs to this user or to root and that no other user may write to it. With
+// `trust_others` the second is not checked: every user that its mode admits is trusted. Errors:
+// not_a_region.
 [[nodiscard]] Result<void> check_owner(const std::string& what, uid_t owner, mode_t mode,
                                        bool trust_others);
 

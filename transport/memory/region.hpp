@@ -39,7 +39,7 @@ class RINGBELL_API Region {
  public:
   // A new region, zeroed, its space reserved (never SIGBUS later). A memfd is sealed against
   // shrinking, growing and further sealing; that of a lossy broadcast also against being mapped for
-  // writing by anybody else. A file gets its name last. Errors: invalid_argument, no_space,
+  // writing by any other process. A file gets its name last. Errors: invalid_argument, no_space,
   // permission, unsupported, system.
   [[nodiscard]] static Result<Region> create(const RegionOptions& options);
 
@@ -54,7 +54,7 @@ class RINGBELL_API Region {
   // The same by name. REQUIRES: backing is posix_shm or file. Errors: also invalid_argument.
   [[nodiscard]] static Result<Region> open(Backing backing, const std::string& name,
                                            const AttachOptions& options = {});
-  // Takes the name away; who is attached keeps the region. REQUIRES: as open(). Errors:
+  // Takes the name away; a process that is attached keeps it. REQUIRES: as open(). Errors:
   // invalid_argument, permission, system.
   [[nodiscard]] static Result<void> remove(Backing backing, const std::string& name);
 

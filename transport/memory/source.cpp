@@ -199,7 +199,7 @@ Result<void> Source::confirm_memfd(const core::RegionHeader& header, const Image
 
 Result<Mapping> Source::map(const Images& images, Access access) {
   Result<Mapping> mapping = map_pages(images, access);
-  // Nobody is left with the segment when all have gone, and at once if nobody came.
+  // The kernel frees the segment with its last attachment, and at once if there is none.
   if (creating_ && backing_ == Backing::system_v) system_v::remove(segment_);
   return mapping;
 }

@@ -18,15 +18,15 @@
 namespace ringbell::memory::system_v {
 
 // A new segment, zeroed, of pages of this size (kSmallPage or kHugePage). It stays until remove().
-// `mode`: who may attach, as in chmod. Errors: no_space, permission, unsupported, system.
+// `mode`: as in chmod. Errors: no_space, permission, unsupported, system.
 [[nodiscard]] Result<int> create(std::uint64_t bytes, std::uint32_t page_bytes, mode_t mode);
 
-// Frees the segment as soon as nobody is attached.
+// Frees the segment as soon as no process is attached.
 void remove(int segment) noexcept;
 
 // That a segment which another process named has this size and belongs to this user or root, and
-// that nobody else may write to it unless `trust_others`. Errors: not_a_region; permission; system,
-// if there is none.
+// that no other user may write to it unless `trust_others`. Errors: not_a_region; permission;
+// system, if there is none.
 [[nodiscard]] Result<void> check(int segment, std::uint64_t bytes, bool trust_others);
 
 // Attaches it there. REQUIRES: images.region_bytes is the segment's size; the addresses are

@@ -22,12 +22,12 @@ using Joined = HeldName::Joined;
 
 constexpr std::chrono::microseconds kFirstNap{100};
 constexpr std::chrono::microseconds kLongestNap{10000};
-// Somebody on his way out needs the folder's lock once more.
+// A participant that is about to leave needs the folder's lock once more.
 constexpr std::chrono::seconds kLongestGoodbye{2};
 
 std::string file_of(std::string_view name) { return fmt::format("{}.ring", name); }
 
-// Nothing: nobody has this name.
+// Nothing: the name is not in use.
 Result<std::optional<FileDescriptor>> look_up(const NameFolder& folder, const std::string& file) {
   FileDescriptor found{
       ::openat(folder.fd(), file.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
@@ -65,7 +65,7 @@ struct Found {
   ino_t inode;
 };
 
-// Nothing: nobody has this name. REQUIRES: the folder's lock is held.
+// Nothing: the name is not in use. REQUIRES: the folder's lock is held.
 Result<std::optional<Found>> try_to_join(const NameFolder& folder, const std::string& file,
                                          const HeldName::Join& join) {
   Result<std::optional<FileDescriptor>> found = look_up(folder, file);
@@ -127,8 +127,8 @@ Result<HeldName> HeldName::create(std::string_view name, const Join& join, const
     }
     if (wait) {
       if (Clock::now() >= deadline) {
-        return fail(ErrorCode::busy, fmt::format("the name '{}' is in use by somebody who has "
-                                                 "closed it but does not let go",
+        return fail(ErrorCode::busy, fmt::format("the name '{}' is in use by a process that "
+                                                 "has closed it but does not let go",
                                                  name));
       }
       nap(next_nap, deadline);
@@ -159,8 +159,8 @@ Result<HeldName> HeldName::open(std::string_view name, Timeout timeout, const Jo
     }
     if (Clock::now() >= deadline) {
       return fail(ErrorCode::not_found,
-                  fmt::format("nobody is there under the name '{}' in {}{}", name, folder->path(),
-                              *there ? ", only what a process left that is gone" : ""));
+                  fmt::format("no process uses the name '{}' in {}{}", name, folder->path(),
+                              *there ? ", only the file of a dead one is there" : ""));
     }
   }
 }
@@ -171,7 +171,7 @@ void HeldName::leave(ParticipantLock& part, int region_fd,
   if (!lock) return;
   part.drop();
   if (ParticipantLock::anybody(region_fd) || keep()) return;
-  // Somebody may have removed the file by hand and made another.
+  // A user may have removed the file by hand, and another process made a new one.
   struct stat status {};
   if (::fstatat(folder_.fd(), file_.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
       status.st_ino == inode_) {

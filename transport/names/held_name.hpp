@@ -1,13 +1,13 @@
-// A region under a name: the file NAME.ring in the folder of names is the region itself. No daemon
-// knows it; whoever may enter the folder finds it.
+// A region under a name: the file NAME.ring in the folder of names is the region itself. There is
+// no daemon; a process that may enter the folder finds it.
 //
 // Invariants
 //   N1  A file appears under its name whole, by link(), its maker's role already taken.
-//   N2  A name is taken away only under the folder's lock, by whoever sees there that nobody takes
-//       part in its region.
-//   N3  Whoever finds a region by name takes his part under the folder's lock.
-// So whoever takes part in a region that was found by name is in the one that the name stands for,
-// and of many who create it at a time one wins.
+//   N2  A name is taken away only under the folder's lock, by a process that sees there that none
+//       takes part in its region.
+//   N3  A process that finds a region by name takes its part under the folder's lock.
+// So a process that takes part in a region that was found by name is in the one that the name
+// stands for, and of many that create it at a time one wins.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ class RINGBELL_API HeldName {
   // What came of an attempt to take part in the region that stands under the name.
   enum class Joined : std::uint8_t {
     yes,
-    later,    // somebody is on his way out, or what is awaited has not come yet
-    replace,  // nobody takes part in it, and it is not what is wanted
+    later,    // a participant is about to leave, or what is awaited has not come yet
+    replace,  // it has no participant, and it is not what is wanted
   };
   using Join = std::function<Result<Joined>(FileDescriptor file)>;
   // Makes a file in the folder of this path (with a '/' at its end) that has no name yet, takes
@@ -49,9 +49,9 @@ class RINGBELL_API HeldName {
   [[nodiscard]] static Result<HeldName> open(std::string_view name, Timeout timeout,
                                              const Join& join);
 
-  // Gives the part up, and takes the name away if nobody else has one in the region, unless keep(),
-  // which is asked when all that is certain. Whoever comes too late to do so (killed, or the
-  // folder's lock not to be had) leaves what names::remove_dead() finds.
+  // Gives the part up, and takes the name away if no other process has one in the region, unless
+  // keep(), which is asked when all that is certain. A process that cannot do so (it was killed, or
+  // could not get the folder's lock) leaves what names::remove_dead() finds.
   void leave(ParticipantLock& part, int region_fd, const std::function<bool()>& keep) noexcept;
 
  private:

@@ -23,7 +23,7 @@ constexpr bool allowed_in_name(char letter) noexcept {
          letter == '_' || letter == '-';
 }
 
-// Not from the environment of whoever started a set-user-id program.
+// Not from the environment of the user that started a set-user-id program.
 std::string from_environment(const char* variable) {
   const char* const value = ::secure_getenv(variable);
   return value == nullptr ? std::string{} : std::string{value};
@@ -35,7 +35,7 @@ std::string without_trailing_slashes(std::string path) {
   return path;
 }
 
-// A program that runs under another user than the one who logged in (su, sudo -E) still has that
+// A program that runs under another user than the one that logged in (su, sudo -E) still has that
 // one's variable: what it made there would be in the other's way.
 bool is_folder_of_ours(const std::string& path) noexcept {
   struct stat status {};
@@ -80,7 +80,7 @@ Result<FileDescriptor> open_folder(const std::string& path) {
 // Asked of the descriptor: what is checked is what is used.
 Result<void> check_folder(int fd, const std::string& path) {
   struct stat status {};
-  if (::fstat(fd, &status) != 0) return fail_errno(fmt::format("asking who owns {} failed", path));
+  if (::fstat(fd, &status) != 0) return fail_errno(fmt::format("fstat on {} failed", path));
   if (status.st_uid != ::geteuid()) {
     return fail(ErrorCode::permission,
                 fmt::format("the folder {} belongs to uid {}, not to this user (uid {}); set "

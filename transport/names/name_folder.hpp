@@ -1,10 +1,10 @@
 // The folder in which names live, what a name may look like, and the lock under which names change
 // hands.
 //
-// $RINGBELL_DIR, else $XDG_RUNTIME_DIR/ringbell, else /dev/shm/ringbell-UID. It belongs to the user
-// and to nobody else: whoever can enter it can open every channel in it. So a folder that is a
-// symbolic link, that belongs to another user or that others may enter is refused, and everything
-// in it is reached through the descriptor that was checked, never by its path again.
+// $RINGBELL_DIR, else $XDG_RUNTIME_DIR/ringbell, else /dev/shm/ringbell-UID. It is its user's
+// alone: a process that can enter it can open every channel in it. So a folder that is a symbolic
+// link, that belongs to another user or that others may enter is refused, and everything in it is
+// reached through the descriptor that was checked, never by its path again.
 #pragma once
 
 #include <cstddef>

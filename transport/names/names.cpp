@@ -58,7 +58,7 @@ std::optional<Entry> look_at_region(const NameFolder& folder, const std::string&
   struct stat status {};
   if (!region) {
     if (errno == ENOENT) return std::nullopt;
-    return Entry{.alive = true};  // a folder, a link: somebody else's affair
+    return Entry{.alive = true};  // a folder, a link: not ringbell's
   }
   if (::fstat(region.get(), &status) != 0) return std::nullopt;
   Entry entry{.alive = ParticipantLock::anybody(region.get()),

@@ -1,4 +1,4 @@
-// What names there are, and what the dead left of them.
+// The names that there are, and the removal of those without a live process.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct Entry {
   Kind kind = Kind::unknown;
   core::RingKind ring = {};      // of a region
   bool alive = false;            // some process takes part in it, or listens
-  pid_t creator_pid = 0;         // of a region: who made it, in its own pid namespace; for people
+  pid_t creator_pid = 0;         // of a region: its maker, in that one's pid namespace; for people
   std::uint64_t size_bytes = 0;  // of a region, its memory
 };
 
@@ -32,8 +32,8 @@ struct Entry {
 // it or not. Errors: as NameFolder::open; system.
 RINGBELL_API [[nodiscard]] Result<std::vector<Entry>> list();
 
-// Removes the names in which no process takes part any more, and returns which. Records that nobody
-// has read go with them. Errors: as NameFolder::open and lock; system.
+// Removes the names in which no process takes part any more, and returns which. Unread records go
+// with them. Errors: as NameFolder::open and lock; system.
 RINGBELL_API [[nodiscard]] Result<std::vector<Entry>> remove_dead();
 
 }  // namespace ringbell::names
