@@ -26,8 +26,8 @@ enum class ErrorCode : std::uint8_t {
   closed,            // the peer closed its side in order
   peer_dead,         // the peer is gone without closing
   too_large,         // the record does not fit
-  not_found,         // nobody and nothing has this name
-  timed_out,         // somebody is there but did not answer in time
+  not_found,         // no process and no file has this name
+  timed_out,         // the peer is there but did not answer in time
   cancelled,         // the caller ended it before its end
 };
 

@@ -44,7 +44,7 @@ const sockaddr* generic(const RawAddress& address) noexcept {
   return reinterpret_cast<const sockaddr*>(&address.address);
 }
 
-// A control message with room for the most descriptors that anybody may send here.
+// A control message with room for the most descriptors that a peer may send here.
 union ControlBuffer {
   std::array<char, CMSG_SPACE(kMostDescriptors * sizeof(int))> bytes;
   cmsghdr align;
@@ -96,7 +96,7 @@ Result<Reached> connect(int fd, const Address& address) {
   return fail_errno(fmt::format("connecting to {} failed", address.name));
 }
 
-// A socket of another type is turned away with EPROTOTYPE, where nobody is with ECONNREFUSED. A
+// A bound socket of another type refuses with EPROTOTYPE, an unbound name with ECONNREFUSED. A
 // doubt counts as bound.
 bool is_bound(const Address& address) noexcept {
   const Result<RawAddress> to = raw(address);
@@ -117,7 +117,7 @@ Result<Peer> peer_of(int fd) {
   ucred who{};
   socklen_t bytes = sizeof who;
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &bytes) != 0) {
-    return fail_errno("asking who is at the other end (SO_PEERCRED) failed");
+    return fail_errno("asking for the process at the other end (SO_PEERCRED) failed");
   }
   return Peer{.pid = who.pid, .uid = who.uid, .gid = who.gid};
 }

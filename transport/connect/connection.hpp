@@ -8,8 +8,8 @@
 //                      socket  - - - - - - - - - - - -   socket      silent: a sign of life
 //
 // The regions are sealed memfds that the listener makes; they and the doorbells go over as
-// descriptors, so nobody can open what was not handed to him. Both sides check who is at the other
-// end (SO_PEERCRED) before they say or read a byte, and every byte that they then read.
+// descriptors, so a process can open only what was handed to it. Both sides check the user at the
+// other end (SO_PEERCRED) before they say or read a byte, and every byte that they then read.
 #pragma once
 
 #include <chrono>
@@ -42,16 +42,16 @@ struct RINGBELL_API Connection {
 
 struct ConnectOptions {
   Place place = Place::folder;
-  // For all of it: until somebody listens, until it accepts, until the handshake is done.
+  // For all of it: until a listener is there, until it accepts, until the handshake is done.
   Timeout timeout = std::chrono::seconds(5);
-  // The user whom the listener runs as, if it is not this one. Only for Place::abstract.
+  // The user that the listener runs as, if it is not this one. Only for Place::abstract.
   std::optional<uid_t> listener_uid = {};
   // How to be woken, futex or eventfd, if this side minds; else as the listener likes.
   std::optional<core::DoorbellKind> doorbell = {};
   WaitOptions wait = {};
 };
 
-// Errors: not_found, if nobody listened in time; timed_out, if somebody did but did not answer;
+// Errors: not_found, if no listener came in time; timed_out, if there is one but it did not answer;
 // permission, if the listener is another user's, or does not talk to this one; version_mismatch;
 // no_space; corrupt; invalid_argument; peer_dead; as NameFolder::open and Channel::attach.
 RINGBELL_API [[nodiscard]] Result<Connection> connect(std::string_view name,

@@ -13,7 +13,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-// Whoever could ask for no doorbell could make the listener spin.
+// A connector that could ask for no doorbell could make the listener spin.
 bool may_ring(Kind kind, std::uint32_t doorbell) noexcept {
   const bool sleeps = doorbell == std::uint32_t(core::DoorbellKind::futex) ||
                       doorbell == std::uint32_t(core::DoorbellKind::eventfd);

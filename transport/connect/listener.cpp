@@ -24,8 +24,8 @@ using handshake::Reason;
 // More than that, and the oldest goes: a peer that means well is done long before.
 constexpr std::size_t kMostGuests = 64;
 
-// What is there already is looked at even when the time is up; but one who knocks without end must
-// not keep accept() for ever.
+// What is there already is looked at even when the time is up; but a peer that knocks without end
+// must not keep accept() for ever.
 constexpr std::size_t kMostLateRounds = 2 * kMostGuests;
 
 using Clock = std::chrono::steady_clock;

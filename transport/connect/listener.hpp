@@ -28,7 +28,7 @@ struct ListenerOptions {
   core::DoorbellKind doorbell = core::DoorbellKind::eventfd;
   // Users who may connect besides the one this process runs as.
   std::vector<uid_t> also_allowed = {};
-  // For one peer's handshake. Who takes longer is dropped.
+  // For one peer's handshake. A peer that takes longer is dropped.
   std::chrono::nanoseconds handshake_timeout = std::chrono::seconds(1);
   WaitOptions wait = {};
 };

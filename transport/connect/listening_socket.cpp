@@ -20,7 +20,7 @@ tl::unexpected<Error> in_use(std::string_view name, const std::optional<Peer>& b
   return fail(ErrorCode::busy, fmt::format("the listener's name '{}' is in use by {}", name, who));
 }
 
-// Who listens there: nothing, nobody does.
+// The Error that names the process that listens there; nothing: none does.
 Result<std::optional<Error>> living_listener(const unix_socket::Address& address,
                                              std::string_view name) {
   Result<FileDescriptor> probe = unix_socket::create();
@@ -122,7 +122,7 @@ Result<void> ListeningSocket::take_in(NameFolder folder, std::string_view name) 
   return {};
 }
 
-// Whoever removed the file by hand may have let another listener take its place: look first.
+// If the file was removed by hand, another listener may have taken its place: look first.
 ListeningSocket::~ListeningSocket() {
   if (!socket_ || !folder_ || ::getpid() != owner_pid_) return;
   const Result<NameFolder::Lock> lock = folder_->lock();

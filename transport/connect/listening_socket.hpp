@@ -1,7 +1,7 @@
 // A socket that listens under a name, and the name's end.
 //
-// A socket file outlives its process: one that nobody listens on is a dead listener's and is taken
-// over, under the folder's lock, so that of two that try one wins.
+// A socket file outlives its process: one on which no process listens is a dead listener's and is
+// taken over, under the folder's lock, so that of two that try one wins.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +21,9 @@ namespace ringbell {
 
 // Where a listener is to be found.
 enum class Place : std::uint8_t {
-  folder,    // NAME.sock in the folder of names (name_folder.hpp): nobody else gets near it
+  folder,    // NAME.sock in the folder of names (name_folder.hpp): other users cannot reach it
   abstract,  // a name in the kernel, one set for each user and network namespace: for peers that
-             // run as another user. Who may talk is still checked; but anybody can take such a name
+             // run as another user. The user is still checked; but any process can take such a name
              // before its owner does (which both sides notice), so prefer the folder.
 };
 

@@ -1,4 +1,4 @@
-// What wakes a sleeper. The bell word (core/parking.hpp) says whether somebody sleeps; the doorbell
+// What wakes a sleeper. The bell word (core/parking.hpp) says whether a side sleeps; the doorbell
 // is the system call that puts it to sleep and the one that wakes it.
 #pragma once
 
@@ -27,7 +27,7 @@ class RINGBELL_API Doorbell {
   void sleep(const std::uint32_t& word, std::uint32_t parked, Timeout timeout,
              int sign_of_life = -1) const noexcept;
 
-  // Wakes all who sleep on `word`. REQUIRES: not none.
+  // Wakes all that sleep on `word`. REQUIRES: not none.
   void wake(std::uint32_t& word) const noexcept;
 
   // Forgets that it was rung. A futex keeps no such memory.

@@ -8,7 +8,7 @@
 
 namespace ringbell {
 
-// What is known of the other side. A dead one that nobody followed stays dead, a closed one closed.
+// What is known of the other side. It stays dead, or closed, until a successor has come.
 enum class PeerState : std::uint8_t { absent, alive, closed, dead };
 
 // What an armed endpoint sleeps on.

@@ -1,22 +1,22 @@
 // A descriptor for an endpoint that sleeps on a futex: a thread sleeps there in its place and
 // writes to an eventfd, which is what the endpoint's loop sleeps on.
 //
-//   whoever publishes            the bell's thread                 the loop
+//   the publisher                the bell's thread                 the loop
 //   store, count a ring up  -->  futex_wait(word, parked)  write   epoll_wait(fd)
 //   FUTEX_WAKE                   returns                   -->     returns
 //
 // No wake-up is lost
 //   1. The loop's side announces its sleep in the word and looks after that (shared_parking.hpp, K1
 //      to K3): what was published before, it has seen. `parked` is what the word said then.
-//   2. Whoever publishes later finds the announcement and counts a ring, so that the word is not
-//      `parked` any more, however many others announce themselves there.
+//   2. A publisher that comes later finds the announcement and counts a ring, so that the word is
+//      not `parked` any more, however many others announce themselves there.
 //   3. The kernel puts the thread to sleep only while the word is `parked`, and compares under the
 //      lock that FUTEX_WAKE takes: it is woken, or does not fall asleep. A thread that still sleeps
-//      with an older `parked` is woken all the same: a ring wakes whoever sleeps on the address.
+//      with an older `parked` is woken all the same: a ring wakes all that sleep on the address.
 //   4. It writes after it has taken the order to do so from `order_`, and the descriptor is emptied
 //      before an order is given: what was written for this order stays until the next. A write for
 //      the last one may come late, as a ring may.
-// What a publisher leaves out that dies between 2 and its FUTEX_WAKE costs kLongestLook.
+// A publisher that dies between 2 and its FUTEX_WAKE delays the loop by kLongestLook at most.
 //
 // The thread has all signals blocked, a small stack, and ends with this object. A child of fork()
 // has none: there nothing is armed, and nothing is done at the end.

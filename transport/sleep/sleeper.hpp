@@ -25,7 +25,7 @@ class RINGBELL_API Sleeper {
   // REQUIRES: kind is none or futex.
   Sleeper(core::DoorbellKind kind, const WaitOptions& wait) noexcept;
 
-  // Call after a release store that may make true what those wait for who sleep on `word`.
+  // Call after a release store that may make true what the sleepers on `word` wait for.
   void published(std::uint32_t& word) const noexcept {
     if (!rings_) return;
     if (core::SharedParking<>::somebody_waits(word, must_fence_)) [[unlikely]]
@@ -38,8 +38,8 @@ class RINGBELL_API Sleeper {
     core::SharedParking<>::open(word, can_barrier_);
   }
 
-  // Waits until `ready()` or until the time is up, sleeping on `word`. `others` knows who is waited
-  // for:
+  // Waits until `ready()` or until the time is up, sleeping on `word`. `others` are the
+  // participants that can end the wait:
   //   others.closed()       whether they have closed in order: one load
   //   others.ask()          Waited::ready while they are there or have not come yet, else how it is
   //   others.stay_awake()   asked before each sleep, after it was announced: true, not to sleep but
@@ -52,8 +52,7 @@ class RINGBELL_API Sleeper {
   }
 
   // For a loop that sleeps by itself (README, Event loops): a descriptor that is readable once
-  // somebody has rung on `word`, always the same word. Errors: unsupported, if this one never
-  // sleeps; system.
+  // `word`, always the same one, was rung. Errors: unsupported, if this end never sleeps; system.
   [[nodiscard]] Result<int> waitable_fd(std::uint32_t& word);
 
   // Announces a sleep on that word, then looks. True: there was nothing; sleep until the descriptor

@@ -11,8 +11,8 @@ namespace ringbell {
 struct Stats {
   std::uint64_t waits = 0;   // found nothing (or no room) and waited for it, spinning or asleep
   std::uint64_t sleeps = 0;  // went to sleep, in a long wait once in WaitOptions::longest_sleep
-  std::uint64_t rings = 0;   // woke somebody, by a system call
-  // Sleeps to the end of their slice although what they waited for was there and nobody had rung.
+  std::uint64_t rings = 0;   // woke a sleeper, by a system call
+  // Sleeps to the end of their slice although what they waited for was there: no ring had come.
   // 0, unless a wake-up is lost: the slices would hide that.
   std::uint64_t missed_rings = 0;
 };

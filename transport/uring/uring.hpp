@@ -53,7 +53,8 @@ class Uring {
   // Completes when one of `events` (POLLIN and the like) is there, with the events as result;
   // always also for POLLERR and POLLHUP.
   void poll_once(int fd, unsigned events, std::uint64_t tag);
-  // The same again and again, at each wake-up of whoever polls the file: it is edge-triggered.
+  // The same again and again, at each wake-up that the file gives its pollers: it is
+  // edge-triggered.
   void poll_always(int fd, unsigned events, std::uint64_t tag);
   // Completes when `word` is woken, with 0; with -EAGAIN if it was not `value` any more.
   // REQUIRES: can_wait_on_futex(); the word is in shared memory.

@@ -94,7 +94,7 @@ void UringState::drop_if_over(Ticket ticket) {
   if (found != operations_.end() && found->second->is_deletable()) operations_.erase(found);
 }
 
-// Each that is awake, once; whoever still has something to do then stands in awake_ again.
+// Each that is awake, once; one that still has something to do then stands in awake_ again.
 void UringState::give_turns() {
   for (const Ticket ticket : std::exchange(awake_, {})) {
     const auto found = operations_.find(ticket);

@@ -15,11 +15,11 @@
 //   An endpoint or descriptor stays alive, and an endpoint where it is, until what was started on
 //   it has called back for the last time, or is a watch that was cancelled, or the loop is gone. (A
 //   watched endpoint may also go just before the loop.)
-//   While a stream runs, nobody else uses its endpoint.
-//   A write to a pipe or socket that nobody reads any more raises SIGPIPE, as write(2) does: ignore
-//   the signal to get the Error.
+//   While a stream runs, nothing else uses its endpoint.
+//   A write to a pipe or socket without a reader raises SIGPIPE, as write(2) does: ignore the
+//   signal to get the Error.
 // The destructor cancels what is under way and waits until the kernel has let go of all memory. It
-// calls nobody back. A loop does not survive a fork.
+// calls no callback. A loop does not survive a fork.
 #pragma once
 
 #include <cstdint>
@@ -132,8 +132,8 @@ class RINGBELL_API UringLoop {
   [[nodiscard]] Result<void> run();
   void stop() noexcept;
 
-  // As Endpoint::missed_rings(): what was there although nobody had rung. 0, unless the protocol is
-  // broken.
+  // As Endpoint::missed_rings(): what was there although no ring had come. 0, unless the protocol
+  // is broken.
   [[nodiscard]] std::uint64_t missed_rings() const noexcept;
 
  private:

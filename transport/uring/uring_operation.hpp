@@ -1,7 +1,8 @@
 // The inside of UringLoop: what it runs (operations), and what operations ask of it.
 //
-// An operation sleeps until the kernel completes one of its requests or somebody wakes it; it then
-// gets one turn(). It is deleted when it is over and none of its requests is under way any more.
+// An operation sleeps until the kernel completes one of its requests or another operation wakes it;
+// it then gets one turn(). It is deleted when it is over and none of its requests is under way any
+// more.
 #pragma once
 
 #include <chrono>
