@@ -179,7 +179,7 @@ TEST(BroadcastLossyStressTest, ReadersThatJoinAllTheTime) {
 
 // --- lossless ------------------------------------------------------------------------------------
 
-// Readers that drop out leave, or die: then whoever waits for them evicts them.
+// Readers that drop out leave, or die: then the writer that waits for them evicts them.
 class LosslessRun : public Run {
  public:
   explicit LosslessRun(const Crew& crew) : Run(crew, 200'000) {}

@@ -1,5 +1,5 @@
 // FanIn by one thread: order within a lane, turns among lanes, lanes that fall quiet and are found
-// again by their bit or without it, and lanes of the dead and of liars.
+// again by their bit or without it, and lanes of dead and of hostile writers.
 #include <cstdint>
 #include <cstring>
 #include <memory>

@@ -1,5 +1,5 @@
 // A peer that stores anything anywhere, at any time: each load may return something else than the
-// one before it, from the same word. Nobody reads or writes outside the memory (guard bytes; the
+// one before it, from the same word. No side reads or writes outside the memory (guard bytes; the
 // sanitizers see the rest), and no call takes more steps than it may.
 #include <array>
 #include <cstdint>

@@ -128,7 +128,7 @@ struct Crew {
   std::size_t writers;
   std::size_t readers;
   std::uint32_t batch;
-  std::uint64_t drop_out_every;  // of a reader's or writer's messages, 0: nobody does
+  std::uint64_t drop_out_every;  // of a reader's or writer's messages; 0: never
 };
 
 // Threads that drop out leave what is in their hand and go on under another id, after telling all
@@ -232,7 +232,7 @@ class Crowd {
     }
   }
 
-  // Once more, after taking from the dead what they held.
+  // Once more, after recovery from deaths.
   [[nodiscard]] bool nothing_returned(Ring::Reader& reader) {
     recover(reader);
     for (std::uint64_t slot = 0; slot < storage_.memory().slot_count; ++slot) {

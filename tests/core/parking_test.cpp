@@ -1,5 +1,5 @@
-// The parking protocol: who clears the parked bit rings, exactly once; publishing costs no fence
-// while nobody can need one; no wake-up is lost, with the heavy barrier or with fences instead.
+// The parking protocol: the side that clears the parked bit rings, exactly once; publishing costs
+// no fence while none is needed; no wake-up is lost, with the heavy barrier or with fences instead.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -154,7 +154,7 @@ TEST(ParkingTest, ParkerFencesOnlyWithoutBarrier) {
 
 // The race itself. Each round the publisher makes the condition true and looks at the bell word,
 // while the parker sets the bit and looks at the condition. At least one must see the other: if
-// neither does, the parker sleeps and nobody wakes it.
+// neither does, the parker sleeps and is not woken.
 class DekkerRace {
  public:
   explicit DekkerRace(bool can_barrier) : can_barrier_(can_barrier) {}
@@ -221,7 +221,7 @@ class DekkerRace {
       const bool rung = rang_.word != 0;
       ++rounds_;
       lost_ += !saw && !rung ? 1 : 0;
-      // The race is where it is open who comes first: go there, and stay near.
+      // The race is where either side may come first: go there, and stay near.
       delay_ = std::clamp(delay_ + (saw ? -16 : 16), 0, kLongestDelay);
       both_ += saw && rung ? 1 : 0;
       parker_only_ += saw && !rung ? 1 : 0;

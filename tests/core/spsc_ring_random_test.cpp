@@ -1,6 +1,6 @@
 // Any order of calls on the writing side against a plain model of what the reader must see.
 // Payloads are full of words that could be headers: one that was not cleared, whatever lay there
-// before, shows up as a record that nobody sent.
+// before, shows up as a record that was never sent.
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -90,7 +90,7 @@ class SpscRingRandomTest : public ::testing::Test {
       const std::span<const std::byte> record = reader.peek();
       ASSERT_FALSE(reader.corrupt());
       if (visible.empty()) {
-        ASSERT_TRUE(record.empty()) << record.size() << " bytes that nobody sent";
+        ASSERT_TRUE(record.empty()) << record.size() << " bytes that were never sent";
         return;
       }
       ASSERT_EQ(record.size(), visible.front().size_bytes);

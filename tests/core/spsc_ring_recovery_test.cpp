@@ -85,7 +85,7 @@ TYPED_TEST(SpscRingRecoveryTest, NewWriterSeesNothingOfABatchThatWasNotFlushed) 
   for (std::uint64_t number = 1; number < 9; ++number) {
     ASSERT_TRUE(this->send(second, number, 20));
     this->expect(reader, number, 20);
-    ASSERT_TRUE(reader.peek().empty()) << "a header of the dead batch came to light";
+    ASSERT_TRUE(reader.peek().empty()) << "a header of the unfinished batch came to light";
   }
 }
 
@@ -230,7 +230,7 @@ TYPED_TEST(SpscRingRecoveryTest, MisalignedHeadIsRefusedAtAttach) {
     Ring::Reader reader(this->memory());
     EXPECT_TRUE(writer.corrupt()) << lie;
     EXPECT_TRUE(reader.corrupt()) << lie;
-    // Whoever does not ask must come to no harm: no misaligned access, nothing outside.
+    // A caller that does not ask comes to no harm: no misaligned access, none outside.
     EXPECT_TRUE(writer.claim(1).empty()) << lie;
     EXPECT_TRUE(writer.claim(writer.max_record_bytes()).empty()) << lie;
     EXPECT_TRUE(reader.peek().empty()) << lie;

@@ -196,7 +196,7 @@ TEST(TypedTest, RecordOfAnotherSizeIsNotTakenForTheType) {
   EXPECT_FALSE(received.try_read(quote));
   EXPECT_TRUE(received.wrong_size());
   Longer longer{};
-  EXPECT_TRUE(typed_reader<Longer>(reader).try_read(longer)) << "and it stays for who knows it";
+  EXPECT_TRUE(typed_reader<Longer>(reader).try_read(longer)) << "and it stays in the ring";
 }
 
 }  // namespace

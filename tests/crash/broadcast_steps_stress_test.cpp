@@ -1,4 +1,5 @@
-// Broadcast rings whose writer, a reader, or who evicts the dead dies before any instruction.
+// Broadcast rings: the writer, a reader, or a process that evicts dead readers dies before any
+// instruction.
 #include <functional>
 #include <memory>
 #include <optional>
@@ -79,12 +80,13 @@ class LosslessVictim : public test::Victim {
     living->release();
     ++read;
   }
-  // A newcomer takes the place of the dead reader and sees all that comes; and so does the living.
+  // A newcomer takes the place of the dead reader and sees all that comes; and so does the living
+  // one.
   void pass_some(Lossless::Writer& by) {
     ASSERT_TRUE(living->peek().empty());
     std::optional<Lossless::Reader> next =
         Lossless::Reader::join(memory, kDying, BroadcastStart::newest);
-    ASSERT_TRUE(next) << "the dead one's cell was not freed";
+    ASSERT_TRUE(next) << "the dead reader's cell was not freed";
     ASSERT_EQ(next->position(), read);
     for (const std::uint64_t end = sent + 40; sent < end; ++sent) {
       ASSERT_TRUE(send(by, sent)) << sent;
@@ -195,7 +197,7 @@ class DyingLosslessReader : public LosslessVictim {
   void survive() override {
     for (std::uint64_t i = 0; i < kSlots && send(*writer, sent); ++i) ++sent;
     while (!living->peek().empty()) ASSERT_NO_FATAL_FAILURE(read_next());
-    ASSERT_EQ(read, sent) << "lost to the living";
+    ASSERT_EQ(read, sent) << "lost to the living reader";
     (void)writer->evict(is_dead);
     ASSERT_NO_FATAL_FAILURE(pass_some(*writer));
   }
@@ -294,7 +296,7 @@ class LossyVictim : public test::Victim {
     }
     ASSERT_GE(read - start, progress.least()) << "published, and lost";
     ASSERT_LE(read - start, progress.most()) << "never published";
-    // The one whose next message the dead one was overwriting is lapped, or finds it whole.
+    // The reader whose next message the dead writer was overwriting is lapped, or finds it whole.
     while (laggard_.receive(into_)) {
       ASSERT_TRUE(messages.is(into_, laggard_.position() - 1)) << laggard_.position() - 1;
     }

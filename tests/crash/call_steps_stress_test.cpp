@@ -227,7 +227,7 @@ class DyingServer : public CallVictim<Line> {
       ASSERT_TRUE(messages_of(this->number).is(request, this->number));
       respond(next, this->number);
     }
-    ASSERT_TRUE(this->caller.answered()) << "nobody will ever answer";
+    ASSERT_TRUE(this->caller.answered()) << "no answer will ever come";
     if (this->caller.failed()) {
       ASSERT_EQ(this->begun.most(), 1U) << "not begun, and failed";
       ASSERT_EQ(this->answered.least(), 0U) << "answered, and failed";

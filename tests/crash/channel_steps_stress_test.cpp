@@ -137,7 +137,7 @@ class DyingSender : public ChannelVictim {
       ASSERT_NO_FATAL_FAILURE(read_to(survivor_, start + progress.most()));
       more = survivor_.peek_for(kLong);
     }
-    ASSERT_FALSE(more) << "nobody can have sent it";
+    ASSERT_FALSE(more) << "it was never sent";
     ASSERT_NO_FATAL_FAILURE(expect_end(more.error()));
     Result<Sender> next = Sender::attach(channel.fds(), kWait);
     ASSERT_TRUE(next) << next.error().message;
@@ -218,14 +218,14 @@ class DyingReceiver : public ChannelVictim {
       went = survivor_.send(message(sent), kLong);
       if (went && *went) ++sent;
     }
-    ASSERT_FALSE(went) << "the ring is full, nobody reads, and it is not told";
+    ASSERT_FALSE(went) << "the ring is full, no reader lives, and it is not told";
     ASSERT_NO_FATAL_FAILURE(expect_end(went.error()));
     Result<Receiver> next = Receiver::attach(channel.fds(), kWait);
     ASSERT_TRUE(next) << next.error().message;
     const std::uint64_t given_back = read + progress.most();
     const std::span<const std::byte> first = next->peek();
     while (read < given_back && !std::ranges::equal(first, message(read))) ++read;
-    ASSERT_TRUE(std::ranges::equal(first, message(read))) << "nobody had read it";
+    ASSERT_TRUE(std::ranges::equal(first, message(read))) << "it was skipped unread";
     ASSERT_NO_FATAL_FAILURE(read_to(*next, sent));
     ASSERT_NO_FATAL_FAILURE(pass_some(survivor_, *next));
   }

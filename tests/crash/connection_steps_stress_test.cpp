@@ -53,7 +53,7 @@ struct Way {
 // What the survivor tells of itself. Only it stores.
 struct Desk {
   std::uint64_t open;         // connections
-  std::uint64_t of_the_dead;  // questions of the dead that came, or answers
+  std::uint64_t of_the_dead;  // questions of dead ones that came, or answers
   std::uint64_t rounds;       // questions and their answers
   std::uint64_t descriptors;  // when no connection was open
   std::uint64_t trouble;      // something went wrong, and it is over
@@ -97,7 +97,7 @@ Read take(Connection& connection, Timeout timeout) {
 
 // --- the connector dies --------------------------------------------------------------------------
 
-// Answers everybody, for ever.
+// Answers every connector, for ever.
 int answer(const Way& way, const std::string& name, Desk& desk) {
   Result<Listener> listener = listen(way, name);
   if (!listener) return complain(said(listener.error()));
@@ -181,7 +181,7 @@ class DyingConnector : public test::Victim {
         ASSERT_EQ(*got, number);
       }
       ASSERT_TRUE(listener_.comes_to([](Desk& desk) { return Desk::get(desk.open) == 1; }))
-          << "the dead one is kept";
+          << "the connection of the dead process is kept";
     }
     const std::uint64_t came = Desk::get(listener_.desk().of_the_dead) - came_before_;
     ASSERT_GE(came, sent_.least()) << "sent, and lost";
@@ -204,7 +204,7 @@ class DyingConnector : public test::Victim {
 
 // --- the listener dies ---------------------------------------------------------------------------
 
-// Asks whoever listens, for ever; a death ends the connection, and it makes another one.
+// Asks the listener that is there, for ever; a death ends the connection, and it makes another one.
 int ask(const Way& way, const std::string& name, Desk& desk) {
   std::optional<Connection> connection;
   for (std::uint64_t number = 0;; number = (number + 1) % 100) {
@@ -291,7 +291,7 @@ class ConnectionStepsTest : public ::testing::TestWithParam<Way> {
   }
 
   test::TemporaryNameFolder folder;
-  const std::string name = fmt::format("crash-{}", ::getpid());  // abstract names are everybody's
+  const std::string name = fmt::format("crash-{}", ::getpid());  // all share the abstract names
   test::Leftovers leftovers;
 };
 
@@ -310,7 +310,7 @@ TEST_P(ConnectionStepsTest, ConnectorsDeathCostsTheListenerNothing) {
       [&] { return std::make_unique<DyingConnector>(GetParam(), name, listener); }, kInstructions);
   EXPECT_TRUE(listener.comes_to([&](Desk& desk) {
     return Desk::get(desk.descriptors) == descriptors;
-  })) << "descriptors of the dead are left";
+  })) << "descriptors of dead processes are left";
   listener.kill_now();
   EXPECT_EQ(names::remove_dead().value().size(), GetParam().place == Place::folder ? 1U : 0U);
 }
@@ -324,7 +324,7 @@ TEST_P(ConnectionStepsTest, ListenersDeathLeavesItsNameAndItsPeersToTheNext) {
       [&] { return std::make_unique<DyingListener>(GetParam(), name, connector); }, kInstructions);
   EXPECT_TRUE(connector.comes_to([&](Desk& desk) {
     return Desk::get(desk.descriptors) == descriptors;
-  })) << "descriptors of the dead are left";
+  })) << "descriptors of dead processes are left";
 }
 
 }  // namespace

@@ -213,7 +213,7 @@ class DyingReader : public FanInVictim {
       // Where it goes on is believed: read_all() checks that it is told the truth.
       const std::uint64_t each = (kBytes + 8 + 7) / 8 * 8;
       const std::uint64_t from = next.published_head(lane) / each;
-      ASSERT_LE(from, read[lane] + progress[lane].most()) << "nobody had read it";
+      ASSERT_LE(from, read[lane] + progress[lane].most()) << "it was skipped unread";
       const std::uint64_t done = read[lane] + progress[lane].least();
       const std::uint64_t repeated = from < done ? done - from : 0;
       ASSERT_LE(repeated, kPace.burst);

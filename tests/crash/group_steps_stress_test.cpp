@@ -1,4 +1,4 @@
-// Whoever comes to a queue, topic, collector, service or connection, does one thing there and goes,
+// A process that opens a queue, topic, collector or service, does one thing there and closes it,
 // dies at any system call on the way, and before many of the instructions.
 #include <array>
 #include <chrono>
@@ -55,7 +55,7 @@ class QueueVictim : public GroupVictim {
 
  protected:
   void pass_some() {
-    // The number of the dead one is free again: there are as many places as there are living.
+    // The dead process's number is free again: the living ones need all the places.
     QueueSender sender = QueueSender::open(attach(region_), kWait).value();
     for (std::uint64_t number = 1; number < 40; ++number) {
       QueueSender& by = number % 2 == 0 ? sender : sender_;
@@ -87,7 +87,7 @@ class DyingQueueSender : public QueueVictim {
     ASSERT_TRUE(messages().is(receiver_.peek_for(kLong).value().value(), 0));
     ASSERT_TRUE(receiver_.release());
     ASSERT_EQ(sender_.send(messages().get(1), kLong), true);
-    // Either comes next: this one waits at the place of the dead one until it has found out.
+    // Either comes next: the receiver waits at the dead sender's slot until it has found out.
     auto message = receiver_.peek_for(kLong).value().value();
     if (messages().is(message, kOfTheDead)) {
       ASSERT_EQ(done_.most(), 1U) << "never sent";
@@ -140,7 +140,7 @@ class DyingSubscriber : public GroupVictim {
   }
   void survive() override {
     std::array<std::byte, kBytes> message{};
-    // More than once around the ring, past where the dead one stands; and its place is free.
+    // More than once around the ring, past the dead one's position; and its place is free.
     std::optional<Subscriber> newcomer;
     for (std::uint64_t number = 0; number < 40; ++number) {
       ASSERT_EQ(publisher_.publish(messages().get(number), kLong), true) << number;
@@ -263,7 +263,7 @@ class DyingCollector : public GroupVictim {
   }
   void survive() override {
     Collector next = Collector::open(attach(region_), kWait).value();
-    // What the dead one had read may come again, from any of it on.
+    // What the dead reader had read may come again, from any of it on.
     const std::span<const std::byte> first =
         next.peek_for(done_.most() < kUnread ? Timeout(kLong) : 3ms);
     std::uint64_t number = 0;

@@ -1,4 +1,4 @@
-// An MpmcRing of which a writer, a reader, or who recovers for the dead dies before any
+// An MpmcRing: a writer, a reader, or a process that recovers after a death dies before any
 // instruction.
 #include <functional>
 #include <memory>
@@ -72,7 +72,7 @@ class MpmcVictim : public test::Victim {
   std::uint64_t sent = 0;
 
  protected:
-  // The dead one's id goes to a newcomer, who takes part in all that follows.
+  // The dead participant's id goes to a newcomer, which takes part in all that follows.
   void pass_some() {
     Ring::Writer new_writer(memory, kDying);
     Ring::Reader new_reader(memory, kDying);
@@ -187,12 +187,12 @@ class DyingReader : public MpmcVictim {
     while (!other_reader.peek().empty()) {
       std::uint64_t i = 0;
       while (i < kCount && !messages().is(other_reader.peek(), first_ + i)) ++i;
-      ASSERT_LT(i, kCount) << "torn, or of nobody";
+      ASSERT_LT(i, kCount) << "torn, or never sent";
       ++times[i];
       if (other_reader.redelivered()) {
-        ASSERT_LT(i, taken.most()) << "marked, but nobody had it";
+        ASSERT_LT(i, taken.most()) << "marked, but no reader had it";
       } else {
-        ASSERT_GE(i, taken.least()) << "not marked, but somebody had it";
+        ASSERT_GE(i, taken.least()) << "not marked, but a reader had it";
         ASSERT_GE(i, newest) << "not marked, and out of the order";
         newest = i;
       }
@@ -257,7 +257,7 @@ TEST_P(MpmcReaderStepsTest, DeathLosesNothingAndMarksWhatComesAgain) {
   });
 }
 
-// --- who recovers, and who takes what was returned -----------------------------------------------
+// --- recovering, and taking what was returned ----------------------------------------------------
 
 // Another one has died before with two messages in its hand, and two claimed.
 class DyingHeir : public MpmcVictim {

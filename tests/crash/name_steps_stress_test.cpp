@@ -1,6 +1,6 @@
-// Whoever makes, finds, takes over, replaces or leaves what stands under a name dies at any system
-// call on the way, and before many of the instructions. Whoever comes next finds the name free or
-// what is due under it, and in the end nothing is left.
+// A process that makes, finds, takes over, replaces or leaves what stands under a name dies at any
+// system call on the way, and before many of the instructions. The next process finds the name free
+// or what is due under it, and in the end nothing is left.
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -38,7 +38,7 @@ constexpr std::uint64_t kManyFresh = 40;
 // Of each scenario, unless all are asked for; a sanitizer needs minutes for one walk through them.
 constexpr std::size_t kInstructions = test::kSanitized ? 0 : 20;
 
-// What is under the name when the child comes, what it does there, and who lives on.
+// What is under the name when the child comes, what it does there, and what the survivors do.
 template <class Pair>
 class NameVictim : public test::Victim {
  public:
@@ -81,7 +81,7 @@ class NameVictim : public test::Victim {
   Progress& read = *pages_.take<Progress>();
   Progress& closing = *pages_.take<Progress>();
   Progress& filled = *pages_.take<Progress>();  // messages `left` … that it wrote before
-  // Who lives.
+  // The survivors' ends.
   std::optional<Writer> writer;
   std::optional<Reader> reader;
   std::uint64_t left = 0;      // messages 0 … that are there when the child comes
@@ -107,7 +107,7 @@ class NameVictim : public test::Victim {
     if (number) ++came_.at(*number);
   }
 
-  // By the reader that lives, all that it can get of the dead.
+  // The reader that lives reads all that it can get of the dead writer's.
   void drain() {
     if (!reader) return;
     reader_was_there_ = true;
@@ -116,7 +116,7 @@ class NameVictim : public test::Victim {
       if (!got) {
         const ErrorCode code = got.error().code;
         ASSERT_TRUE(code == ErrorCode::peer_dead || code == ErrorCode::closed) << said(got.error());
-        // Nobody counts the guests of a lossy topic: its name may be gone, and a new one its own.
+        // The guests of a lossy topic are not counted: its name may be gone, and a new one its own.
         if (std::is_same_v<Pair, LossyPair> && code == ErrorCode::closed) {
           reader.reset();
           ++looks_;
@@ -136,7 +136,7 @@ class NameVictim : public test::Victim {
     const Result<void> settled = Pair::settle(*writer);
     if (settled) return;
     ASSERT_EQ(settled.error().code, ErrorCode::peer_dead) << said(settled.error());
-    ASSERT_EQ(read.most(), 1U) << "nobody had begun it, and it failed";
+    ASSERT_EQ(read.most(), 1U) << "it was not begun, and it failed";
   }
   void pass_some() {
     for (std::uint64_t number = kFresh; number < kFresh + kManyFresh; ++number) {
@@ -235,7 +235,7 @@ void left_with_other_options(NameVictim<Pair>& at) {
 template <class Pair>
 void write_and_close(NameVictim<Pair>& at, Result<typename Pair::Writer> writer) {
   at.written.begin();
-  // No room: the line of a dead client, whose call nobody has answered.
+  // No room: the line of a dead client, whose call is not answered yet.
   if (Pair::write(*writer, kOfTheDead, 1ms).value()) at.written.finish();
   at.closing.begin();
 }

@@ -74,7 +74,7 @@ struct NamedPair {
   static Result<Reader> open_reader(Timeout timeout = {}, const WaitOptions& wait = kWait) {
     return Reader::open(kRing, timeout, wait);
   }
-  // Where everybody else is dead.
+  // Where all others are dead.
   static Result<Reader> inherit_reader() { return open_reader(); }
 
   static Result<bool> write(Writer& writer, std::uint64_t number, Timeout timeout) {
@@ -144,7 +144,7 @@ struct ServiceShape {
     return {.clients = shape == Shape::usual ? 2U : 3U, .message_bytes = kBytes};
   }
 };
-// To read is to answer; a call of a client that is gone is nobody's.
+// To read is to answer; the answer to a client that is gone is dropped.
 struct ServicePair : NamedPair<Client, Server, ServiceShape> {
   static constexpr const char* kName = "Service";
   static constexpr bool kKeptAtClose = false;

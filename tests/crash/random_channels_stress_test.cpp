@@ -1,5 +1,5 @@
-// Channels under load, inherited and found by name, with SIGKILLs at random moments for whoever
-// takes part.
+// Channels under load, inherited and found by name, and SIGKILLs at random moments for either
+// side.
 #include <array>
 #include <chrono>
 #include <cstdlib>

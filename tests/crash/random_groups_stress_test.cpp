@@ -1,5 +1,5 @@
-// Queues, topics, collectors and services under load, with SIGKILLs at random moments. Nobody is
-// told of a death here: the endpoints find out and recover by themselves.
+// Queues, topics, collectors and services under load, with SIGKILLs at random moments. No process
+// is told of a death here: the endpoints find out and recover by themselves.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -50,7 +50,7 @@ Region attach(const Region& region) {
   return Region::attach(FileDescriptor(::fcntl(region.fd(), F_DUPFD_CLOEXEC, 0))).value();
 }
 
-// Two that write, whoever reads: of each message, how often it came.
+// Two writers, any number of readers: how often each message came.
 class Deliveries {
   SharedPages pages_{2 * kMost + 4096};
 
@@ -198,7 +198,7 @@ TEST_P(RandomTopicKillsTest, Topic) {
       if (*published) {
         written.finish();
       }
-      if (publisher->position() % 64 == 0) ::sched_yield();  // a lossy one waits for nobody
+      if (publisher->position() % 64 == 0) ::sched_yield();  // a lossy one never waits
     }
     return {};
   };

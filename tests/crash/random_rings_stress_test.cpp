@@ -1,4 +1,4 @@
-// Each ring under load, with SIGKILLs at random moments for whoever takes part.
+// Each ring under load, with SIGKILLs at random moments for its participants.
 #include <array>
 #include <cstring>
 #include <functional>
@@ -244,7 +244,7 @@ TEST(RandomKillsTest, MpmcRing) {
 
 // --- BroadcastRing: messages are numbered by their positions -------------------------------------
 
-// Whether the end that a new writer finds agrees with what the dead one had done.
+// Whether the end that a new writer finds agrees with what the dead writer had done.
 std::string take_over(Progress& progress, std::uint64_t position) {
   if (position < progress.least() || position > progress.most()) {
     return fmt::format("ends at {}, but {} to {} were written", position, progress.least(),
@@ -333,7 +333,7 @@ TEST(RandomKillsTest, BroadcastLossy) {
       written.begin();
       writer.publish(message);
       written.finish();
-      if (writer.position() % kSlots == 0) std::this_thread::yield();  // it waits for nobody
+      if (writer.position() % kSlots == 0) std::this_thread::yield();  // it never waits
     }
     return writer.corrupt() ? "the writer finds the ring corrupt" : "";
   };

@@ -1,6 +1,6 @@
 // The survivor is a process that sleeps, with the usual longest sleep, when the one it waits for is
-// killed before an instruction of what would wake it. It wakes, learns of the death where there is
-// somebody to tell it of, has what was committed, and goes on with the next one.
+// killed before an instruction of what would wake it. It wakes, learns of the death where its
+// end is told of deaths, has what was committed, and goes on with the next one.
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -35,9 +35,9 @@ using test::Progress;
 using test::Signal;
 using Clock = std::chrono::steady_clock;
 
-constexpr WaitOptions kSleepy{.spin_budget = 0ns};  // and else as everybody
+constexpr WaitOptions kSleepy{.spin_budget = 0ns};  // else the defaults
 constexpr std::uint64_t kOfTheDead = 400;
-constexpr std::uint64_t kOfAnother = 99;  // who writes beside the dead one
+constexpr std::uint64_t kOfAnother = 99;  // of the writer beside the dead one
 constexpr std::uint64_t kFresh = 100;
 constexpr std::uint64_t kManyFresh = 40;
 constexpr std::size_t kInstructions = 12;  // of each operation, unless all are asked for
@@ -195,7 +195,7 @@ class DyingWriter : public SleepingVictim<Pair> {
     const auto came = [&](std::uint64_t number) { return Scene::get(scene.came[number]); };
     if (this->other_) {
       ASSERT_NO_FATAL_FAILURE(write(*this->other_, kOfAnother));
-      ASSERT_TRUE(comes_to([&] { return came(kOfAnother) == 1; })) << "held up by the dead";
+      ASSERT_TRUE(comes_to([&] { return came(kOfAnother) == 1; })) << "held up by the dead writer";
     }
     Result<typename Pair::Writer> next = this->pair_.make_writer();
     ASSERT_TRUE(next) << said(next.error());
@@ -232,7 +232,7 @@ class DyingWriter : public SleepingVictim<Pair> {
       Scene::put(scene.sleeps, scene.sleeps + reader->stats().sleeps);
       if (!got) {
         if (!this->hear_of_the_end(got.error())) return 1;
-        // Nobody counts the guests of a lossy topic: the next publisher's may be another one.
+        // The guests of a lossy topic are not counted: the next publisher's may be another one.
         if constexpr (std::is_same_v<Pair, LossyPair>) {
           if (got.error().code == ErrorCode::closed) {
             reader.emplace(this->pair_.open_reader(kLong, kSleepy).value());

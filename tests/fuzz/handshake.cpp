@@ -149,7 +149,7 @@ void against_connector(Choices& choices) {
   if (connection) {
     use(*connection);
   } else {
-    HOSTILE_CHECK(connection.error().code != ErrorCode::timed_out);  // the liar has hung up
+    HOSTILE_CHECK(connection.error().code != ErrorCode::timed_out);  // the hostile peer has hung up
     HOSTILE_CHECK(!connection.error().message.empty());
   }
   liar.join();

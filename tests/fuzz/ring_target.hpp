@@ -1,5 +1,5 @@
 // The target of a ring: the first bytes choose the side, then the ring's size; then comes what
-// stands in its control lines and data; the rest decides what its sides and a liar do.
+// stands in its control lines and data; the rest decides what its sides and a hostile peer do.
 #pragma once
 
 #include <algorithm>

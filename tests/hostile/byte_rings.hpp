@@ -99,7 +99,7 @@ class SpscWriter {
     const std::uint32_t size = some_size(writer_.max_record_bytes(), choices);
     const bool expected = choices.one_in(4) && writer_.has_room(size);
     const std::span<std::byte> room = writer_.claim(size);
-    HOSTILE_CHECK(!expected || room.size() == size);  // or whoever waited for room gets none
+    HOSTILE_CHECK(!expected || room.size() == size);  // or a wait for room would never end
     if (room.empty()) return writer_.flush();
     HOSTILE_CHECK(room.size() == size && room_->holds(room));
     fill_and_publish(writer_, room, choices, tally);

@@ -1,6 +1,6 @@
 // Each side of each ring where every load may return a lie and every word may change between any
-// two operations. Walls and sanitizers see who leaves the ring; a step has so many operations and
-// no more.
+// two operations. Walls and sanitizers see accesses outside the ring; a step has so many operations
+// and no more.
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -41,7 +41,7 @@ TYPED_TEST(EveryLoadTest, MayLieAndOnlyMakesTheRingUseless) {
   EXPECT_GT(tally.corrupt, kRuns / 100);
 }
 
-// A side that parks and unparks for ever, or a liar.
+// A peer that parks and unparks for ever, honest or hostile.
 template <class Parking>
 void expect_ringing_to_end() {
   using Watched = test::WatchedAtomics;

@@ -1,4 +1,4 @@
-// Peers that knock at a listener without end: whoever accepts comes back in time.
+// Peers that knock at a listener without end: accept() comes back in time.
 #include <array>
 #include <atomic>
 #include <chrono>

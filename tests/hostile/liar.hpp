@@ -23,7 +23,8 @@ struct Target {
 // What the words of a ring turn around: sizes, counts, the length of a lap in its counters.
 using Landmarks = std::vector<std::uint64_t>;
 
-// A value that a liar might choose where `truth` stands: near it, far from it, or at a boundary.
+// A value that a hostile peer might choose where `truth` stands: near it, far from it, or at a
+// boundary.
 [[nodiscard]] inline std::uint64_t lie_about(std::uint64_t truth, const Landmarks& landmarks,
                                              Choices& choices) noexcept {
   const std::uint64_t bit = std::uint64_t{1} << choices.roll(64);
@@ -52,6 +53,7 @@ using Landmarks = std::vector<std::uint64_t>;
   }
 }
 
+// A hostile peer: it stores garbage at the targets.
 class Liar {
  public:
   Liar(std::vector<Target> targets, Landmarks landmarks)

@@ -148,7 +148,7 @@ int suffer(const Channel& channel, Shared& shared, Choices choices) {
   return 0;
 }
 
-// Now and then what an honest peer does, if the liar lets it.
+// Now and then what an honest peer does, if the hostile one lets it.
 template <class End>
 class HonestPeer {
  public:
@@ -187,7 +187,7 @@ int lie(const Channel& channel, Shared& shared, Choices choices) {
              {control, sizeof(core::SpscControl), core::kFalseSharingBytes},
              {region.data(), capacity}},
             {capacity, 8, capacity / 8});
-  // With a wrong header nobody gets as far as the ring: that lie is told rarely.
+  // With a wrong header no end gets as far as the ring: that lie is told rarely.
   Liar header_liar({{region.base(), sizeof(core::RegionHeader)}}, {capacity, kPage});
   HonestPeer<Honest> honest(channel);
   std::array<std::byte, kPage> header{};

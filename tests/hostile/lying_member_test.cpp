@@ -152,7 +152,8 @@ int suffer(const Whole& whole, Open&& open, Shared& shared, Choices choices) {
   return 0;
 }
 
-// The parts of a region behind its header: what the liar strikes, and now and then makes like new.
+// The parts of a region behind its header: what the hostile peer strikes, and now and then makes
+// like new.
 std::vector<std::span<std::byte>> parts_of(const Region& region) {
   const core::Geometry& geometry = region.geometry();
   return {{region.base() + geometry.control_offset, geometry.data_offset - geometry.control_offset},
@@ -169,7 +170,7 @@ int lie(const Whole& whole, const std::vector<std::span<std::byte>>& parts, Open
     targets.push_back({part.data(), part.size(), core::kFalseSharingBytes});
   }
   Liar liar(targets, {kPage, 16, 1, 1U << 20U, kMessageBytes});
-  Shared own;  // what the honest peer counts concerns nobody
+  Shared own;  // what the honest peer counts is not needed
   std::optional<std::decay_t<decltype(*open_peer(again(whole)))>> peer;
   Steps step{own, choices};
   while (!shared.stop) {
@@ -254,7 +255,7 @@ TEST_F(LyingMemberTest, LosslessTopic) {
   attack("Subscriber", topic, parts_of(topic.region()), kOpenSubscriber, kOpenPublisher);
 }
 
-// Its memory can be written only by who made it.
+// Only the process that made its memory can write it.
 TEST_F(LyingMemberTest, LossyTopic) {
   const Topic topic =
       Topic::create(

@@ -1,6 +1,6 @@
-// One side of a ring where a liar may change every word between any two of the side's operations,
-// and every load may return a lie: exactly what lies between check and use, the same for the same
-// choices.
+// One side of a ring where a hostile peer may change every word between any two of the side's
+// operations, and every load may return a lie: exactly what lies between check and use, the same
+// for the same choices.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@
 
 namespace ringbell::hostile {
 
-// How the liar behaves for a while: one operation in so many; 0: never.
+// How the hostile peer behaves for a while: one operation in so many; 0: never.
 struct Mood {
   std::uint64_t strikes = 0;  // is preceded by a store of garbage
   std::uint64_t lies = 0;     // returns a lie
@@ -25,8 +25,8 @@ struct Mood {
           .lies = kOften[choices.roll(kOften.size())]};
 }
 
-// Runs P's victim for so many steps, with its honest peer and a liar. Aborts the process if the
-// victim leaves its room, or takes more operations for a step than it may.
+// Runs P's victim for so many steps, with its honest peer and a hostile one. Aborts the process if
+// the victim leaves its room, or takes more operations for a step than it may.
 template <class P>
 void run_with_lies(const typename P::Room& room, Choices& choices, int steps, Tally& tally) {
   using Watched = test::WatchedAtomics;
@@ -36,7 +36,7 @@ void run_with_lies(const typename P::Room& room, Choices& choices, int steps, Ta
   std::uint64_t most = UINT64_MAX;
   test::Watch& watch = Watched::watch();
   watch.before = [&] {
-    HOSTILE_CHECK(++operations <= most);  // or a liar could keep it here for ever
+    HOSTILE_CHECK(++operations <= most);  // or a peer could keep it here for ever
     if (mood.strikes != 0 && choices.one_in(mood.strikes)) tally.garbage += liar.strike(choices);
   };
   watch.see = [&](std::uint64_t value) {

@@ -77,7 +77,7 @@ using BroadcastRoom = SlotRoom<core::BroadcastControl>;
 
 // --- MpmcRing ------------------------------------------------------------------------------------
 
-// Now and then somebody is said to be dead; a lie names any id.
+// Now and then a participant is said to be dead; a lie names any id.
 template <class Side>
 void recover_from_somebody(Side& side, Choices& choices) {
   const core::ParticipantId dead = some_id(choices);

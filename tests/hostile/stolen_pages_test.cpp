@@ -61,8 +61,8 @@ TEST_F(StolenPagesTest, NobodyAddsASeal) {
   EXPECT_TRUE(Channel::attach(channel_.fds()));
 }
 
-// Pages can be taken away from under both sides (no seal forbids it to one who may write): they
-// come back zeroed when they are touched. That is data lost, but no signal.
+// Pages can be taken away from under both sides (no seal forbids it to a process that may write):
+// they come back zeroed when they are touched. That is data lost, but no signal.
 TEST_F(StolenPagesTest, HolesLoseMessagesAndNothingElse) {
   const WalledBytes memory(sizeof(std::atomic<bool>), 64, Against::left_wall);
   auto* const stop = new (memory.data()) std::atomic<bool>(false);
@@ -129,7 +129,7 @@ TEST_F(HostageBellTest, FullBlockingBellDoesNotHoldTheRingerUp) {
   EXPECT_EQ(victim.wait(kSoon), 0);
 }
 
-// Somebody else drinks the bell dry between a sleeper's poll and its read; nobody rings after that.
+// Another process empties the bell between a sleeper's poll and its read; no ring comes after that.
 TEST_F(HostageBellTest, BlockingBellDoesNotKeepASleeperAsleep) {
   const int bell = channel_.fds().data_bell;
   make_blocking(bell);

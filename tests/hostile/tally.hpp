@@ -13,7 +13,7 @@
 namespace ringbell::hostile {
 
 struct Tally {
-  std::uint64_t garbage = 0;  // stores of the liar
+  std::uint64_t garbage = 0;  // stores of the hostile peer
   std::uint64_t steps = 0;
   std::uint64_t messages = 0;  // written or read
   std::uint64_t corrupt = 0;   // reports

@@ -182,7 +182,7 @@ class LosslessProgram : public BroadcastProgram {
       const std::span<std::byte> room = writer.claim();
       require(!writer.corrupt(), "the writer takes the ring for corrupt");
       if (room.empty()) {
-        require(is_reader(writer.waits_for()), "the writer waits for nobody");
+        require(is_reader(writer.waits_for()), "the writer waits for no reader");
         if (cast().reader_dies && !cast().reader_evicts) {
           writer.evict([&](core::ParticipantId id) { return dead(id); });
         }

@@ -1,6 +1,6 @@
 // All scenarios of a ring, and then its mutants: each place where the algorithm asks memory for an
 // acquire, a release or a fence, with just that taken away. A mutant that no scenario catches is
-// either an order that nobody needs or a scenario that is missing.
+// either an order that is not needed or a scenario that is missing.
 #pragma once
 
 #include <cstdint>

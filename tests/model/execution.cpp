@@ -148,10 +148,10 @@ std::size_t Execution::choose_message(std::size_t location) {
 
 void Execution::decide_who() {
   if (sequential_) return;
-  // Whoever was chosen to go on after a pause or a sleep was chosen for this step.
+  // A thread that was chosen to go on after a pause or a sleep was chosen for this step.
   if (std::exchange(fibers_[running_].chosen, false)) return;
   if (++steps_ > bounds_.steps)
-    fail("a run of this many steps: is somebody waiting without pause()?");
+    fail("a run of this many steps: does a thread wait without pause()?");
   if (!memory_.has_room()) fail("a run with more words or more stores than the explorer keeps");
   hand_over();
 }
@@ -180,7 +180,7 @@ void Execution::collect_options() {
       options_.push_back({thread, false});
     }
   }
-  if (options_.empty()) {  // whoever sleeps with a time-out has its time over
+  if (options_.empty()) {  // a sleep with a time-out is over
     for (std::size_t thread = 1; thread < fiber_count_; ++thread) {
       const Fiber& fiber = fibers_[thread];
       if (fiber.state == State::asleep && fiber.times_out) options_.push_back({thread, false});
@@ -201,7 +201,7 @@ void Execution::kill(std::size_t thread) {
   running_ = thread;
   fibers_[thread].state = State::dead;
   say("dies");
-  // The kernel drops its locks: whoever learns of it has everything that it had stored.
+  // The kernel drops its locks: a thread that learns of it sees everything that it had stored.
   const std::size_t location = memory_.location(kDeathWord + thread, 0);
   word_of_[location] = kDeathWord + thread;
   memory_.write(thread, location, 1, std::memory_order_release, Kind::atomic);
@@ -215,7 +215,7 @@ bool Execution::seen_before() {
     key = mix(key, last_ << 32U | static_cast<std::uint64_t>(preemptions_));
   }
   if (bounds_.stale_loads >= 0) key = mix(key, static_cast<std::uint64_t>(stale_loads_));
-  // Who may die depends on who moved last.
+  // Which thread may die depends on which one moved last.
   if (deaths_ < bounds_.deaths) key = mix(key, last_);
   return !seen_.insert(key).second;
 }
@@ -236,7 +236,7 @@ void Execution::run_threads() {
         return;
       }
       outcome_ = Outcome::failed;
-      failure_ = "nobody can go on: ";
+      failure_ = "no thread can go on: ";
       for (std::size_t thread = 1; thread < fiber_count_; ++thread) {
         const Fiber& fiber = fibers_[thread];
         if (settled(fiber)) continue;

@@ -83,8 +83,8 @@ class Execution {
   [[nodiscard]] std::uint64_t plain_load(Word word);
   void plain_store(Word word, std::uint64_t value);
 
-  // Sleeps as long as the word has this value and nobody wakes it. False: it had another value.
-  // `times_out`: wakes by itself when nobody else can go on.
+  // Sleeps as long as the word has this value and no thread wakes it. False: it had another value.
+  // `times_out`: wakes by itself when no other thread can go on.
   bool futex_wait(Word word, std::uint64_t expected, bool times_out);
   void futex_wake(Word word);
   [[nodiscard]] bool is_dead(std::size_t thread);

@@ -3,9 +3,9 @@
 //
 // The program is the real template, instantiated with SimulatedAtomics (simulated_atomics.hpp).
 // Its threads are fibers of one OS thread; at each atomic operation a fiber hands over to the
-// explorer, which decides who goes on. A decision is a number below a count; a run is the list of
-// its decisions; depth-first search runs the program anew with the last decision changed, until
-// there is none left to change.
+// explorer, which decides which of them goes on. A decision is a number below a count; a run is the
+// list of its decisions; depth-first search runs the program anew with the last decision changed,
+// until there is none left to change.
 //
 // What makes that finite and quick:
 //   - Two runs that have done the same operations, in the same order at each word and with the same
@@ -16,9 +16,9 @@
 //     and a race is found by vector clocks in either order.
 //   - A thread that waits calls pause() each time it found nothing. It goes on when one of the
 //     words that it read has a newer value, and a round that reads just what the round before read
-//     is dropped. When nobody can go on, the program is stuck, which is a finding.
+//     is dropped. When no thread can go on, the program is stuck, which is a finding.
 //   - A death is decided right after one of the thread's own steps. Later ones differ only in what
-//     others have seen of it, and whoever asks (is_dead) may still be told that it lives.
+//     others have seen of it, and is_dead() may still say that it lives.
 #pragma once
 
 #include <cstddef>

@@ -44,7 +44,7 @@ TEST(Explorer, FindsADeadlock) {
   };
   EXPECT_THAT(
       finding_of({wait_then_set(&Litmus::x, &Litmus::y), wait_then_set(&Litmus::y, &Litmus::x)}),
-      HasSubstr("nobody can go on"));
+      HasSubstr("no thread can go on"));
 }
 
 TEST(Explorer, AWaitEndsWhenTheValueComes) {

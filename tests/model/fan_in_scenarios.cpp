@@ -222,7 +222,7 @@ class ReaderDies : public FanInProgram {
         SimulatedAtomics::pause();
         continue;
       }
-      // The one in the dead reader's hand comes again, no more.
+      // The record that the dead reader held comes again, no more.
       if (thread == kNew && read_payload(record) == kPerWriter + next[1] - 1) --next[1];
       take(own, record, next);
       if (thread == kOld) read_ = next[1] - 1;

@@ -26,7 +26,7 @@ struct Cast {
   bool reader_dies = false;
 };
 
-// Messages carry their writer and its count. Where nobody can die, each reader takes its share;
+// Messages carry their writer and its count. Where no thread can die, each reader takes its share;
 // else readers go on until all writers ended or died and nothing is left.
 class MpmcProgram : public Program {
  public:
@@ -69,7 +69,7 @@ class MpmcProgram : public Program {
     reader.recover([&](core::ParticipantId id) { return id != kMaxThreads; });
     while (!reader.peek().empty()) {
       got(0, read_payload(reader.peek()), reader.redelivered());
-      require(reader.release(), "evicted, with nobody else there");
+      require(reader.release(), "evicted, with no other participant there");
     }
     for (std::size_t writer = 1; writer <= cast_.writers; ++writer) {
       for (std::uint64_t count = 1; count <= committed_[writer]; ++count) {
@@ -159,7 +159,7 @@ class MpmcProgram : public Program {
     const std::uint64_t writer = message / kPerWriter;
     const std::uint64_t count = message % kPerWriter;
     require(writer >= 1 && writer <= cast_.writers && count >= 1 && count <= cast_.messages_each,
-            fmt::format("reader {} got {}, which nobody sent", reader, message));
+            fmt::format("reader {} got {}, which was never sent", reader, message));
     require(++seen_[writer][count] == 1 || redelivered,
             "a message came twice, and does not say so");
   }

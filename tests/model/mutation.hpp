@@ -13,7 +13,7 @@ namespace ringbell::model {
 
 enum class Operation : std::uint8_t { load, store, read_modify_write, fence };
 
-// One end of an edge: who does what, under which label, and how strongly.
+// One end of an edge: the thread's role, the operation, its label, and its order.
 struct Site {
   std::string role;  // of the thread: "writer", "reader"
   std::string label;

@@ -1,5 +1,5 @@
-// SpscRing with the parking protocol on both of its bells, explored: nobody sleeps for ever, with
-// the heavy barrier, with fences, and while a side goes from one to the other.
+// SpscRing with the parking protocol on both of its bells, explored: neither side sleeps for ever,
+// with the heavy barrier, with fences, and while a side goes from one to the other.
 #include <string>
 
 #include <ringbell/core/parking.hpp>
@@ -76,7 +76,7 @@ class ParkedStream : public Program {
   void begin() override {
     Execution& execution = Execution::current();
     memory_.control = execution.shared<core::SpscControl>();
-    memory_.capacity_bytes = 32;  // one record: who sends the second waits for the first
+    memory_.capacity_bytes = 32;  // one record: the second waits for the first
     memory_.record_alignment = 8;
     memory_.data = execution.shared<std::byte>(32 + memory_.max_record_bytes());
     // Both sides said so when they attached.

@@ -1,5 +1,5 @@
 // Several that sleep on one word (core/shared_parking.hpp) until each has seen all that was
-// published: nobody sleeps for ever, with the heavy barrier, with fences, with a death among them.
+// published: none sleeps for ever, with the heavy barrier, with fences, with a death among them.
 #include <string>
 
 #include <ringbell/core/shared_parking.hpp>

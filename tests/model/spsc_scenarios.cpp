@@ -257,7 +257,7 @@ class ReaderDies : public SpscProgram {
   std::uint64_t read_ = 0;
 };
 
-// Whoever finds the writer dead and then nothing in the ring has seen everything.
+// A reader that finds the writer dead and then nothing in the ring has seen everything.
 class NothingAfterDeath : public SpscProgram {
  public:
   NothingAfterDeath() : SpscProgram(64) {}

@@ -112,7 +112,7 @@ void WeakMemory::read_and_write(std::size_t thread, std::size_t location, std::u
   Thread& self = threads_[thread];
   Location& where = locations_[location];
   check_races(thread, where, true, Kind::atomic);
-  // Whoever acquires this message synchronises with the one that it replaced as well: the release
+  // An acquire of this message synchronises with the one that it replaced as well: the release
   // sequence goes on.
   const Knowledge continued = where.messages.back().released;
   append(self, thread, location, value, releases(order), &continued);

@@ -34,7 +34,7 @@ using View = std::array<std::uint8_t, kMaxLocations>;
 // How many steps of each thread happened before.
 using Clock = std::array<std::uint16_t, kMaxThreads>;
 
-// Whether an access is made through the Atomics policy or is the payload's, which nobody guards.
+// Whether an access is made through the Atomics policy or is the payload's, which nothing guards.
 enum class Kind : std::uint8_t { atomic, plain };
 
 class WeakMemory {
@@ -59,7 +59,7 @@ class WeakMemory {
   [[nodiscard]] std::uint64_t value(std::size_t location, std::size_t message) const {
     return locations_[location].messages[message].value;
   }
-  // Who stored a message, for the identity of what was read: a number that no other one has.
+  // The identity of a message that was read: a number that no other one has.
   [[nodiscard]] std::uint32_t identity(std::size_t location, std::size_t message) const {
     return locations_[location].messages[message].identity;
   }

@@ -1,4 +1,5 @@
-// One operation, killed at every step of it: what is killed, who goes on, and how long that took.
+// One operation, killed at every step of it: what is killed, what the survivors do, and how long
+// that took.
 #pragma once
 
 #include <chrono>
@@ -24,8 +25,8 @@ class Victim {
   virtual void prepare() {}
   // In the child.
   virtual void operate() = 0;
-  // In the parent, once the child is dead: waits until somebody has noticed, if that takes time.
-  // What follows is timed apart from it. False: nobody has to notice first.
+  // In the parent, once the child is dead: waits until a survivor has noticed, if that takes time.
+  // What follows is timed apart from it. False: nothing has to be noticed first.
   virtual bool notice() { return false; }
   // In the parent, after that. Fails the test if anything is lost, torn, or does not go on.
   virtual void survive() = 0;

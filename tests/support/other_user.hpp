@@ -1,4 +1,4 @@
-// Another user, for tests of who may come in.
+// Another user, for tests of what it may open.
 #pragma once
 
 #include <csignal>

@@ -43,8 +43,8 @@ class SharedPages {
   std::byte* base_;
 };
 
-// How many of something a process has begun, and how many it has done: who dies in between leaves
-// the rest open. One stores, others load.
+// How many of something a process has begun, and how many it has done: a death in between
+// leaves the rest open. One stores, others load.
 struct Progress {
   std::uint64_t begun;
   std::uint64_t done;

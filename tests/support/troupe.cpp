@@ -122,7 +122,7 @@ void Troupe::perform(std::size_t kills) {
   const Leftovers leftovers;
   Dice dice(mix(seed() ^ cast_.size()));
   for (Cast& one : cast_) ASSERT_NO_FATAL_FAILURE(enter(one));
-  ASSERT_NO_FATAL_FAILURE(await_arrivals({"nobody"}));
+  ASSERT_NO_FATAL_FAILURE(await_arrivals({"none"}));
   std::size_t done = 0;
   while (done < kills && !::testing::Test::HasFailure()) {
     const Clock::time_point moment = Clock::now() + microseconds(dice.roll(400));

@@ -23,8 +23,8 @@ namespace ringbell::test {
 // What the players share besides their ring.
 class Stage {
  public:
-  // Who plays first (writers, callers) ends in the first act; who must see all that they did, in
-  // the second.
+  // The players that must end first (writers, callers) end in the first act; those that must see
+  // all that these did, in the second.
   enum Act : std::uint64_t { kPlaying = 0, kFirstEnds = 1, kSecondEnds = 2 };
 
   [[nodiscard]] bool is_over(Act act) const noexcept;
@@ -53,10 +53,10 @@ class Troupe {
   Troupe(std::string what, std::vector<Player> players);
   Troupe(const Troupe&) = delete;
   Troupe& operator=(const Troupe&) = delete;
-  // Kills whoever still plays.
+  // Kills the players that are left.
   ~Troupe();
 
-  // So many SIGKILLs, after each of which things must go on; then everybody ends in order. Prints
+  // So many SIGKILLs, after each of which things must go on; then all end in order. Prints
   // what it did. Fails the test if a player found something wrong, or nothing moves, or anything
   // is left behind.
   void perform(std::size_t kills);
