@@ -131,7 +131,7 @@ TEST_F(FileCopy, RingWithIoUringCopiesEachByteTwiceOrSaysWhyItCannot) {
   }
 }
 
-// Somebody writes to the source all the time: sooner or later the copy is not what was hashed.
+// The source is written to all the time: sooner or later the copy is not what was hashed.
 TEST_F(FileCopy, ACopyThatDiffersHasItsRowAndFailsTheRun) {
   options_.file = write_file("source", kOddBytes);
   const FileDescriptor source(::open(options_.file.c_str(), O_WRONLY | O_CLOEXEC));

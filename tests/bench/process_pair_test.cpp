@@ -57,7 +57,7 @@ TEST(ProcessPair, SidesRunInTwoProcessesAndShareWhatWasMadeBefore) {
 
 // A row for quick wake-ups that were not to be had must say so, and not be one without them.
 TEST(ProcessPair, RefusedQuickWakeUpsAreTheResult) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody without the right";
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become a user without the right";
   test::ChildProcess child = test::ChildProcess::fork([] {
     constexpr uid_t kNobody = 65534;
     if (::setuid(kNobody) != 0 || ::access("/dev/cpu_dma_latency", W_OK) == 0) return 77;
@@ -67,7 +67,7 @@ TEST(ProcessPair, RefusedQuickWakeUpsAreTheResult) {
     return !refused && refused.error().code == ErrorCode::permission ? 0 : 1;
   });
   const std::optional<int> status = child.wait();
-  if (status == 77) GTEST_SKIP() << "everybody may have quick wake-ups here";
+  if (status == 77) GTEST_SKIP() << "every user may have quick wake-ups here";
   EXPECT_EQ(status, 0);
 }
 

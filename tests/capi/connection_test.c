@@ -133,7 +133,7 @@ int main(void) {
   ringbell_listener* listener = NULL;
   ringbell_listener* second = NULL;
   ringbell_connection* connection = NULL;
-  CHECK_CODE(RINGBELL_NOT_FOUND, ringbell_connect("nobody", 0, NULL, &connection, &error));
+  CHECK_CODE(RINGBELL_NOT_FOUND, ringbell_connect("absent", 0, NULL, &connection, &error));
   CHECK_CODE(RINGBELL_INVALID_ARGUMENT,
              ringbell_listener_open("no/name", NULL, NULL, &listener, &error));
   CHECK_CODE(RINGBELL_OK, ringbell_listener_open("capi", NULL, NULL, &listener, &error));

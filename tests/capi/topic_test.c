@@ -1,4 +1,4 @@
-/* Topics from C: what is published reaches a subscriber in another process, and who was too slow
+/* Topics from C: what is published reaches a subscriber in another process, and a slow one
  * learns what it missed. */
 #define _POSIX_C_SOURCE 200809L
 

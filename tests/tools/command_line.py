@@ -16,7 +16,7 @@ PATIENCE_S = 60
 
 
 def as_other_user(folder: Path) -> dict:
-    """Options of subprocess, for root: run by somebody who may not come into the project's folder.
+    """Options of subprocess, for root: run by a user that may not enter the project's folder.
 
     The program is copied into this one, which is opened to all.
     """

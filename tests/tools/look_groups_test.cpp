@@ -1,6 +1,6 @@
 // What inspect and top tell of rings of many: how far each reader of a topic is, each lane of a
-// collector, each caller's calls; and that looking changes nothing. Which place somebody gets who
-// joins is left to chance.
+// collector, each caller's calls; and that looking changes nothing. Which place a
+// participant gets is left to chance.
 #include <array>
 #include <chrono>
 #include <cstddef>

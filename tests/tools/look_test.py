@@ -76,7 +76,7 @@ class Looks(CommandTest):
         self.assertEqual({by["pid"] for by in facts["mapped_by"]}, {sending.pid, receiving.pid})
         self.assertRegex(self.ringbell("inspect", "used").stdout.decode(),
                          rf"(?m)^reader +pid {receiving.pid}, open, alive, parked$")
-        # Looking disturbed nobody.
+        # Looking disturbed neither side.
         assert sending.stdin is not None
         sending.stdin.write(b"the rest")
         sending.stdin.close()

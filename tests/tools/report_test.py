@@ -325,7 +325,7 @@ class Plots(ReportTest):
         folder = self.folder / "plots"
         folder.mkdir()
         (folder / "copies.svg").write_text("of an earlier run")
-        (folder / "mine.svg").write_text("somebody's own")
+        (folder / "mine.svg").write_text("not the report's")
         self.assertEqual(self.report(run, "--plots", folder, "--plots-only"), (0, ""))
         self.assertEqual(sorted(p.name for p in folder.iterdir()),
                          ["latency_two_cpus_polled.svg", "mine.svg"])

@@ -143,7 +143,7 @@ class Ends(CommandTest):
         self.expect_line(errors, "the receiver stopped before the end of the stream")
 
     def test_waiting_can_be_interrupted(self) -> None:
-        for arguments in [["recv", "nobody"], ["send", "nobody"]]:
+        for arguments in [["recv", "absent"], ["send", "absent"]]:
             waiting = self.start(*arguments)
             time.sleep(0.3)
             waiting.send_signal(signal.SIGINT)

@@ -70,7 +70,7 @@ TEST_F(AccessTest, OtherUserCannotOpenAChannelByName) {
   });
 }
 
-// The file's own mode keeps others out, too, should somebody open the folder.
+// The file's own mode keeps others out, too, should the folder be opened to them.
 TEST_F(AccessTest, FileItselfIsItsOwners) {
   const Sender sender = Sender::create("orders").value();
   const std::string file = inside("orders.ring");
@@ -149,7 +149,7 @@ TEST_F(AccessTest, ListenerLetsInWhomItsUserNamed) {
 
 // --- being there first --------------------------------------------------------------------------
 
-// A folder like /dev/shm: anybody may add to it, nobody may remove what others added.
+// A folder like /dev/shm: every user may add to it, and remove only what is its own.
 class SquatterTest : public AccessTest {
  protected:
   void SetUp() override {

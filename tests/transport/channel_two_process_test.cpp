@@ -182,7 +182,7 @@ TEST_P(ChannelTwoProcessTest, KilledReceiversSuccessorLosesNothingAndRepeatsLitt
       sender.commit();
     }
   };
-  std::uint64_t due = 0;  // the next that nobody has read
+  std::uint64_t due = 0;  // the next unread one
   for (int death = 0; death < 5; ++death) {
     fill();
     const Signal read;
@@ -315,7 +315,7 @@ TEST(ChannelForkTest, ChildThatDestroysItsCopiesOfEndpointsClosesNothing) {
   for (std::uint64_t number = 1; number < kMessages; ++number) pass(number);
   const auto more = receiver->peek_for(1ms);
   ASSERT_TRUE(more) << more.error().message;
-  EXPECT_TRUE(more->empty()) << "time is up, and nobody closed";
+  EXPECT_TRUE(more->empty()) << "time is up, and neither side closed";
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ TEST_F(EventLoopTest, ArmedReceiverIsRung) {
 TEST_F(EventLoopTest, ArmLooksAfterTheAnnouncement) {
   ASSERT_TRUE(sender->try_send(message));
   EXPECT_FALSE(receiver->arm());
-  EXPECT_FALSE(is_readable(data_fd)) << "nobody was rung for what was there before";
+  EXPECT_FALSE(is_readable(data_fd)) << "what was there before rang no bell";
   drain();
   EXPECT_TRUE(receiver->arm());
 }
@@ -76,7 +76,7 @@ TEST_F(EventLoopTest, ArmForgetsAnOldRing) {
     ASSERT_TRUE(sender->try_send(message));
     ASSERT_TRUE(is_readable(data_fd));
     drain();
-    ASSERT_TRUE(is_readable(data_fd)) << "until somebody arms or disarms";
+    ASSERT_TRUE(is_readable(data_fd)) << "until arm() or disarm()";
     ASSERT_TRUE(receiver->arm());
     ASSERT_FALSE(is_readable(data_fd));
   }
@@ -110,7 +110,7 @@ TEST_F(EventLoopTest, WaitOfAnArmedReceiverWakesTheLoop) {
   EXPECT_FALSE(is_readable(data_fd));
   receiver->disarm();
   EXPECT_EQ(receiver->receive(message, 5ms), 0U);
-  EXPECT_FALSE(is_readable(data_fd)) << "nobody relies on it";
+  EXPECT_FALSE(is_readable(data_fd)) << "no loop relies on it";
 }
 
 // So does a change from fences back to barriers: a sender that has stored a record but not yet
@@ -189,7 +189,7 @@ TEST_F(EventLoopTest, PeerTellsWhoHasNotComeAndWhoDied) {
   ASSERT_TRUE(receiver->arm());
   child.kill_now();
   EXPECT_EQ(receiver->peer(), PeerState::dead);
-  EXPECT_FALSE(is_readable(receiver->waitable_fd().value())) << "a death rings nobody";
+  EXPECT_FALSE(is_readable(receiver->waitable_fd().value())) << "a death rings no bell";
 }
 
 TEST(WaitableFdTest, FutexChannelsHaveNone) {

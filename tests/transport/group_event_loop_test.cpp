@@ -101,7 +101,7 @@ TYPED_TEST(GroupEventLoopTest, ArmLooksAfterTheAnnouncement) {
   const int fd = end.waitable_fd().value();
   ASSERT_TRUE(this->at.provide());
   EXPECT_FALSE(this->at.arm(end));
-  EXPECT_TRUE(stays_quiet(fd)) << "nobody was rung for what was there before";
+  EXPECT_TRUE(stays_quiet(fd)) << "what was there before rang no bell";
   ASSERT_TRUE(this->at.consume(end));
   EXPECT_TRUE(this->at.arm(end));
   EXPECT_TRUE(this->at.arm(end)) << "twice is fine";

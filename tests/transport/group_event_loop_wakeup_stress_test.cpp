@@ -1,5 +1,5 @@
-// Processes that sleep in epoll on both sides of rings of many, rings so small that everybody
-// sleeps all the time, several of them on one bell word. No wake-up may be lost: there are no
+// Processes that sleep in epoll on both sides of rings of many, rings so small that each of
+// them sleeps all the time, several of them on one bell word. No wake-up may be lost: there are no
 // slices that could hide it, and a sleep that lasts its whole limit fails the test.
 #include <algorithm>
 #include <array>
@@ -38,7 +38,7 @@ constexpr std::uint64_t kMessages = test::kSanitized ? 1'500 : 10'000;  // of ea
 constexpr std::uint64_t kMany = 3;                                      // where there may be many
 constexpr std::uint32_t kBytes = 40;
 constexpr WaitOptions kByBell{.spin_budget = 0ns, .longest_sleep = 1h};
-// Beyond the time for which a busy machine takes the CPU from somebody who is about to ring.
+// Beyond the time for which a busy machine takes the CPU from a process that is about to ring.
 constexpr int kLimitMs = 20'000;
 
 using Buffer = std::array<std::byte, kBytes>;
@@ -121,7 +121,7 @@ class GroupEventLoopWakeupStressTest : public ::testing::Test {
   }
   void TearDown() override {
     if (!IsSkipped()) {
-      EXPECT_GT(shared->sleeps, 0U) << "nobody ever slept";
+      EXPECT_GT(shared->sleeps, 0U) << "no process ever slept";
     }
     ::munmap(shared, sizeof(Shared));
   }

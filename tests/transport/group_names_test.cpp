@@ -1,5 +1,5 @@
-// Queues, topics, collectors and services by name: who finds whom, what a successor finds, and that
-// nothing is left at the end.
+// Queues, topics, collectors and services by name: which ends find each other, what a successor
+// finds, and that nothing is left at the end.
 #include <array>
 #include <chrono>
 #include <cstring>
@@ -188,9 +188,9 @@ TEST_F(GroupNamesTest, SuccessorOfADeadPublisherGoesOn) {
 TEST_F(GroupNamesTest, CollectorAndContributorsFindEachOther) {
   {
     Contributor contributor = Contributor::create("logs").value();
-    EXPECT_EQ(contributor.send(bytes_of("before anybody reads")), true);
+    EXPECT_EQ(contributor.send(bytes_of("before any reader")), true);
     Collector collector = Collector::create("logs").value();
-    EXPECT_EQ(receive(collector), "before anybody reads");
+    EXPECT_EQ(receive(collector), "before any reader");
     EXPECT_EQ(Collector::create("logs").error().code, ErrorCode::busy);
   }
   EXPECT_EQ(names_left(), 0U);

@@ -1,4 +1,4 @@
-// Channels by name after their makers: who follows the dead, and who takes the name away.
+// Channels by name after their makers: which end follows a dead one, and which takes the name away.
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -95,7 +95,7 @@ TEST_F(NameRecoveryTest, CreatorAfterTwoDeathsWaitsForANewPeer) {
     return std::pair(std::move(sender), Receiver::open("orders").value());
   });
   Receiver receiver = Receiver::create("orders", kSmall, {.longest_sleep = 1ms}).value();
-  EXPECT_EQ(receive_text(receiver, 30ms), "") << "nobody has come yet: that is no death";
+  EXPECT_EQ(receive_text(receiver, 30ms), "") << "no sender has come yet: that is no death";
 }
 
 TEST_F(NameRecoveryTest, OtherOptionsReplaceWhatTheDeadLeft) {
@@ -283,7 +283,7 @@ TEST_F(NameRecoveryTest, NothingIsLeftAfterwards) {
     const Sender sender = Sender::create("orders").value();
     const Receiver receiver = Receiver::open("orders").value();
     EXPECT_FALSE(Sender::create("orders"));
-    EXPECT_FALSE(Receiver::open("nobody", Timeout::zero()));
+    EXPECT_FALSE(Receiver::open("absent", Timeout::zero()));
   }
   EXPECT_EQ(test::open_files(), before);
 }

@@ -1,4 +1,4 @@
-// Channels by name: who makes one, who finds it, and what names there are.
+// Channels by name: making one, finding it, and the list of names.
 #include <chrono>
 #include <fstream>
 #include <future>

@@ -1,4 +1,4 @@
-// Quick wake-ups: held as long as the endpoint lives, and a refusal that is told and harms nobody.
+// Quick wake-ups: held as long as the endpoint lives, and a refusal that is told and harms nothing.
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -76,14 +76,14 @@ int use_channel_without_it(ErrorCode expected, const char* remedy) {
 }
 
 TEST(QuickWakeTest, RefusalIsToldAndTheEndpointsWork) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody without the right";
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become a user without the right";
   test::ChildProcess child = test::ChildProcess::fork([] {
     if (::setgid(kNobody) != 0 || ::setuid(kNobody) != 0) return 77;
     if (may_hold()) return 77;
     return use_channel_without_it(ErrorCode::permission, "root, or a udev rule");
   });
   const std::optional<int> status = child.wait();
-  if (status == 77) GTEST_SKIP() << "everybody may write " << kDevice;
+  if (status == 77) GTEST_SKIP() << "every user may write " << kDevice;
   EXPECT_EQ(status, 0);
 }
 

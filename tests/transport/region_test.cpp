@@ -1,4 +1,4 @@
-// Making regions: what may be asked for, what is then mapped, and what nobody can change any more.
+// Making regions: what may be asked for, what is then mapped, and what cannot be changed any more.
 #include <cstdio>
 #include <fstream>
 #include <string>

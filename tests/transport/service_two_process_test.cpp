@@ -1,5 +1,5 @@
-// A service among several processes: who gets which answer, every way for a wait to end, time-outs
-// and deaths.
+// A service among several processes: which client gets which answer, every way for a wait to end,
+// time-outs and deaths.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -92,7 +92,7 @@ TEST(ServiceTest, CallWithoutAnAnswerTimesOutAndTheLineComesBack) {
   const auto serve_one = [&] {
     return server.serve([](auto request, auto&& claim) { answer(request, claim); }, 1, kLong);
   };
-  EXPECT_EQ(serve_one(), 1U);  // the first, for nobody
+  EXPECT_EQ(serve_one(), 1U);  // the first, whose client has gone on
   ChildProcess serves = ChildProcess::fork([] { return 0; });
   EXPECT_EQ(serves.wait(), 0);
   EXPECT_EQ(server.request_for(5ms).size(), 0U);

@@ -1,4 +1,4 @@
-// Topics among several processes, lossless and lossy: who sees what, late joiners, every way for a
+// Topics among several processes, lossless and lossy: what each sees, late joiners, every way for a
 // wait to end, and deaths.
 #include <array>
 #include <chrono>

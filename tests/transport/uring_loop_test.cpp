@@ -192,7 +192,7 @@ TEST_P(UringWatchTest, DeathOfTheSenderIsNoticed) {
   EXPECT_EQ(last->code, ErrorCode::peer_dead);
 }
 
-// A dead sender's record that nobody was rung for is found without a bell.
+// A dead sender's record, for which it did not ring, is found without a bell.
 TEST_P(UringWatchTest, RecordWithoutARingIsFoundAndCounted) {
   const Channel channel = make_channel();
   Receiver receiver = Receiver::attach(channel.fds()).value();

@@ -180,7 +180,7 @@ TEST_F(UringReadTest, CancelledReadLosesNothingThatItTook) {
   put(pipe.second.get(), some_bytes(60));
   let_pass(5ms);
   std::array<char, 100> rest{};
-  EXPECT_EQ(::read(pipe.first.get(), rest.data(), rest.size()), 60) << "nobody else took it";
+  EXPECT_EQ(::read(pipe.first.get(), rest.data(), rest.size()), 60) << "nothing else took it";
   EXPECT_TRUE(sender->try_send(some_bytes(10)));
 }
 

@@ -179,7 +179,7 @@ TEST_F(UringWriteTest, LoopLetsGoOfTheMemoryBeforeItIsGone) {
   ASSERT_TRUE(loop->write_from(*from, full.second.get(), {}, never));
   let_pass(5ms);
   loop.reset();
-  put(idle.second.get(), some_bytes(50));  // nobody reads it into the ring any more
+  put(idle.second.get(), some_bytes(50));  // it is no longer read into the ring
   std::array<char, 100> rest{};
   EXPECT_EQ(::read(idle.first.get(), rest.data(), rest.size()), 50);
   EXPECT_TRUE(receiver->peek().empty());

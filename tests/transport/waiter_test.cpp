@@ -1,4 +1,4 @@
-// Whom a waiting side asks after its peer, and when.
+// When a waiting side asks whether its peer lives.
 #include <chrono>
 #include <string>
 #include <thread>

@@ -1,6 +1,6 @@
 // No wake-up is ever lost: two processes that sleep whenever they can, on a ring so small that both
 // sides do. Sleeps end by themselves after a slice, so a lost wake-up would only cost time; what
-// shows it is the count of sleeps that lasted a slice with the message there and nobody ringing.
+// shows it is the count of sleeps that lasted a slice with the message there and no ring.
 #include <chrono>
 #include <cstdio>
 #include <optional>
@@ -29,9 +29,9 @@ using core::DoorbellKind;
 // Of the messages that go over each doorbell, a tenth: 1,000,000 in all.
 constexpr std::uint64_t kShare = test::kSanitized ? 5'000 : 100'000;
 
-// Who sleeps. A wake-up that got lost is healed by the next message if there is one: the contests
-// with one sleeper use messages that fill the ring: each ring of the bell is then the only one, and
-// the side that never sleeps is near enough to publish just while the other one parks.
+// Which sides sleep. A wake-up that got lost is healed by the next message if there is one: the
+// contests with one sleeper use messages that fill the ring: each ring of the bell is then the only
+// one, and the side that never sleeps is near enough to publish just while the other one parks.
 enum class Sleeper { both, receiver, sender };
 
 struct Contest {
