@@ -1,6 +1,7 @@
 // What the test run does with a fuzz target: its seeds, the inputs that once failed (corpus/), and
 // some thousand mutations of them, the same each time. The input that fails is left in a file.
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -24,9 +25,18 @@ namespace {
 
 const Input* running = nullptr;
 
+// Of the program fuzz_TARGET_replay.
+std::string target_name() {
+  const std::string program = program_invocation_short_name;
+  const std::string prefix = "fuzz_";
+  const std::string suffix = "_replay";
+  return program.substr(prefix.size(), program.size() - prefix.size() - suffix.size());
+}
+const std::string kFailedFile = target_name() + ".failed";
+
 // Only what a signal handler may call.
 void leave_input() {
-  const int file = ::open(RINGBELL_FUZZ_TARGET ".failed", O_CREAT | O_TRUNC | O_WRONLY, 0600);
+  const int file = ::open(kFailedFile.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
   if (running != nullptr && file >= 0) {
     [[maybe_unused]] const ssize_t put = ::write(file, running->data(), running->size());
   }
@@ -92,7 +102,7 @@ TEST_F(FuzzReplay, SeedsAndTheirMutationsDoNoHarm) {
 
 TEST_F(FuzzReplay, InputsThatOnceFailedDoNoHarm) {
   run({});
-  const std::filesystem::path folder(RINGBELL_FUZZ_CORPUS);
+  const std::filesystem::path folder = std::filesystem::path(RINGBELL_FUZZ_CORPUS) / target_name();
   if (!std::filesystem::exists(folder)) return;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     std::ifstream file(entry.path(), std::ios::binary);

@@ -1,12 +1,10 @@
 // Two processes on one channel: inherited over fork, over exec, passed over a socket; and what the
 // one learns, and keeps, when the other is killed.
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <fcntl.h>
@@ -20,6 +18,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/child_program.hpp>
 #include <tests/support/message.hpp>
 
 namespace ringbell {
@@ -49,6 +48,14 @@ int send_all(const ChannelFds& fds, std::uint64_t count = kMessages) {
   }
   return 0;
 }
+
+// The same in a program that was started with the channel's descriptors.
+const bool kSender = test::add_child_part("send", [](const std::vector<std::string>& arguments) {
+  if (arguments.size() != 3) return 2;
+  return send_all({.memory = std::stoi(arguments[0]),
+                   .data_bell = std::stoi(arguments[1]),
+                   .space_bell = std::stoi(arguments[2])});
+});
 
 testing::AssertionResult receive(Receiver& receiver, std::uint64_t number) {
   const Result<std::span<const std::byte>> record = receiver.peek_for(kLong);
@@ -320,17 +327,3 @@ TEST(ChannelForkTest, ChildThatDestroysItsCopiesOfEndpointsClosesNothing) {
 
 }  // namespace
 }  // namespace ringbell
-
-// Started anew with "send" and three descriptors, this program is the other process.
-int main(int argc, char** argv) {
-  if (argc == 5 && std::string_view(argv[1]) == "send") {
-    std::array<int, 3> fds{};
-    for (std::size_t i = 0; i < fds.size(); ++i) {
-      const std::string_view text(argv[i + 2]);
-      std::from_chars(text.data(), text.data() + text.size(), fds[i]);
-    }
-    return ringbell::send_all({.memory = fds[0], .data_bell = fds[1], .space_bell = fds[2]});
-  }
-  ::testing::InitGoogleMock(&argc, argv);
-  return RUN_ALL_TESTS();
-}

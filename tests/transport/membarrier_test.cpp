@@ -1,6 +1,7 @@
 // What the parking protocol asks of the kernel, and what a child of fork() inherits.
 #include <optional>
-#include <string_view>
+#include <string>
+#include <vector>
 
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
@@ -11,6 +12,7 @@
 #include <ringbell/transport/sleep/membarrier.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/child_program.hpp>
 #include <tests/support/deny_membarrier.hpp>
 
 namespace ringbell {
@@ -44,6 +46,11 @@ TEST(MembarrierTest, RegistrationIsInheritedOverFork) {
   EXPECT_EQ(child.wait(), 0);
 }
 
+// Whether a program that starts beneath the filter notices.
+const bool kDenied = test::add_child_part("denied", [](const std::vector<std::string>&) {
+  return membarrier::can_issue() || membarrier::register_process() ? 1 : 0;
+});
+
 TEST(MembarrierTest, DeniedMembarrierIsNoticed) {
   // The answers are remembered, so the program starts anew, beneath the filter.
   ChildProcess child = ChildProcess::fork([] {
@@ -58,13 +65,3 @@ TEST(MembarrierTest, DeniedMembarrierIsNoticed) {
 
 }  // namespace
 }  // namespace ringbell
-
-// Started anew with "denied", this program says whether it noticed.
-int main(int argc, char** argv) {
-  if (argc == 2 && std::string_view(argv[1]) == "denied") {
-    const bool any = ringbell::membarrier::can_issue() || ringbell::membarrier::register_process();
-    return any ? 1 : 0;
-  }
-  ::testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}
