@@ -30,7 +30,7 @@ enum ringbell_code {
   RINGBELL_PEER_DEAD = -11,       /* the peer is gone without closing */
   RINGBELL_TOO_LARGE = -12,
   RINGBELL_NOT_FOUND = -13,
-  RINGBELL_TIMED_OUT = -14, /* nobody answered a handshake in time */
+  RINGBELL_TIMED_OUT = -14, /* the peer did not answer a handshake in time */
   RINGBELL_CANCELLED = -15  /* the caller ended it before its end */
 };
 

@@ -25,7 +25,7 @@ RINGBELL_C_API int ringbell_listener_fd(const ringbell_listener* listener);
 /* Takes the name away; connections live on. NULL is allowed. */
 RINGBELL_C_API void ringbell_listener_close(ringbell_listener* listener);
 
-/* RINGBELL_NOT_FOUND if nobody listened in time. */
+/* RINGBELL_NOT_FOUND if no listener came in time. */
 RINGBELL_C_API int ringbell_connect(const char* name, int64_t timeout_ns,
                                     const ringbell_wait_options* wait,
                                     ringbell_connection** connection, ringbell_error* error);

@@ -13,7 +13,7 @@ typedef struct ringbell_publisher ringbell_publisher;
 typedef struct ringbell_subscriber ringbell_subscriber;
 
 enum ringbell_topic_policy {
-  RINGBELL_TOPIC_LOSSY = 0,   /* the publisher never waits; who is slow learns what he missed */
+  RINGBELL_TOPIC_LOSSY = 0,   /* the publisher never waits; a slow reader learns what it missed */
   RINGBELL_TOPIC_LOSSLESS = 1 /* the publisher waits for the slowest living subscriber */
 };
 

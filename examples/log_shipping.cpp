@@ -1,5 +1,5 @@
 // Many processes log, one writes to disk. Each has a lane of its own, so that none waits for
-// another, and one that dies in the middle of a line costs nobody anything.
+// another, and one that dies in the middle of a line costs the others nothing.
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -42,7 +42,7 @@ int main() {
   int written = 0;
   while (written < kPrograms * kLines) {
     const auto line = collector->peek_for(std::chrono::seconds(5));
-    if (line.empty()) break;  // nobody has logged for a while
+    if (line.empty()) break;  // nothing was logged for a while
     written += std::fwrite(line.data(), 1, line.size(), file) == line.size() ? 1 : 0;
     collector->release();
   }

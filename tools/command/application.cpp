@@ -20,7 +20,7 @@ constexpr const char* kStatuses = R"(Exit status:
   0  done; of a stream: all of it came
   1  failed, as stderr says; of doctor: something essential is missing
   2  the command line will not do
-  3  nobody came within --wait
+  3  the other side did not come within --wait
   4  the stream was cut short: the other side died or stopped
   5  cp --verify: the copy differs
   128 + N  ended by signal N

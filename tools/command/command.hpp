@@ -16,7 +16,7 @@ enum ExitStatus : int {
   kDone = 0,       // and for a stream: whole
   kFailed = 1,     // an error, said on stderr; of `doctor`: something essential is missing
   kUsage = 2,      // the command line will not do
-  kTimedOut = 3,   // nobody came within --wait
+  kTimedOut = 3,   // the other side did not come within --wait
   kTruncated = 4,  // the other side died or stopped before the end of the stream
   kDiffers = 5,    // `cp --verify`: the copy is not the original
 };

@@ -10,7 +10,7 @@ namespace ringbell::bench {
 // What ringbell cannot do without, or falls back from: kernel, memfd, locks, membarrier, io_uring.
 void check_kernel(const MachineFiles& files, const Trials& trials, Findings& findings);
 
-// Who gets which CPU and when: CPUs, quota, isolation, governor, SMT, idle, wake-up, clock.
+// What gets a CPU and when: CPUs, quota, isolation, governor, SMT, idle, wake-up, clock.
 void check_cpus(const MachineFiles& files, const Trials& trials, Findings& findings);
 
 // Room and pages: /dev/shm, huge pages, memlock, swap, NUMA, message queues, RemoveIPC.

@@ -26,7 +26,8 @@ Finding cpus(const Trials& trials) {
   return finding;
 }
 
-// A cgroup's share of CPU time: whoever spins uses it up and is then stopped for milliseconds.
+// A cgroup's share of CPU time: a process that spins uses it up and is then stopped for
+// milliseconds.
 Finding quota(const MachineFiles& files) {
   Finding finding{"quota", Level::good, "no limit of CPU time", "", ""};
   finding.why =
@@ -60,7 +61,7 @@ Finding isolation(const MachineFiles& files) {
   const std::string tickless = files.first_line(kCpus + "nohz_full").value_or("");
   Finding finding{"isolation", Level::good, "", "", ""};
   finding.why =
-      "on a CPU that is nobody else's no other task, timer or interrupt comes between "
+      "on an isolated CPU no other task, timer or interrupt comes between "
       "two messages: the tail of the latency";
   finding.figure = isolated.empty() ? "no isolated CPU" : "isolated: " + isolated;
   // The kernel prints "(null)" for an empty mask.

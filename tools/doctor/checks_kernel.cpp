@@ -47,7 +47,7 @@ Finding kernel(const MachineFiles& files) {
 
 Finding memory_files(const Trials& trials) {
   Finding finding{"memfd", Level::good, "memory files with seals", "", ""};
-  finding.why = "a channel's memory is a sealed memfd: nobody can shrink it under its users";
+  finding.why = "a channel's memory is a sealed memfd: no process can shrink it under its users";
   if (!trials.memfd) {
     finding.level = Level::missing;
     finding.figure = "memfd_create with seals is refused";
@@ -70,7 +70,7 @@ Finding locks(const Trials& trials) {
 
 Finding membarrier_call(const Trials& trials) {
   Finding finding{"membarrier", Level::good, "available", "", ""};
-  finding.why = "with it whoever publishes needs no fence; without, each message costs one (7 ns)";
+  finding.why = "with it a publisher needs no fence; without, each message costs one (7 ns)";
   if (!trials.membarrier) {
     finding.level = Level::costs;
     finding.figure = "refused";

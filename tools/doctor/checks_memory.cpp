@@ -28,7 +28,7 @@ Finding shared_memory(const Trials& trials) {
     finding.level = Level::costs;
     finding.remedy =
         "mount -o remount,size=1G /dev/shm; in a container: docker run --shm-size=1g; "
-        "`ringbell clean` removes what the dead left";
+        "`ringbell clean` removes the rings of dead processes";
   }
   return finding;
 }

@@ -2,7 +2,7 @@
 
 load        rows and figures out of the file
 text        numbers and Markdown for people
-settings    who ran where and how it waited: the classes that tables and plots share
+settings    placements and waits: the classes that tables and plots share
 tables      one function for each table
 targets     what the project set out to reach, computed from the rows
 provenance  the commit, the commands, what to warn of

@@ -22,10 +22,10 @@ METHOD = """\
 - **Two processes**, never two threads, each pinned: to a CPU of its own (*two CPUs*) or both to the
   same (*one CPU*).
 - **Waits.** *spin* and *polled* never sleep: the kernel's transports run with O_NONBLOCK or
-  IPC_NOWAIT and try again, so that a ring is not compared with a sleeper. On one CPU whoever finds
-  nothing yields. *park* spins for a while and then sleeps on a futex, *eventfd* on an eventfd,
-  *blocking* in the system call. Between two CPUs the answer comes while *park* still spins; the
-  rows *never spinning* are those that always sleep.
+  IPC_NOWAIT and try again, so that a ring is not compared with a sleeper. On one CPU a side that
+  finds nothing yields. *park* spins for a while and then sleeps on a futex, *eventfd* on an
+  eventfd, *blocking* in the system call. Between two CPUs the answer comes while *park* still
+  spins; the rows *never spinning* are those that always sleep.
 - **Every row that sleeps comes twice**: with the machine as it is, and with quick wake-ups
   (/dev/cpu_dma_latency held at 0, for all transports alike).
 - **Round trip**: one message there and one back, payload written and read on each side. Warm-up is
@@ -211,7 +211,7 @@ RINGS_NOTE = """\
 Two processes on two CPUs, spinning, one of them on each side. The rings of core stand bare in
 memory that both inherited: no channel, no doorbell. For comparison the channel's row from above.
 Floors are the ring of lines, for calls of 8 B one line handed to and fro. A lossy broadcast has no
-one-way rate: its writer waits for nobody; a call has none, because there is one at a time."""
+one-way rate: its writer never waits; a call has none, because there is one at a time."""
 
 
 def _rings(results: Results) -> str:

@@ -1,4 +1,4 @@
-"""Who ran where and how it waited: the classes of rows that may fairly stand in one table."""
+"""Placements and waits: the classes of rows that may fairly stand in one table."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Setting:
 SETTINGS = (
     Setting("two_cpus_polled", "Awake: spinning or polled, each process on its own CPU",
             "two_cpus", AWAKE, False,
-            "The fair fight: nobody sleeps, so no scheduler and no wake-up is in the figures."),
+            "The fair fight: no side sleeps, so no scheduler and no wake-up is in the figures."),
     Setting("one_cpu_sleeping", "Asleep, both processes on one CPU",
             "one_cpu", ASLEEP, False,
             "Every message costs a switch from one process to the other."),
@@ -83,7 +83,7 @@ SETTINGS = (
             "The same while /dev/cpu_dma_latency is held at 0, for every transport."),
     Setting("one_cpu_polled", "Awake, both processes on one CPU",
             "one_cpu", AWAKE, False,
-            "Whoever finds nothing yields the CPU (sched_yield) and looks again."),
+            "A side that finds nothing yields the CPU (sched_yield) and looks again."),
     Setting("one_cpu_sleeping_quick", "Asleep, both processes on one CPU, quick wake-ups",
             "one_cpu", ASLEEP, True,
             "For completeness: one CPU that is never idle has no halt to avoid."),
@@ -114,7 +114,7 @@ def members(results: Results, bench: str, setting: Setting) -> list[tuple[str, s
 
 
 def peer_members(results: Results, bench: str, setting: Setting) -> list[tuple[str, str]]:
-    """ringbell and the other libraries, in table order; nobody if there is no other library."""
+    """ringbell and the other libraries, in table order; none if there is no other library."""
     found = {(r.transport, r.wait) for loaned in (False, True)
              for r in results.select(bench, loaned=loaned)
              if setting.has(r) and (r.transport in PEERS or r.transport == "ringbell")}

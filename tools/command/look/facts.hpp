@@ -30,7 +30,7 @@ struct CallFacts {
   const char* state;   // "idle", "waiting", "served", "answered", "failed"
 };
 
-// One who takes part, or took part last.
+// A participant, or the last that was there.
 struct Side {
   std::string role;  // "writer", "reader", "server", "caller", "participant"
   std::uint32_t number;
@@ -47,8 +47,8 @@ struct Side {
 struct SlotFacts {
   std::uint64_t written = 0;   // messages, about
   std::uint64_t read = 0;      // messages, about
-  std::uint64_t returned = 0;  // given back by the dead, and so delivered again
-  std::uint64_t skipped = 0;   // claimed by the dead and never written
+  std::uint64_t returned = 0;  // held by a reader that died, and so delivered again
+  std::uint64_t skipped = 0;   // claimed by a writer that died, and never committed
 };
 
 // A process that has the region mapped.
@@ -71,7 +71,7 @@ struct RingFacts {
   std::uint64_t file_bytes;
   std::uint32_t creator_pid;
   std::uint64_t created_unix_ns;
-  std::vector<Side> sides;  // who has ever taken part in a numbered place
+  std::vector<Side> sides;  // every participant that there has been, by number
   std::optional<Fill> fill;
   std::optional<SlotFacts> slots;
   std::optional<std::uint64_t> published;  // messages of a topic
@@ -96,7 +96,7 @@ struct Totals {
 // The ring of this name. Fails with kFailed if there is none, or none that can be read.
 [[nodiscard]] Tried<RingFacts> look_at(std::string_view name);
 
-// Who maps it, as far as this user may see: /proc/*/maps and smaps.
+// The processes that map it, as far as this user may see: /proc/*/maps and smaps.
 [[nodiscard]] std::vector<MappedBy> who_maps(std::string_view name);
 
 }  // namespace ringbell::tools

@@ -18,7 +18,7 @@ namespace ringbell::tools {
 namespace {
 
 constexpr const char* kExamples = R"(Examples:
-  ringbell inspect backup            kind, memory, fill, who writes and reads, who maps it
+  ringbell inspect backup            kind, memory, fill, writers, readers, mappings
   ringbell inspect --json backup | jq .fill.records
   watch -n1 ringbell inspect backup  again and again
 
@@ -120,7 +120,7 @@ void print_contents(const RingFacts& facts) {
   if (facts.published) fmt::print("{:<10}published {}\n", "messages", *facts.published);
 }
 
-// Of those who share a ring of many: what is theirs alone.
+// What a participant of a ring of many has to itself.
 std::string share_of(const Side& side) {
   if (side.lane) {
     return fmt::format(", {} in {} records, written {}, read {}", bytes_text(side.lane->bytes()),

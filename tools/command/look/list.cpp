@@ -18,7 +18,7 @@ namespace ringbell::tools {
 namespace {
 
 constexpr const char* kExamples = R"(Examples:
-  ringbell ls                                 every name, its kind, size, and who takes part
+  ringbell ls                                 every name, its kind, size, and if it is in use
   ringbell ls --json | jq -r '.[] | select(.alive | not) | .name'
   RINGBELL_DIR=/run/app ringbell ls           the names in another folder
 

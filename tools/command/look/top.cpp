@@ -58,7 +58,7 @@ struct Line {
   double fill = 0;  // 0 … 1
 };
 
-// Behind the pid of one who is not the only one of his kind.
+// Behind the pid of one of several of the same role.
 std::string lag_of(const Side& side) {
   if (side.lane) return fmt::format("+{}", bytes_text(side.lane->bytes()));
   if (side.behind) return fmt::format("+{}", *side.behind);

@@ -1,4 +1,4 @@
-// Who maps a file: /proc/*/maps says which processes do, their smaps what they have of it.
+// The processes that map a file: /proc/*/maps names them, their smaps say what they have of it.
 #include <algorithm>
 #include <charconv>
 #include <filesystem>

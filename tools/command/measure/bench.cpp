@@ -68,7 +68,7 @@ Tried<Benchmark> throughput(const BenchOptions& options) {
   return of_messages("throughput", *chosen, bench::Bench::throughput, bench::throughput_table);
 }
 
-// Nobody spins first: a message always finds its receiver asleep.
+// No side spins first: a message always finds its receiver asleep.
 Tried<Benchmark> wake(const BenchOptions& options) {
   using bench::Placement;
   using bench::Wait;
@@ -78,7 +78,7 @@ Tried<Benchmark> wake(const BenchOptions& options) {
   if (!waits) return tl::unexpected(waits.error());
   for (const Wait wait : *waits) {
     if (!sleeps(wait)) {
-      return give_up(kUsage, fmt::format("--wait: who waits by {} does not sleep; park, eventfd "
+      return give_up(kUsage, fmt::format("--wait: {} does not sleep; park, eventfd "
                                          "and blocking do",
                                          name_of(wait)));
     }
@@ -272,7 +272,7 @@ constexpr Kind kKinds[] = {
     {"round-trip", "a message to the other process and back",
      kSizes | kTransports | kWaits | kSamples | kQuickWake, round_trip,
      R"(Examples:
-  ringbell bench round-trip                        all transports, 56 bytes, nobody sleeps
+  ringbell bench round-trip                        all transports, 56 bytes, no side sleeps
   ringbell bench round-trip --size 8,56,4K --transport ringbell,pipe
   ringbell bench round-trip --wait park --quick-wake --cpu 2,3
   ringbell bench round-trip --cpu 0 --wait spin,park     both processes on CPU 0)"},
@@ -334,7 +334,7 @@ void add_options(CLI::App& command, const Kind& kind, BenchOptions& options) {
   if (has(kTransports)) list("--transport", options.transports, "only these (default: all)");
   if (has(kWaits)) {
     list("--wait", options.waits,
-         "spin, park, eventfd, polled, blocking; who has none of them takes the nearest");
+         "spin, park, eventfd, polled, blocking; a transport without these takes the nearest");
   }
   if (has(kQuickWake)) {
     command.add_flag("--quick-wake", options.quick_wake, "CPUs may not halt while it is measured");

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kTickMs = 250;
 
-// Returns when a call on `fd` would not block, or when somebody should look again.
+// Returns when a call on `fd` would not block, or when the caller should look again.
 bool poll_once(int fd, short events, int timeout_ms) noexcept {
   pollfd waiting{fd, events, 0};
   return ::poll(&waiting, 1, timeout_ms) > 0;

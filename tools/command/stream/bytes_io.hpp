@@ -15,7 +15,7 @@ namespace ringbell::tools {
 [[nodiscard]] Tried<std::size_t> read_some(int fd, std::span<std::byte> into, Meter& meter);
 
 // All of it; the pieces are used up. A closed pipe fails with the status of SIGPIPE and no message:
-// whoever stopped reading knows it.
+// the program that stopped reading knows it.
 [[nodiscard]] Tried<void> write_all(int fd, std::span<iovec> pieces, Meter& meter);
 
 // Pipes that hold more need fewer switches; a pipe that refuses stays as it is.

@@ -7,10 +7,10 @@
 
 namespace ringbell::tools {
 
-Tried<void> Patience::after_slice(bool came, const char* nobody, Meter& meter) const {
+Tried<void> Patience::after_slice(bool came, const char* absent, Meter& meter) const {
   meter.tick();
   if (auto on = interruption::check(); !on) return on;
-  if (!came && deadline_ && Clock::now() >= *deadline_) return give_up(kTimedOut, nobody);
+  if (!came && deadline_ && Clock::now() >= *deadline_) return give_up(kTimedOut, absent);
   return {};
 }
 

@@ -25,9 +25,9 @@ class Patience {
     }
   }
 
-  // Call after each slice: fails with the signal's status, or with kTimedOut and `nobody` if the
+  // Call after each slice: fails with the signal's status, or with kTimedOut and `absent` if the
   // other side has not come in time.
-  [[nodiscard]] Tried<void> after_slice(bool came, const char* nobody, Meter& meter) const;
+  [[nodiscard]] Tried<void> after_slice(bool came, const char* absent, Meter& meter) const;
 
   // How long the next slice may be: no longer than is left.
   [[nodiscard]] std::chrono::nanoseconds slice(bool came) const noexcept;

@@ -21,12 +21,12 @@ constexpr const char* kExamples = R"(Examples:
   tar c photos | ringbell send backup          and elsewhere: ringbell recv backup | tar x
   ringbell send --progress disk < disk.img     with total, rate and time left
   ringbell send --lines --count 10 log < log   the first ten lines, a message each
-  ringbell send --wait 5 orders < orders.txt   gives up if nobody receives within 5 s
+  ringbell send --wait 5 orders < orders.txt   gives up if no receiver comes within 5 s
 
 The name may be waited for: `ringbell recv` can be started before or after. `send` ends when the
 receiver has taken everything, and removes the name.
-Exit status: 0 all was taken; 3 nobody came within --wait; 4 the receiver died or stopped before
-the end; 1 anything else.)";
+Exit status: 0 all was taken; 3 no receiver came within --wait; 4 the receiver died or stopped
+before the end; 1 anything else.)";
 
 struct SendOptions {
   std::string name;
