@@ -18,6 +18,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include <ringbell/core/cpu.hpp>
+
 namespace ringbell::core {
 
 // A happens-before edge of an algorithm, or a deliberate lack of one (relaxed). Compared by address
@@ -103,7 +105,7 @@ struct HardwareAtomics {
   // Relaxed, word by word and in any order: from shared memory, and into it.
   static void load_words(std::byte* to, const std::uint64_t* from, std::size_t count,
                          Edge edge) noexcept {
-    if (copied_at_once(to, from, count)) return;
+    if (cpu::copied_at_once(to, from, count)) return;
     for (; count > 0; --count, to += sizeof *from) {
       const std::uint64_t word = load(*from++, std::memory_order_relaxed, edge);
       std::memcpy(to, &word, sizeof word);
@@ -111,7 +113,7 @@ struct HardwareAtomics {
   }
   static void store_words(std::uint64_t* to, const std::byte* from, std::size_t count,
                           Edge edge) noexcept {
-    if (copied_at_once(to, from, count)) return;
+    if (cpu::copied_at_once(to, from, count)) return;
     for (; count > 0; --count, from += sizeof *to) {
       std::uint64_t word = 0;
       std::memcpy(&word, from, sizeof word);
@@ -129,30 +131,7 @@ struct HardwareAtomics {
   }
 
   // Tells the CPU that this is a spin loop.
-  [[gnu::always_inline]] static void pause() noexcept {
-    if constexpr (requires { __builtin_ia32_pause(); }) {
-      __builtin_ia32_pause();
-    } else {
-      compiler_fence();
-    }
-  }
-
- private:
-  // x86-64 copies long runs of words by one instruction, which fetches many lines at a time: 4 KiB
-  // from another core in a quarter of the time that word by word takes. Its stores are ordered with
-  // those before and after it, as all others are (Intel SDM 3A, 9.2.4). False: not done.
-  template <class To, class From>
-  [[nodiscard, gnu::always_inline]] static bool copied_at_once(To* to, const From* from,
-                                                               std::size_t count) noexcept {
-    constexpr std::size_t kFewestWords = 64;  // below, its start costs more than it saves
-    if constexpr (sizeof(void*) == 8 && requires { __builtin_ia32_pause(); }) {
-      if (count < kFewestWords) return false;
-      asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
-      return true;
-    } else {
-      return false;
-    }
-  }
+  [[gnu::always_inline]] static void pause() noexcept { cpu::spin_hint(); }
 };
 
 static_assert(AtomicsPolicy<HardwareAtomics>);

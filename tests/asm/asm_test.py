@@ -1,0 +1,71 @@
+#!/usr/bin/python3
+"""The hot paths keep their instructions: none longer than it was, and no full barrier in any."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools" / "everywhere"))
+
+import asm  # noqa: E402  # pylint: disable=wrong-import-position
+
+BARRIERS = {
+    "a fence": "void seen() { std::atomic_thread_fence(std::memory_order_seq_cst); }",
+    "a store that is one": "void seen(std::atomic<long>& at) { at.store(1); }",
+    "an addition": "long seen(std::atomic<long>& at) { return at.fetch_add(1); }",
+}
+# The atomic additions of AArch64 are calls of libgcc unless they are written out, and the store is
+# stlr, no full barrier.
+ARM64_OPTIONS = ["a fence"]
+
+
+class Asm(unittest.TestCase):
+    def each_architecture(self):
+        for architecture, compiler in asm.COMPILERS.items():
+            with self.subTest(architecture):
+                if shutil.which(compiler):
+                    yield architecture
+                else:
+                    self.skipTest(f"{compiler} is not installed")
+
+    def test_no_path_grew_and_none_has_a_full_barrier(self) -> None:
+        for architecture in self.each_architecture():
+            self.assertEqual(asm.one(architecture, "--check"), [])
+
+    def test_full_barriers_are_noticed(self) -> None:
+        for architecture in self.each_architecture():
+            for what in BARRIERS if architecture == "x86-64" else ARM64_OPTIONS:
+                with tempfile.TemporaryDirectory() as folder:
+                    source = Path(folder) / "seen.cpp"
+                    source.write_text(f'#include <atomic>\nextern "C" {BARRIERS[what]}\n',
+                                      encoding="utf-8")
+                    found = asm.one(architecture, "--check", source)
+                self.assertTrue(any("seen: a full barrier" in line for line in found), what)
+
+    def test_a_longer_path_is_noticed(self) -> None:
+        listing = {"peek": ["        ret"] * 3, "release": ["        ret", ".L1:"]}
+        self.assertEqual(asm.longer("x86-64", listing, {"peek": 3, "release": 1}), [])
+        self.assertIn("peek: 3 instructions, at most 2",
+                      asm.longer("x86-64", listing, {"peek": 2, "release": 1})[0])
+        self.assertIn("peek is new", asm.longer("x86-64", listing, {"release": 1})[0])
+
+    def test_what_is_checked_in_was_written_by_the_command(self) -> None:
+        for architecture in self.each_architecture():
+            recorded = asm.recorded_counts(ROOT / "tests" / "asm" / f"{architecture}.txt")
+            self.assertGreaterEqual(recorded.keys(), {
+                "spsc_claim", "spsc_commit", "spsc_peek", "spsc_release", "somebody_waits"})
+
+    def test_unknown_words_are_refused(self) -> None:
+        ended = subprocess.run([ROOT / "tools" / "everywhere" / "asm.py", "mips"], check=False,
+                               capture_output=True, text=True)
+        self.assertEqual((ended.returncode, ended.stdout), (2, ""))
+
+
+if __name__ == "__main__":
+    unittest.main()

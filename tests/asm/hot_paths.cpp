@@ -1,0 +1,29 @@
+// The paths that every message takes, each as a function of its own, for `./dev asm`: what the
+// compiler makes of them stands in x86-64.txt and arm64.txt beside this file.
+#include <cstddef>
+#include <cstdint>
+
+#include <ringbell/core/parking.hpp>
+#include <ringbell/core/spsc_ring.hpp>
+
+namespace {
+
+using Ring = ringbell::core::SpscRing<>;
+
+}  // namespace
+
+extern "C" {
+
+std::byte* spsc_claim(Ring::Writer& writer, std::uint32_t size_bytes) {
+  return writer.claim(size_bytes).data();
+}
+void spsc_commit(Ring::Writer& writer) { writer.commit(); }
+
+const std::byte* spsc_peek(Ring::Reader& reader) { return reader.peek().data(); }
+void spsc_release(Ring::Reader& reader) { reader.release(); }
+
+// After a commit: is there anything to wake?
+bool somebody_waits(const std::uint32_t& bell) {
+  return ringbell::core::Parking<>::somebody_waits(bell, false);
+}
+}
