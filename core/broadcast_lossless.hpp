@@ -28,8 +28,8 @@
 //       read.
 //   F   free: a reader gives back, or leaves -> the writer's look at the cells: the payload is read
 //       before it is overwritten.
-//   E   evict: whoever frees a dead reader's cell -> the same look: what the dead one read was read
-//       before. For the writer itself its own order will do.
+//   E   evict: a participant frees a dead reader's cell -> the same look: what the dead reader read
+//       was read before. The writer needs no edge when it evicts: it is ordered with itself.
 //   J   join: the writer stores the limit, fences, reads the cells; a reader stores its cell,
 //       fences, reads the limit. Both fences are seq_cst: at least one sees the other's store. So
 //       either the writer keeps to the cell, or the reader moves on to where it is safe (Dekker).
@@ -62,9 +62,10 @@ class BroadcastLossless {
   class Reader;
 
   // Frees the cells of dead readers: `is_dead(id)` is asked about the owners of cells, or about any
-  // id at all that a liar wrote there. Returns how many. Anybody may call it at any time; the
-  // writer has its own. REQUIRES: what the dead one did happened before is_dead() said so; its id
-  // goes to nobody else while an evict() is under way that may have been told of its death.
+  // id that a hostile peer stored there. Returns how many. Any participant may call it at any time;
+  // the writer has its own. REQUIRES: what the dead reader did happened before is_dead() said so;
+  // its id goes to no other participant while an evict() is under way that may have been told of
+  // its death.
   template <class IsDead>
   static std::uint32_t evict(const BroadcastMemory& memory, IsDead&& is_dead) noexcept {
     return Cells::evict(memory, is_dead, std::memory_order_release);  // E
@@ -240,9 +241,9 @@ class BroadcastLossless<Atomics>::Reader : public Witness {
   // Of the message that is due.
   [[nodiscard]] std::uint64_t position() const noexcept { return next_; }
   [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }
-  // Somebody took this one for dead, and the writer waits for it no more. Found out when the
-  // position is next published and when nothing was there: what was peeked since it last was
-  // published may have been overwritten while it was read. Stays so; join anew.
+  // Another participant took this reader for dead, and the writer no longer waits for it. Found out
+  // when the position is next published and when nothing was there: what was peeked since it last
+  // was published may have been overwritten while it was read. Stays so; join anew.
   [[nodiscard]] bool evicted() const noexcept { return evicted_; }
 
  private:

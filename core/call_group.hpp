@@ -148,8 +148,8 @@ class CallGroup<Atomics>::Server {
     serving_ = false;
   }
 
-  // Whether any line has a call; request() finds it then. Looks at all of them: for who is about to
-  // sleep, after announcing it (parking.hpp). REQUIRES: the last request() gave none.
+  // Whether any line has a call; request() finds it then. Looks at all of them: for a server that
+  // is about to sleep, after announcing it (parking.hpp). REQUIRES: the last request() gave none.
   [[nodiscard]] bool anything() noexcept {
     assert(!serving_);
     return lines_.look_at_all();

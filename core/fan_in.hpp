@@ -127,7 +127,7 @@ class FanIn<Atomics>::Reader {
   }
 
   // Lets the writers have everything given back so far, without waiting for the end of the visit:
-  // for who stops reading, or does so for some time, with more to come.
+  // for a reader that stops, or pauses, with more to come.
   void publish_head() noexcept {
     if (lanes_.visiting()) lanes_.handle(lane()).publish_head();
   }
@@ -135,8 +135,8 @@ class FanIn<Atomics>::Reader {
   // Whose record it is. REQUIRES: the last peek() returned a record.
   [[nodiscard]] std::uint32_t lane() const noexcept { return lanes_.current(); }
 
-  // Whether any lane has something; peek() finds it then. Looks at all of them: for who is about to
-  // sleep, after announcing it (parking.hpp). REQUIRES: the last peek() found nothing.
+  // Whether any lane has something; peek() finds it then. Looks at all of them: for a reader that
+  // is about to sleep, after announcing it (parking.hpp). REQUIRES: the last peek() found nothing.
   [[nodiscard]] bool anything() noexcept {
     assert(left_ == 0);
     return lanes_.look_at_all();

@@ -24,7 +24,7 @@
 // a store takes far less than that to become visible.
 //
 // Invariants
-//   I1  What a lane has, the lane says. Hints decide only when somebody looks there.
+//   I1  What a lane has, the lane says. Hints decide only when it is looked at.
 //   I2  The queue is a FIFO: between two visits to a lane each other lane is visited at most once.
 //   I3  Bits beyond the last lane are ignored; each shared word is read once. A lane that is
 //       corrupt is set aside: never looked at again, and no matter to the others.
@@ -121,7 +121,7 @@ class ReadyLane {
 // Not thread-safe; move-only. Memory says where the lanes are and what they are:
 //   Handle                one side of a lane, with corrupt()
 //   handle(lane)          makes it
-//   has_something(handle) whether a visit is worth while; without effect for anybody else
+//   has_something(handle) whether a visit is worth while; without effect for others
 //   quiet(lane), control, lane_count
 template <AtomicsPolicy Atomics, class Memory>
 class ReadyLanes {
@@ -129,7 +129,7 @@ class ReadyLanes {
   using Handle = typename Memory::template Handle<Atomics>;
   using Lane = ReadyLane<Handle>;
 
-  // All of them quiet, and nobody has looked at them. REQUIRES: storage.size() >= lane_count.
+  // All of them quiet, and none looked at yet. REQUIRES: storage.size() >= lane_count.
   ReadyLanes(const Memory& memory, std::span<Lane> storage, const LanePace& pace) noexcept
       : memory_(memory), lanes_(storage.data()), pace_(pace) {
     assert(memory.lane_count > 0 && memory.lane_count <= kMaxLanes);
@@ -270,7 +270,7 @@ class ReadyLanes {
     push(lane);
   }
 
-  // It has something, or somebody says so: it will be visited for some time.
+  // It has something, or a hint says so: it will be visited for some time.
   void wake(std::uint32_t lane) noexcept {
     if (lanes_[lane].empty_visits_ >= pace_.patience) store_quiet(lane, 0);
     lanes_[lane].empty_visits_ = 0;

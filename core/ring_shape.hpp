@@ -1,5 +1,5 @@
 // Which ring a region is made for, and how large: its geometry follows from that and from the size
-// of a page, and from nothing else. So whoever attaches works it out again, and believes no offset.
+// of a page, and from nothing else. So an attach works it out again, and believes no offset.
 //
 //   kind                control lines                                     data
 //   spsc                SpscControl                                       records, mapped twice

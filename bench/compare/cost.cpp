@@ -13,8 +13,8 @@ namespace {
 constexpr double kPointSeconds = 0.003;
 constexpr double kWarmUpShare = 1.1;
 
-// A round trip, nobody asleep, each process on its own CPU: so much, and so much for each byte; for
-// all transports whose names begin so.
+// A round trip, no side asleep, each process on its own CPU: so much, and so much for each byte;
+// for all transports whose names begin so.
 struct Cost {
   std::string_view transport;
   double base_ns;

@@ -32,7 +32,7 @@ void add_commit(Row& meta) {
   const Result<std::string> status = output_of({"git", "status", "--porcelain"}, source_folder());
   if (commit) commit->erase(commit->find_last_not_of('\n') + 1);
   meta["commit"] = commit ? *commit : "unknown";
-  // Without git nobody knows: null.
+  // Without git it is not known: null.
   meta["dirty"] = status ? Row(!status->empty()) : Row(nullptr);
 }
 

@@ -29,7 +29,7 @@ namespace ringbell::bench {
 [[nodiscard]] std::string setting_of(const Row& row);
 // "one CPU" or "two CPUs".
 [[nodiscard]] std::string placement_of(const Row& row);
-// Who, and what stands apart: "ringbell spin (loaned)".
+// The transport, and what stands apart: "ringbell spin (loaned)".
 [[nodiscard]] std::string label_of(const Row& row);
 
 // Of the open loop: "50 %" of the capacity, or the rate that was asked for.

@@ -82,8 +82,8 @@ Result<Source> prepare_source(const FileCopyOptions& options) {
 }
 
 // Takes as much page cache as a copy does and gives it back. A hypervisor takes memory away that
-// has been free for a while, and getting it again takes longer than a copy: without this, whoever
-// came after rows that use no files paid for it.
+// has been free for a while, and getting it again takes longer than a copy: without this, the
+// first row after rows that use no files paid for it.
 Result<void> warm_page_cache(const FileCopyOptions& options, const Source& source) {
   const std::uint64_t file_bytes = source.file.file_bytes;
   const Result<FileDescriptor> file = create_destination(options.folder, file_bytes);
@@ -160,8 +160,8 @@ Result<void> verdict_on(const Result<Copied>& copied, const Setting& setting,
   if (!copied && copied.error().code == ErrorCode::corrupt) return tl::unexpected(copied.error());
   if (!copied || copied->is_true) return {};
   return fail(ErrorCode::corrupt,
-              fmt::format("the copy of {} through {} differs from it (SHA-256); unless somebody "
-                          "wrote to the file meanwhile, that is a bug of this program",
+              fmt::format("the copy of {} through {} differs from it (SHA-256); unless it was "
+                          "written to meanwhile, that is a bug of this program",
                           source.file.path, setting.transport.name));
 }
 

@@ -26,7 +26,7 @@ tl::unexpected<Error> fail_source_became_shorter(std::uint64_t offset) {
   return fail(
       ErrorCode::system,
       fmt::format("the source ended at byte {}, before the size it had when the copy began; "
-                  "copy a file that nobody writes to",
+                  "copy a file that is not being written to",
                   offset));
 }
 

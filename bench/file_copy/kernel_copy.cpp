@@ -18,7 +18,7 @@ namespace {
 // Chosen as the ring's chunk is: the best median of four tried, two CPUs (README.md).
 constexpr std::size_t kChunkBytes = 65536;
 
-// Who counts what is sent and received: the kernel in rchar and wchar, or this wrapper.
+// What counts the bytes sent and received: the kernel in rchar and wchar, or this wrapper.
 enum class CountedBy { kernel, wrapper };
 
 Uncounted uncounted(CountedBy counted, std::uint64_t moved_bytes) {

@@ -1,5 +1,5 @@
-// SIGINT, SIGTERM and SIGHUP as something that can be asked for, so that whoever is interrupted
-// cleans up as it does on any other error, and no handler has to.
+// SIGINT, SIGTERM and SIGHUP as something that can be asked for, so that an interrupted
+// call cleans up as it does on any other error, and no handler has to.
 #pragma once
 
 #include <ringbell/transport/base/error.hpp>

@@ -5,7 +5,7 @@
 // A side must not print; it leaves by _exit, so nothing of the parent's is flushed or destroyed
 // twice.
 //
-// Nobody is left behind: a child dies with the parent (PDEATHSIG), however that one dies; when one
+// No child is left behind: it dies with the parent (PDEATHSIG), however that one dies; when one
 // child fails or dies the parent kills the other; both are reaped before run_pair() returns.
 // Signals go by pidfd, to these two children only.
 #pragma once

@@ -1,4 +1,4 @@
-// The terminal that somebody may be looking at.
+// The terminal, if a user may be looking at it.
 #pragma once
 
 #include <cstddef>

@@ -70,7 +70,7 @@ template <class T>
 concept Transport = LinkEnd<typename T::End> &&
     requires(const T& link, const LinkOptions& options, Party party, Row& row) {
   // In the parent. Whatever has a name in the system has lost it again when open() returns, or
-  // is removed by somebody else should this process be killed.
+  // is removed by another process should this one be killed.
   { T::open(options) } -> std::same_as<Result<T>>;
   // In the process that is to use it; once for each party.
   { link.end(party) } -> std::same_as<Result<typename T::End>>;

@@ -58,7 +58,7 @@ struct SpscBlock {
   }
 };
 
-// Somebody who finds nothing to do; gives the CPU away now and then where threads share one.
+// A thread that finds nothing to do; gives the CPU away now and then where threads share one.
 class Wait {
  public:
   explicit Wait(bool yields) : yields_(yields) {}

@@ -1,5 +1,5 @@
 // Threads of one process through one queue: MpmcRing against the MPMC queues that programs use
-// today, and against Vyukov's ring, which is what it would cost if nobody could die. Writer i is
+// today, and against Vyukov's ring, which is what it would cost if no thread could die. Writer i is
 // pinned to CPU i, reader i to the CPU after that; more threads than CPUs yield when they find
 // nothing. Each queue holds as many messages; what a reader gets from one writer must ascend, and
 // all must come.

@@ -15,7 +15,7 @@
 namespace ringbell::bench {
 namespace {
 
-// Names of its own, on the same kind of file system as everybody's.
+// Names of its own, on the same kind of file system as a user's.
 class OwnFolder {
  public:
   OwnFolder() {

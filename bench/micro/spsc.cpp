@@ -1,6 +1,6 @@
 // Two threads of one process, each pinned to a CPU: SpscRing over a region and over plain memory,
 // against the SPSC queues that programs use today. All hold the same number of messages, as many as
-// 256 KiB of ring do; every message's sequence number is checked by whoever takes it.
+// 256 KiB of ring do; every message's sequence number is checked by the reader.
 #include <array>
 #include <cstddef>
 #include <cstdint>

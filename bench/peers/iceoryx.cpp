@@ -69,8 +69,8 @@ class Iceoryx::End::Ports {
         polling{link.options_.yield},
         guard(link.farewells_, party) {}
 
-  // What is published before somebody subscribes is lost, so both sides wait for each other first.
-  // RouDi joins them in its next turn, at most 100 ms later.
+  // What is published before the other side subscribes is lost, so both sides wait for each other
+  // first. RouDi joins them in its next turn, at most 100 ms later.
   [[nodiscard]] Result<void> connect() {
     if (!polled &&
         waiting.attachState(subscriber, iox::popo::SubscriberState::HAS_DATA).has_error()) {

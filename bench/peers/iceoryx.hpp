@@ -8,7 +8,7 @@
 //   at most 256, iceoryx's largest, at least 4.
 // - One mempool, whose chunks have the message's size, as many as queues and loans can hold: the
 //   allocator never searches and never runs dry.
-// - RouDi runs with monitoring off: nobody is to be watched within a second. Polled:
+// - RouDi runs with monitoring off: no process has to prove each second that it lives. Polled:
 //   Subscriber::take(). Blocking: WaitSet, the subscriber attached by SubscriberState::HAS_DATA.
 //   Loaned: loan(), publish(), take(), release(). Copied: the same with a memcpy between, which is
 //   what publishCopyOf() does. The untyped interface, for sizes are chosen when the program runs.

@@ -42,7 +42,7 @@ Result<Nng::End> Nng::end(Party party) const {
   if (error == 0) error = ::nng_socket_set_int(opened, NNG_OPT_RECVBUF, depth_);
   if (error == 0) error = ::nng_socket_set_ms(opened, NNG_OPT_RECONNMINT, kReconnectMs);
   if (error != 0) return tl::unexpected(nng_error("setting nng's options", error));
-  // NNG_FLAG_NONBLOCK: dials until somebody listens.
+  // NNG_FLAG_NONBLOCK: dials until the other side listens.
   error = party == Party::first ? ::nng_dial(opened, url_.c_str(), nullptr, NNG_FLAG_NONBLOCK)
                                 : ::nng_listen(opened, url_.c_str(), nullptr, 0);
   if (error != 0) {

@@ -1,6 +1,6 @@
-// The yardstick of the MPMC benchmark: Dmitry Vyukov's bounded MPMC queue, as he published it on
-// 1024cores.net, and as good as it gets where nobody may die: a thread that stops between moving a
-// counter and storing the cell's sequence stops all others.
+// The yardstick of the MPMC benchmark: Dmitry Vyukov's bounded MPMC queue, as published on
+// 1024cores.net, and as good as it gets where no thread may die: a thread that stops between moving
+// a counter and storing the cell's sequence stops all others.
 #pragma once
 
 #include <atomic>

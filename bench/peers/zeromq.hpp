@@ -10,8 +10,8 @@
 //   that a sender is held up and nothing is lost (PUSH blocks, or says EAGAIN).
 // - ipc://@NAME, the abstract namespace: nothing stays in the file system.
 // - ZMQ_LINGER stays at -1: zmq_ctx_term() returns when the kernel has the last message. A receiver
-//   that is held up by its own high-water mark then forgets what the kernel still has, so nobody
-//   closes before both are done (farewell.hpp).
+//   that is held up by its own high-water mark then forgets what the kernel still has, so neither
+//   side closes before both are done (farewell.hpp).
 // Copied: zmq_send and zmq_recv. Loaned: zmq_msg_t, filled and read in place; it still goes through
 // the kernel. Polled: ZMQ_DONTWAIT.
 #pragma once

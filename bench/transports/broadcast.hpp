@@ -55,7 +55,7 @@ class LosslessWay : public BroadcastWay {
 
   class Writer {
    public:
-    // Comes back when the reader has joined: what is sent before that, nobody waits for.
+    // Comes back when the reader has joined: what is sent before that is not waited for.
     Writer(const LosslessWay& way, std::byte* memory) noexcept : ring_(way.at(memory)) {
       const std::uint64_t& first = way.at(memory).control->readers[0].state;
       while (core::HardwareAtomics::load(first, std::memory_order_acquire, kJoined) == 0) {

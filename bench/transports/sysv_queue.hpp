@@ -1,6 +1,6 @@
 // One System V message queue that cannot be left behind.
 //
-// A System V queue lives until somebody removes it, and removing it makes it unusable at once, so
+// A System V queue lives until a process removes it, and removing it makes it unusable at once, so
 // the trick of the other transports, to unlink the name while both ends are open, does not work. A
 // guardian process makes the queue and removes it as soon as the owner lets go or dies; the owner
 // removes it itself should the guardian have died. The guardian has a session of its own and blocks
