@@ -20,6 +20,13 @@ MAY_INCLUDE = {
     "tests": {"core", "transport", "capi", "bench", "tools", "tests"},
 }
 
+# Within a folder each room may include itself and what stands in earlier lines; rooms of one line
+# do not know each other. What stands beside the rooms (ringbell.hpp) may include them all.
+ROOMS = {
+    "transport": [["base"], ["memory", "sleep", "liveness"], ["names"], ["ends"],
+                  ["connect", "uring"]],
+}
+
 # core makes no system call, allocates nothing, throws nothing and does no I/O, so these headers,
 # which do none of that, are all that it may include. A longer list needs a reason.
 CORE_HEADERS = set(
@@ -49,17 +56,37 @@ def without_comments(text):
     return COMMENT_OR_STRING.sub(lambda m: m.group(0) if m.group(0)[0] == '"' else blank(m), text)
 
 
-def folder_of(root, path, quote, target):
-    """The folder of this project that an include names, or None for anything else."""
+def place_of(root, path, quote, target):
+    """What an include names, as the parts of its path in this project; None for anything else."""
     if quote == '"':
         beside = (path.parent / target).resolve()
         if beside.is_file() and beside.is_relative_to(root):
-            return beside.relative_to(root).parts[0]
+            return beside.relative_to(root).parts
     parts = target.split("/")
     if parts[0] == "ringbell":
-        return {"ringbell.hpp": "transport", "ringbell.h": "capi"}.get(parts[1], parts[1])
-    first = next((part for part in parts if part != ".."), "")
-    return first if first in MAY_INCLUDE and len(parts) > 1 else None
+        alone = {"ringbell.hpp": "transport", "ringbell.h": "capi"}.get(parts[1])
+        return (alone, parts[1]) if alone else tuple(parts[1:])
+    parts = [part for part in parts if part != ".."]
+    return tuple(parts) if parts and parts[0] in MAY_INCLUDE and len(parts) > 1 else None
+
+
+def room_floor(folder, parts):
+    """The room of a file, and its line in ROOMS; None for what stands beside the rooms."""
+    room = parts[1] if len(parts) > 2 else None
+    for floor, rooms in enumerate(ROOMS.get(folder, [])):
+        if room in rooms:
+            return room, floor
+    return None
+
+
+def points_up(name, reached):
+    """Whether an include within a folder reaches a room that its own room may not know."""
+    own, other = room_floor(name[0], name), room_floor(reached[0], reached)
+    if own is None or name[0] != reached[0]:
+        return False
+    if other is None:  # beside the rooms, above them all
+        return name[0] in ROOMS and len(reached) == 2
+    return own[0] != other[0] and other[1] >= own[1]
 
 
 def violations_of(root, folder, path):
@@ -68,10 +95,12 @@ def violations_of(root, folder, path):
     for match in INCLUDE.finditer(text):
         line = text.count("\n", 0, match.start(2)) + 1
         quote, target = match.groups()
-        reached = folder_of(root, path, quote, target)
+        reached = place_of(root, path, quote, target)
         if reached is not None:
-            if reached not in MAY_INCLUDE[folder]:
-                yield f"{name}:{line}: {folder} may not include {target}, of {reached}"
+            if reached[0] not in MAY_INCLUDE[folder]:
+                yield f"{name}:{line}: {folder} may not include {target}, of {reached[0]}"
+            elif points_up(name.parts, reached):
+                yield f"{name}:{line}: {'/'.join(name.parts[:2])} may not include {target}"
         elif folder == "core" and target not in CORE_HEADERS:
             yield f"{name}:{line}: core may not include <{target}>"
     if folder == "core":
@@ -113,6 +142,19 @@ SAMPLES = [
     ("capi/a.hpp", "#include <ringbell/tools/x.hpp>\n", "of tools"),
     ("capi/ok.cpp", "#include <ringbell/ringbell.h>\n#include <ringbell/ringbell.hpp>\n", ""),
     ("transport/ok.cpp", "#include <sys/mman.h>\n#include <ringbell/core/a.hpp>\n", ""),
+    ("transport/base/up.hpp", "#include <ringbell/transport/memory/region.hpp>\n",
+     "transport/base may not include"),
+    ("transport/base/all.hpp", "#include <ringbell/ringbell.hpp>\n",
+     "transport/base may not include"),
+    ("transport/memory/side.cpp", "#include <ringbell/transport/sleep/wait.hpp>\n",
+     "transport/memory may not include"),
+    ("transport/names/up.cpp", '#include "../ends/sender.hpp"\n',
+     "transport/names may not include"),
+    ("transport/uring/side.cpp", "#include <ringbell/transport/connect/listener.hpp>\n",
+     "transport/uring may not include"),
+    ("transport/ends/ok.cpp", "#include <ringbell/transport/names/names.hpp>\n"
+     '#include "transport/ends/sender.hpp"\n#include "../memory/region.hpp"\n', ""),
+    ("transport/ringbell.hpp", "#include <ringbell/transport/uring/uring.hpp>\n", ""),
     ("bench/a.cpp", '#include "tests/support/x.hpp"\n', "of tests"),
     ("bench/ok.cpp", '#include "bench/x.hpp"\n#include <ringbell/ringbell.hpp>\n', ""),
     ("tools/a.cpp", '#include "tests/support/x.hpp"\n', "of tests"),
@@ -125,4 +167,5 @@ SAMPLES = [
 
 if __name__ == "__main__":
     sys.exit(checker.main(__doc__, "include direction", violations, SAMPLES,
-                          ["transport/memory/region.hpp", "examples/x.hpp"]))
+                          ["transport/memory/region.hpp", "transport/ends/sender.hpp",
+                           "examples/x.hpp"]))
