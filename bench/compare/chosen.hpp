@@ -47,7 +47,7 @@ struct Chosen {
 [[nodiscard]] std::string throughput_table(const std::vector<Row>& rows, std::size_t columns);
 // Of the open loop: a line for each load.
 [[nodiscard]] std::string open_loop_table(const std::vector<Row>& rows, std::size_t columns);
-// Of round trips in which everybody sleeps: half of one is a wake-up. The floors stand among them.
+// Of round trips in which both sides sleep: half of one is a wake-up. The floors stand among them.
 [[nodiscard]] std::string wake_table(const std::vector<Row>& rows, std::size_t columns);
 
 }  // namespace ringbell::bench

@@ -17,7 +17,7 @@
 
 namespace ringbell {
 
-// Who is at the other end of a connection, as the kernel saw it when it was made.
+// The process at the other end of a connection, as the kernel saw it when it was made.
 struct Peer {
   pid_t pid = 0;  // for people; 0 if this process cannot see the other's pid namespace
   uid_t uid = 0;
@@ -45,7 +45,7 @@ enum class Reached { yes, nobody, later };  // later: the listener has too many 
 // Whether a living SEQPACKET socket is bound there. It does not notice.
 [[nodiscard]] bool is_bound(const Address& address) noexcept;
 
-// Nothing: nobody is waiting (any more). Errors: system, of which EMFILE and ENFILE.
+// Nothing: no peer is waiting (any more). Errors: system, of which EMFILE and ENFILE.
 [[nodiscard]] Result<std::optional<FileDescriptor>> accept(int fd);
 
 [[nodiscard]] Result<Peer> peer_of(int fd);

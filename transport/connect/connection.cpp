@@ -24,7 +24,7 @@ using unix_socket::Reached;
 constexpr std::chrono::microseconds kFirstNap{100};
 constexpr std::chrono::microseconds kLongestNap{10000};
 
-// Until somebody listens there, and has room for one more.
+// Until a process listens there, and has room for one more.
 Result<FileDescriptor> reach(const unix_socket::Address& address, std::string_view name,
                              SteadyTime deadline) {
   Result<FileDescriptor> socket = unix_socket::create();
@@ -36,7 +36,7 @@ Result<FileDescriptor> reach(const unix_socket::Address& address, std::string_vi
     const Timeout left = left_until(deadline);
     if (left == Timeout::zero()) {
       if (*reached == Reached::nobody) {
-        return fail(ErrorCode::not_found, fmt::format("nobody listens under the name '{}'", name));
+        return fail(ErrorCode::not_found, fmt::format("no listener has the name '{}'", name));
       }
       return fail(ErrorCode::timed_out,
                   fmt::format("the listener '{}' has too many peers waiting", name));
@@ -49,7 +49,7 @@ Result<Peer> check_listener(int socket, uid_t expected) {
   Result<Peer> peer = unix_socket::peer_of(socket);
   if (!peer || peer->uid == expected) return peer;
   return fail(ErrorCode::permission,
-              fmt::format("the listener is pid {} of uid {}, not of uid {}: somebody has taken its "
+              fmt::format("the listener is pid {} of uid {}, not of uid {}: another user took its "
                           "name",
                           peer->pid, peer->uid, expected));
 }
@@ -92,8 +92,8 @@ Result<Channel> attach(std::span<const FileDescriptor> descriptors, const handsh
     fds.data_bell = descriptors[1].get();
     fds.space_bell = descriptors[2].get();
   }
-  // Files that can shrink and devices have no business here: nobody with whom we must be careful is
-  // to choose what we map.
+  // Files that can shrink and devices have no business here: a listener that may be hostile must
+  // not choose what this process maps.
   if (!memory::memfd::is_sealed(fds.memory)) {
     return fail(ErrorCode::not_a_region, "the listener's channel is in no sealed memfd");
   }

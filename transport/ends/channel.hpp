@@ -1,4 +1,4 @@
-// A channel: a region with an SpscRing in it, and the doorbells that wake whoever sleeps on it.
+// A channel: a region with an SpscRing in it, and the doorbells that wake its sleepers.
 // From a channel come the two endpoints, Sender and Receiver, one each, in the same process or in
 // two.
 //

@@ -7,7 +7,7 @@
 //
 // Only the writer's time is known, and a reader takes longer over what it has to get from memory
 // than over what lies in a near cache. So streaming is better only where it saves the writer more
-// than that, or where all that the writer does is copying, so that it is the one who is waited for.
+// than that, or where all that the writer does is copying, so that the reader waits for it.
 // bench/README.md has the measurements behind the constants.
 #pragma once
 

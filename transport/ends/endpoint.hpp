@@ -22,7 +22,7 @@
 
 namespace ringbell {
 
-// Whoever plays a role holds the participant's lock of that number.
+// The process in a role holds the participant's lock of that number.
 enum class Role : std::uint8_t { writer = 0, reader = 1 };
 
 class RINGBELL_API Endpoint {
@@ -34,8 +34,8 @@ class RINGBELL_API Endpoint {
                                              FileDescriptor sign_of_life = {});
 
   // The same on the channel of this name (README, Names). create() makes it or takes a dead one's
-  // place; open() waits until somebody is there, or something to read. Errors: busy; not_found,
-  // when time is up; as HeldName::create and open, Channel::create and attach.
+  // place; open() waits until the other side is there, or something to read. Errors: busy;
+  // not_found, when time is up; as HeldName::create and open, Channel::create and attach.
   [[nodiscard]] static Result<Endpoint> create(std::string_view name, Role role,
                                                const ChannelOptions& options,
                                                const WaitOptions& wait);
@@ -65,8 +65,8 @@ class RINGBELL_API Endpoint {
       ring_peer();
   }
 
-  // Call now and then as the ring moves on: `position` counts the bytes that went through. Who has
-  // not slept for a while spares its peer the fences again.
+  // Call now and then as the ring moves on: `position` counts the bytes that went through. A
+  // side that has not slept for a while spares its peer the fences again.
   void moved_to(std::uint64_t position) noexcept {
     position_ = position;
     if (can_barrier_ && !by_barrier_ && !sleeps_often()) [[unlikely]]

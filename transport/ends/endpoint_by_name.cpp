@@ -1,5 +1,5 @@
-// Endpoints that find their channel by name (held_name.hpp): who may take which part in what is
-// there already.
+// Endpoints that find their channel by name (held_name.hpp): which role a process may take in what
+// is there already.
 #include <algorithm>
 #include <bit>
 #include <utility>
@@ -22,8 +22,8 @@ constexpr Role other(Role role) noexcept {
   return role == Role::writer ? Role::reader : Role::writer;
 }
 
-// A side of a channel as whoever comes finds it, under the folder's lock: meanwhile nobody comes by
-// this name, and whoever closes still holds his role.
+// A side of a channel as a new process finds it, under the folder's lock: meanwhile no other
+// process opens this name, and one that closes still holds its role.
 struct Side {
   SideState state;
   std::uint32_t pid;
@@ -45,7 +45,7 @@ Side side_of(const Channel& channel, Role role) noexcept {
           ParticipantLock::is_held(channel.region().fd(), std::uint32_t(role))};
 }
 
-// For the next one: nobody has come yet. REQUIRES: nobody plays the role.
+// For the next process: the role was never taken. REQUIRES: no process has the role.
 void forget(const Channel& channel, Role role) noexcept {
   core::SpscControl& control = channel.region().spsc_control();
   HardwareAtomics::store(role == Role::reader ? control.reader_state : control.writer_state,
@@ -136,7 +136,8 @@ Result<Endpoint> Endpoint::open(std::string_view name, Role role, Timeout timeou
     const Side mine = side_of(*channel, role);
     if (mine.is_leaving()) return Joined::later;
     if (mine.held) return in_use(name, mine.pid);
-    // What the dead left is worth something only to a reader, and only if there is something.
+    // A dead writer's ring is worth something only to a reader, and only if there is something in
+    // it.
     const bool worth_it = side_of(*channel, other(role)).is_there() ||
                           (role == Role::reader && holds_records(*channel));
     if (!worth_it) return Joined::later;

@@ -10,7 +10,7 @@ namespace {
 using core::HardwareAtomics;
 using core::SideState;
 
-// Edge S: what a participant did last is visible to whoever sees it closed (release/acquire).
+// Edge S: a participant that sees another one closed sees all that it did (release/acquire).
 constexpr core::Edge kState{"participant.S"};
 
 SideState state_of(const Region& region, std::uint32_t number) noexcept {
@@ -92,7 +92,7 @@ PeerState peer_state(const Region& region, std::uint32_t number) noexcept {
       return PeerState::absent;
     case SideState::closed:
       return PeerState::closed;
-    default:  // or a liar's
+    default:  // or a hostile peer's
       return ParticipantLock::is_held(region.fd(), number) ? PeerState::alive : PeerState::dead;
   }
 }

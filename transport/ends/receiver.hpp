@@ -75,7 +75,7 @@ class RINGBELL_API Receiver {
   template <class Use>
   std::size_t drain(Use&& use, std::size_t limit = SIZE_MAX) {
     std::size_t count = 0;
-    // No honest sender fills more than the ring; a liar's would go round for ever.
+    // No honest sender fills more than the ring; a hostile one's would go round for ever.
     const std::uint64_t start = ring_.position();
     const std::uint64_t capacity = channel().region().geometry().capacity_bytes;
     for (; count < limit && ring_.position() - start < capacity; ++count) {

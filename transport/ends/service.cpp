@@ -127,7 +127,7 @@ Result<std::span<const std::byte>> Client::answer_for(Timeout timeout) {
   if (!*ready) return std::span<const std::byte>{};
   if (ring_.failed()) {
     return fail(ErrorCode::peer_dead,
-                "the server died with this call begun; nobody knows what it had done of it");
+                "the server died with this call begun; what it had done of it is not known");
   }
   return ring_.response();
 }

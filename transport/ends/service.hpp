@@ -6,8 +6,8 @@
 //   Client client = Client::open(std::move(region)).value();
 //   client.call(request, response);
 //
-// A call that a server had begun when it died fails, once the next server has come: nobody knows
-// what was done of it. One that it had not begun is the next server's.
+// A call that a server had begun when it died fails, once the next server has come: what was
+// done of it is not known. One that it had not begun is the next server's.
 #pragma once
 
 #include <cstdint>

@@ -42,7 +42,7 @@ inline void write_size(std::span<std::byte> slot, Size size_bytes) noexcept {
   return slot.subspan(sizeof size_bytes, size_bytes);
 }
 
-// What message_in() found then, or another value by now: a liar is at work.
+// What message_in() found then, or another value by now: a hostile peer changes it.
 [[nodiscard]] inline core::Finding wrong_size(std::span<const std::byte> slot) noexcept {
   return {"a message's size", size_in(slot)};
 }

@@ -1,4 +1,4 @@
-// `ringbell clean`: leftovers of the dead, listed, and removed once somebody said yes.
+// `ringbell clean`: the rings of dead processes, listed, and removed once the user said yes.
 #include <algorithm>
 #include <iostream>
 #include <memory>
@@ -18,12 +18,12 @@ namespace ringbell::tools {
 namespace {
 
 constexpr const char* kExamples = R"(Examples:
-  ringbell clean                lists the names that nobody takes part in, and asks
+  ringbell clean                lists the names that no living process uses, and asks
   ringbell clean --dry-run      only lists them
   ringbell clean --yes          removes them without asking
 
-A name that a living process takes part in is never touched, not even if it comes between the list
-and the answer. Messages that nobody has read go with a name. Exit status: 0, also if there was
+A name that a living process uses is never touched, not even if it comes between the list
+and the answer. Unread messages go with a name. Exit status: 0, also if there was
 nothing to do; 1 if the answer was not yes.)";
 
 struct CleanOptions {
@@ -72,7 +72,7 @@ int clean(const CleanOptions& options) {
 
 void add_clean(CLI::App& app, Action& action) {
   const auto options = std::make_shared<CleanOptions>();
-  CLI::App* const command = app.add_subcommand("clean", "remove what the dead left");
+  CLI::App* const command = app.add_subcommand("clean", "remove the rings of dead processes");
   CLI::Option* const yes = command->add_flag("--yes,-y", options->yes, "do not ask");
   command->add_flag("--dry-run,-n", options->dry_run, "only list them")->excludes(yes);
   command->add_flag("--json", options->json, "as JSON");
