@@ -59,7 +59,7 @@ foreach(name IN ITEMS ringbell ringbell-core)
 endforeach()
 
 install(FILES README.md CHANGELOG.md docs/guide.md docs/how_it_works.md docs/coming_from.md
-  docs/glossary.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  docs/glossary.md docs/recovery.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 
 set(CPACK_GENERATOR DEB)
