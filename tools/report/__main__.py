@@ -12,6 +12,7 @@ from report.difference import difference
 from report.document import benchmarks
 from report.load import BadInput, Results, load
 from report.readme import figures, replace_figures
+from report.states import states_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,7 +85,7 @@ def _plots(options: argparse.Namespace, results: Results) -> list[str]:
         from report.plots import write_plots  # slow to load, and not needed for text
     except ImportError as error:
         raise BadInput("plots need matplotlib: apt-get install python3-matplotlib") from error
-    return write_plots(results, options.plots)
+    return write_plots(states_of(results)[0].results, options.plots)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from report.load import Figure, Results, Row, figure_of
+from report.states import CHANGED, classified
 
 # What is compared of each bench, and whether more of it is better.
 METRICS = {
@@ -22,25 +23,28 @@ Key = tuple[Any, ...]
 
 def _key(row: Row) -> Key:
     return (row.bench, row.transport, row.wait, row.placement, row.message_bytes, row.quick_wake,
-            row.loaned, row.batch, row.checksum, row.load,
+            row.loaned, row.batch, row.checksum, row.state, row.load,
             0 if row.load else row.number("rate_intended_per_s") or 0)
 
 
 def _title(key: Key) -> str:
-    bench, transport, wait, placement, size, quick, loaned, batch, checksum, load, rate = key
+    bench, transport, wait, placement, size, quick, loaned, batch, checksum, state, load, rate = key
     words = [bench.replace("_", " "), transport, wait, placement.replace("_", " "),
              f"{size} B" if size else "", "quick wake-ups" if quick else "",
              "loaned" if loaned else "", f"batches of {batch}" if batch > 1 else "",
-             "with checksums" if checksum else "", f"{100 * load:g} % load" if load else "",
+             "with checksums" if checksum else "", f"CPUs {state}" if state else "",
+             f"{100 * load:g} % load" if load else "",
              f"{rate:g} a second" if rate else ""]
     return ", ".join(word for word in words if word)
 
 
-def _by_key(results: Results) -> dict[Key, list[Row]]:
-    rows: dict[Key, list[Row]] = defaultdict(list)
-    for row in results.rows:
-        rows[_key(row)].append(row)
-    return rows
+def _by_key(rows: list[Row]) -> dict[Key, list[Row]]:
+    """Rows during which the machine's state changed belong to none."""
+    groups: dict[Key, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.state != CHANGED:
+            groups[_key(row)].append(row)
+    return groups
 
 
 def verdict(before: Figure, after: Figure, more_is_better: bool) -> str:
@@ -58,7 +62,9 @@ def _spread(figure: Figure) -> str:
 
 def difference(before: Results, after: Results) -> str:
     """A Markdown table: every row that both runs have, those that differ first."""
-    earlier, later = _by_key(before), _by_key(after)
+    # The states of both runs together: one of them may have met only one.
+    rows = classified(before.rows + after.rows)
+    earlier, later = _by_key(rows[:len(before.rows)]), _by_key(rows[len(before.rows):])
     lines: list[tuple[bool, str]] = []
     single = False
     for key in (key for key in earlier if key in later):

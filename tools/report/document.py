@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from report import machine, open_loop, peers, tables, text
 from report.load import Results
 from report.provenance import commands, commit, warnings
-from report.readme import figures_table
+from report.readme import figures_tables
 from report.settings import ASLEEP, AWAKE, SETTINGS, Setting, message_sizes
+from report.states import states_of, summary
 from report.targets import targets_summary, targets_table
 
 READING = """\
@@ -59,8 +60,9 @@ SILENT = """\
   which decides nearly all of a sleeping round trip across CPUs; bare metal is much faster there,
   for every transport.
 - **The two CPUs of a virtual machine are not always the same pair.** Where the host moves them from
-  one shared cache to two, handing a line over takes several times as long, for minutes. The spread
-  over the repeats shows it; rows that were measured far apart in time may not be comparable.
+  one shared cache to two, handing a line over takes several times as long, for minutes. Rows that
+  say how long it took before and after them are kept apart by it: a table has rows of one state. Of
+  other rows only the spread over the repeats shows it.
 - **The ring stays in the cache.** It is small and warm and nothing else competes for the cache; an
   application with a large working set will see less.
 - **Spinning costs a CPU on each side**, which no table here charges.
@@ -75,17 +77,26 @@ def benchmarks(results: Results, plots: Sequence[str], plots_path: str) -> str:
 
     `plots` are file names inside `plots_path`, which is relative to the document.
     """
+    main, *others = states_of(results)
+    seen = main.results
     sections = [
-        _head(results), _short(results), _targets(results), machine.section(results),
-        _method(results), _floors(results),
-        *(_round_trip(results, s, plots, plots_path) for s in SETTINGS),
-        _throughput(results, SETTINGS[0], plots, plots_path),
-        _throughput_elsewhere(results, plots, plots_path),
-        _open_loop(results, plots, plots_path),
-        _special(results), _rings(results), peers.section(results, plots, plots_path),
-        _files(results, plots, plots_path), _failures(results),
+        _head(results), _short(results), _targets(seen), machine.section(results),
+        _method(results), _measured(seen, plots, plots_path), _failures(results),
         f"## What these figures do not say\n\n{SILENT}"]
+    sections += [f"# In the other state of the machine: {other.name}\n\n"
+                 + _measured(other.results, (), "") for other in others]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _measured(results: Results, plots: Sequence[str], path: str) -> str:
+    """Everything that is measured, of one state."""
+    sections = [
+        _floors(results), *(_round_trip(results, s, plots, path) for s in SETTINGS),
+        _throughput(results, SETTINGS[0], plots, path),
+        _throughput_elsewhere(results, plots, path), _open_loop(results, plots, path),
+        _special(results), _rings(results), peers.section(results, plots, path),
+        _files(results, plots, path)]
+    return "\n\n".join(section for section in sections if section)
 
 
 def _head(results: Results) -> str:
@@ -100,8 +111,10 @@ def _head(results: Results) -> str:
 
 
 def _short(results: Results) -> str:
-    return ("## In short\n\n" + figures_table(results) + "\n\nMedians, two processes on two CPUs, "
-            "the machine as it is; of pipes with 64 KiB and 1 MiB buffers the better.")
+    parts = ["## In short", figures_tables(results),
+             "Medians, two processes on two CPUs, the machine as it is; of pipes with 64 KiB and "
+             "1 MiB buffers the better.", summary(results)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _method(results: Results) -> str:

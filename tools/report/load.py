@@ -83,6 +83,7 @@ class Row:
     load: float  # of the open loop: the share of the capacity that was asked for, or 0
     error: str
     raw: dict[str, Any]
+    state: str = ""  # of the machine, where the run met two (report.states)
 
     def number(self, metric: str) -> float | None:
         """The finite, positive figure called `metric`, else None."""

@@ -9,6 +9,7 @@ from report import text
 from report.load import BadInput, Figure, Results, Row, figure_of
 from report.provenance import commit, warnings
 from report.settings import PEERS, TRANSPORTS, label
+from report.states import states_of
 from report.tables import copies_per_byte, file_speed
 
 BEGIN = "<!-- figures:begin -->"
@@ -89,6 +90,15 @@ def figures_table(results: Results) -> str:
     return text.table(header, [_cells(results, line) for line in LINES])
 
 
+def figures_tables(results: Results) -> str:
+    """One table for each state that the run met."""
+    states = states_of(results)
+    if len(states) == 1:
+        return figures_table(states[0].results)
+    return "\n\n".join(f"CPUs {state.name}: a cache line takes {text.duration(state.line_ns)} to "
+                       f"and fro.\n\n{figures_table(state.results)}" for state in states)
+
+
 def figures(results: Results, benchmarks_path: str) -> str:
     """The block between the markers: a table, where it comes from, and a link."""
     meta = results.meta
@@ -98,7 +108,7 @@ def figures(results: Results, benchmarks_path: str) -> str:
               f"{commit(meta)}. Everything else, with floors, tails and what these figures do not "
               f"say: [BENCHMARKS.md]({benchmarks_path}).")
     notes = [f"> [!WARNING]\n> {warning}" for warning in warnings(meta)]
-    return "\n\n".join([figures_table(results), source, *notes])
+    return "\n\n".join([figures_tables(results), source, *notes])
 
 
 def replace_figures(readme: str, block: str, path: str) -> str:
