@@ -1,4 +1,5 @@
-// Open loop: messages at a fixed rate, whoever keeps up, and latencies from the intended time.
+// Open loop: messages at a fixed rate, even if the transport falls behind, and latencies from the
+// intended time.
 //
 // The n-th message is due at begin + n / rate by the clock, whatever became of those before it. The
 // sender waits for that time, or, if it is late, sends at once; it never moves the schedule. The
