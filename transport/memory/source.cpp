@@ -121,10 +121,12 @@ Result<void> Source::take_device(const MemoryOptions& options, const BytesFor& b
   if (options.huge_pages == HugePages::require) {
     return fail(ErrorCode::unsupported, "the pages of a device are what its driver makes them");
   }
+  const Result<void> fits = device::check(options.device_fd, bytes_for(kSmallPage));
+  if (!fits) return fits;
   Result<FileDescriptor> file = duplicate(options.device_fd);
   if (!file) return tl::unexpected(std::move(file.error()));
   file_ = std::move(*file);
-  return device::check(file_.get(), bytes_for(kSmallPage));
+  return {};
 }
 
 Result<Source> Source::find(FileDescriptor file, bool trust_others) {

@@ -160,7 +160,7 @@ Result<HeldName> HeldName::open(std::string_view name, Timeout timeout, const Jo
     if (Clock::now() >= deadline) {
       return fail(ErrorCode::not_found,
                   fmt::format("no process uses the name '{}' in {}{}", name, folder->path(),
-                              *there ? ", only the file of a dead one is there" : ""));
+                              *there ? ", only the file of a process that is gone" : ""));
     }
   }
 }
