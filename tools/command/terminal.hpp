@@ -1,4 +1,4 @@
-// Colours, for people who look at a terminal.
+// Colours, for a terminal.
 #pragma once
 
 #include <string_view>

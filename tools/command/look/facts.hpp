@@ -1,5 +1,6 @@
 // What a look at a ring tells, without disturbing it: its file is opened and mapped for reading
-// only, no lock is taken and no role played. Every figure is a snapshot, and of others' making.
+// only, no lock is taken and no role played. Every figure is a snapshot of what its processes
+// stored.
 #pragma once
 
 #include <cstdint>
