@@ -27,8 +27,9 @@ constexpr const char* kStatuses = R"(Exit status:
 
 `ringbell COMMAND --help` has examples.)";
 
-constexpr std::array kCommands{add_send,  add_receive, add_copy,  add_list,    add_inspect, add_top,
-                               add_clean, add_doctor,  add_bench, add_compare, add_report};
+constexpr std::array kCommands{add_send,    add_receive, add_copy,    add_list,
+                               add_inspect, add_top,     add_clean,   add_doctor,
+                               add_explain, add_bench,   add_compare, add_report};
 
 // CLI11 may break a message into lines; people get one.
 std::string one_line(std::string message) {

@@ -38,6 +38,7 @@ void add_top(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_clean(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
+void add_explain(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);

@@ -5,7 +5,7 @@ _ringbell_names() {
 
 _ringbell() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands="send recv cp ls inspect top clean doctor bench compare report"
+  local commands="send recv cp ls inspect top clean doctor explain bench compare report"
   local options=""
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
@@ -16,7 +16,7 @@ _ringbell() {
     --json | --file)
       [[ ${COMP_WORDS[1]} == compare || ${COMP_WORDS[1]} == bench ]] && compopt -o default && return
       ;;
-    --out | --dir | --plot) compopt -o default && return ;;
+    --out | --dir | --plot | --device) compopt -o default && return ;;
     --sort) mapfile -t COMPREPLY < <(compgen -W "name rate lag fill" -- "$current") && return ;;
     --wait)
       [[ ${COMP_WORDS[1]} == bench ]] &&
@@ -37,6 +37,10 @@ _ringbell() {
     top) options="--sort --interval --times --help" ;;
     clean) options="--yes --dry-run --json --help" ;;
     doctor) options="--json --all --no-measure --help" ;;
+    explain)
+      options="--help"
+      [[ ${COMP_WORDS[2]} == memory ]] && options="--json --device --help"
+      ;;
     bench)
       case ${COMP_WORDS[2]} in
         round-trip)
@@ -73,6 +77,7 @@ _ringbell() {
       local kinds="round-trip throughput file-copy open-loop wake backings"
       ((COMP_CWORD == 2)) && mapfile -t COMPREPLY < <(compgen -W "$kinds" -- "$current")
       ;;
+    explain) ((COMP_CWORD == 2)) && mapfile -t COMPREPLY < <(compgen -W "memory" -- "$current") ;;
     send | recv | inspect)
       mapfile -t COMPREPLY < <(compgen -W "$(_ringbell_names)" -- "$current")
       ;;
