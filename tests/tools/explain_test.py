@@ -79,7 +79,8 @@ class ExplainMemory(CommandTest):
                          r"/memfd:.* is still mapped: 7 reads back as 7$")
 
     def test_a_store_is_read_before_it_is_written_back(self) -> None:
-        self.assertRegex(self.measured("write-back of a file", "msync"), r"^(read\(2\) gives 'R'|none)")
+        self.assertRegex(self.measured("write-back of a file", "msync"),
+                         r"^(read\(2\) gives 'R'|none)")
 
     def test_swap_is_looked_for(self) -> None:
         with Path("/proc/swaps").open(encoding="utf-8") as swaps:
@@ -95,7 +96,8 @@ class ExplainMemory(CommandTest):
     def test_a_device_is_mapped_as_well(self) -> None:
         ended = self.ringbell("explain", "memory", "--device", "/dev/zero")
         self.assertEqual(ended.returncode, 0)
-        self.assertRegex(ended.stdout.decode(), r"(?s)/dev/zero\n  mapping +1 mapping: r--s /dev/zero")
+        self.assertRegex(ended.stdout.decode(),
+                         r"(?s)/dev/zero\n  mapping +1 mapping: r--s /dev/zero")
         self.assertIn("4 page faults to touch 4 pages", ended.stdout.decode())
 
     def test_a_device_that_cannot_be_had_is_said_to_be_so(self) -> None:
