@@ -14,7 +14,7 @@ using core::HardwareAtomics;
 using core::Parking;
 using core::SideState;
 
-// Edge S: a side's last commit is visible to whoever sees it closed (release/acquire).
+// Edge S: a side that sees the other one closed sees its last commit (release/acquire).
 constexpr core::Edge kState{"endpoint.S"};
 
 constexpr Role other(Role role) noexcept {
@@ -142,7 +142,7 @@ PeerState Endpoint::peer() const noexcept {
       HardwareAtomics::load(state_of(other(role_)), std::memory_order_acquire, kState);  // S
   if (state == std::uint32_t(SideState::closed)) return PeerState::closed;
   if (sign_of_life_ && unix_socket::is_hung_up(sign_of_life_.get())) {
-    // Once more: whoever closes in order says so before he hangs up.
+    // Once more: a peer that closes in order says so before it hangs up.
     return peer_closed() ? PeerState::closed : PeerState::dead;
   }
   if (state == std::uint32_t(SideState::absent)) return PeerState::absent;
