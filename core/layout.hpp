@@ -41,12 +41,12 @@ enum class RingKind : std::uint32_t {
 
 // How a process that sleeps on this region is woken. Fixed at creation: both sides must agree.
 enum class DoorbellKind : std::uint32_t {
-  none = 1,     // nobody ever sleeps; publishing does not even look
+  none = 1,     // no side ever sleeps; publishing does not even look
   futex = 2,    // the bell word is the futex
   eventfd = 3,  // two eventfds travel beside the region's fd
 };
 
-// The shape of a region: the creator writes it once, whoever attaches checks it against the real
+// The shape of a region: the creator writes it once; an attach checks it against the real
 // size of the file, copies it, and never reads it from shared memory again.
 struct Geometry {
   std::uint64_t region_bytes;      // of the file: up to the end of the data
@@ -82,8 +82,8 @@ struct alignas(kFalseSharingBytes) BellLine {
   std::uint32_t padding;  // 0
 };
 
-// Where those sleep who share a ring of many: until there is something, until there is room. Stored
-// by whoever parks and whoever rings.
+// Where participants of a ring of many sleep: until there is something, until there is room. Stored
+// by the side that parks and by the side that rings.
 struct alignas(kFalseSharingBytes) GroupBells {
   BellLine data_bell;
   BellLine space_bell;
@@ -93,7 +93,7 @@ struct alignas(kFalseSharingBytes) GroupBells {
 enum class SideState : std::uint32_t { absent = 0, open = 1, closed = 2 };
 
 // One participant of a ring of many. Stored by that participant, the word's parked bit cleared by
-// whoever rings.
+// the side that rings.
 struct alignas(kFalseSharingBytes) ParticipantLine {
   std::uint32_t bell;   // where it sleeps, if it sleeps alone
   std::uint32_t state;  // SideState
@@ -127,7 +127,7 @@ using MpmcState = std::uint64_t;
 struct alignas(kFalseSharingBytes) MpmcControl {
   alignas(kFalseSharingBytes) std::uint64_t tail_hint;  // stored by writers
   alignas(kFalseSharingBytes) std::uint64_t head_hint;  // stored by readers
-  // Stored by whoever takes from the dead.
+  // Stored by a participant that recovers what dead ones held.
   alignas(kFalseSharingBytes) std::uint64_t returned;  // goes up when messages become ready again
   std::uint64_t skipped;                               // messages that were never committed
 };
@@ -138,8 +138,8 @@ using BroadcastSequence = std::uint64_t;
 // How many readers a lossless broadcast ring can have at a time.
 inline constexpr std::uint32_t kMaxBroadcastReaders = 64;
 
-// Where one reader says who and where it is; broadcast_memory.hpp has the fields. Stored by that
-// reader, and by whoever takes a free one or frees that of a dead one.
+// Names one reader and says how far it is; broadcast_memory.hpp has the fields. Stored by that
+// reader, by one that takes a free cell, and by a participant that frees a dead reader's.
 struct alignas(kFalseSharingBytes) BroadcastCell {
   std::uint64_t state;
 };

@@ -44,9 +44,9 @@ class RINGBELL_API Participant {
                                                 const WaitOptions& wait);
 
   // The same in the region of this name (README, Names). create() makes it, or joins what is there
-  // with these options, dead or alive; open() waits until somebody is there, or something left.
-  // Errors: also busy, if a living one uses the name for something else; not_found, when time is
-  // up; not_a_region; as HeldName::create and open, Region::create and attach.
+  // with these options, dead or alive; open() waits until a participant is there, or something is
+  // left. Errors: also busy, if a living one uses the name for something else; not_found, when time
+  // is up; not_a_region; as HeldName::create and open, Region::create and attach.
   [[nodiscard]] static Result<Participant> create(std::string_view name,
                                                   const RegionOptions& options, NumbersOf among,
                                                   const WaitOptions& wait);
@@ -73,12 +73,12 @@ class RINGBELL_API Participant {
   // has of its parent's.
   [[nodiscard]] bool is_open() const noexcept;
 
-  // Says that this one will do no more. Ring those who may wait for it after that. REQUIRES:
+  // Says that this one will do no more. Ring those that may wait for it after that. REQUIRES:
   // is_open().
   void say_closed() const noexcept;
 
   // After that, at the very end: lets the number go, and takes the region's name away, if it has
-  // one, nobody else takes part, and `keep()` is false, which is asked then.
+  // one, no other process takes part, and `keep()` is false, which is asked then.
   void leave(const std::function<bool()>& keep = [] { return false; }) noexcept;
 
   // Whether that number has died, or has never come. A system call. Not of this one itself.

@@ -1,5 +1,6 @@
 // A queue: many senders, many receivers, each message goes to one of them, in one total order
-// (core/mpmc_ring.hpp). Whoever dies holds the others up no longer than it takes to notice.
+// (core/mpmc_ring.hpp). A participant that dies holds the others up no longer than it takes to
+// notice.
 //
 //   Region region = Region::create(QueueOptions{.message_bytes = 200}.region()).value();
 //   // its fd() goes to the other processes, which Region::attach() it

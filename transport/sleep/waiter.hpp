@@ -43,7 +43,7 @@ class RINGBELL_API Waiter {
   Waiter(const WaitOptions& options, bool may_sleep) noexcept;
 
   // Waits until `ready()` or until the time is up. Whatever ended it, ready() was looked at after
-  // it. `peer` knows who is waited for:
+  // it. `peer` is the side that can end it:
   //   peer.closed()         whether it has closed in order: one load
   //   peer.ask()            Waited::ready while it is there or has not come yet, else what it is
   //   peer.sleep(ready, until)  parks, looks, sleeps until rung or `until`, and looks again
@@ -70,8 +70,8 @@ class RINGBELL_API Waiter {
       if (paid) return Waited::ready;
     }
     for (Clock::time_point now = start;;) {
-      // Who let the sleep before this one run out, and yet something was there, may have died
-      // before he rang: ask first.
+      // The sleep before this one timed out although something was there: the peer may have died
+      // before it rang, so check it first.
       if (!std::exchange(unrung_, false)) {
         const Clock::time_point look_again = std::min(deadline, now + slice_);
         if (sleeps_ ? peer.sleep(ready, look_again) : spin(ready, look_again)) {

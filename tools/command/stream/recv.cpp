@@ -23,7 +23,7 @@ constexpr const char* kExamples = R"(Examples:
   ringbell recv backup | tar x                 and elsewhere: tar c photos | ringbell send backup
   ringbell recv --progress disk > disk.img     with total, rate and time left
   ringbell recv --count 1 log                  one message, then stop
-  ringbell recv --wait 5 orders                gives up if nobody sends within 5 s
+  ringbell recv --wait 5 orders                gives up if no sender comes within 5 s
   ringbell recv --raw --lines orders           the messages of a program, a line each
 
 What is written has the form in which it was sent, unless --bytes, --lines or --messages says
