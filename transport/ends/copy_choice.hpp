@@ -8,7 +8,7 @@
 // Only the writer's time is known, and a reader takes longer over what it has to get from memory
 // than over what lies in a near cache. So streaming is better only where it saves the writer more
 // than that, or where all that the writer does is copying, so that the reader waits for it.
-// bench/README.md has the measurements behind the constants.
+// bench/learnt.md has the measurements behind the constants.
 #pragma once
 
 #include <cstdint>

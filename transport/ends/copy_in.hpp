@@ -17,7 +17,7 @@ namespace ringbell {
 class RINGBELL_API CopyIn {
  public:
   // Shorter messages are copied as they always were: past the caches they took longer in every
-  // measurement (bench/README.md).
+  // measurement (bench/learnt.md).
   static constexpr std::size_t kLong = 2048;
 
   // Into a ring, or a lane, of this geometry.
