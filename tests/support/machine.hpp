@@ -85,7 +85,7 @@ class MemoryGroup {
   MemoryGroup() {
     const std::string name = "/ringbell-test-" + std::to_string(::getpid());
     const bool version_1 = std::filesystem::exists("/sys/fs/cgroup/memory/memory.limit_in_bytes");
-    limit_file_ = version_1 ? "/memory.limit_in_bytes" : "/memory.max";
+    limit_file_ = version_1 ? "/memory.limit_in_bytes" : kHigh;
     path_ = (version_1 ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup") + name;
     std::error_code failed;
     made_ = std::filesystem::create_directory(path_, failed) &&
@@ -105,12 +105,16 @@ class MemoryGroup {
     // What can be taken is judged by counts that are brought up to date every 2 s, or by a reader.
     (void)read_number(path_ + "/memory.stat");
     (void)write_file(path_ + limit_file_, std::to_string(bytes));
+    // Version 2 takes the pages during that call; afterwards it only slows down a process that
+    // could not give enough. What was taken stays away until it is touched.
+    if (limit_file_ == kHigh) lift();
   }
-  void lift() const {
-    (void)write_file(path_ + limit_file_, limit_file_ == "/memory.max" ? "max" : "-1");
-  }
+  void lift() const { (void)write_file(path_ + limit_file_, limit_file_ == kHigh ? "max" : "-1"); }
 
  private:
+  // Of version 2. At memory.max, a process whose pages are locked would be killed instead.
+  static constexpr const char* kHigh = "/memory.high";
+
   std::string path_;
   std::string limit_file_;
   bool made_ = false;

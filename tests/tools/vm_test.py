@@ -1,0 +1,82 @@
+#!/usr/bin/python3
+"""What `./dev vm` makes of a console, and which modules it loads in which order."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools" / "everywhere" / "vm"))
+
+import machine  # noqa: E402  # pylint: disable=wrong-import-position
+import vm  # noqa: E402  # pylint: disable=wrong-import-position
+
+CONSOLE = """\r
+[    0.03] printed by the kernel
+vm: Linux 6.1.0-56-cloud-amd64, 2 CPUs, up for 5.1 s\r
+vm: begin ./test_transport --gtest_filter=*\r
+[ RUN      ] SwapTest.RingSurvives\r
+[       OK ] SwapTest.RingSurvives (12 ms)\r
+[  FAILED  ] Backing/BackingTest.Frames/memfd, where GetParam() = memfd (3 ms)\r
+[  SKIPPED ] HugePageTest.MemfdHasThem (0 ms)\r
+[  SKIPPED ] 1 test, listed below:\r
+[  FAILED  ] 1 test, listed below:\r
+vm: end 1\r
+"""
+
+
+class Console(unittest.TestCase):
+    def test_each_test_counts_once(self) -> None:
+        results = vm.Results(CONSOLE)
+        self.assertEqual(results.passed, ["SwapTest.RingSurvives"])
+        self.assertEqual(results.failed, ["Backing/BackingTest.Frames/memfd"])
+        self.assertEqual(results.skipped, {"HugePageTest.MemfdHasThem": "test_transport"})
+
+    def test_what_another_run_does_is_not_skipped(self) -> None:
+        results = vm.Results("vm: begin A=1 ./a --x\n[  SKIPPED ] A.B (1 ms)\nvm: end 0\n"
+                             "vm: begin echo 1 >/b/c; A=1 ./a\n[       OK ] A.B (1 ms)\n"
+                             "vm: end 0\n")
+        self.assertEqual((results.passed, results.skipped, results.failed), (["A.B"], {}, []))
+
+    def test_a_program_that_dies_has_failed(self) -> None:
+        results = vm.Results("vm: begin ./a\n[       OK ] A.B (1 ms)\nvm: end 139\n")
+        self.assertEqual((results.passed, results.failed), (["A.B"], ["a (status 139)"]))
+
+    def test_a_machine_that_stops_has_failed(self) -> None:
+        results = vm.Results("vm: begin ./a\n[       OK ] A.B (1 ms)\n")
+        self.assertEqual(results.failed, ["a (it never ended)"])
+
+
+class SkippedOnBoth(unittest.TestCase):
+    def test_only_what_is_skipped_here_too(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            program = Path(folder) / "tests" / "some"
+            program.parent.mkdir()
+            program.write_text("#!/bin/sh\necho \"$1\" >$0.asked\n"
+                               "echo '[  SKIPPED ] A.B (0 ms)'\necho '[       OK ] A.C (0 ms)'\n",
+                               encoding="utf-8")
+            program.chmod(0o755)
+            skipped = {"A.B": "some", "A.C": "some"}
+            self.assertEqual(vm.skipped_here_too(Path(folder), skipped), ["A.B"])
+            self.assertEqual(Path(f"{program}.asked").read_text(encoding="utf-8"),
+                             "--gtest_filter=A.B:A.C\n")
+
+
+class Modules(unittest.TestCase):
+    def test_what_a_module_needs_comes_first(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            kernel = machine.Kernel.__new__(machine.Kernel)
+            kernel.release, kernel.modules = "6.1.0", Path(folder)
+            (kernel.modules / "modules.dep").write_text(
+                "kernel/zram.ko: kernel/zs-malloc.ko kernel/lz4.ko\nkernel/zs-malloc.ko:\n"
+                "kernel/lz4.ko: kernel/lz4_compress.ko\nkernel/lz4_compress.ko:\n"
+                "kernel/other.ko:\n", encoding="utf-8")
+            order = [path.name for path in kernel.with_dependencies(["zram", "built_in"])]
+        self.assertEqual(order, ["zs-malloc.ko", "lz4_compress.ko", "lz4.ko", "zram.ko"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,140 @@
+#!/usr/bin/python3
+"""Tests on a kernel that users have: Debian's cloud kernel in QEMU.
+
+usage: vm.py [--quick] [--kernel 5.10|6.1|6.12] [--kvm] [--build FOLDER]
+
+Runs the tests of the machine (huge pages, swap, control groups, full disks), of transport and of
+crash from the build folder; --quick: those of the machine and of regions. Prints what failed and
+`N passed, N failed, N skipped`. A test that is skipped there is tried here: one that is skipped on
+both is a failure, for then it runs nowhere. --kvm uses the CPU's virtualisation, which may hang
+inside another virtual machine; without it QEMU emulates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import machine
+
+QUICK = "HugePageTest.*:SwapTest.*:*Backing*:*Region*:*QuickWake*"
+# The rest is too slow for an emulator: each step of a stepped process is a trap.
+FULL = "*:-*StepsTest*:SleepingSurvivorTest*"
+# These want free huge pages, others want none: a run of their own.
+WITH_HUGE_PAGES = "*HugePagesAreUsedWhereFree*"
+SECONDS_A_PROGRAM = 900
+
+
+def test_programs(build: Path, quick: bool) -> list[Path]:
+    folders = "transport" if quick else "transport|crash"
+    found = [path for path in sorted((build / "tests").iterdir())
+             if re.search(rf"(^|_)({folders})(_|$)", path.name) and path.is_file() and
+             os.access(path, os.X_OK)]
+    if not found:
+        raise machine.Trouble(f"no test programs in {build}/tests; build them first")
+    return found
+
+
+def command(program: Path, pattern: str) -> str:
+    return (f"RINGBELL_CRASH_KILLS=20 ./{program.name} --gtest_color=no "
+            f"'--gtest_filter={pattern}'")
+
+
+def tests_of(program: Path, pattern: str) -> bool:
+    listed = subprocess.run([program, "--gtest_list_tests", f"--gtest_filter={pattern}"],
+                            check=True, capture_output=True, text=True).stdout
+    return any(line.startswith("  ") for line in listed.splitlines())
+
+
+class Results:
+    """What the console told of each test."""
+
+    def __init__(self, console: str):
+        self.passed: list[str] = []
+        self.failed: list[str] = []
+        self.skipped: dict[str, str] = {}  # test: program
+        program, failed_before = "", 0
+        for line in console.replace("\r", "").splitlines():
+            if began := re.match(r"vm: begin .*?\./(\S+)", line):
+                program, failed_before = began[1], len(self.failed)
+            elif ended := re.match(r"vm: end (\d+)", line):
+                if ended[1] != "0" and len(self.failed) == failed_before:
+                    self.failed.append(f"{program} (status {ended[1]})")
+                program = ""
+            elif told := re.match(r"\[ +(OK|SKIPPED|FAILED) +\] (\S+?),? .*\((\d+) ms\)$", line):
+                if told[1] == "OK":
+                    self.passed.append(told[2])
+                elif told[1] == "FAILED":
+                    self.failed.append(told[2])
+                else:
+                    self.skipped[told[2]] = program
+        if program:
+            self.failed.append(f"{program} (it never ended)")
+        for name in self.passed:  # in another run
+            self.skipped.pop(name, None)
+
+
+def skipped_here_too(build: Path, skipped: dict[str, str]) -> list[str]:
+    both = []
+    for program in sorted(set(skipped.values())):
+        names = [name for name, owner in skipped.items() if owner == program]
+        told = subprocess.run([build / "tests" / program, "--gtest_filter=" + ":".join(names)],
+                              check=False, capture_output=True, text=True).stdout
+        both += [name for name in names if f"[  SKIPPED ] {name} (" in told]
+    return both
+
+
+def run_programs(options: argparse.Namespace) -> int:
+    started = time.monotonic()
+    disk = machine.Disk(machine.ROOT / "build" / "vm" / "run", machine.Kernel(options.kernel))
+    pattern = QUICK if options.quick else FULL
+    for program in test_programs(options.build, options.quick):
+        if tests_of(program, pattern):
+            disk.add_program(program)
+            disk.add_command(SECONDS_A_PROGRAM, command(program, pattern))
+            if tests_of(program, WITH_HUGE_PAGES):
+                pages = "/proc/sys/vm/nr_hugepages"
+                disk.add_command(SECONDS_A_PROGRAM, f"echo 16 >{pages}; "
+                                 f"{command(program, WITH_HUGE_PAGES)}; ended=$?; "
+                                 f"echo 0 >{pages}; exit $ended")
+    status = machine.boot(disk, kvm=options.kvm, seconds=300 if options.quick else 3600)
+    console = (disk.work / "console").read_text(encoding="utf-8", errors="replace")
+    print(next(iter(re.findall(r"vm: (Linux .*)", console)), "the machine never came up"))
+    results = Results(console)
+    both = skipped_here_too(options.build, results.skipped)
+    for name in results.failed:
+        print(f"failed: {name}")
+    for name in both:
+        print(f"failed: {name} is skipped in the machine and on this one: it runs nowhere")
+    if status not in (machine.PASSED, machine.FAILED):
+        print(f"failed: QEMU ended with {status}, see build/vm/run/console")
+    if results.failed:
+        print("see build/vm/run/console")
+    print(f"{time.monotonic() - started:.0f} s")
+    print(f"{len(results.passed)} passed, {len(results.failed) + len(both)} failed, "
+          f"{len(results.skipped) - len(both)} skipped")
+    good = status == machine.PASSED and not results.failed and not both and results.passed
+    return 0 if good else 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--kernel", choices=machine.KERNELS, default="6.1")
+    parser.add_argument("--kvm", action="store_true")
+    parser.add_argument("--build", type=Path, default=machine.ROOT / "build" / "release")
+    options = parser.parse_args()
+    try:
+        return run_programs(options)
+    except machine.Trouble as trouble:
+        print(f"vm: {trouble}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
