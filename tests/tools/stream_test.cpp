@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <ringbell/ringbell.hpp>
 
 #include "tests/support/seed.hpp"
@@ -98,7 +99,17 @@ class Stream : public testing::Test {
     Meter meter(false);
     const Patience patience(10s);
     StreamReader reader(*receiver_, patience, meter, framed);
-    status_of(pump_out(reader, into, meter), out_status, out_message);
+    status_of(pump_out(reader, into, meter).map([](bool) {}), out_status, out_message);
+  }
+
+  // A record of a stream that process 1 sends.
+  template <class T>
+  bool send_record(const T& payload, Tag tag) {
+    std::array<std::byte, sizeof payload + sizeof(Trailer)> record{};
+    const Trailer trailer{1, kTrailerMagic, tag};
+    std::memcpy(record.data(), &payload, sizeof payload);
+    std::memcpy(record.data() + sizeof payload, &trailer, sizeof trailer);
+    return sender_->try_send(record);
   }
 
   static void status_of(const Tried<void>& result, int& status, std::string& message) {
@@ -228,15 +239,69 @@ TEST_F(Stream, AnEndThatCountsOtherwiseTruncatesTheStream) {
     StreamWriter writer(*sender_, patience, meter, true);
     ASSERT_TRUE(writer.begin(Shape::bytes, 100));
   }
-  std::array<std::byte, sizeof(StreamEnd) + kTagBytes> end{};
-  const StreamEnd wrong{.bytes = 1, .messages = 0};
-  std::memcpy(end.data(), &wrong, sizeof wrong);
-  end.back() = static_cast<std::byte>(Tag::end);
-  ASSERT_TRUE(sender_->try_send(end));
+  ASSERT_TRUE(send_record(StreamEnd{.bytes = 1, .messages = 0}, Tag::end));
   const File destination;
   receive({destination.fd(), std::nullopt});
   EXPECT_EQ(out_status, kTruncated);
   EXPECT_NE(out_message.find("not as it should"), std::string::npos) << out_message;
+}
+
+TEST_F(Stream, AHeaderInAStreamCutsItAndBeginsTheNext) {
+  open(65536);
+  {
+    Meter meter(false);
+    const Patience patience(10s);
+    for (int i = 0; i < 2; ++i) {
+      StreamWriter writer(*sender_, patience, meter, true);
+      ASSERT_TRUE(writer.begin(Shape::bytes, 100));
+      ASSERT_TRUE(writer.add(std::as_bytes(std::span(i == 0 ? "ab" : "cd", 2)), Tag::whole));
+      writer.flush();
+    }
+    ASSERT_TRUE(send_record(StreamEnd{.bytes = 2, .messages = 1}, Tag::end));
+  }
+  Meter meter(false);
+  const Patience patience(10s);
+  StreamReader reader(*receiver_, patience, meter, true);
+  const File first;
+  const Tried<bool> cut = pump_out(reader, {first.fd(), std::nullopt}, meter);
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(cut.error().status, kCutBefore);
+  EXPECT_TRUE(reader.sender_is_done());
+  EXPECT_EQ(first.content(), "ab");
+  const File second;
+  EXPECT_EQ(pump_out(reader, {second.fd(), std::nullopt}, meter).value_or(false), true);
+  EXPECT_EQ(second.content(), "cd");
+}
+
+TEST_F(Stream, WhatADeadSenderLeftWithoutItsBeginningIsPassedOver) {
+  open(65536);
+  ASSERT_TRUE(send_record(std::array<char, 3>{'o', 'l', 'd'}, Tag::whole));
+  ASSERT_TRUE(send_record(StreamEnd{.bytes = 9, .messages = 3}, Tag::end));
+  EXPECT_EQ(through("new", {.fd = -1}, {-1, std::nullopt}), "new");
+  expect_done();
+}
+
+TEST_F(Stream, ALivingSendersStreamWithoutItsBeginningIsRefused) {
+  open(65536);
+  std::array<std::byte, 3 + sizeof(Trailer)> record{};
+  const Trailer trailer{static_cast<std::uint32_t>(::getpid()), kTrailerMagic, Tag::whole};
+  std::memcpy(record.data() + 3, &trailer, sizeof trailer);
+  ASSERT_TRUE(sender_->try_send(record));
+  const File destination;
+  receive({destination.fd(), std::nullopt});
+  EXPECT_EQ(out_status, kFailed);
+  EXPECT_NE(out_message.find("its beginning went to"), std::string::npos) << out_message;
+  EXPECT_EQ(destination.content(), "");
+}
+
+TEST_F(Stream, ASenderThatLeavesBeforeItsStreamBeginsIsNoStream) {
+  open(65536);
+  sender_.reset();
+  Meter meter(false);
+  const Patience patience(10s);
+  StreamReader reader(*receiver_, patience, meter, true);
+  EXPECT_EQ(pump_out(reader, {-1, std::nullopt}, meter).value_or(true), false);
+  EXPECT_TRUE(reader.sender_is_done());
 }
 
 TEST_F(Stream, RecordsOfNoStreamAreRefused) {
@@ -272,7 +337,7 @@ TEST_F(Stream, NobodyComesWithinThePatience) {
   Meter meter(false);
   const Patience patience(50ms);
   StreamReader reader(*receiver_, patience, meter, true);
-  const Tried<StreamHeader> header = reader.begin();
+  const Tried<std::optional<StreamHeader>> header = reader.begin();
   ASSERT_FALSE(header);
   EXPECT_EQ(header.error().status, kTimedOut);
 }

@@ -29,8 +29,6 @@ using test::ChildProcess;
 using test::Signal;
 using ::testing::HasSubstr;
 
-FileDescriptor duplicate(int fd) { return FileDescriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
-
 Channel create(Backing backing) {
   return Channel::create({.capacity_bytes = 8192, .memory = {.backing = backing}}).value();
 }
@@ -97,7 +95,7 @@ TEST(SystemVTest, CardOutlivesItsSegmentAndSaysSo) {
   FileDescriptor card;
   {
     const Channel made = create(Backing::system_v);
-    card = duplicate(made.region().fd());
+    card = duplicate(made.region().fd()).value();
   }
   expect_refused(std::move(card), "its last process has gone", ErrorCode::system);
 }
@@ -126,8 +124,8 @@ TEST(SystemVTest, SegmentThatOthersMayWriteIsTakenOnlyIfTheyAreTrusted) {
   const Channel made = Channel::create({.capacity_bytes = 8192,
                                         .memory = {.backing = Backing::system_v, .mode = 0666}})
                            .value();
-  expect_refused(duplicate(made.region().fd()), "trust_others");
-  EXPECT_TRUE(Region::attach(duplicate(made.region().fd()), {.trust_others = true}));
+  expect_refused(duplicate(made.region().fd()).value(), "trust_others");
+  EXPECT_TRUE(Region::attach(duplicate(made.region().fd()).value(), {.trust_others = true}));
 }
 
 TEST(SystemVTest, NumberThatIsNoSegmentIsRefused) {
@@ -137,7 +135,7 @@ TEST(SystemVTest, NumberThatIsNoSegmentIsRefused) {
 
 TEST(AnonymousTest, NobodyCanAttachToIt) {
   const Channel made = create(Backing::anonymous);
-  expect_refused(duplicate(made.region().fd()), "shared by fork only");
+  expect_refused(duplicate(made.region().fd()).value(), "shared by fork only");
 }
 
 TEST(AnonymousTest, HugePagesOfHugetlbAreRefused) {

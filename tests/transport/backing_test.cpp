@@ -33,8 +33,6 @@ using ::testing::HasSubstr;
 
 constexpr std::uint64_t kCapacity = 64UL * 1024;
 
-FileDescriptor duplicate(int fd) { return FileDescriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
-
 class BackingTest : public ::testing::TestWithParam<Place> {
  protected:
   void SetUp() override {
@@ -68,7 +66,7 @@ TEST_P(BackingTest, BothSidesSeeTheSameGeometryAndBacking) {
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_EQ(made->backing(), place.backing());
   if (!attachable()) return;
-  const Result<Region> attached = Region::attach(duplicate(made->fd()));
+  const Result<Region> attached = Region::attach(duplicate(made->fd()).value());
   ASSERT_TRUE(attached) << attached.error().message;
   EXPECT_EQ(attached->geometry(), made->geometry());
   EXPECT_EQ(attached->backing(), made->backing());
@@ -85,7 +83,7 @@ TEST_P(BackingTest, NewRegionIsZeroed) {
 TEST_P(BackingTest, ByteWrittenInOneImageIsSeenInBothOfBothMappings) {
   const Region made = create().value();
   std::optional<Region> attached;
-  if (attachable()) attached = Region::attach(duplicate(made.fd())).value();
+  if (attachable()) attached = Region::attach(duplicate(made.fd()).value()).value();
   for (std::size_t at = 0; at < kCapacity; ++at) made.data()[at] = std::byte(at * 31 >> 3);
   EXPECT_EQ(std::memcmp(made.data(), made.data() + kCapacity, kCapacity), 0);
   if (!attached) return;
@@ -223,7 +221,7 @@ TEST_P(AttachableBackingTest, AttachCanPrefaultAndLock) {
   if (test::kSanitized) GTEST_SKIP() << "sanitizers make mlock do nothing";
   const Region made = create().value();
   const Result<Region> attached =
-      Region::attach(duplicate(made.fd()), {.prefault = true, .lock_memory = true});
+      Region::attach(duplicate(made.fd()).value(), {.prefault = true, .lock_memory = true});
   if (!attached) GTEST_SKIP() << attached.error().message;
   const MemoryInUse used = attached->memory_in_use().value();
   EXPECT_EQ(used.resident_bytes, attached->mapped_bytes());
@@ -233,7 +231,8 @@ TEST_P(AttachableBackingTest, AttachCanPrefaultAndLock) {
 TEST_P(AttachableBackingTest, ReadOnlyMappingCannotBeWrittenTo) {
   const Region made = create().value();
   ChildProcess child = ChildProcess::fork([&] {
-    const Result<Region> view = Region::attach(duplicate(made.fd()), {.access = Access::read_only});
+    const Result<Region> view =
+        Region::attach(duplicate(made.fd()).value(), {.access = Access::read_only});
     if (!view) return 2;
     if (view->data()[0] != std::byte{0}) return 3;
     ::signal(SIGSEGV, SIG_DFL);

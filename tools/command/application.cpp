@@ -4,12 +4,15 @@
 #include <array>
 #include <cstdio>
 #include <exception>
+#include <iostream>
 #include <string>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "tools/command/command.hpp"
+#include "tools/command/failure.hpp"
+#include "tools/command/standard_streams.hpp"
 
 namespace ringbell::tools {
 namespace {
@@ -23,6 +26,7 @@ constexpr const char* kStatuses = R"(Exit status:
   3  the other side did not come within --wait
   4  the stream was cut short: the other side died or stopped
   5  cp --verify: the copy differs
+  6  recv: the stream was cut short, and another one follows it
   128 + N  ended by signal N
 
 `ringbell COMMAND --help` has examples.)";
@@ -37,7 +41,15 @@ std::string one_line(std::string message) {
   return message;
 }
 
+// What did not reach a full disk or a closed pipe was not said.
+int flushed(int status) {
+  std::cout.flush();
+  const bool all = std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good();
+  return all || status != kDone ? status : complain("writing to standard output failed");
+}
+
 int run(int argc, char** argv) {
+  if (auto filled = standard_streams::fill(); !filled) return complain(filled.error());
   CLI::App app(kAbout, "ringbell");
   app.footer(kStatuses);
   app.set_version_flag("--version", "ringbell " RINGBELL_VERSION);
@@ -47,15 +59,14 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
+    if (error.get_exit_code() == 0) return flushed(app.exit(error));
     return complain(one_line(error.what()) + "; --help lists what there is", kUsage);
   }
-  const int status = action();
-  // What did not reach a full disk or a closed pipe was not said.
-  if (std::fflush(stdout) != 0 && status == kDone) {
-    return complain("writing to standard output failed");
+  // All but these have something to say on standard output.
+  if (!app.got_subcommand("send") && !app.got_subcommand("cp")) {
+    if (auto open = standard_streams::require_output(); !open) return complain(open.error());
   }
-  return status;
+  return flushed(action());
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ enum ExitStatus : int {
   kTimedOut = 3,   // the other side did not come within --wait
   kTruncated = 4,  // the other side died or stopped before the end of the stream
   kDiffers = 5,    // `cp --verify`: the copy is not the original
+  kCutBefore = 6,  // as kTruncated, and the stream of another sender stands behind it
 };
 
 // Of a process that a signal ended, as the shells count it.

@@ -30,7 +30,7 @@ _ringbell() {
     send)
       options="--bytes --lines --messages --count --wait --progress --raw --capacity --help"
       ;;
-    recv) options="--bytes --lines --messages --count --wait --progress --raw --help" ;;
+    recv) options="--bytes --lines --messages --count --wait --progress --raw --next --help" ;;
     cp) options="--progress --verify --capacity --help" ;;
     ls) options="--json --help" ;;
     inspect) options="--json --help" ;;

@@ -168,7 +168,10 @@ Result<std::optional<Received>> receive(int fd, std::span<std::byte> into,
                     .descriptors = take_descriptors(whole)};
   if (got == 0) return fail(ErrorCode::peer_dead, "the peer hung up");
   const bool cut = (whole.msg_flags & MSG_CTRUNC) != 0;
-  if (cut && received.descriptors.size() < most_descriptors) {
+  const auto& taken = received.descriptors;
+  const bool all_taken = std::all_of(taken.begin(), taken.end(),
+                                     [](const FileDescriptor& each) { return bool(each); });
+  if (!all_taken || (cut && taken.size() < most_descriptors)) {
     return fail(ErrorCode::system,
                 fmt::format("this process has no descriptors left for those that the peer sent; {}",
                             kNoDescriptors));

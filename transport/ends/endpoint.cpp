@@ -74,6 +74,19 @@ void Endpoint::close(bool unread) noexcept {
   name_->leave(lock_, channel_.region().fd(), [&] { return unread && !peer_closed(); });
 }
 
+void Endpoint::leave(bool unread) noexcept {
+  if (!is_open()) return;
+  HardwareAtomics::store(state_of(role_), std::uint32_t(SideState::absent),
+                         std::memory_order_release, kState);  // S
+  published();                                                // what was given back last
+  if (name_) {
+    name_->leave(lock_, channel_.region().fd(), [&] { return unread; });
+  } else {
+    lock_.drop();
+  }
+  owner_pid_ = 0;  // no process's: is_open() is over
+}
+
 std::uint32_t& Endpoint::state_of(Role role) const noexcept {
   core::SpscControl& control = channel_.region().spsc_control();
   return role == Role::reader ? control.reader_state : control.writer_state;

@@ -56,6 +56,8 @@ class RINGBELL_API Endpoint {
   // channel's name away, if it has one: but not if it is the writer, `unread` records are left, and
   // the reader did not close in order. Nothing unless is_open().
   void close(bool unread) noexcept;
+  // As close(), but for a successor: to the peer, this side has not come yet.
+  void leave(bool unread) noexcept;
 
   // Call after a release store that may make the peer's condition true: rings if the peer is
   // parked.

@@ -22,6 +22,13 @@ Receiver::~Receiver() {
   endpoint_.close(false);
 }
 
+void Receiver::leave() noexcept {
+  if (!endpoint_.is_open()) return;
+  ring_.publish_head();
+  ring_.unhold();
+  endpoint_.leave(!ring_.peek().empty());
+}
+
 Result<Receiver> Receiver::open(Channel channel, const WaitOptions& wait,
                                 FileDescriptor sign_of_life) {
   return from(Endpoint::open(std::move(channel), Role::reader, wait, std::move(sign_of_life)));

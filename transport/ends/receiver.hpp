@@ -42,6 +42,10 @@ class RINGBELL_API Receiver {
   Receiver& operator=(Receiver&& other) noexcept;
   // Closes in order: the sender learns `closed` when it next waits.
   ~Receiver();
+  // Gives the role up without closing: the sender waits for the next receiver as for the first.
+  // That one goes on with the oldest record that was not given back. Nothing else may be called
+  // after it.
+  void leave() noexcept;
 
   // The next record, in place, or empty: not now. Never waits. The same one until release() or
   // hold(). A hostile sender can change the bytes while they are read.

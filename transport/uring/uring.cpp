@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 
 #include <ringbell/transport/base/deadline.hpp>
+#include <ringbell/transport/base/file_descriptor.hpp>
 
 namespace ringbell {
 namespace {
@@ -41,12 +42,22 @@ tl::unexpected<Error> fail_unsupported(int result, const std::string& what,
   return error;
 }
 
+// liburing closes the ring's descriptor, so no FileDescriptor owns it.
+Result<void> move_up(io_uring& ring) {
+  ring.ring_fd = ring.enter_ring_fd = above_standard(ring.ring_fd);
+  if (ring.ring_fd >= 0) return {};
+  tl::unexpected<Error> error = fail_errno("moving io_uring's descriptor failed",
+                                           "raise the limit of open files (ulimit -n)");
+  ::io_uring_queue_exit(&ring);
+  return error;
+}
+
 Result<void> set_up(io_uring& ring, unsigned entries) {
   io_uring_params params{};
   // COOP_TASKRUN: completions wait until the loop enters the kernel, instead of interrupting it.
   params.flags = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CLAMP;
   const int result = ::io_uring_queue_init_params(entries, &ring, &params);
-  if (result == 0) return {};
+  if (result == 0) return move_up(ring);
   switch (-result) {
     case EPERM:
     case EACCES:

@@ -76,7 +76,10 @@ Tried<void> write_out(Channel channel, const Destination& destination, Meter& me
   if (!receiver) return give_up(receiver.error());
   const Patience patience(std::chrono::seconds(10));  // the child may die before it gets there
   StreamReader reader(*receiver, patience, meter, true);
-  return pump_out(reader, {destination.fd.get(), Shape::bytes}, meter);
+  const Tried<bool> copied = pump_out(reader, {destination.fd.get(), Shape::bytes}, meter);
+  if (!copied) return tl::unexpected(copied.error());
+  if (!*copied) return give_up(kTruncated, "the reading process stopped before it began");
+  return {};
 }
 
 Tried<void> copy(const Source& source, const Destination& destination, const CopyOptions& options) {

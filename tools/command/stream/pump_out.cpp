@@ -128,26 +128,27 @@ class Output {
 
 }  // namespace
 
-Tried<void> pump_out(StreamReader& from, const PumpOut& into, Meter& meter) {
-  const Tried<StreamHeader> header = from.begin();
+Tried<bool> pump_out(StreamReader& from, const PumpOut& into, Meter& meter) {
+  const Tried<std::optional<StreamHeader>> header = from.begin();
   if (!header) return tl::unexpected(header.error());
-  meter.expect(into.count == UINT64_MAX ? header->total_bytes : kUnknownSize);
-  Output output(into, into.shape.value_or(header->shape), meter);
+  if (!*header) return false;
+  meter.expect(into.count == UINT64_MAX ? (*header)->total_bytes : kUnknownSize);
+  Output output(into, into.shape.value_or((*header)->shape), meter);
   while (!output.satisfied()) {
     const Tried<std::optional<StreamReader::Piece>> piece = from.next(output.empty());
     if (piece && *piece) {
-      if (auto taken = output.take(**piece); !taken) return taken;
+      if (auto taken = output.take(**piece); !taken) return tl::unexpected(taken.error());
       if (output.empty()) from.release();  // copied: a part of a message
       if (!output.full() && !output.satisfied()) continue;
     }
     // Full, nothing more for now, the end, or a failure: what came before it is written.
-    if (auto written = output.write(); !written) return written;
+    if (auto written = output.write(); !written) return tl::unexpected(written.error());
     from.release();
     if (!piece) return tl::unexpected(piece.error());
     if (from.ended()) break;
-    if (auto on = interruption::check(); !on) return on;
+    if (auto on = interruption::check(); !on) return tl::unexpected(on.error());
   }
-  return {};
+  return true;
 }
 
 }  // namespace ringbell::tools

@@ -16,7 +16,7 @@ struct PumpOut {
 };
 
 // Receives a stream to its end, or up to `count`. What is in the ring is written from where it
-// stands, many records with one writev(2).
-[[nodiscard]] Tried<void> pump_out(StreamReader& from, const PumpOut& into, Meter& meter);
+// stands, many records with one writev(2). False: the sender is gone, and no stream had begun.
+[[nodiscard]] Tried<bool> pump_out(StreamReader& from, const PumpOut& into, Meter& meter);
 
 }  // namespace ringbell::tools

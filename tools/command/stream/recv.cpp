@@ -29,11 +29,13 @@ constexpr const char* kExamples = R"(Examples:
 What is written has the form in which it was sent, unless --bytes, --lines or --messages says
 otherwise. With --raw a program's messages are received: the stream ends when its sender closes.
 Exit status: 0 the whole stream came; 3 nobody came within --wait; 4 the sender died or stopped
-before the end; 141 standard output was closed; 1 anything else.)";
+before the end; 6 likewise, and the stream of another sender follows, which the next recv gets, or
+this one with --next; 141 standard output was closed; 1 anything else.)";
 
 struct ReceiveOptions {
   std::string name;
   StreamOptions stream;
+  bool next = false;
 };
 
 // Waits in slices, so that an interruption is noticed.
@@ -49,19 +51,32 @@ Tried<Receiver> open_receiver(const ReceiveOptions& options, const Patience& pat
   }
 }
 
+// One stream, whole, and with --next those that were cut before it. A receiver that owes its sender
+// nothing leaves: a sender that has come since then waits for the next one.
 int receive(const ReceiveOptions& options) {
   interruption::watch();
+  enlarge_if_pipe(STDOUT_FILENO);
   Meter meter(options.stream.progress);
   const Patience patience(options.stream.wait);
-  Tried<Receiver> receiver = open_receiver(options, patience, meter);
-  if (!receiver) return complain(receiver.error());
-
-  enlarge_if_pipe(STDOUT_FILENO);
-  StreamReader reader(*receiver, patience, meter, !options.stream.raw);
-  const Tried<void> received =
-      pump_out(reader, {STDOUT_FILENO, options.stream.shape, options.stream.count}, meter);
-  meter.finish();
-  return received ? int{kDone} : complain(received.error());
+  int status = kDone;
+  for (;;) {
+    Tried<Receiver> receiver = open_receiver(options, patience, meter);
+    if (!receiver) return complain(receiver.error());
+    StreamReader reader(*receiver, patience, meter, !options.stream.raw);
+    for (;;) {
+      const Tried<bool> received =
+          pump_out(reader, {STDOUT_FILENO, options.stream.shape, options.stream.count}, meter);
+      const bool nothing = received && !*received;
+      const bool next = !received && received.error().status == kCutBefore && options.next;
+      if (!next && reader.sender_is_done()) receiver->leave();
+      if (nothing) break;
+      meter.finish();
+      if (received) return status;
+      complain(received.error());
+      status = received.error().status;
+      if (!next) return status;
+    }
+  }
 }
 
 }  // namespace
@@ -72,6 +87,8 @@ void add_receive(CLI::App& app, Action& action) {
   command->add_option("NAME", options->name, "of the channel: a-z, 0-9, '.', '_' and '-'")
       ->required();
   add_stream_options(*command, options->stream, "how long a sender may take to come, in seconds");
+  command->add_flag("--next", options->next,
+                    "after a stream that was cut short, go on with the one that follows it");
   command->footer(kExamples);
   command->callback([options, &action] { action = [options] { return receive(*options); }; });
 }

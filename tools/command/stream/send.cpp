@@ -10,6 +10,7 @@
 
 #include "tools/command/command.hpp"
 #include "tools/command/interruption.hpp"
+#include "tools/command/standard_streams.hpp"
 #include "tools/command/stream/bytes_io.hpp"
 #include "tools/command/stream/options.hpp"
 #include "tools/command/stream/pump_in.hpp"
@@ -36,6 +37,7 @@ struct SendOptions {
 
 int send(const SendOptions& options) {
   interruption::watch();
+  if (auto open = standard_streams::require_input(); !open) return complain(open.error());
   ChannelOptions shape;
   shape.capacity_bytes = options.capacity_bytes;
   shape.record_alignment = 64;

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <atomic>
 
+#include <unistd.h>
+
 #include "tools/command/command.hpp"
 
 namespace ringbell::tools {
-
 std::uint32_t chunk_bytes_for(std::uint64_t capacity_bytes) noexcept {
   constexpr std::uint64_t kLargest = 256 * 1024;
   constexpr std::uint64_t kRecordsInRing = 8;
@@ -19,6 +20,7 @@ StreamWriter::StreamWriter(Sender& sender, const Patience& patience, Meter& mete
       patience_(patience),
       meter_(meter),
       chunk_bytes_(chunk_bytes_for(sender.channel().region().geometry().capacity_bytes)),
+      own_pid_(static_cast<std::uint32_t>(::getpid())),
       framed_(framed) {}
 
 bool StreamWriter::receiver_came() const noexcept {
@@ -49,11 +51,17 @@ Tried<std::span<std::byte>> StreamWriter::await_room(std::uint32_t record_bytes)
 }
 
 Tried<std::span<std::byte>> StreamWriter::claim(std::size_t size_bytes) {
-  const auto record_bytes = static_cast<std::uint32_t>(size_bytes + (framed_ ? kTagBytes : 0));
+  const auto record_bytes =
+      static_cast<std::uint32_t>(size_bytes + (framed_ ? sizeof(Trailer) : 0));
   const Tried<std::span<std::byte>> room = await_room(record_bytes);
   if (!room) return room;
   claimed_ = room->data();
   return room->first(size_bytes);
+}
+
+void StreamWriter::put_trailer(std::byte* at, Tag tag) const noexcept {
+  const Trailer trailer{own_pid_, kTrailerMagic, tag};
+  std::memcpy(at, &trailer, sizeof trailer);
 }
 
 std::uint32_t StreamWriter::finish_record(std::size_t size_bytes, Tag tag) noexcept {
@@ -61,8 +69,8 @@ std::uint32_t StreamWriter::finish_record(std::size_t size_bytes, Tag tag) noexc
   if (tag == Tag::whole) ++sent_.messages;
   meter_.add(size_bytes);
   if (!framed_) return static_cast<std::uint32_t>(size_bytes);
-  claimed_[size_bytes] = static_cast<std::byte>(tag);
-  return static_cast<std::uint32_t>(size_bytes + kTagBytes);
+  put_trailer(claimed_ + size_bytes, tag);
+  return static_cast<std::uint32_t>(size_bytes + sizeof(Trailer));
 }
 
 void StreamWriter::commit(std::size_t size_bytes, Tag tag) {
@@ -95,11 +103,11 @@ Tried<void> StreamWriter::add(std::span<const std::byte> message, Tag tag) {
 
 template <class T>
 Tried<void> StreamWriter::send_struct(const T& value, Tag tag) {
-  const Tried<std::span<std::byte>> room = await_room(sizeof value + kTagBytes);
+  const Tried<std::span<std::byte>> room = await_room(sizeof value + sizeof(Trailer));
   if (!room) return tl::unexpected(room.error());
   std::memcpy(room->data(), &value, sizeof value);
-  (*room)[sizeof value] = static_cast<std::byte>(tag);
-  sender_.commit(sizeof value + kTagBytes);
+  put_trailer(room->data() + sizeof value, tag);
+  sender_.commit(sizeof value + sizeof(Trailer));
   return {};
 }
 

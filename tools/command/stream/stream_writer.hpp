@@ -46,7 +46,8 @@ class StreamWriter {
  private:
   [[nodiscard]] bool receiver_came() const noexcept;
   [[nodiscard]] Tried<std::span<std::byte>> await_room(std::uint32_t record_bytes);
-  // Puts the tag behind the payload; returns the record's size.
+  void put_trailer(std::byte* at, Tag tag) const noexcept;
+  // Puts the trailer behind the payload; returns the record's size.
   [[nodiscard]] std::uint32_t finish_record(std::size_t size_bytes, Tag tag) noexcept;
   template <class T>
   [[nodiscard]] Tried<void> send_struct(const T& value, Tag tag);
@@ -57,6 +58,7 @@ class StreamWriter {
   std::byte* claimed_ = nullptr;
   StreamEnd sent_{};
   std::uint32_t chunk_bytes_;
+  std::uint32_t own_pid_;
   bool framed_;
 };
 

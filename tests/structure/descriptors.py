@@ -1,0 +1,75 @@
+"""No descriptor below 3 in transport and capi: what makes one stands in a FileDescriptor.
+
+The command fills the first three at its start (standard_streams.hpp).
+
+usage: descriptors.py ROOT         check a tree; one line a violation, exit status 1 if any
+       descriptors.py --self-test  check the checker against violations made on purpose
+"""
+
+import re
+import sys
+
+import checker
+
+FOLDERS = ["transport", "capi"]
+SUFFIXES = {".hpp", ".cpp", ".h", ".c"}
+
+# Calls that return a descriptor, and those that store some where the caller says.
+MAKES = re.compile(
+    r"(?<![\w>])::(open|openat|openat2|creat|socket|socketpair|accept|accept4|memfd_create|eventfd"
+    r"|epoll_create1?|pidfd_open|dup|dup2|dup3|pipe2?|timerfd_create|signalfd|inotify_init1?"
+    r"|shm_open|mkostemp|mkstemp|userfaultfd|fanotify_init)\("
+    r"|\b(F_DUPFD(?:_CLOEXEC)?|__NR_io_uring_setup|SYS_\w*(?:open|fd|socket)\w*)\b"
+)
+# Nothing but other calls stands between the owner and the call.
+OWNED = re.compile(r"FileDescriptor(?: \w+)?[({]\s*(?:static_cast<int>\(\s*)?(?:::\w+\([^;]*)?$")
+COMMENT = re.compile(r"//.*$", re.MULTILINE)
+
+# Where it must be done by hand, and why.
+ALLOWED = [
+    ("transport/base/file_descriptor.cpp", "F_DUPFD_CLOEXEC"),  # what moves them up
+    ("transport/liveness/own_descriptor.cpp", "open"),  # a number in a child, replaced
+    ("transport/liveness/own_descriptor.cpp", "dup3"),
+]
+
+
+def violations(root):
+    """Each violation in the tree at root, and how many files were looked at."""
+    found, files = [], 0
+    for folder in FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix not in SUFFIXES:
+                continue
+            files += 1
+            name = str(path.relative_to(root))
+            text = COMMENT.sub("", path.read_text(encoding="utf-8"))
+            for call in MAKES.finditer(text):
+                made = call[1] or call[2]
+                before = text[:call.start()]
+                if OWNED.search(before) or (name, made) in ALLOWED:
+                    continue
+                line = before.count("\n") + 1
+                found.append(f"{name}:{line}: {made} makes a descriptor that may be below 3; "
+                             f"FileDescriptor{{...}} moves it up")
+    return found, files
+
+
+SAMPLES = [
+    ("transport/a.cpp", "const int fd = ::open(path, O_RDONLY);\n", "open makes"),
+    ("transport/b.cpp", "  int fd = ::memfd_create(\"x\", 0);\n", "memfd_create makes"),
+    ("capi/c.cpp", "const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);\n", "F_DUPFD_CLOEXEC makes"),
+    ("transport/d.cpp", "if (::pipe2(ends, O_CLOEXEC) != 0) return;\n", "pipe2 makes"),
+    ("transport/e.cpp", "const long fd = ::syscall(SYS_pidfd_open, pid, 0);\n", "SYS_pidfd_open"),
+    ("transport/ok.cpp", "FileDescriptor fd{::open(path, O_RDONLY)};\n", ""),
+    ("transport/ok.cpp", "const FileDescriptor fd{\n    ::openat(folder, name, O_RDWR)};\n", ""),
+    ("transport/ok.cpp", "return FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, 1)));\n",
+     ""),
+    ("transport/ok.cpp", "Result<Sender> sender = Sender::open(name);  // as ::open(2)\n", ""),
+    ("transport/ok.cpp", "Parking<>::open(word, true);\n", ""),
+    ("transport/base/file_descriptor.cpp", "::fcntl(fd, F_DUPFD_CLOEXEC, 3);\n", ""),
+    ("tests/ok.cpp", "const int fd = ::open(path, O_RDONLY);\n", ""),
+]
+
+
+if __name__ == "__main__":
+    sys.exit(checker.main(__doc__, "descriptors", violations, SAMPLES))
