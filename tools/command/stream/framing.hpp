@@ -48,7 +48,7 @@ struct Trailer {
   Tag tag;
 };
 
-// What was sent, so that whoever received can tell that nothing is missing.
+// What was sent, so that the receiver can tell that nothing is missing.
 struct StreamEnd {
   std::uint64_t bytes;     // of payload
   std::uint64_t messages;  // wholes

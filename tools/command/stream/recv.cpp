@@ -28,7 +28,7 @@ constexpr const char* kExamples = R"(Examples:
 
 What is written has the form in which it was sent, unless --bytes, --lines or --messages says
 otherwise. With --raw a program's messages are received: the stream ends when its sender closes.
-Exit status: 0 the whole stream came; 3 nobody came within --wait; 4 the sender died or stopped
+Exit status: 0 the whole stream came; 3 no sender came within --wait; 4 the sender died or stopped
 before the end; 6 likewise, and the stream of another sender follows, which the next recv gets, or
 this one with --next; 141 standard output was closed; 1 anything else.)";
 

@@ -45,7 +45,7 @@ class StreamReader {
 
  private:
   [[nodiscard]] bool sender_came() const noexcept;
-  // Whether its sender is gone: nobody waits to hear that it was taken.
+  // Whether its sender is gone: none waits to hear that it was taken.
   [[nodiscard]] bool is_left_behind(const Tagged& record) const noexcept;
   // Empty: the sender closed, or, without `wait`, not now.
   [[nodiscard]] Tried<std::span<const std::byte>> next_record(bool wait);
