@@ -181,8 +181,11 @@ std::string SurvivorTimes::judged(Duration limit) {
   std::sort(times_.begin(), times_.end());
   const Duration median = times_[times_.size() / 2];
   const Duration worst = times_.back();
-  EXPECT_LT(median, limit);
-  EXPECT_LT(worst, 10 * limit);
+  // Times of an emulator say nothing of ringbell; that nothing hangs is checked elsewhere.
+  if (std::getenv("RINGBELL_EMULATED") == nullptr) {
+    EXPECT_LT(median, limit);
+    EXPECT_LT(worst, 10 * limit);
+  }
   const auto microseconds = [](Duration time) { return static_cast<double>(time.count()) / 1000; };
   return fmt::format("median {:.0f} us, worst {:.0f} us", microseconds(median),
                      microseconds(worst));

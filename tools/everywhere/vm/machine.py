@@ -22,7 +22,7 @@ class Trouble(Exception):
 KERNELS = {
     "5.10": ("bullseye", ["linux-image-cloud-amd64", "linux-headers-cloud-amd64"]),
     "6.1": ("", ["linux-image-cloud-amd64", "linux-headers-cloud-amd64"]),
-    "6.12": ("bookworm-backports", ["linux-image-cloud-amd64", "linux-headers-cloud-amd64"]),
+    "6.12": ("", ["linux-image-6.12-cloud-amd64", "linux-headers-6.12-cloud-amd64"]),
 }
 
 
