@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import signal
 import subprocess
 import tempfile
@@ -92,6 +93,20 @@ class Copy(unittest.TestCase):
             ended = copy(self.source, self.copied, "--capacity", size)
             self.assertEqual((ended.returncode, ended.stdout), (2, ""), size)
             self.assertIn("--capacity", ended.stderr)
+
+    def test_ends_however_few_descriptors_it_may_have(self) -> None:
+        # Either process may run out of them, before or after it has opened its end of the ring.
+        copied = False
+        for most in range(3, 40):
+            ended = copy(self.source, self.copied, preexec_fn=lambda: resource.setrlimit(
+                resource.RLIMIT_NOFILE, (most, most)))  # noqa: B023
+            if ended.returncode == 0:
+                self.expect_same(self.source, self.copied)
+                copied = True
+                break
+            self.assertIn(ended.returncode, (1, 127), most)
+            self.assertFalse(self.copied.exists(), most)
+        self.assertTrue(copied)
 
     def test_an_interrupted_copy_leaves_nothing(self) -> None:
         for number in [signal.SIGINT, signal.SIGTERM]:

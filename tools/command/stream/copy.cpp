@@ -51,31 +51,48 @@ int read_into(Channel channel, const Source& source) {
   return sent ? int{kDone} : complain(sent.error());
 }
 
-// Runs `work` in a child that dies with this process.
-template <class Work>
-Tried<pid_t> in_child(Work&& work) {
-  const pid_t parent = ::getpid();
-  std::fflush(nullptr);  // or the child would write it as well
-  const pid_t child = ::fork();
-  if (child < 0) return give_up_errno("fork failed");
-  if (child > 0) return child;
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(kFailed);
-  ::_exit(work());
-}
-
-int status_of(pid_t child) {
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+// Runs `work` in a child that dies with this process, and with this object.
+class Child {
+ public:
+  template <class Work>
+  [[nodiscard]] static Tried<Child> run(Work&& work) {
+    const pid_t parent = ::getpid();
+    std::fflush(nullptr);  // or the child would write it as well
+    const pid_t pid = ::fork();
+    if (pid < 0) return give_up_errno("fork failed");
+    if (pid > 0) return Child(pid);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(kFailed);
+    ::_exit(work());
   }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : status_of_signal(WTERMSIG(status));
-}
+  Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+  Child& operator=(Child&&) = delete;
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child() {
+    if (pid_ < 0) return;
+    ::kill(pid_, SIGKILL);
+    (void)wait();
+  }
 
-Tried<void> write_out(Channel channel, const Destination& destination, Meter& meter) {
-  Result<Receiver> receiver = Receiver::open(std::move(channel));
-  if (!receiver) return give_up(receiver.error());
+  // Its exit status.
+  [[nodiscard]] int wait() noexcept {
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : status_of_signal(WTERMSIG(status));
+  }
+
+ private:
+  explicit Child(pid_t pid) noexcept : pid_(pid) {}
+
+  pid_t pid_;
+};
+
+Tried<void> write_out(Receiver receiver, const Destination& destination, Meter& meter) {
   const Patience patience(std::chrono::seconds(10));  // the child may die before it gets there
-  StreamReader reader(*receiver, patience, meter, true);
+  StreamReader reader(receiver, patience, meter, true);
   const Tried<bool> copied = pump_out(reader, {destination.fd.get(), Shape::bytes}, meter);
   if (!copied) return tl::unexpected(copied.error());
   if (!*copied) return give_up(kTruncated, "the reading process stopped before it began");
@@ -88,13 +105,16 @@ Tried<void> copy(const Source& source, const Destination& destination, const Cop
   shape.record_alignment = 64;
   Result<Channel> channel = Channel::create(shape);
   if (!channel) return give_up(channel.error());
-  const Tried<pid_t> child = in_child([&] { return read_into(std::move(*channel), source); });
+  Tried<Child> child = Child::run([&] { return read_into(std::move(*channel), source); });
   if (!child) return tl::unexpected(child.error());
+  // Without this end the child would fill a ring that is never read: it goes with its owner.
+  Result<Receiver> receiver = Receiver::open(std::move(*channel));
+  if (!receiver) return give_up(receiver.error());
 
   Meter meter(options.progress);
-  Tried<void> copied = write_out(std::move(*channel), destination, meter);
+  Tried<void> copied = write_out(std::move(*receiver), destination, meter);
   meter.finish();
-  const int status = status_of(*child);
+  const int status = child->wait();
   // The reading process has said what it failed at; that it stopped then is no news.
   if (status != kDone && status != kTruncated) return give_up(status);
   return copied;
