@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -107,6 +108,28 @@ class Copy(unittest.TestCase):
             self.assertIn(ended.returncode, (1, 127), most)
             self.assertFalse(self.copied.exists(), most)
         self.assertTrue(copied)
+
+    def test_ends_if_its_writing_process_cannot_open_its_end(self) -> None:
+        # strace without -f: the calls of the process that forks and writes, each failing once.
+        if shutil.which("strace") is None:
+            self.skipTest("strace is not installed")
+        stopped = 0
+        for call, errno, most in [("fcntl", "ENOLCK", 7), ("openat", "EMFILE", 14)]:
+            for occurrence in range(3, most + 1):
+                ended = subprocess.run(
+                    ["strace", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                     f"inject={call}:error={errno}:when={occurrence}", PROGRAM, "cp",
+                     self.source, self.copied],
+                    stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+                if ended.returncode == 0:
+                    self.expect_same(self.source, self.copied)
+                    self.copied.unlink()
+                else:
+                    self.assertIn(ended.returncode, (1, 127), ended.stderr)
+                    self.assertFalse(self.copied.exists(), ended.stderr)
+                    stopped += b"'s role failed" in ended.stderr
+                    stopped += b"reopening the region" in ended.stderr
+        self.assertEqual(stopped, 2, "neither call of Receiver::open was made to fail")
 
     def test_an_interrupted_copy_leaves_nothing(self) -> None:
         for number in [signal.SIGINT, signal.SIGTERM]:
