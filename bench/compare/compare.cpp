@@ -78,12 +78,12 @@ Result<void> check_peers(const Options& options) {
   return {};
 }
 
-int run(const Options& options) {
+int run(const Options& options, FindingsOf findings) {
   if (Result<void> some = check_peers(options); !some) return failed(some.error().message);
   if (Result<void> ready = prepare(options); !ready) return failed(ready.error().message);
   Result<RowSink> sink = RowSink::create(options.json, Progress(planned_seconds(options)));
   if (!sink) return failed(sink.error().message);
-  sink->add(meta_row(options));
+  sink->add(meta_row(options, findings()));
   const Result<void> ran = run_all(options, *sink);
   sink->finish();
   if (!sink->written()) return failed(sink->written().error().message);
@@ -102,10 +102,10 @@ int run(const Options& options) {
 
 }  // namespace
 
-int compare(int argc, char** argv) {
+int compare(int argc, char** argv, FindingsOf findings) {
   try {
     const Parsed parsed = parse_options(argc, argv);
-    return parsed.options ? run(*parsed.options) : parsed.exit_status;
+    return parsed.options ? run(*parsed.options, findings) : parsed.exit_status;
   } catch (const std::exception& exception) {  // no memory left
     return failed(exception.what());
   }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <fstream>
 #include <string>
+#include <utility>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -11,8 +12,6 @@
 #include "bench/harness/clock.hpp"
 #include "bench/harness/subprocess.hpp"
 #include "bench/transports/registry.hpp"
-#include "tools/doctor/checks.hpp"
-#include "tools/doctor/machine.hpp"
 
 namespace ringbell::bench {
 namespace {
@@ -50,16 +49,11 @@ void add_machine(const CpuPair& cpus, Row& meta) {
   meta["cpus_allowed"] = allowed_cpus().size();
 }
 
-// What costs latency on this machine, or will be in the way: `ringbell doctor`.
-void add_findings(bool with_wake_up, Row& meta) {
-  meta["doctor"] = as_json(examine(MachineFiles("/"), try_machine(with_wake_up)));
-}
-
 }  // namespace
 
 const char* source_folder() noexcept { return RINGBELL_SOURCE_DIR; }
 
-Row meta_row(const std::string& what, int repeats, const CpuPair& cpus) {
+Row meta_row(const std::string& what, int repeats, const CpuPair& cpus, Row findings) {
   Row meta{{"bench", "meta"}};
   add_commit(meta);
   meta["version"] = RINGBELL_VERSION;
@@ -74,13 +68,13 @@ Row meta_row(const std::string& what, int repeats, const CpuPair& cpus) {
   meta["repeats"] = repeats;
   meta["clock"] = "CLOCK_MONOTONIC";
   meta["clock_ns"] = clock_cost_ns();
-  add_findings(false, meta);
+  meta["doctor"] = std::move(findings);
   return meta;
 }
 
-Row meta_row(const Options& options) {
+Row meta_row(const Options& options, Row findings) {
   const Mode mode = options.plan.mode;
-  Row meta = meta_row(name_of(mode), repeats_of(mode), options.cpus);
+  Row meta = meta_row(name_of(mode), repeats_of(mode), options.cpus, std::move(findings));
   if (!options.plan.sizes.empty()) meta["only_sizes"] = options.plan.sizes;
   if (!options.plan.transports.empty()) meta["only_transports"] = options.plan.transports;
   if (options.plan.peers) {
@@ -90,7 +84,6 @@ Row meta_row(const Options& options) {
     }
     meta["peers"] = peers;
   }
-  add_findings(true, meta);
   return meta;
 }
 

@@ -8,11 +8,11 @@
 
 namespace ringbell::bench {
 
-// `what` was asked for: a mode of the comparison, or a benchmark. "doctor" has the findings about
-// the machine, without the wake-up, whose measurement takes a while.
-[[nodiscard]] Row meta_row(const std::string& what, int repeats, const CpuPair& cpus);
-// Of the comparison, the wake-up included.
-[[nodiscard]] Row meta_row(const Options& options);
+// `what` was asked for: a mode of the comparison, or a benchmark. `findings` about the machine
+// become "doctor".
+[[nodiscard]] Row meta_row(const std::string& what, int repeats, const CpuPair& cpus, Row findings);
+// Of the comparison.
+[[nodiscard]] Row meta_row(const Options& options, Row findings);
 
 // The tree that this program was built from.
 [[nodiscard]] const char* source_folder() noexcept;

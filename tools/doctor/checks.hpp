@@ -19,4 +19,7 @@ void check_memory(const MachineFiles& files, const Trials& trials, Findings& fin
 // All of them, in that order.
 [[nodiscard]] Findings examine(const MachineFiles& files, const Trials& trials);
 
+// Of this machine, as JSON; `measure`: the wake-up too, which takes a while.
+[[nodiscard]] nlohmann::ordered_json findings(bool measure);
+
 }  // namespace ringbell::bench

@@ -111,11 +111,15 @@ void check_kernel(const MachineFiles& files, const Trials& trials, Findings& fin
 }
 
 Findings examine(const MachineFiles& files, const Trials& trials) {
-  Findings findings;
-  check_kernel(files, trials, findings);
-  check_cpus(files, trials, findings);
-  check_memory(files, trials, findings);
-  return findings;
+  Findings all;
+  check_kernel(files, trials, all);
+  check_cpus(files, trials, all);
+  check_memory(files, trials, all);
+  return all;
+}
+
+nlohmann::ordered_json findings(bool measure) {
+  return as_json(examine(MachineFiles("/"), try_machine(measure)));
 }
 
 }  // namespace ringbell::bench

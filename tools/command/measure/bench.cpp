@@ -27,6 +27,7 @@
 #include "tools/command/measure/bench_options.hpp"
 #include "tools/command/measure/report_script.hpp"
 #include "tools/command/quantity.hpp"
+#include "tools/doctor/checks.hpp"
 
 namespace ringbell::tools {
 namespace {
@@ -231,7 +232,8 @@ int run(const Benchmark& benchmark, const BenchOptions& options) {
   Result<RowSink> sink = json.empty() ? RowSink(progress)
                                       : RowSink::create(to_stdout ? "/dev/stdout" : json, progress);
   if (!sink) return complain(sink.error().message);
-  sink->add(bench::meta_row("bench " + benchmark.name, benchmark.repeats, benchmark.cpus));
+  sink->add(bench::meta_row("bench " + benchmark.name, benchmark.repeats, benchmark.cpus,
+                            bench::findings(false)));
   const Result<void> ran = benchmark.measure(*sink);
   sink->finish();
   if (!sink->written()) return complain(sink->written().error().message);

@@ -15,6 +15,7 @@
 
 #include "bench/compare/compare.hpp"
 #include "tools/command/command.hpp"
+#include "tools/doctor/checks.hpp"
 
 namespace ringbell::tools {
 namespace {
@@ -59,7 +60,8 @@ int compare(const std::vector<std::string>& arguments) {
           fmt::format("starting {} failed: {}", program->string(), std::strerror(errno)));
     }
   }
-  const int status = bench::compare(static_cast<int>(texts.size()), pointers.data());
+  const int status = bench::compare(static_cast<int>(texts.size()), pointers.data(),
+                                    [] { return bench::findings(true); });
   if (help && status == kDone) fmt::print("{}", kExamples);
   return status;
 }

@@ -1,0 +1,10 @@
+// ringbell-compare: the comparison with every peer that was found, and the doctor's findings.
+#include "bench/compare/compare.hpp"
+#include "bench/peers/peers.hpp"
+#include "bench/transports/registry.hpp"
+#include "tools/doctor/checks.hpp"
+
+int main(int argc, char** argv) {
+  ringbell::bench::add_transports(ringbell::bench::peers());
+  return ringbell::bench::compare(argc, argv, [] { return ringbell::bench::findings(true); });
+}
