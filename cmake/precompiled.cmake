@@ -1,8 +1,9 @@
 # Precompiled headers: what never changes is read once for each target and not once for each source.
 # They are for the project's own build; an including project compiles the few sources as they are.
 # clang-tidy reads sources without them, and sees a missing include.
-set(RINGBELL_STANDARD_HEADERS <algorithm> <array> <atomic> <chrono> <cstdint> <cstring> <filesystem>
-  <fstream> <functional> <memory> <optional> <span> <string> <string_view> <thread> <utility> <vector>)
+set(RINGBELL_STANDARD_HEADERS <algorithm> <array> <atomic> <chrono> <cstdint> <cstring>
+  <filesystem> <fstream> <functional> <memory> <optional> <span> <string> <string_view> <thread>
+  <utility> <vector>)
 
 # ringbell_precompile(TARGET <header>...): the standard library's headers and these.
 function(ringbell_precompile target)

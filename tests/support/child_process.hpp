@@ -40,7 +40,8 @@ class ChildProcess {
     return ChildProcess(pid);
   }
 
-  // Runs this very program anew as a part of child_program.hpp, with these arguments. `inherited` stay open under their numbers.
+  // Runs this very program anew as a part of child_program.hpp, with these arguments. `inherited`
+  // stay open under their numbers.
   [[nodiscard]] static ChildProcess exec_self(std::vector<std::string> arguments,
                                               const std::vector<int>& inherited) {
     return fork([&] {
