@@ -95,10 +95,14 @@ class Dev(unittest.TestCase):
             '#!/usr/bin/env bash\necho "$RINGBELL_CRASH_STEPS $RINGBELL_CRASH_KILLS $*"\nexit 1\n',
             encoding="utf-8")
         program.chmod(0o755)
+        lives = self.folder / "tests" / "tools" / "stream_lives_test.py"
+        lives.parent.mkdir(parents=True)
+        lives.write_text(
+            "import os\nprint('lives', os.environ['RINGBELL_LIVES_SECONDS'])\n", encoding="utf-8")
         ended = self.dev("crash", "--gtest_filter=Mpmc*")
         self.assertEqual(
             (ended.returncode, ended.stderr), (1, "dev: a process did not survive, see above\n"))
-        self.assertEqual(ended.stdout, "all 10000 --gtest_filter=Mpmc*\n")
+        self.assertEqual(ended.stdout, "all 10000 --gtest_filter=Mpmc*\nlives 300\n")
 
     def test_compare_takes_packages_and_configures_again_for_its_peers_only_if_asked(self) -> None:
         (self.folder / "tools" / "packages.txt").write_text(
