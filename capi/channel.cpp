@@ -134,7 +134,6 @@ int ringbell_receiver_peek(ringbell_receiver* receiver, int64_t timeout_ns, cons
     const auto peeked = receiver->value.peek_for(timeout_of(timeout_ns));
     if (!peeked) return report(peeked.error(), error);
     if (peeked->empty()) return RINGBELL_NOT_NOW;
-    receiver->peeked = true;
     *record = peeked->data();
     *size_bytes = peeked->size();
     return RINGBELL_OK;
@@ -142,13 +141,11 @@ int ringbell_receiver_peek(ringbell_receiver* receiver, int64_t timeout_ns, cons
 }
 
 void ringbell_receiver_release(ringbell_receiver* receiver) {
-  ringbell_receiver_hold(receiver);
+  receiver->value.hold();
   receiver->value.release_to(receiver->value.position());
 }
 
-void ringbell_receiver_hold(ringbell_receiver* receiver) {
-  if (std::exchange(receiver->peeked, false)) receiver->value.hold();
-}
+void ringbell_receiver_hold(ringbell_receiver* receiver) { receiver->value.hold(); }
 
 int ringbell_receiver_receive(ringbell_receiver* receiver, void* into, size_t room_bytes,
                               int64_t timeout_ns, size_t* size_bytes, ringbell_error* error) {
@@ -158,7 +155,6 @@ int ringbell_receiver_receive(ringbell_receiver* receiver, void* into, size_t ro
         receiver->value.receive(room, timeout_of(timeout_ns));
     if (!size) return report(size.error(), error);
     if (*size == 0) return RINGBELL_NOT_NOW;
-    receiver->peeked = false;
     *size_bytes = *size;
     return RINGBELL_OK;
   });

@@ -67,7 +67,7 @@ RINGBELL_C_API int ringbell_sender_open_name(const char* name, int64_t timeout_n
 RINGBELL_C_API int ringbell_sender_claim(ringbell_sender* sender, uint32_t size_bytes,
                                          int64_t timeout_ns, void** room, ringbell_error* error);
 /* Makes the claimed record and all that are staged visible. It turned out to be size_bytes long:
- * at most what was claimed; 0: just that. REQUIRES: an open claim. */
+ * at most what was claimed; 0: just that. Nothing happens if nothing is claimed, or less. */
 RINGBELL_C_API void ringbell_sender_commit(ringbell_sender* sender, uint32_t size_bytes);
 /* Completes the claimed record; it becomes visible with the next commit or flush. */
 RINGBELL_C_API void ringbell_sender_stage(ringbell_sender* sender, uint32_t size_bytes);

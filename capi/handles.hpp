@@ -15,7 +15,6 @@ struct ringbell_sender {
 };
 struct ringbell_receiver {
   ringbell::Receiver value;
-  bool peeked = false;  // there is a record that was given and neither held nor released
 };
 struct ringbell_listener {
   ringbell::Listener value;

@@ -72,16 +72,9 @@ int ringbell_client_call(ringbell_client* client, const void* request, size_t re
 int ringbell_client_begin(ringbell_client* client, const void* request, size_t request_bytes,
                           ringbell_error* error) {
   if (client->calling) return refuse_second_call(error);
-  if (request_bytes == 0) {
-    return report(RINGBELL_INVALID_ARGUMENT, "a request of 0 bytes: the smallest has 1", error);
-  }
-  if (request_bytes > client->value.max_message_bytes()) {
-    return report(RINGBELL_TOO_LARGE, "the request is longer than message_bytes of the service",
-                  error);
-  }
   return guarded(error, [&]() -> int {
-    const ringbell::Result<std::span<std::byte>> room = client->value.claim_for(
-        static_cast<std::uint32_t>(request_bytes), ringbell::Timeout::zero());
+    const ringbell::Result<std::span<std::byte>> room =
+        client->value.claim_for(request_bytes, ringbell::Timeout::zero());
     if (!room) return report(room.error(), error);
     if (room->empty()) return RINGBELL_NOT_NOW;
     std::memcpy(room->data(), request, request_bytes);
@@ -160,7 +153,10 @@ int ringbell_server_respond(ringbell_server* server, const void* response, size_
     return report(RINGBELL_TOO_LARGE, "the response is longer than message_bytes of the service",
                   error);
   }
-  const std::span<std::byte> room = server->value.claim(static_cast<std::uint32_t>(size_bytes));
+  const std::span<std::byte> room = server->value.claim(size_bytes);
+  if (room.empty()) {
+    return report(RINGBELL_INVALID_ARGUMENT, "no request is being served", error);
+  }
   std::memmove(room.data(), response, size_bytes);  // it may be a part of the request, in place
   server->value.respond();
   return RINGBELL_OK;

@@ -87,7 +87,8 @@ RINGBELL_C_API int ringbell_server_create(const char* name, const ringbell_servi
 RINGBELL_C_API int ringbell_server_request(ringbell_server* server, int64_t timeout_ns,
                                            const void** request, size_t* size_bytes,
                                            ringbell_error* error);
-/* Copies the response in, of 1 byte or more. REQUIRES: a request was given and not yet answered. */
+/* Copies the response in, of 1 byte or more. RINGBELL_INVALID_ARGUMENT if no request is being
+ * served. */
 RINGBELL_C_API int ringbell_server_respond(ringbell_server* server, const void* response,
                                            size_t size_bytes, ringbell_error* error);
 /* For epoll, poll and other loops. The descriptor is readable once a client has rung, and after

@@ -238,6 +238,8 @@ class BroadcastLossless<Atomics>::Reader : public Witness {
   void forget() noexcept { cell_.forget(); }
 
   [[nodiscard]] ParticipantId id() const noexcept { return id_; }
+  // Up to where the writer knows that this one has read.
+  [[nodiscard]] std::uint64_t published_position() const noexcept { return published_; }
   // Of the message that is due.
   [[nodiscard]] std::uint64_t position() const noexcept { return next_; }
   [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }

@@ -110,7 +110,7 @@ class CallGroup<Atomics>::Server {
   // those that it had not. REQUIRES: storage.size() >= memory.lane_count, and nothing else uses
   // that storage.
   Server(const CallGroupMemory& memory, std::span<ServerLine> storage, LanePace pace = {}) noexcept
-      : lines_(memory, storage, pace) {
+      : memory_(memory), lines_(memory, storage, pace) {
     (void)anything();
   }
 
@@ -161,14 +161,24 @@ class CallGroup<Atomics>::Server {
   [[nodiscard]] std::uint32_t line_count() const noexcept { return lines_.count(); }
   // That are visited in turn.
   [[nodiscard]] std::uint32_t active_lines() const noexcept { return lines_.active_count(); }
-  // Set aside, because something impossible stood there. They stay so.
+  // Set aside, because something impossible stood there. They stay so until mend().
   [[nodiscard]] std::uint32_t corrupt_lines() const noexcept { return lines_.aside_count(); }
   [[nodiscard]] bool corrupt(std::uint32_t line) const noexcept { return lines_.is_aside(line); }
   [[nodiscard]] const Finding& finding(std::uint32_t line) const noexcept {
-    return lines_.handle(line).finding();
+    return lines_.finding(line);
+  }
+
+  // Makes a line good that was set aside. REQUIRES: corrupt(line); it has no caller, and none comes
+  // meanwhile.
+  void mend(std::uint32_t line) noexcept {
+    constexpr Edge kClear{"call.R"};
+    Atomics::store(memory_.lines[line].cell.state, std::uint64_t{0}, std::memory_order_relaxed,
+                   kClear);
+    lines_.restore(line);
   }
 
  private:
+  CallGroupMemory memory_;
   ReadyLanes<Atomics, CallGroupMemory> lines_;
   bool serving_ = false;
 };

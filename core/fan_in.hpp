@@ -96,7 +96,7 @@ class FanIn<Atomics>::Reader {
   // Starts at each lane's oldest record that was not given back. Looks at all lanes. REQUIRES:
   // storage.size() >= memory.lane_count, and nothing else uses that storage.
   Reader(const FanInMemory& memory, std::span<ReaderLane> storage, FanInPace pace = {}) noexcept
-      : lanes_(memory, storage, pace.lanes), burst_(pace.burst) {
+      : memory_(memory), lanes_(memory, storage, pace.lanes), burst_(pace.burst) {
     assert(pace.burst > 0);
     (void)anything();
   }
@@ -152,11 +152,18 @@ class FanIn<Atomics>::Reader {
   [[nodiscard]] std::uint32_t lane_count() const noexcept { return lanes_.count(); }
   // That are visited in turn.
   [[nodiscard]] std::uint32_t active_lanes() const noexcept { return lanes_.active_count(); }
-  // Set aside, because something impossible stood there. They stay so.
+  // Set aside, because something impossible stood there. They stay so until mend().
   [[nodiscard]] std::uint32_t corrupt_lanes() const noexcept { return lanes_.aside_count(); }
   [[nodiscard]] bool corrupt(std::uint32_t lane) const noexcept { return lanes_.is_aside(lane); }
   [[nodiscard]] const Finding& finding(std::uint32_t lane) const noexcept {
-    return lanes_.handle(lane).finding();
+    return lanes_.finding(lane);
+  }
+
+  // Makes a lane good that was set aside: what stood in it is gone. REQUIRES: corrupt(lane); it has
+  // no writer, and none comes meanwhile.
+  void mend(std::uint32_t lane) noexcept {
+    memory_.template clear<Atomics>(lane);
+    lanes_.restore(lane);
   }
 
  private:
@@ -168,6 +175,7 @@ class FanIn<Atomics>::Reader {
     return record;
   }
 
+  FanInMemory memory_;
   ReadyLanes<Atomics, FanInMemory> lanes_;
   std::uint32_t burst_;
   std::uint32_t left_ = 0;  // how many more records the visit under way may have

@@ -29,6 +29,16 @@ struct FanInMemory {
     return {&lanes[lane].ring, data + lane * lane_stride_bytes, capacity_bytes, record_alignment};
   }
 
+  // An empty lane, as a new one is. Relaxed: the next writer comes by something that orders.
+  template <AtomicsPolicy Atomics>
+  void clear(std::uint32_t lane) const noexcept {
+    constexpr Edge kClear{"fan_in.R"};
+    const SpscMemory cleared = ring(lane);
+    Atomics::store(SpscPlaces(cleared).header_at(0), RecordHeader{0}, std::memory_order_relaxed,
+                   kClear);
+    Atomics::store(cleared.control->head, std::uint64_t{0}, std::memory_order_relaxed, kClear);
+  }
+
   // As ReadyLanes wants it.
   template <AtomicsPolicy Atomics>
   using Handle = typename SpscRing<Atomics>::Reader;

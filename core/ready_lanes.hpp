@@ -27,7 +27,8 @@
 //   I1  What a lane has, the lane says. Hints decide only when it is looked at.
 //   I2  The queue is a FIFO: between two visits to a lane each other lane is visited at most once.
 //   I3  Bits beyond the last lane are ignored; each shared word is read once. A lane that is
-//       corrupt is set aside: never looked at again, and no matter to the others.
+//       corrupt is set aside: not looked at until it is mended (restore()), and no matter to the
+//       others.
 // A quiet lane that has something becomes active within ceil(L / 64) rounds if its bit is set,
 // within L rounds in any case, with L lanes.
 // Edges
@@ -48,20 +49,10 @@
 
 #include <ringbell/core/atomics.hpp>
 #include <ringbell/core/layout.hpp>
+#include <ringbell/core/ready_signal.hpp>
+#include <ringbell/core/witness.hpp>
 
 namespace ringbell::core {
-
-inline constexpr Edge kReadyHint{"ready.H"};
-
-inline constexpr std::uint32_t kLanesInReadyWord = 64;
-
-// The word that has the lane's bit, and the bit.
-[[nodiscard]] inline std::uint64_t& ready_word(ReadyControl& control, std::uint32_t lane) noexcept {
-  return control.ready[lane / kLanesInReadyWord].bits;
-}
-[[nodiscard]] constexpr std::uint64_t ready_bit(std::uint32_t lane) noexcept {
-  return std::uint64_t{1} << (lane % kLanesInReadyWord);
-}
 
 // When a lane becomes quiet. REQUIRES: patience is not 0.
 struct LanePace {
@@ -71,30 +62,6 @@ struct LanePace {
   // So many of the active lanes are polled however long they are empty: what comes next there comes
   // without a signal.
   std::uint32_t kept_lanes = 4;
-};
-
-// What a writer does after it has published something in its lane.
-template <AtomicsPolicy Atomics>
-class ReadySignal {
- public:
-  ReadySignal(ReadyControl& control, const std::uint64_t& quiet, std::uint32_t lane) noexcept
-      : quiet_(&quiet), ready_(&ready_word(control, lane)), bit_(ready_bit(lane)) {}
-
-  [[gnu::always_inline]] void operator()() const noexcept {
-    Atomics::compiler_fence();  // not before the publishing, where that costs nothing
-    if (Atomics::load(*quiet_, std::memory_order_relaxed, kReadyHint) != 0) [[unlikely]]
-      set_bit();
-  }
-
- private:
-  [[gnu::noinline]] void set_bit() const noexcept {
-    if ((Atomics::load(*ready_, std::memory_order_relaxed, kReadyHint) & bit_) != 0) return;
-    Atomics::fetch_or(*ready_, bit_, std::memory_order_relaxed, kReadyHint);
-  }
-
-  const std::uint64_t* quiet_;
-  std::uint64_t* ready_;
-  std::uint64_t bit_;
 };
 
 template <AtomicsPolicy Atomics, class Memory>
@@ -115,6 +82,8 @@ class ReadyLane {
   std::optional<Handle> handle_;
   std::uint32_t empty_visits_ = 0;  // in a row; from `patience` on the quiet word is set
   std::uint32_t next_ = 0;          // the lane behind it in the queue
+  Finding finding_;                 // why it was last set aside
+  bool is_queued_ = false;
   Stand stand_ = Stand::quiet;
 };
 
@@ -194,10 +163,25 @@ class ReadyLanes {
   [[nodiscard]] std::uint32_t active_count() const noexcept {
     return queued_ + (visiting() ? 1 : 0);
   }
-  // Set aside, for ever.
+  // Set aside, until restore().
   [[nodiscard]] std::uint32_t aside_count() const noexcept { return aside_count_; }
   [[nodiscard]] bool is_aside(std::uint32_t lane) const noexcept {
     return lanes_[lane].stand_ == Stand::aside;
+  }
+  // What stood in a lane when it was last set aside; no field, if it never was.
+  [[nodiscard]] const Finding& finding(std::uint32_t lane) const noexcept {
+    return lanes_[lane].finding_;
+  }
+
+  // Takes a lane up again that was mended. REQUIRES: is_aside(lane).
+  void restore(std::uint32_t lane) noexcept {
+    Lane& at = lanes_[lane];
+    at.handle_.emplace(memory_.template handle<Atomics>(lane));
+    if (at.handle_->corrupt()) return;
+    --aside_count_;
+    at.empty_visits_ = at.is_queued_ ? 0 : pace_.patience;
+    at.stand_ = at.is_queued_ ? Stand::active : Stand::quiet;
+    store_quiet(lane, at.is_queued_ ? 0 : 1);
   }
 
  private:
@@ -279,6 +263,7 @@ class ReadyLanes {
   // If it stands in the queue, it is dropped when its turn comes.
   void set_aside(std::uint32_t lane) noexcept {
     lanes_[lane].stand_ = Stand::aside;
+    lanes_[lane].finding_ = handle(lane).finding();
     ++aside_count_;
     store_quiet(lane, 0);  // no signals from there
   }
@@ -289,6 +274,7 @@ class ReadyLanes {
 
   void push(std::uint32_t lane) noexcept {
     (queued_ == 0 ? front_ : lanes_[back_].next_) = lane;
+    lanes_[lane].is_queued_ = true;
     back_ = lane;
     ++queued_;
   }
@@ -296,6 +282,7 @@ class ReadyLanes {
   [[nodiscard]] std::uint32_t pop() noexcept {
     assert(queued_ > 0);
     const std::uint32_t lane = front_;
+    lanes_[lane].is_queued_ = false;
     front_ = lanes_[lane].next_;
     --queued_;
     return lane;

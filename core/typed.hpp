@@ -111,8 +111,9 @@ class TypedReader {
   }
 
   // Copies the next message out and gives its place back. False: not now, and `message` is as it
-  // was; or the record has another size (wrong_size()), and stays the next one until the reader's
-  // own release(): in a FanIn it keeps the other lanes waiting, too.
+  // was, as it is where the message went to another reader because this one was taken for dead. Or
+  // the record has another size (wrong_size()), and stays the next one until the reader's own
+  // release(): in a FanIn it keeps the other lanes waiting, too.
   [[nodiscard]] bool try_read(T& message) noexcept {
     if constexpr (ReaderByCopy<Reader>) {
       // A message that was torn must not get further. receive() fills it, or it is not looked at.
@@ -135,8 +136,15 @@ class TypedReader {
     wrong_size_ = !record.empty() &&
                   (OfOneSize<Reader> ? record.size() < sizeof(T) : record.size() != sizeof(T));
     if (record.empty() || wrong_size_) return false;
-    std::memcpy(&message, record.data(), sizeof message);
-    reader_->release();
+    if constexpr (requires { bool(reader_->release()); }) {
+      std::array<std::byte, sizeof(T)> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+      std::memcpy(bytes.data(), record.data(), sizeof(T));
+      if (!reader_->release()) return false;
+      std::memcpy(&message, bytes.data(), sizeof(T));
+    } else {
+      std::memcpy(&message, record.data(), sizeof message);
+      reader_->release();
+    }
     return true;
   }
 

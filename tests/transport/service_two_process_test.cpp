@@ -118,6 +118,8 @@ TEST(ServiceTest, WhatCannotBeIsAnError) {
 TEST(ServiceTest, CorruptLineIsToldAndHarmsNobody) {
   const Region region = new_service();
   Server server = Server::open(copy_of(region)).value();
+  std::vector<Client> clients;  // one for each line: those of clients that are gone are mended
+  for (int i = 0; i < 4; ++i) clients.push_back(Client::open(copy_of(region)).value());
   const std::uint64_t nonsense =
       core::CallState(core::CallState::kRequest, 1, core::CallState::kMaxSizeBytes).word();
   region.call_group_memory().lines[3].cell.state = nonsense;

@@ -17,7 +17,7 @@ inline constexpr SteadyTime kNever = SteadyTime::max();
   return timeout < kNever - start ? start + timeout : kNever;
 }
 [[nodiscard]] inline SteadyTime end_of(Timeout timeout) noexcept {
-  return end_of(std::chrono::steady_clock::now(), timeout);
+  return timeout == kForever ? kNever : end_of(std::chrono::steady_clock::now(), timeout);
 }
 
 // What is left until then: not less than zero, and kForever until kNever.

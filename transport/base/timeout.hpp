@@ -9,4 +9,7 @@ namespace ringbell {
 using Timeout = std::chrono::nanoseconds;
 inline constexpr Timeout kForever = Timeout::max();
 
+// How long open() waits for a name, unless it is told otherwise.
+inline constexpr Timeout kOpenTimeout = std::chrono::seconds(5);
+
 }  // namespace ringbell

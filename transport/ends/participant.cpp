@@ -1,8 +1,12 @@
 #include <ringbell/transport/ends/participant.hpp>
 
 #include <utility>
+#include <vector>
 
+#include <fmt/format.h>
 #include <unistd.h>
+
+#include <ringbell/transport/ends/sized.hpp>
 
 namespace ringbell {
 namespace {
@@ -18,6 +22,25 @@ SideState state_of(const Region& region, std::uint32_t number) noexcept {
                                          std::memory_order_acquire, kState)};  // S
 }
 
+// A free number whose place is whole. The others are held until one is found, so that each is
+// looked at once.
+Result<ParticipantLock> take_place(const Region& region, const Part& part) {
+  const std::uint32_t first = part.among == Part::Among::the_rest ? 1 : 0;
+  const std::uint32_t end =
+      part.among == Part::Among::the_first ? 1 : region.geometry().participants;
+  for (std::vector<ParticipantLock> spoilt;;) {
+    Result<ParticipantLock> lock = ParticipantLock::take_any(region.fd(), first, end, part.role);
+    if (!lock && !spoilt.empty()) {
+      return fail(ErrorCode::corrupt,
+                  fmt::format("what the last {} left cannot be, and no other place is free; the "
+                              "other side mends it when it next looks",
+                              part.role));
+    }
+    if (!lock || part.is_whole == nullptr || part.is_whole(region, lock->number())) return lock;
+    spoilt.push_back(std::move(*lock));
+  }
+}
+
 }  // namespace
 
 Participant::Participant(Region region, ParticipantLock lock, const WaitOptions& wait) noexcept
@@ -26,21 +49,24 @@ Participant::Participant(Region region, ParticipantLock lock, const WaitOptions&
       sleeper_(region_.doorbell(), wait),
       owner_pid_(::getpid()) {}
 
-Result<Participant> Participant::join(Region region, const Numbers& among,
-                                      const WaitOptions& wait) {
+Result<Participant> Participant::join(Region region, const Part& part, const WaitOptions& wait) {
+  if (region.kind() != part.kind ||
+      (part.is_sized && region.geometry().message_bytes < sizeof(sized::Size))) {
+    return fail(ErrorCode::not_a_region,
+                fmt::format("the region holds no ring that has a {}", part.role));
+  }
   if (region.doorbell() == core::DoorbellKind::eventfd) {
     return fail(ErrorCode::invalid_argument,
                 "a ring of many cannot ring by eventfd: one sleeper would take the others' rings; "
                 "create it with a futex doorbell");
   }
-  Result<ParticipantLock> lock =
-      ParticipantLock::take_any(region.fd(), among.first, among.end, among.role);
+  Result<ParticipantLock> lock = take_place(region, part);
   if (!lock) return tl::unexpected(std::move(lock.error()));
   Participant joined(std::move(region), std::move(*lock), wait);
   core::ParticipantLine& line = joined.region_.participant(joined.number());
   HardwareAtomics::store(line.pid, static_cast<std::uint32_t>(::getpid()),
                          std::memory_order_relaxed, kState);
-  HardwareAtomics::store(line.role, among.reads ? 1U : 0U, std::memory_order_relaxed, kState);
+  HardwareAtomics::store(line.role, part.reads ? 1U : 0U, std::memory_order_relaxed, kState);
   HardwareAtomics::store(line.state, std::uint32_t(SideState::open), std::memory_order_release,
                          kState);  // S
   return joined;
@@ -63,8 +89,8 @@ bool Participant::is_gone(std::uint32_t number) const noexcept {
   return number != lock_.number() && !lock_.is_held(number);
 }
 
-bool Participant::is_unburied(std::uint32_t number) const noexcept {
-  return state_of(region_, number) == SideState::open && is_gone(number);
+bool Participant::is_open(std::uint32_t number) const noexcept {
+  return state_of(region_, number) == SideState::open;
 }
 
 void Participant::bury(std::uint32_t number) const noexcept {
@@ -95,10 +121,6 @@ PeerState peer_state(const Region& region, std::uint32_t number) noexcept {
     default:  // or a hostile peer's
       return ParticipantLock::is_held(region.fd(), number) ? PeerState::alive : PeerState::dead;
   }
-}
-
-Waited ask_after(const Region& region, std::uint32_t number) noexcept {
-  return waited_for(peer_state(region, number));
 }
 
 }  // namespace ringbell

@@ -17,30 +17,28 @@
 
 namespace ringbell {
 
-// Which of the participants somebody wants to be: `first` to `end - 1`.
-struct Numbers {
-  std::uint32_t first;
-  std::uint32_t end;
-  std::string_view role;  // for people
-  bool reads;             // for people: a reader or caller
-};
+// The part that an end takes in a ring, and what it asks of the region.
+struct Part {
+  enum class Among : std::uint8_t { all, the_first, the_rest };
 
-// Where a region that was found by name says who may be what.
-using NumbersOf = Numbers (*)(const Region& region);
-
-// What is looked for under a name.
-struct Wanted {
   core::RingKind kind{};
-  NumbersOf among = nullptr;
-  // Whether what the dead left is worth having; nullptr: it is not.
+  Among among{};          // the participants that it may be
+  std::string_view role;  // for people
+  bool reads = false;     // for people: a reader or caller
+  bool is_sized = false;  // a size stands in front of each message (sized.hpp)
+  // Whether the place of this number is as an end may find it; nullptr: it always is.
+  bool (*is_whole)(const Region& region, std::uint32_t number) = nullptr;
+  // Whether a region in which no process takes part is worth opening; nullptr: it is not.
   bool (*left_something)(const Region& region) = nullptr;
 };
 
 class RINGBELL_API Participant {
  public:
-  // Takes a free number of `among`. The region must have participants, and no eventfds. Errors:
-  // busy, if there is none; invalid_argument, if the region rings by eventfd; system.
-  [[nodiscard]] static Result<Participant> join(Region region, const Numbers& among,
+  // Takes a free number. All that must be true of a region before an end uses it is checked here,
+  // however the end came by it. Errors: not_a_region, if it is no ring for this part;
+  // invalid_argument, if it rings by eventfd; busy, if no number is free; corrupt, if none of the
+  // free ones is whole; system.
+  [[nodiscard]] static Result<Participant> join(Region region, const Part& part,
                                                 const WaitOptions& wait);
 
   // The same in the region of this name (README, Names). create() makes it, or joins what is there
@@ -48,9 +46,9 @@ class RINGBELL_API Participant {
   // left. Errors: also busy, if a living one uses the name for something else; not_found, when time
   // is up; not_a_region; as HeldName::create and open, Region::create and attach.
   [[nodiscard]] static Result<Participant> create(std::string_view name,
-                                                  const RegionOptions& options, NumbersOf among,
+                                                  const RegionOptions& options, const Part& part,
                                                   const WaitOptions& wait);
-  [[nodiscard]] static Result<Participant> open(std::string_view name, const Wanted& wanted,
+  [[nodiscard]] static Result<Participant> open(std::string_view name, const Part& part,
                                                 Timeout timeout, const WaitOptions& wait);
 
   Participant(Participant&&) noexcept = default;
@@ -84,11 +82,19 @@ class RINGBELL_API Participant {
   // Whether that number has died, or has never come. A system call. Not of this one itself.
   [[nodiscard]] bool is_gone(std::uint32_t number) const noexcept;
 
-  // Whether that number died without closing, and nobody has called bury() since. A system call
-  // for one that has not closed.
-  [[nodiscard]] bool is_unburied(std::uint32_t number) const noexcept;
+  // Whether that number came and has not closed, nor was buried: it lives, or is_gone(). One load.
+  [[nodiscard]] bool is_open(std::uint32_t number) const noexcept;
   // Everything that it held has been taken from it: its death need not be looked at again.
   void bury(std::uint32_t number) const noexcept;
+  // Runs `mend(number)` on the place of one that is gone, while no process can take it. False: it
+  // is not gone.
+  template <class Mend>
+  bool mend_place_of(std::uint32_t number, Mend&& mend) const {
+    const Result<ParticipantLock> held = ParticipantLock::take(region_.fd(), number, "mender");
+    if (!held) return false;
+    mend();
+    return true;
+  }
 
  private:
   Participant(Region region, ParticipantLock lock, const WaitOptions& wait) noexcept;
@@ -106,7 +112,15 @@ class RINGBELL_API Participant {
 // What is known of it. Two system calls at most. REQUIRES: it is not of this process's own file
 // description.
 [[nodiscard]] PeerState peer_state(const Region& region, std::uint32_t number) noexcept;
-// The same of one that is waited for: ready while it lives or has not come yet.
-[[nodiscard]] Waited ask_after(const Region& region, std::uint32_t number) noexcept;
+
+// The one participant that others wait for, in the form that Sleeper asks for.
+struct ThePeer {
+  const Region& region;
+  std::uint32_t number = 0;
+
+  [[nodiscard]] bool closed() const noexcept { return has_closed(region, number); }
+  [[nodiscard]] Waited ask() const noexcept { return waited_for(peer_state(region, number)); }
+  [[nodiscard]] static bool stay_awake() noexcept { return false; }
+};
 
 }  // namespace ringbell

@@ -33,11 +33,10 @@ tl::unexpected<Error> in_use(std::string_view name, const std::string& how) {
 }  // namespace
 
 Result<Participant> Participant::create(std::string_view name, const RegionOptions& options,
-                                        NumbersOf among, const WaitOptions& wait) {
+                                        const Part& part, const WaitOptions& wait) {
   std::optional<Participant> made;
   const auto take_part = [&](Region region) -> Result<Joined> {
-    const Numbers numbers = among(region);
-    Result<Participant> joined = join(std::move(region), numbers, wait);
+    Result<Participant> joined = join(std::move(region), part, wait);
     if (!joined) return tl::unexpected(std::move(joined.error()));
     made.emplace(std::move(*joined));
     return Joined::yes;
@@ -71,21 +70,20 @@ Result<Participant> Participant::create(std::string_view name, const RegionOptio
   return std::move(*made);
 }
 
-Result<Participant> Participant::open(std::string_view name, const Wanted& wanted, Timeout timeout,
+Result<Participant> Participant::open(std::string_view name, const Part& part, Timeout timeout,
                                       const WaitOptions& wait) {
   std::optional<Participant> made;
   const auto join_there = [&](FileDescriptor file) -> Result<Joined> {
     const bool used = ParticipantLock::anybody(file.get());
-    if (!used && wanted.left_something == nullptr) return Joined::later;
+    if (!used && part.left_something == nullptr) return Joined::later;
     Result<Region> region = Region::attach(std::move(file));
     if (!region && !used) return Joined::later;
     if (!region) return tl::unexpected(std::move(region.error()));
-    if (region->kind() != wanted.kind) {
+    if (region->kind() != part.kind) {
       return used ? in_use(name, "for another ring") : Result<Joined>(Joined::later);
     }
-    if (!used && !wanted.left_something(*region)) return Joined::later;
-    const Numbers numbers = wanted.among(*region);
-    Result<Participant> joined = join(std::move(*region), numbers, wait);
+    if (!used && !part.left_something(*region)) return Joined::later;
+    Result<Participant> joined = join(std::move(*region), part, wait);
     if (!joined) return tl::unexpected(std::move(joined.error()));
     made.emplace(std::move(*joined));
     return Joined::yes;

@@ -1,177 +1,167 @@
 #include <ringbell/transport/ends/queue.hpp>
 
-#include <cassert>
+#include <algorithm>
 #include <utility>
 
-#include <fmt/format.h>
+#include <ringbell/transport/ends/message_size.hpp>
 
 namespace ringbell {
 namespace {
 
-Numbers senders_of(const Region& region) {
-  return {.first = 0, .end = region.geometry().participants, .role = "sender", .reads = false};
-}
-Numbers receivers_of(const Region& region) {
-  return {.first = 0, .end = region.geometry().participants, .role = "receiver", .reads = true};
-}
+// How much of the list of participants is gone through in a slice, and for how many of them the
+// kernel is asked: some 100 us.
+constexpr std::uint32_t kLooksASlice = 1024;
+constexpr std::uint32_t kAsksASlice = 64;
 
-// For a decision that may be late: relaxed.
+// For a decision that may be late: relaxed. A message in the hand of a dead receiver counts: it
+// comes again.
 bool holds_messages(const Region& region) noexcept {
   const core::MpmcPlaces at(region.mpmc_memory());
   for (std::uint64_t slot = 0; slot < at.slot_count(); ++slot) {
     constexpr core::Edge kLook{"mpmc.R"};
     const core::MpmcSlotState state(
         core::HardwareAtomics::load(at.state_at(slot), std::memory_order_relaxed, kLook));
-    if (state.phase() == core::MpmcSlotState::kReady) return true;
+    if (state.phase() == core::MpmcSlotState::kReady ||
+        state.phase() == core::MpmcSlotState::kTaken) {
+      return true;
+    }
   }
   return false;
 }
 
 }  // namespace
 
-QueueEnd::QueueEnd(Participant participant) noexcept : participant_(std::move(participant)) {
+template <class Self>
+QueueEnd<Self>::QueueEnd(Participant participant) noexcept : Base(std::move(participant)) {
   participant_.sleeper().will_sleep_on(bells().data_bell.word);
   participant_.sleeper().will_sleep_on(bells().space_bell.word);
 }
 
-Result<Participant> QueueEnd::join(Region region, bool reads, const WaitOptions& wait) {
-  if (region.kind() != core::RingKind::mpmc ||
-      region.geometry().message_bytes < sizeof(sized::Size)) {
-    return fail(ErrorCode::not_a_region, "the region holds another ring than a queue's");
-  }
-  const Numbers among = reads ? receivers_of(region) : senders_of(region);
-  return Participant::join(std::move(region), among, wait);
-}
-
-void QueueEnd::leave() noexcept {
+template <class Self>
+void QueueEnd<Self>::leave() noexcept {
   participant_.say_closed();
-  participant_.leave([&] { return holds_messages(region()); });
+  participant_.leave([&] { return holds_messages(this->region()); });
 }
 
-template <class Ring>
-void QueueEnd::recover(Ring& ring, bool first) noexcept {
+template <class Self>
+core::MpmcRecovered QueueEnd<Self>::take_from_dead(bool own_too) noexcept {
   const std::uint32_t own = participant_.number();
-  const core::MpmcRecovered found = ring.recover([&](core::ParticipantId owner) {
-    const std::uint32_t number = owner - 1U;
-    return number == own ? first : participant_.is_gone(number);
-  });
+  const core::MpmcRecovered found =
+      static_cast<Self*>(this)->ring_.recover([&](core::ParticipantId owner) {
+        const std::uint32_t number = owner - 1U;
+        return number == own ? own_too : participant_.is_gone(number);
+      });
   recovered_.skipped += found.skipped;
   recovered_.returned += found.returned;
-  if (found.skipped + found.returned == 0) return;
-  ring_data();
-  ring_space();
+  if (found.skipped + found.returned > 0) {
+    ring_data();
+    ring_space();
+  }
+  return found;
 }
 
-// A message in the hand of a dead receiver is in nobody's way while the queue is empty: it must be
-// looked for.
-template <class Ring>
-void QueueEnd::recover_from_the_dead(Ring& ring) noexcept {
-  for (std::uint32_t number = 0; number < region().geometry().participants; ++number) {
-    if (!participant_.is_unburied(number)) continue;
-    recover(ring, false);
+template <class Self>
+bool QueueEnd<Self>::take_from_owner_in_the_way() noexcept {
+  const core::ParticipantId owner = static_cast<Self*>(this)->ring_.waits_for();
+  if (owner == 0 || !participant_.is_gone(owner - 1U)) return false;
+  take_from_dead(false);
+  return true;
+}
+
+// A message in the hand of a dead receiver is in no end's way while the queue is empty: it must be
+// looked for. Some participants in each slice, in turn.
+template <class Self>
+void QueueEnd<Self>::look_after_others() noexcept {
+  if (take_from_owner_in_the_way()) return;
+  const Sleeper::Clock::time_point now = Sleeper::Clock::now();
+  if (now < look_after_) return;
+  look_after_ = now + participant_.sleeper().slice();
+  const std::uint32_t places = this->region().geometry().participants;
+  std::uint32_t asks = kAsksASlice;
+  for (std::uint32_t looks = std::min(places, kLooksASlice); looks > 0 && asks > 0; --looks) {
+    const std::uint32_t number = next_asked_;
+    next_asked_ = number + 1 < places ? number + 1 : 0;
+    if (!participant_.is_open(number)) continue;
+    --asks;
+    if (!participant_.is_gone(number)) continue;
+    take_from_dead(false);
     participant_.bury(number);
   }
 }
 
-// Nobody in particular is waited for, so nobody's end ends the wait; but a slot that somebody has
-// in hand is asked about, and after each slice everybody.
-template <class Ring>
-struct QueueEnd::Others {
+// No end in particular is waited for, so no end's death ends the wait; but the owner of a slot that
+// is in the way is asked about, and after each slice some others.
+template <class Self>
+struct QueueEnd<Self>::Others {
   QueueEnd& own;
-  Ring& ring;
 
   [[nodiscard]] static bool closed() noexcept { return false; }
-  [[nodiscard]] bool stay_awake() const noexcept {
-    const core::ParticipantId owner = ring.waits_for();
-    if (owner == 0 || !own.participant_.is_gone(owner - 1U)) return false;
-    own.recover(ring, false);
-    return true;
-  }
+  [[nodiscard]] bool stay_awake() const noexcept { return own.take_from_owner_in_the_way(); }
   [[nodiscard]] Waited ask() const noexcept {
-    own.recover_from_the_dead(ring);
+    own.look_after_others();
     return Waited::ready;
   }
 };
 
-template <class Ring, class Ready>
-Waited QueueEnd::wait_until(Ring& ring, std::uint32_t& word, Ready&& ready, Timeout timeout) {
-  const Others<Ring> others{*this, ring};
-  return participant_.sleeper().wait_until(word, ready, others, timeout);
+template <class Self>
+template <class Ready>
+Waited QueueEnd<Self>::wait_until(std::uint32_t& word, Ready&& ready, Timeout timeout) {
+  return participant_.sleeper().wait_until(word, ready, Others{*this}, timeout);
 }
 
-template <class Ring, class Ready>
-bool QueueEnd::arm(Ring& ring, std::uint32_t& word, Ready&& ready) {
-  const Others<Ring> others{*this, ring};
-  if (participant_.sleeper().slept_a_slice()) (void)others.ask();
-  return participant_.sleeper().arm(word, ready, others);
+template <class Self>
+template <class Ready>
+bool QueueEnd<Self>::arm_on(std::uint32_t& word, Ready&& ready) {
+  if (participant_.sleeper().slept_a_slice()) look_after_others();
+  return participant_.sleeper().arm(word, ready, Others{*this});
 }
+
+template class QueueEnd<QueueSender>;
+template class QueueEnd<QueueReceiver>;
 
 // --- QueueSender ---------------------------------------------------------------------------------
 
+Part QueueSender::part() noexcept {
+  return {.kind = core::RingKind::mpmc, .role = "sender", .is_sized = true};
+}
+
+Result<QueueSender> QueueSender::on(Participant participant) {
+  core::MpmcRing<>::Writer ring(participant.region().mpmc_memory(), id_of(participant));
+  return QueueSender(std::move(participant), std::move(ring));
+}
+
 QueueSender::QueueSender(Participant participant, core::MpmcRing<>::Writer ring) noexcept
     : QueueEnd(std::move(participant)), ring_(std::move(ring)), copy_in_(region().geometry()) {
-  recover(ring_, true);
+  take_from_dead(true);
 }
 
-QueueSender& QueueSender::operator=(QueueSender&& other) noexcept {
-  std::swap(participant_, other.participant_);
-  std::swap(recovered_, other.recovered_);
-  std::swap(ring_, other.ring_);
-  std::swap(copy_in_, other.copy_in_);
-  std::swap(claimed_, other.claimed_);
-  return *this;
-}
-
-QueueSender::~QueueSender() { close(); }
-
-void QueueSender::close() noexcept {
+QueueSender::~QueueSender() {
   if (!participant_.is_open()) return;
-  if (claimed_) abort();
+  abort();
   leave();
 }
 
-Result<QueueSender> QueueSender::open(Region region, const WaitOptions& wait) {
-  return from(join(std::move(region), false, wait));
-}
-
-Result<QueueSender> QueueSender::create(std::string_view name, const QueueOptions& options,
-                                        const WaitOptions& wait) {
-  return from(Participant::create(name, options.region(), senders_of, wait));
-}
-
-Result<QueueSender> QueueSender::open(std::string_view name, Timeout timeout,
-                                      const WaitOptions& wait) {
-  return from(Participant::open(name, {core::RingKind::mpmc, senders_of}, timeout, wait));
-}
-
-Result<QueueSender> QueueSender::from(Result<Participant> participant) {
-  if (!participant) return tl::unexpected(std::move(participant.error()));
-  const auto id = static_cast<core::ParticipantId>(participant->number() + 1);
-  core::MpmcRing<>::Writer ring(participant->region().mpmc_memory(), id);
-  return QueueSender(std::move(*participant), std::move(ring));
-}
-
 std::span<std::byte> QueueSender::claim() noexcept {
-  assert(!claimed_);
-  const std::span<std::byte> slot = ring_.claim();
-  claimed_ = !slot.empty();
-  return claimed_ ? slot.subspan(sizeof(sized::Size)) : slot;
+  if (!claimed_) claimed_ = ring_.claim(1) == 1;
+  if (claimed_) [[likely]]
+    return ring_.payload(0).subspan(sizeof(sized::Size));
+  polled_in_vain();
+  return {};
 }
 
 Result<std::span<std::byte>> QueueSender::claim_for(Timeout timeout) {
   std::span<std::byte> room = claim();
   if (!room.empty()) return room;
   (void)wait_until(
-      ring_, bells().space_bell.word, [&] { return ring_.corrupt() || !(room = claim()).empty(); },
+      bells().space_bell.word, [&] { return ring_.corrupt() || !(room = claim()).empty(); },
       timeout);
   if (room.empty() && ring_.corrupt()) return fail_corrupt(ring_.finding());
   return room;
 }
 
-bool QueueSender::commit(std::uint32_t size_bytes) noexcept {
-  assert(claimed_ && size_bytes <= max_message_bytes());
-  const std::span<std::byte> slot = ring_.payload(0);
-  sized::write_size(slot, size_bytes);
+bool QueueSender::commit(std::size_t size_bytes) noexcept {
+  if (!claimed_ || !fits(size_bytes, max_message_bytes())) return false;
+  sized::write_size(ring_.payload(0), size_bytes);
   claimed_ = false;
   const bool committed = ring_.commit();
   ring_data();
@@ -179,84 +169,64 @@ bool QueueSender::commit(std::uint32_t size_bytes) noexcept {
 }
 
 void QueueSender::abort() noexcept {
-  assert(claimed_);
+  if (!claimed_) return;
   claimed_ = false;
   ring_.abort();
-  ring_data();  // who waits at this place goes on
+  ring_data();  // those that wait at this place go on
   ring_space();
 }
 
 Result<bool> QueueSender::send(std::span<const std::byte> message, Timeout timeout) {
-  if (message.size() > max_message_bytes()) {
-    return fail(ErrorCode::too_large,
-                fmt::format("a message of {} bytes: this queue takes at most {}; create it with "
-                            "larger messages",
-                            message.size(), max_message_bytes()));
+  if (!fits(message.size(), max_message_bytes())) {
+    return fail_size(message.size(), max_message_bytes(), "a message", "this queue");
   }
   const Result<std::span<std::byte>> room = claim_for(timeout);
   if (!room) return tl::unexpected(room.error());
   if (room->empty()) return false;
-  if (!message.empty()) copy_in_(*room, message);
-  if (!commit(static_cast<std::uint32_t>(message.size()))) {
+  copy_in_(*room, message);
+  if (!commit(message.size())) {
     return fail(ErrorCode::peer_dead, "this sender was taken for dead; the message is not sent");
   }
   return true;
 }
 
 bool QueueSender::arm() {
-  return QueueEnd::arm(ring_, bells().space_bell.word,
-                       [&] { return ring_.corrupt() || ring_.has_room(); });
+  return arm_on(bells().space_bell.word,
+                [&] { return claimed_ || ring_.corrupt() || ring_.has_room(); });
 }
 
 // --- QueueReceiver -------------------------------------------------------------------------------
 
+Part QueueReceiver::part() noexcept {
+  return {.kind = core::RingKind::mpmc,
+          .role = "receiver",
+          .reads = true,
+          .is_sized = true,
+          .left_something = holds_messages};
+}
+
+Result<QueueReceiver> QueueReceiver::on(Participant participant) {
+  core::MpmcRing<>::Reader ring(participant.region().mpmc_memory(), id_of(participant));
+  return QueueReceiver(std::move(participant), std::move(ring));
+}
+
 QueueReceiver::QueueReceiver(Participant participant, core::MpmcRing<>::Reader ring) noexcept
     : QueueEnd(std::move(participant)), ring_(std::move(ring)) {
-  recover(ring_, true);
+  take_from_dead(true);
 }
 
-QueueReceiver& QueueReceiver::operator=(QueueReceiver&& other) noexcept {
-  std::swap(participant_, other.participant_);
-  std::swap(recovered_, other.recovered_);
-  std::swap(ring_, other.ring_);
-  std::swap(in_hand_, other.in_hand_);
-  std::swap(wrong_size_, other.wrong_size_);
-  return *this;
-}
-
-QueueReceiver::~QueueReceiver() { close(); }
-
-void QueueReceiver::close() noexcept {
+QueueReceiver::~QueueReceiver() {
   if (!participant_.is_open()) return;
-  if (in_hand_) recover(ring_, true);  // as if this one had died with it
+  if (in_hand_) take_from_dead(true);  // as if this one had died with it
   leave();
-}
-
-Result<QueueReceiver> QueueReceiver::open(Region region, const WaitOptions& wait) {
-  return from(join(std::move(region), true, wait));
-}
-
-Result<QueueReceiver> QueueReceiver::create(std::string_view name, const QueueOptions& options,
-                                            const WaitOptions& wait) {
-  return from(Participant::create(name, options.region(), receivers_of, wait));
-}
-
-Result<QueueReceiver> QueueReceiver::open(std::string_view name, Timeout timeout,
-                                          const WaitOptions& wait) {
-  return from(
-      Participant::open(name, {core::RingKind::mpmc, receivers_of, holds_messages}, timeout, wait));
-}
-
-Result<QueueReceiver> QueueReceiver::from(Result<Participant> participant) {
-  if (!participant) return tl::unexpected(std::move(participant.error()));
-  const auto id = static_cast<core::ParticipantId>(participant->number() + 1);
-  core::MpmcRing<>::Reader ring(participant->region().mpmc_memory(), id);
-  return QueueReceiver(std::move(*participant), std::move(ring));
 }
 
 std::optional<std::span<const std::byte>> QueueReceiver::peek() noexcept {
   if (!in_hand_) in_hand_ = ring_.take(1) == 1;
-  if (!in_hand_) return std::nullopt;
+  if (!in_hand_) {
+    polled_in_vain();
+    return std::nullopt;
+  }
   const std::optional<std::span<const std::byte>> message = sized::message_in(ring_.payload(0));
   if (!message) wrong_size_ = sized::wrong_size(ring_.payload(0));
   return message;
@@ -266,7 +236,7 @@ Result<std::optional<std::span<const std::byte>>> QueueReceiver::peek_for(Timeou
   std::optional<std::span<const std::byte>> message = peek();
   if (message) return message;
   (void)wait_until(
-      ring_, bells().data_bell.word,
+      bells().data_bell.word,
       [&] {
         return wrong_size_.field != nullptr || ring_.corrupt() || (message = peek()).has_value();
       },
@@ -278,13 +248,13 @@ Result<std::optional<std::span<const std::byte>>> QueueReceiver::peek_for(Timeou
 }
 
 bool QueueReceiver::arm() {
-  return QueueEnd::arm(ring_, bells().data_bell.word, [&] {
+  return arm_on(bells().data_bell.word, [&] {
     return wrong_size_.field != nullptr || ring_.corrupt() || peek().has_value();
   });
 }
 
 bool QueueReceiver::release() noexcept {
-  assert(in_hand_);
+  if (!in_hand_) return false;
   in_hand_ = false;
   const bool released = ring_.release();
   ring_space();
@@ -297,10 +267,7 @@ Result<std::optional<std::size_t>> QueueReceiver::receive(std::span<std::byte> i
   if (!message) return tl::unexpected(message.error());
   if (!*message) return std::nullopt;
   const std::span<const std::byte> bytes = **message;
-  if (bytes.size() > into.size()) {
-    return fail(ErrorCode::too_large,
-                fmt::format("a message of {} bytes for a buffer of {}", bytes.size(), into.size()));
-  }
+  if (bytes.size() > into.size()) return fail_buffer(bytes.size(), into.size());
   if (!bytes.empty()) std::memcpy(into.data(), bytes.data(), bytes.size());
   release();
   return bytes.size();

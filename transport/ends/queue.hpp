@@ -15,13 +15,13 @@
 #include <cstring>
 #include <optional>
 #include <span>
-#include <string_view>
+#include <utility>
 
 #include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/ends/copy_in.hpp>
-#include <ringbell/transport/ends/participant.hpp>
+#include <ringbell/transport/ends/group_end.hpp>
 #include <ringbell/transport/ends/sized.hpp>
 #include <ringbell/transport/memory/region.hpp>
 #include <ringbell/transport/sleep/wait.hpp>
@@ -45,86 +45,80 @@ struct QueueOptions {
   }
 };
 
-// What senders and receivers have in common. Recovery: whoever joins, whoever is held up by a slot
-// that somebody has in hand, and whoever waits for longer than WaitOptions::longest_sleep takes
-// from the dead what they held.
-class RINGBELL_API QueueEnd {
+// What senders and receivers have in common. Recovery: an end that joins, that is held up by a slot
+// in another's hand, or that waits for longer than WaitOptions::longest_sleep takes from dead ends
+// what they held; one that only polls does so after some thousand polls in vain.
+template <class Self>
+class RINGBELL_API QueueEnd : public OpenedEnd<Self, QueueOptions> {
  public:
-  [[nodiscard]] const Region& region() const noexcept { return participant_.region(); }
   [[nodiscard]] std::uint32_t max_message_bytes() const noexcept {
-    return sized::message_bytes(region().geometry().message_bytes);
+    return sized::message_bytes(this->region().geometry().message_bytes);
   }
-  // Messages that this one took from the dead: never committed, and given to others again.
+  // Takes from all dead ends what they held, now. Looks at every slot, and asks the kernel about
+  // each owner. What it took: messages that were never committed, and such as come again.
+  core::MpmcRecovered recover() noexcept { return take_from_dead(false); }
+  // What this end has taken so far.
   [[nodiscard]] const core::MpmcRecovered& recovered() const noexcept { return recovered_; }
-  [[nodiscard]] Stats stats() const noexcept { return participant_.sleeper().stats(); }
-  [[nodiscard]] std::uint64_t missed_rings() const noexcept {
-    return participant_.sleeper().missed_rings();
-  }
-  [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
-    return participant_.sleeper().quick_wake_refusal();
-  }
-  // Takes arm() back, for a loop that will not look here for a while.
-  void disarm() noexcept { participant_.sleeper().disarm(); }
 
  protected:
+  using Base = OpenedEnd<Self, QueueOptions>;
+  using Base::participant_;
+
   explicit QueueEnd(Participant participant) noexcept;
-  [[nodiscard]] static Result<Participant> join(Region region, bool reads, const WaitOptions& wait);
-  // Says so, and takes the queue's name away if this was the last one and no message is left.
+  // Takes the queue's name away if this was the last end and no message is left.
   void leave() noexcept;
-  [[nodiscard]] core::ParticipantId id() const noexcept {
-    return static_cast<core::ParticipantId>(participant_.number() + 1);
+  [[nodiscard]] static core::ParticipantId id_of(const Participant& participant) noexcept {
+    return static_cast<core::ParticipantId>(participant.number() + 1);
   }
-  [[nodiscard]] core::GroupBells& bells() const noexcept { return region().bells(); }
+  [[nodiscard]] core::GroupBells& bells() const noexcept { return this->region().bells(); }
   void ring_data() const noexcept { participant_.sleeper().published(bells().data_bell.word); }
   void ring_space() const noexcept { participant_.sleeper().published(bells().space_bell.word); }
 
-  // Takes from the dead, and from whoever had this one's number. Wakes whoever that may help.
-  template <class Ring>
-  void recover(Ring& ring, bool first) noexcept;
-  template <class Ring>
-  void recover_from_the_dead(Ring& ring) noexcept;
-  template <class Ring>
-  struct Others;
-  template <class Ring, class Ready>
-  [[nodiscard]] Waited wait_until(Ring& ring, std::uint32_t& word, Ready&& ready, Timeout timeout);
-  template <class Ring, class Ready>
-  [[nodiscard]] bool arm(Ring& ring, std::uint32_t& word, Ready&& ready);
+  // `own_too`: also what the last one with this end's number held. Wakes those whom that helps.
+  core::MpmcRecovered take_from_dead(bool own_too) noexcept;
+  // A poll found nothing.
+  void polled_in_vain() noexcept {
+    if (++polls_ % Waiter::kPollsPerAsk == 0) [[unlikely]]
+      look_after_others();
+  }
+  void look_after_others() noexcept;
+  template <class Ready>
+  [[nodiscard]] Waited wait_until(std::uint32_t& word, Ready&& ready, Timeout timeout);
+  template <class Ready>
+  [[nodiscard]] bool arm_on(std::uint32_t& word, Ready&& ready);
 
-  Participant participant_;
+ private:
+  struct Others;
+  [[nodiscard]] bool take_from_owner_in_the_way() noexcept;
+
   core::MpmcRecovered recovered_;
+  Sleeper::Clock::time_point look_after_{};  // when the others are next asked after
+  std::uint32_t next_asked_ = 0;             // the participant whose turn it is
+  std::uint32_t polls_ = 0;                  // that found nothing
 };
 
-class RINGBELL_API QueueSender : public QueueEnd {
+class RINGBELL_API QueueSender : public QueueEnd<QueueSender> {
  public:
-  // Errors: busy, if all places are taken; not_a_region, if it holds no queue; system.
-  [[nodiscard]] static Result<QueueSender> open(Region region, const WaitOptions& wait = {});
-  // By name (README, Names). create() makes the queue or joins what is there with these options,
-  // with what is in it; open() waits until somebody is there. Errors: as Participant::create, open.
-  [[nodiscard]] static Result<QueueSender> create(std::string_view name,
-                                                  const QueueOptions& options = {},
-                                                  const WaitOptions& wait = {});
-  [[nodiscard]] static Result<QueueSender> open(std::string_view name, Timeout timeout = kForever,
-                                                const WaitOptions& wait = {});
-
   QueueSender(QueueSender&&) noexcept = default;
-  QueueSender& operator=(QueueSender&& other) noexcept;
+  QueueSender& operator=(QueueSender&& other) noexcept { return replace(*this, std::move(other)); }
   // A message that is claimed is given up.
   ~QueueSender();
 
   // Room for one message of up to max_message_bytes(), or empty: not now. Never waits. It has its
-  // place in the order from now on, and the receivers wait for it: commit() or abort() soon.
-  // REQUIRES: nothing is claimed.
+  // place in the order from now on, and the receivers wait for it: commit() or abort() soon. The
+  // same room again until then.
   [[nodiscard]] std::span<std::byte> claim() noexcept;
   // The same, waiting for room. Empty: time is up. Errors: corrupt.
   [[nodiscard]] Result<std::span<std::byte>> claim_for(Timeout timeout = kForever);
 
-  // Makes the message visible, `size_bytes` of it. False: this one was declared dead meanwhile, the
-  // message is gone. REQUIRES: claimed; size_bytes <= max_message_bytes().
-  bool commit(std::uint32_t size_bytes) noexcept;
+  // Makes the message visible, `size_bytes` of it. False: this end was declared dead meanwhile, the
+  // message is gone; or nothing is claimed, or it cannot have that size, and nothing happened.
+  bool commit(std::size_t size_bytes) noexcept;
+  // Gives the claimed room up, if there is any.
   void abort() noexcept;
 
-  // Copies a message in. False: not now, or time is up. Errors: too_large; corrupt; peer_dead, if
-  // this very one was declared dead while it sent.
+  // Copies a message in. False: not now, or time is up. Errors: invalid_argument, if it is empty;
+  // too_large; corrupt; peer_dead, if this very end was declared dead while it sent.
   [[nodiscard]] Result<bool> send(std::span<const std::byte> message, Timeout timeout = kForever);
 
   // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
@@ -134,31 +128,30 @@ class RINGBELL_API QueueSender : public QueueEnd {
   }
   // Announces a sleep, then looks. False: do not sleep: there is room, or claim_for() has an Error
   // to tell. True: armed until the descriptor becomes readable; look then, and arm() again. Takes
-  // from the dead what a waiting call would.
+  // from dead ends what a waiting call would.
   [[nodiscard]] bool arm();
 
  private:
+  template <class, class>
+  friend class OpenedEnd;
+  template <class>
+  friend class QueueEnd;
+
+  [[nodiscard]] static Part part() noexcept;
+  [[nodiscard]] static Result<QueueSender> on(Participant participant);
   QueueSender(Participant participant, core::MpmcRing<>::Writer ring) noexcept;
-  [[nodiscard]] static Result<QueueSender> from(Result<Participant> participant);
-  void close() noexcept;
 
   core::MpmcRing<>::Writer ring_;
   CopyIn copy_in_;
   bool claimed_ = false;
 };
 
-class RINGBELL_API QueueReceiver : public QueueEnd {
+class RINGBELL_API QueueReceiver : public QueueEnd<QueueReceiver> {
  public:
-  [[nodiscard]] static Result<QueueReceiver> open(Region region, const WaitOptions& wait = {});
-  // As QueueSender's.
-  [[nodiscard]] static Result<QueueReceiver> create(std::string_view name,
-                                                    const QueueOptions& options = {},
-                                                    const WaitOptions& wait = {});
-  [[nodiscard]] static Result<QueueReceiver> open(std::string_view name, Timeout timeout = kForever,
-                                                  const WaitOptions& wait = {});
-
   QueueReceiver(QueueReceiver&&) noexcept = default;
-  QueueReceiver& operator=(QueueReceiver&& other) noexcept;
+  QueueReceiver& operator=(QueueReceiver&& other) noexcept {
+    return replace(*this, std::move(other));
+  }
   // A message in hand goes to another receiver, marked as redelivered.
   ~QueueReceiver();
 
@@ -168,11 +161,11 @@ class RINGBELL_API QueueReceiver : public QueueEnd {
   // The same, waiting for one. Nothing: time is up. Errors: corrupt.
   [[nodiscard]] Result<std::optional<std::span<const std::byte>>> peek_for(
       Timeout timeout = kForever);
-  // Whether the peeked message was in the hand of a receiver that died, who may have acted on it.
+  // Whether the peeked message was in the hand of a receiver that died, and may have been acted on.
   // Such a one comes out of the order.
   [[nodiscard]] bool redelivered() const noexcept { return ring_.redelivered(); }
-  // Done with it. False: this one was declared dead meanwhile, another receiver gets the message
-  // too. REQUIRES: peeked.
+  // Done with it. False: this end was declared dead meanwhile, another receiver gets the message
+  // too; or nothing is in hand, and nothing happened.
   bool release() noexcept;
 
   // Copies the next message out and returns its size; nothing: time is up. Errors: as peek_for;
@@ -187,9 +180,14 @@ class RINGBELL_API QueueReceiver : public QueueEnd {
   [[nodiscard]] bool arm();
 
  private:
+  template <class, class>
+  friend class OpenedEnd;
+  template <class>
+  friend class QueueEnd;
+
+  [[nodiscard]] static Part part() noexcept;
+  [[nodiscard]] static Result<QueueReceiver> on(Participant participant);
   QueueReceiver(Participant participant, core::MpmcRing<>::Reader ring) noexcept;
-  [[nodiscard]] static Result<QueueReceiver> from(Result<Participant> participant);
-  void close() noexcept;
 
   core::MpmcRing<>::Reader ring_;
   bool in_hand_ = false;

@@ -3,19 +3,12 @@
 #include <cstring>
 #include <utility>
 
-#include <fmt/format.h>
+#include <ringbell/transport/ends/message_size.hpp>
 
 namespace ringbell {
 
 Receiver::Receiver(Endpoint endpoint, core::SpscRing<>::Reader ring) noexcept
-    : endpoint_(std::move(endpoint)), ring_(std::move(ring)), head_rung_(ring_.published_head()) {}
-
-Receiver& Receiver::operator=(Receiver&& other) noexcept {
-  std::swap(endpoint_, other.endpoint_);
-  std::swap(ring_, other.ring_);
-  std::swap(head_rung_, other.head_rung_);
-  return *this;
-}
+    : OpenedSide(std::move(endpoint)), ring_(std::move(ring)), head_rung_(ring_.published_head()) {}
 
 Receiver::~Receiver() {
   if (endpoint_.is_open()) ring_.publish_head();
@@ -29,31 +22,10 @@ void Receiver::leave() noexcept {
   endpoint_.leave(!ring_.peek().empty());
 }
 
-Result<Receiver> Receiver::open(Channel channel, const WaitOptions& wait,
-                                FileDescriptor sign_of_life) {
-  return from(Endpoint::open(std::move(channel), Role::reader, wait, std::move(sign_of_life)));
-}
-
-Result<Receiver> Receiver::create(std::string_view name, const ChannelOptions& options,
-                                  const WaitOptions& wait) {
-  return from(Endpoint::create(name, Role::reader, options, wait));
-}
-
-Result<Receiver> Receiver::open(std::string_view name, Timeout timeout, const WaitOptions& wait) {
-  return from(Endpoint::open(name, Role::reader, timeout, wait));
-}
-
-Result<Receiver> Receiver::from(Result<Endpoint> endpoint) {
-  if (!endpoint) return tl::unexpected(std::move(endpoint.error()));
-  core::SpscRing<>::Reader ring(endpoint->channel().region().spsc_memory());
+Result<Receiver> Receiver::on(Endpoint endpoint) {
+  core::SpscRing<>::Reader ring(endpoint.channel().region().spsc_memory());
   if (ring.corrupt()) return fail_corrupt(ring.finding());
-  return Receiver(std::move(*endpoint), std::move(ring));
-}
-
-Result<Receiver> Receiver::attach(const ChannelFds& fds, const WaitOptions& wait) {
-  Result<Channel> channel = Channel::attach(fds);
-  if (!channel) return tl::unexpected(std::move(channel.error()));
-  return open(std::move(*channel), wait);
+  return Receiver(std::move(endpoint), std::move(ring));
 }
 
 Result<std::span<const std::byte>> Receiver::peek_for(Timeout timeout) {
@@ -73,11 +45,8 @@ Result<std::span<const std::byte>> Receiver::peek_for(Timeout timeout) {
 Result<std::size_t> Receiver::receive(std::span<std::byte> into, Timeout timeout) {
   const Result<std::span<const std::byte>> record = peek_for(timeout);
   if (!record) return tl::unexpected(record.error());
+  if (record->size() > into.size()) return fail_buffer(record->size(), into.size());
   if (record->empty()) return std::size_t{0};
-  if (record->size() > into.size()) {
-    return fail(ErrorCode::too_large, fmt::format("the next message has {} bytes, the buffer {}",
-                                                  record->size(), into.size()));
-  }
   std::memcpy(into.data(), record->data(), record->size());
   release();
   return record->size();

@@ -1,102 +1,66 @@
 #include <ringbell/transport/ends/service.hpp>
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include <ringbell/transport/base/deadline.hpp>
 
 namespace ringbell {
 namespace {
 
-constexpr std::uint32_t kServer = 0;
-
-Numbers clients_of(const Region& region) {
-  return {
-      .first = kServer + 1, .end = region.geometry().participants, .role = "client", .reads = true};
-}
-Numbers the_server_of(const Region&) {
-  return {.first = kServer, .end = kServer + 1, .role = "server", .reads = false};
-}
-
-// The server, as its clients wait for it.
-struct TheServer {
-  const Region& region;
-
-  [[nodiscard]] bool closed() const noexcept { return has_closed(region, kServer); }
-  [[nodiscard]] Waited ask() const noexcept { return ask_after(region, kServer); }
-  [[nodiscard]] static bool stay_awake() noexcept { return false; }
-};
-
-// Clients, as the server waits for them.
-struct Clients {
-  core::CallGroup<>::Server& ring;
-
-  [[nodiscard]] static bool closed() noexcept { return false; }
-  [[nodiscard]] static Waited ask() noexcept { return Waited::ready; }
-  // A quiet line's client may have set its bit, and died before it did or rang.
-  [[nodiscard]] bool stay_awake() const noexcept { return ring.anything(); }
-};
-
-Result<Participant> join(Region region, NumbersOf among, const WaitOptions& wait) {
-  if (region.kind() != core::RingKind::call_group) {
-    return fail(ErrorCode::not_a_region, "the region holds another ring than a service's");
+// Whether the line of this number may be taken over: its state is one that a client or server left.
+bool is_line_whole(const Region& region, std::uint32_t number) noexcept {
+  constexpr core::Edge kLook{"call.R"};
+  const core::CallMemory line = region.call_group_memory().line(number - 1);
+  const core::CallState state(
+      core::HardwareAtomics::load(line.cell->state, std::memory_order_relaxed, kLook));
+  switch (state.phase()) {
+    case core::CallState::kIdle:
+    case core::CallState::kFailed:
+      return true;
+    case core::CallState::kRequest:
+    case core::CallState::kServing:
+    case core::CallState::kResponse:
+      return fits(state.size_bytes(), line.max_message_bytes());
   }
-  const Numbers numbers = among(region);
-  return Participant::join(std::move(region), numbers, wait);
+  return false;
 }
 
 }  // namespace
 
 // --- Client --------------------------------------------------------------------------------------
 
+Part Client::part() noexcept {
+  return {.kind = core::RingKind::call_group,
+          .among = Part::Among::the_rest,
+          .role = "client",
+          .reads = true,
+          .is_whole = is_line_whole};
+}
+
+Result<Client> Client::on(Participant participant) {
+  core::CallGroup<>::Caller ring(participant.region().call_group_memory(),
+                                 participant.number() - 1);
+  return Client(std::move(participant), std::move(ring));
+}
+
 Client::Client(Participant participant, core::CallGroup<>::Caller ring) noexcept
-    : participant_(std::move(participant)), ring_(std::move(ring)) {
+    : OpenedEnd(std::move(participant)), ring_(std::move(ring)) {
   participant_.sleeper().will_sleep_on(participant_.own_bell());
 }
 
-Client& Client::operator=(Client&& other) noexcept {
-  std::swap(participant_, other.participant_);
-  std::swap(ring_, other.ring_);
-  return *this;
-}
-
-Client::~Client() { close(); }
-
-void Client::close() noexcept {
+Client::~Client() {
   if (!participant_.is_open()) return;
   participant_.say_closed();
   participant_.leave();
 }
 
-Result<Client> Client::open(Region region, const WaitOptions& wait) {
-  return from(join(std::move(region), clients_of, wait));
-}
-
-Result<Client> Client::create(std::string_view name, const ServiceOptions& options,
-                              const WaitOptions& wait) {
-  return from(Participant::create(name, options.region(), clients_of, wait));
-}
-
-Result<Client> Client::open(std::string_view name, Timeout timeout, const WaitOptions& wait) {
-  return from(Participant::open(name, {core::RingKind::call_group, clients_of}, timeout, wait));
-}
-
-Result<Client> Client::from(Result<Participant> participant) {
-  if (!participant) return tl::unexpected(std::move(participant.error()));
-  core::CallGroup<>::Caller ring(participant->region().call_group_memory(),
-                                 participant->number() - 1);
-  return Client(std::move(*participant), std::move(ring));
-}
-
 // False: time is up.
 template <class Ready>
 Result<bool> Client::wait_until(Ready&& ready, Timeout timeout) {
-  const TheServer server{region()};
   const Waited waited = participant_.sleeper().wait_until(
-      participant_.own_bell(), [&] { return ring_.corrupt() || ready(); }, server, timeout);
+      participant_.own_bell(), [&] { return ring_.corrupt() || ready(); }, ThePeer{region()},
+      timeout);
   if (ring_.corrupt()) return fail_corrupt(ring_.finding());
   switch (waited) {
     case Waited::ready:
@@ -111,18 +75,31 @@ Result<bool> Client::wait_until(Ready&& ready, Timeout timeout) {
   return false;
 }
 
-Result<std::span<std::byte>> Client::claim_for(std::uint32_t size_bytes, Timeout timeout) {
-  std::span<std::byte> room = ring_.claim(size_bytes);
-  if (!room.empty()) return room;
-  const Result<bool> ready =
-      wait_until([&] { return !(room = ring_.claim(size_bytes)).empty(); }, timeout);
-  if (!ready) return tl::unexpected(ready.error());
+Result<std::span<std::byte>> Client::claim_for(std::size_t size_bytes, Timeout timeout) {
+  claimed_ = false;
+  if (!fits(size_bytes, max_message_bytes())) {
+    return fail_size(size_bytes, max_message_bytes(), "a request", "this service");
+  }
+  if (!ring_.answered()) {
+    return fail(ErrorCode::invalid_argument,
+                "a call is under way: take its answer or abandon it first");
+  }
+  called_ = false;
+  const auto size = static_cast<std::uint32_t>(size_bytes);
+  std::span<std::byte> room = ring_.claim(size);
+  if (room.empty()) [[unlikely]] {
+    const Result<bool> ready =
+        wait_until([&] { return !(room = ring_.claim(size)).empty(); }, timeout);
+    if (!ready) return tl::unexpected(ready.error());
+  }
+  claimed_ = !room.empty();
   return room;
 }
 
 Result<std::span<const std::byte>> Client::answer_for(Timeout timeout) {
+  if (!called_) return fail(ErrorCode::invalid_argument, "no call is under way: call() first");
   const Result<bool> ready = wait_until([&] { return ring_.answered(); }, timeout);
-  if (!ready || !*ready) ring_.abandon();
+  if (!ready || !*ready) abandon();
   if (!ready) return tl::unexpected(ready.error());
   if (!*ready) return std::span<const std::byte>{};
   if (ring_.failed()) {
@@ -133,116 +110,103 @@ Result<std::span<const std::byte>> Client::answer_for(Timeout timeout) {
 }
 
 bool Client::answered() noexcept {
-  return ring_.corrupt() || ring_.answered() || has_closed(region(), kServer);
+  return !called_ || ring_.corrupt() || ring_.answered() || has_closed(region(), 0);
 }
 
 bool Client::arm() {
-  const TheServer server{region()};
   const auto is_ready = [&] {
     return ring_.corrupt() || (ring_.waiting() ? ring_.answered() : ring_.has_room());
   };
-  return participant_.sleeper().arm(participant_.own_bell(), is_ready, server);
+  return participant_.sleeper().arm(participant_.own_bell(), is_ready, ThePeer{region()});
 }
 
-PeerState Client::peer() const noexcept { return peer_state(region(), kServer); }
+PeerState Client::peer() const noexcept { return peer_state(region(), 0); }
 
 Result<std::optional<std::size_t>> Client::call(std::span<const std::byte> request,
                                                 std::span<std::byte> response, Timeout timeout) {
-  if (request.empty()) {
-    return fail(ErrorCode::invalid_argument, "a request of 0 bytes: the smallest has 1");
+  Result<std::span<std::byte>> room = claim_for(request.size(), Timeout::zero());
+  if (room && room->empty()) [[unlikely]] {  // the clock is read where it may have moved on
+    const SteadyTime deadline = end_of(timeout);
+    room = claim_for(request.size(), timeout);
+    timeout = left_until(deadline);
   }
-  if (request.size() > max_message_bytes()) {
-    return fail(ErrorCode::too_large,
-                fmt::format("a request of {} bytes: this service takes at most {}; create it with "
-                            "larger messages",
-                            request.size(), max_message_bytes()));
-  }
-  const auto size = static_cast<std::uint32_t>(request.size());
-  const SteadyTime deadline = end_of(timeout);
-  std::span<std::byte> room = ring_.claim(size);
-  if (room.empty()) [[unlikely]] {
-    const Result<std::span<std::byte>> later = claim_for(size, timeout);
-    if (!later) return tl::unexpected(later.error());
-    if (later->empty()) return std::nullopt;
-    room = *later;
-  }
-  std::memcpy(room.data(), request.data(), request.size());
+  if (!room) return tl::unexpected(room.error());
+  if (room->empty()) return std::nullopt;
+  std::memcpy(room->data(), request.data(), request.size());
   call();
-  const Result<std::span<const std::byte>> answer = answer_for(left_until(deadline));
+  const Result<std::span<const std::byte>> answer = answer_for(timeout);
   if (!answer) return tl::unexpected(answer.error());
   if (answer->empty()) return std::nullopt;
-  if (answer->size() > response.size()) {
-    return fail(ErrorCode::too_large, fmt::format("a response of {} bytes for a buffer of {}",
-                                                  answer->size(), response.size()));
-  }
+  if (answer->size() > response.size()) return fail_buffer(answer->size(), response.size());
   std::memcpy(response.data(), answer->data(), answer->size());
   return answer->size();
 }
 
 // --- Server --------------------------------------------------------------------------------------
 
+Part Server::part() noexcept {
+  return {.kind = core::RingKind::call_group, .among = Part::Among::the_first, .role = "server"};
+}
+
+Result<Server> Server::on(Participant participant) {
+  Storage storage(participant.region().call_group_memory().lane_count);
+  return Server(std::move(participant), std::move(storage));
+}
+
 Server::Server(Participant participant, Storage storage) noexcept
-    : participant_(std::move(participant)),
+    : OpenedEnd(std::move(participant)),
       storage_(std::move(storage)),
-      ring_(participant_.region().call_group_memory(), storage_) {
+      ring_(region().call_group_memory(), storage_) {
   participant_.sleeper().will_sleep_on(region().bells().data_bell.word);
-  // Those whose calls failed at this server's coming.
-  for (std::uint32_t line = 0; line < ring_.line_count(); ++line) {
-    participant_.sleeper().published(participant_.bell_of(line + 1));
-  }
+  ring_clients();  // those whose calls failed when this server came
 }
 
-Server& Server::operator=(Server&& other) noexcept {
-  std::swap(participant_, other.participant_);
-  std::swap(storage_, other.storage_);
-  std::swap(ring_, other.ring_);
-  return *this;
-}
-
-Server::~Server() { close(); }
-
-void Server::close() noexcept {
+Server::~Server() {
   if (!participant_.is_open()) return;
   participant_.say_closed();
-  for (std::uint32_t line = 0; line < ring_.line_count(); ++line) {
-    participant_.sleeper().published(participant_.bell_of(line + 1));
-  }
+  ring_clients();
   participant_.leave();
 }
 
-Result<Server> Server::open(Region region, const WaitOptions& wait) {
-  return from(join(std::move(region), the_server_of, wait));
+void Server::ring_clients() const noexcept {
+  for (std::uint32_t line = 0; line < ring_.line_count(); ++line) {
+    participant_.sleeper().published(participant_.bell_of(line + 1));
+  }
 }
 
-Result<Server> Server::create(std::string_view name, const ServiceOptions& options,
-                              const WaitOptions& wait) {
-  return from(Participant::create(name, options.region(), the_server_of, wait));
-}
+// Clients, as the server waits for them: they come and go.
+struct Server::Clients {
+  Server& own;
 
-Result<Server> Server::open(std::string_view name, Timeout timeout, const WaitOptions& wait) {
-  return from(Participant::open(name, {core::RingKind::call_group, the_server_of}, timeout, wait));
-}
+  [[nodiscard]] static bool closed() noexcept { return false; }
+  [[nodiscard]] Waited ask() const noexcept {
+    own.mend_lines();
+    return Waited::ready;
+  }
+  // A quiet line's client may have set its bit, and died before it did or rang.
+  [[nodiscard]] bool stay_awake() const noexcept { return own.ring_.anything(); }
+};
 
-Result<Server> Server::from(Result<Participant> participant) {
-  if (!participant) return tl::unexpected(std::move(participant.error()));
-  Storage storage(participant->region().call_group_memory().lane_count);
-  return Server(std::move(*participant), std::move(storage));
+void Server::mend_lines() noexcept {
+  for (std::uint32_t line = 0; ring_.corrupt_lines() > 0 && line < line_count(); ++line) {
+    if (ring_.corrupt(line)) {
+      (void)participant_.mend_place_of(line + 1, [&] { ring_.mend(line); });
+    }
+  }
 }
 
 std::span<const std::byte> Server::request_for(Timeout timeout) {
   std::span<const std::byte> asked = request();
   if (!asked.empty()) return asked;
-  const Clients clients{ring_};
   (void)participant_.sleeper().wait_until(
-      region().bells().data_bell.word, [&] { return !(asked = request()).empty(); }, clients,
+      region().bells().data_bell.word, [&] { return !(asked = request()).empty(); }, Clients{*this},
       timeout);
   return asked;
 }
 
 bool Server::arm() {
-  const Clients clients{ring_};
   return participant_.sleeper().arm(
-      region().bells().data_bell.word, [&] { return !request().empty(); }, clients);
+      region().bells().data_bell.word, [&] { return !request().empty(); }, Clients{*this});
 }
 
 }  // namespace ringbell

@@ -13,13 +13,14 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <ringbell/core/call_group.hpp>
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/export.hpp>
-#include <ringbell/transport/ends/participant.hpp>
+#include <ringbell/transport/ends/group_end.hpp>
+#include <ringbell/transport/ends/message_size.hpp>
 #include <ringbell/transport/memory/region.hpp>
 #include <ringbell/transport/sleep/wait.hpp>
 
@@ -41,47 +42,43 @@ struct ServiceOptions {
   }
 };
 
-// One that calls. Not thread-safe; move-only.
-class RINGBELL_API Client {
+// An end that calls. Not thread-safe; move-only. A line that was left spoilt is passed over.
+class RINGBELL_API Client : public OpenedEnd<Client, ServiceOptions> {
  public:
-  // Errors: busy, if all lines are taken; not_a_region, if it holds no service; system.
-  [[nodiscard]] static Result<Client> open(Region region, const WaitOptions& wait = {});
-  // By name, as QueueSender's.
-  [[nodiscard]] static Result<Client> create(std::string_view name,
-                                             const ServiceOptions& options = {},
-                                             const WaitOptions& wait = {});
-  [[nodiscard]] static Result<Client> open(std::string_view name, Timeout timeout = kForever,
-                                           const WaitOptions& wait = {});
-
   Client(Client&&) noexcept = default;
-  Client& operator=(Client&& other) noexcept;
+  Client& operator=(Client&& other) noexcept { return replace(*this, std::move(other)); }
   ~Client();
 
   // Sends a request and waits for the response. Returns its size; nothing: time is up, the call is
   // abandoned (the server may serve it all the same, and until it has, no call can be made).
-  // Errors: too_large; invalid_argument, if the request is empty; closed or peer_dead, if the
-  // server is gone, whether it had begun this call or not; corrupt.
+  // Errors: too_large; invalid_argument, if the request is empty or a call is under way; closed or
+  // peer_dead, if the server is gone, whether it had begun this call or not; corrupt.
   [[nodiscard]] Result<std::optional<std::size_t>> call(std::span<const std::byte> request,
                                                         std::span<std::byte> response,
                                                         Timeout timeout = kForever);
 
   // The same in place. Room for a request; empty: time is up, the server has not yet answered a
-  // call that was abandoned. REQUIRES: 0 < size_bytes <= max_message_bytes().
-  [[nodiscard]] Result<std::span<std::byte>> claim_for(std::uint32_t size_bytes,
+  // call that was abandoned. Errors: as call().
+  [[nodiscard]] Result<std::span<std::byte>> claim_for(std::size_t size_bytes,
                                                        Timeout timeout = kForever);
-  // Hands the claimed request over. Then answer_for() once.
+  // Hands the claimed request over. Then answer_for(). Nothing happens if none is claimed.
   void call() noexcept {
+    if (!std::exchange(claimed_, false)) return;
     ring_.call();
+    called_ = true;
     participant_.sleeper().published(region().bells().data_bell.word);
   }
   // The response, in place until the next claim. Empty: time is up, the call is abandoned. Errors:
-  // as call().
+  // as call(); invalid_argument, if nothing was called.
   [[nodiscard]] Result<std::span<const std::byte>> answer_for(Timeout timeout = kForever);
   // Whether answer_for() would have a response or an Error to give at once. It does not ask whether
-  // the server lives: peer(). REQUIRES: call() before.
+  // the server lives: peer().
   [[nodiscard]] bool answered() noexcept;
   // Gives up waiting for it. The server may serve the call all the same.
-  void abandon() noexcept { ring_.abandon(); }
+  void abandon() noexcept {
+    called_ = false;
+    ring_.abandon();
+  }
 
   // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
   // the server has rung. The first call starts a thread. Errors: unsupported, if this one never
@@ -93,8 +90,6 @@ class RINGBELL_API Client {
   // looks. False: do not sleep: answer_for() or claim_for() has something to give. True: armed
   // until the descriptor becomes readable; look then, and arm() again.
   [[nodiscard]] bool arm();
-  // Takes it back, for a loop that will not look here for a while.
-  void disarm() noexcept { participant_.sleeper().disarm(); }
   // Whether the server is there. A system call. Its death makes the descriptor readable once
   // WaitOptions::longest_sleep is over.
   [[nodiscard]] PeerState peer() const noexcept;
@@ -102,62 +97,61 @@ class RINGBELL_API Client {
   [[nodiscard]] std::uint32_t max_message_bytes() const noexcept {
     return ring_.max_message_bytes();
   }
-  [[nodiscard]] const Region& region() const noexcept { return participant_.region(); }
-  [[nodiscard]] Stats stats() const noexcept { return participant_.sleeper().stats(); }
-  [[nodiscard]] std::uint64_t missed_rings() const noexcept {
-    return participant_.sleeper().missed_rings();
-  }
 
  private:
+  friend OpenedEnd<Client, ServiceOptions>;
+
+  [[nodiscard]] static Part part() noexcept;
+  [[nodiscard]] static Result<Client> on(Participant participant);
   Client(Participant participant, core::CallGroup<>::Caller ring) noexcept;
-  [[nodiscard]] static Result<Client> from(Result<Participant> participant);
   template <class Ready>
   [[nodiscard]] Result<bool> wait_until(Ready&& ready, Timeout timeout);
-  void close() noexcept;
 
-  Participant participant_;
   core::CallGroup<>::Caller ring_;
+  bool claimed_ = false;
+  bool called_ = false;  // since the last claim
 };
 
-// The one that serves. Not thread-safe; move-only.
-class RINGBELL_API Server {
+// The end that serves. Not thread-safe; move-only. One that opens fails the calls that a server
+// before had begun.
+class RINGBELL_API Server : public OpenedEnd<Server, ServiceOptions> {
  public:
-  // Fails the calls that a server before had begun. Errors: busy, if a living process serves;
-  // not_a_region; system.
-  [[nodiscard]] static Result<Server> open(Region region, const WaitOptions& wait = {});
-  // By name, as QueueSender's.
-  [[nodiscard]] static Result<Server> create(std::string_view name,
-                                             const ServiceOptions& options = {},
-                                             const WaitOptions& wait = {});
-  [[nodiscard]] static Result<Server> open(std::string_view name, Timeout timeout = kForever,
-                                           const WaitOptions& wait = {});
-
   Server(Server&&) noexcept = default;
-  Server& operator=(Server&& other) noexcept;
+  Server& operator=(Server&& other) noexcept { return replace(*this, std::move(other)); }
   ~Server();
 
   // The next request, in place, this server's to answer; empty: not now. The same one again until
   // respond(). Copy what must not change after a check.
-  [[nodiscard]] std::span<const std::byte> request() noexcept { return ring_.request(); }
+  [[nodiscard]] std::span<const std::byte> request() noexcept {
+    const std::span<const std::byte> asked = ring_.request();
+    is_asked_ = !asked.empty();
+    if (!is_asked_ && ++polls_ % Waiter::kPollsPerAsk == 0) mend_lines();
+    return asked;
+  }
   // The same, waiting for one. Empty: time is up; clients may come and go.
   [[nodiscard]] std::span<const std::byte> request_for(Timeout timeout = kForever);
-  // Whose it is: 0 to clients - 1. REQUIRES: the last request() gave one.
+  // Whose the request is: 0 to clients - 1.
   [[nodiscard]] std::uint32_t client() const noexcept { return ring_.line(); }
 
-  // Room for the response, uninitialised. Where both are short it is where the request is: have
-  // what is needed of that before writing. REQUIRES: a request is being served;
-  // 0 < size_bytes <= max_message_bytes().
-  [[nodiscard]] std::span<std::byte> claim(std::uint32_t size_bytes) noexcept {
-    return ring_.claim(size_bytes);
+  // Room for the response, uninitialised; empty, if no request is being served or it is none of 1
+  // to max_message_bytes(). Where both are short it is where the request is: have what is needed
+  // of that before writing.
+  [[nodiscard]] std::span<std::byte> claim(std::size_t size_bytes) noexcept {
+    if (!is_asked_ || !fits(size_bytes, max_message_bytes())) return {};
+    claimed_ = true;
+    return ring_.claim(static_cast<std::uint32_t>(size_bytes));
   }
+  // Hands the claimed response over. Nothing happens if none is claimed.
   void respond() noexcept {
+    if (!std::exchange(claimed_, false)) return;
+    is_asked_ = false;
     const std::uint32_t line = ring_.line();
     ring_.respond();
     participant_.sleeper().published(participant_.bell_of(line + 1));
   }
 
   // Serves up to `limit` requests as they come: `answer(request, claim)` writes the response into
-  // what claim(size_bytes) gives, and need not if it claims nothing: then the response is one zero
+  // what claim(size_bytes) gives. If it claims nothing, or what cannot be, the response is one zero
   // byte. Returns how many, fewer if none came within `timeout`.
   template <class Answer>
   std::uint64_t serve(Answer&& answer, std::uint64_t limit, Timeout timeout = kForever) {
@@ -165,12 +159,8 @@ class RINGBELL_API Server {
     for (; served < limit; ++served) {
       const std::span<const std::byte> asked = request_for(timeout);
       if (asked.empty()) break;
-      bool claimed = false;
-      answer(asked, [&](std::uint32_t size_bytes) {
-        claimed = true;
-        return claim(size_bytes);
-      });
-      if (!claimed) claim(1)[0] = std::byte{0};
+      answer(asked, [&](std::size_t size_bytes) { return claim(size_bytes); });
+      if (!claimed_) claim(1)[0] = std::byte{0};
       respond();
     }
     return served;
@@ -188,32 +178,32 @@ class RINGBELL_API Server {
   // Announces a sleep, then looks. False: do not sleep: there is a request. True: armed until the
   // descriptor becomes readable; look then, and arm() again.
   [[nodiscard]] bool arm();
-  // Takes it back, for a loop that will not look here for a while.
-  void disarm() noexcept { participant_.sleeper().disarm(); }
 
   [[nodiscard]] std::uint32_t line_count() const noexcept { return ring_.line_count(); }
-  // Lines in which something impossible stood. They are set aside, the others go on.
+  // Lines in which something impossible stood. They are set aside, the others go on. When its
+  // client is gone, a line is cleared by a call that waits or polls, and serves again.
   [[nodiscard]] std::uint32_t corrupt_lines() const noexcept { return ring_.corrupt_lines(); }
-  // What stood there; no field, if nothing did. REQUIRES: line < line_count().
-  [[nodiscard]] const core::Finding& finding(std::uint32_t line) const noexcept {
-    return ring_.finding(line);
-  }
-  [[nodiscard]] const Region& region() const noexcept { return participant_.region(); }
-  [[nodiscard]] Stats stats() const noexcept { return participant_.sleeper().stats(); }
-  [[nodiscard]] std::uint64_t missed_rings() const noexcept {
-    return participant_.sleeper().missed_rings();
+  // What stood there; no field, if nothing did, or there is no such line.
+  [[nodiscard]] core::Finding finding(std::uint32_t line) const noexcept {
+    return line < line_count() ? ring_.finding(line) : core::Finding{};
   }
 
  private:
   using Storage = std::vector<core::CallGroup<>::ServerLine>;
+  friend OpenedEnd<Server, ServiceOptions>;
 
+  [[nodiscard]] static Part part() noexcept;
+  [[nodiscard]] static Result<Server> on(Participant participant);
   Server(Participant participant, Storage storage) noexcept;
-  [[nodiscard]] static Result<Server> from(Result<Participant> participant);
-  void close() noexcept;
+  void ring_clients() const noexcept;
+  void mend_lines() noexcept;
+  struct Clients;
 
-  Participant participant_;
   Storage storage_;  // what ring_ keeps of the lines; it stays where it is if the vector moves
   core::CallGroup<>::Server ring_;
+  std::uint32_t polls_ = 0;  // that found nothing
+  bool is_asked_ = false;    // a request is being served
+  bool claimed_ = false;     // and room for its response
 };
 
 }  // namespace ringbell

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <ringbell/transport/base/deadline.hpp>
+#include <ringbell/transport/ends/message_size.hpp>
 
 namespace ringbell {
 namespace {
@@ -31,24 +32,14 @@ RegionOptions region_for(const TopicOptions& options) noexcept {
           .memory = options.memory};
 }
 
-Numbers the_publisher_of(const Region&) {
-  return {.first = kPublisher, .end = kPublisher + 1, .role = "publisher", .reads = false};
+Part publisher_of(RingKind kind) noexcept {
+  return {.kind = kind, .among = Part::Among::the_first, .role = "publisher", .is_sized = true};
 }
-Numbers subscribers_of(const Region& region) {
-  return {.first = kPublisher + 1,
-          .end = region.geometry().participants,
-          .role = "subscriber",
-          .reads = true};
-}
-
-// The publisher, as its subscribers wait for it.
-struct ThePublisher {
-  const Region& region;
-
-  [[nodiscard]] bool closed() const noexcept { return has_closed(region, kPublisher); }
-  [[nodiscard]] Waited ask() const noexcept { return ask_after(region, kPublisher); }
-  [[nodiscard]] static bool stay_awake() noexcept { return false; }
-};
+constexpr Part kMember{.kind = RingKind::broadcast_lossless,
+                       .among = Part::Among::the_rest,
+                       .role = "subscriber",
+                       .reads = true,
+                       .is_sized = true};
 
 }  // namespace
 
@@ -99,25 +90,14 @@ std::uint32_t& Topic::data_bell() const noexcept {
 
 Publisher::Publisher(Participant participant, std::optional<Region> bells,
                      std::variant<Lossless, Lossy> ring) noexcept
-    : participant_(std::move(participant)),
+    : GroupEnd(std::move(participant)),
       bells_(std::move(bells)),
       ring_(std::move(ring)),
-      copy_in_(participant_.region().geometry()) {
+      copy_in_(region().geometry()) {
   participant_.sleeper().will_sleep_on(this->bells().bells().space_bell.word);
 }
 
-Publisher& Publisher::operator=(Publisher&& other) noexcept {
-  std::swap(participant_, other.participant_);
-  std::swap(bells_, other.bells_);
-  std::swap(ring_, other.ring_);
-  std::swap(copy_in_, other.copy_in_);
-  std::swap(evictions_, other.evictions_);
-  return *this;
-}
-
-Publisher::~Publisher() { close(); }
-
-void Publisher::close() noexcept {
+Publisher::~Publisher() {
   if (!participant_.is_open()) return;
   participant_.say_closed();
   ring_subscribers();
@@ -129,13 +109,15 @@ Result<Publisher> Publisher::open(Topic topic, const WaitOptions& wait) {
     return fail(ErrorCode::permission,
                 "this process may only look at the topic: the process that made it publishes");
   }
-  const Numbers among = the_publisher_of(topic.region_);
-  return from(Participant::join(std::move(topic.region_), among, wait), std::move(topic.bells_));
+  const Part part = publisher_of(topic.region_.kind());
+  return from(Participant::join(std::move(topic.region_), part, wait), std::move(topic.bells_));
 }
 
 Result<Publisher> Publisher::create(std::string_view name, const TopicOptions& options,
                                     const WaitOptions& wait) {
-  return from(Participant::create(name, region_for(options), the_publisher_of, wait), std::nullopt);
+  const RegionOptions region = region_for(options);
+  return from(Participant::create(name, region, publisher_of(region.shape.kind), wait),
+              std::nullopt);
 }
 
 Result<Publisher> Publisher::from(Result<Participant> participant, std::optional<Region> bells) {
@@ -156,11 +138,8 @@ void Publisher::ring_subscribers() const noexcept {
 }
 
 Result<bool> Publisher::publish(std::span<const std::byte> message, Timeout timeout) {
-  if (message.size() > max_message_bytes()) {
-    return fail(ErrorCode::too_large,
-                fmt::format("a message of {} bytes: this topic takes at most {}; create it with "
-                            "larger messages",
-                            message.size(), max_message_bytes()));
+  if (!fits(message.size(), max_message_bytes())) {
+    return fail_size(message.size(), max_message_bytes(), "a message", "this topic");
   }
   if (auto* const lossless = std::get_if<Lossless>(&ring_)) {
     return publish_lossless(*lossless, message, timeout);
@@ -176,7 +155,7 @@ struct Publisher::Subscribers {
   Lossless& ring;
 
   [[nodiscard]] static bool closed() noexcept { return false; }
-  [[nodiscard]] bool stay_awake() const noexcept { return own.evict_the_dead(ring); }
+  [[nodiscard]] bool stay_awake() const noexcept { return own.evict_if_in_the_way(ring); }
   [[nodiscard]] Waited ask() const noexcept {
     (void)stay_awake();
     return Waited::ready;
@@ -195,9 +174,7 @@ Result<bool> Publisher::publish_lossless(Lossless& ring, std::span<const std::by
   if (ring.corrupt()) return fail_corrupt(ring.finding());
   if (slot.empty()) return false;
   sized::write_size(slot, message.size());
-  if (!message.empty()) {
-    copy_in_(slot.subspan(sizeof(sized::Size)), message);
-  }
+  copy_in_(slot.subspan(sizeof(sized::Size)), message);
   ring.commit();
   ring_subscribers();
   return true;
@@ -220,50 +197,183 @@ bool Publisher::arm() {
       subscribers);
 }
 
-bool Publisher::evict_the_dead(Lossless& ring) noexcept {
+bool Publisher::evict_if_in_the_way(Lossless& ring) noexcept {
   const core::ParticipantId slowest = ring.waits_for();
-  if (slowest == 0 || !participant_.is_gone(slowest)) return false;
+  return slowest != 0 && participant_.is_gone(slowest) && evict() > 0;
+}
+
+std::uint32_t Publisher::evict() noexcept {
+  auto* const ring = std::get_if<Lossless>(&ring_);
+  if (ring == nullptr) return 0;
   const std::uint32_t evicted =
-      ring.evict([&](core::ParticipantId id) { return participant_.is_gone(id); });
+      ring->evict([&](core::ParticipantId id) { return participant_.is_gone(id); });
   evictions_ += evicted;
-  return evicted > 0;
+  return evicted;
 }
 
 std::uint64_t Publisher::position() const noexcept {
   return std::visit([](const auto& ring) { return ring.position(); }, ring_);
 }
 
+// --- Subscriber: its two kinds -------------------------------------------------------------------
+
+class Subscriber::Side {
+ public:
+  Side() = default;
+  Side(const Side&) = delete;
+  Side& operator=(const Side&) = delete;
+  virtual ~Side() = default;
+
+  // The next message into `into`, as the ring has it now.
+  [[nodiscard]] virtual std::optional<std::size_t> take(std::span<std::byte> into) noexcept = 0;
+  [[nodiscard]] virtual bool has_message() noexcept = 0;
+  [[nodiscard]] virtual bool evicted() const noexcept { return false; }
+  [[nodiscard]] virtual core::Finding finding() const noexcept = 0;
+  [[nodiscard]] virtual std::uint64_t position() const noexcept = 0;
+  [[nodiscard]] virtual std::uint64_t missed() const noexcept { return 0; }
+  [[nodiscard]] virtual const Region& region() const noexcept = 0;
+  [[nodiscard]] virtual std::uint32_t& data_bell() const noexcept = 0;
+  [[nodiscard]] virtual Sleeper& sleeper() noexcept = 0;
+
+  // Whether nothing will come any more, whatever the publisher does.
+  [[nodiscard]] bool is_over() const noexcept { return evicted() || finding().field != nullptr; }
+};
+
+class Subscriber::Member final : public Side {
+ public:
+  using Ring = core::BroadcastLossless<>::Reader;
+
+  [[nodiscard]] static Result<Subscriber> join(Result<Participant> joined, Start start);
+
+  Member(Participant participant, Ring ring) noexcept
+      : participant_(std::move(participant)),
+        ring_(std::move(ring)),
+        told_(ring_->published_position()) {}
+  ~Member() override {
+    if (!participant_.is_open()) {
+      ring_->forget();
+      return;
+    }
+    ring_.reset();
+    participant_.say_closed();
+    ring_publisher();
+    participant_.leave();
+  }
+
+  [[nodiscard]] std::optional<std::size_t> take(std::span<std::byte> into) noexcept override {
+    const std::span<const std::byte> slot = ring_->peek();
+    if (slot.empty()) {
+      tell_publisher();
+      return std::nullopt;
+    }
+    const std::optional<std::span<const std::byte>> message = sized::message_in(slot);
+    if (!message) {
+      wrong_size_ = sized::wrong_size(slot);
+      return std::nullopt;
+    }
+    if (!message->empty()) std::memcpy(into.data(), message->data(), message->size());
+    ring_->release();
+    tell_publisher();
+    return message->size();
+  }
+  [[nodiscard]] bool has_message() noexcept override {
+    if (!ring_->peek().empty()) return true;
+    tell_publisher();
+    return false;
+  }
+  [[nodiscard]] bool evicted() const noexcept override { return ring_->evicted(); }
+  [[nodiscard]] core::Finding finding() const noexcept override {
+    return wrong_size_.field != nullptr ? wrong_size_ : ring_->finding();
+  }
+  [[nodiscard]] std::uint64_t position() const noexcept override { return ring_->position(); }
+  [[nodiscard]] const Region& region() const noexcept override { return participant_.region(); }
+  [[nodiscard]] std::uint32_t& data_bell() const noexcept override {
+    return region().bells().data_bell.word;
+  }
+  [[nodiscard]] Sleeper& sleeper() noexcept override { return participant_.sleeper(); }
+
+ private:
+  // Rings if the publisher waits and more was given back, which release() publishes in steps, and
+  // a peek() that finds nothing.
+  void tell_publisher() noexcept {
+    if (ring_->published_position() == told_) [[likely]]
+      return;
+    told_ = ring_->published_position();
+    ring_publisher();
+  }
+  void ring_publisher() const noexcept {
+    participant_.sleeper().published(region().bells().space_bell.word);
+  }
+
+  Participant participant_;
+  std::optional<Ring> ring_;  // until it leaves
+  std::uint64_t told_;        // the published position when the publisher was last rung
+  core::Finding wrong_size_;  // of a message
+};
+
+class Subscriber::Guest final : public Side {
+ public:
+  using Ring = core::BroadcastLossy<>::Reader;
+
+  [[nodiscard]] static Result<Subscriber> join(Topic topic, Start start, const WaitOptions& wait);
+
+  Guest(Topic topic, const WaitOptions& wait, Ring ring) noexcept
+      : topic_(std::move(topic)),
+        sleeper_(region().doorbell() == core::DoorbellKind::futex ? core::DoorbellKind::futex
+                                                                  : core::DoorbellKind::none,
+                 wait),
+        ring_(std::move(ring)) {}
+
+  [[nodiscard]] std::optional<std::size_t> take(std::span<std::byte> into) noexcept override {
+    return ring_.receive_sized(into);
+  }
+  [[nodiscard]] bool has_message() noexcept override { return ring_.anything(); }
+  [[nodiscard]] core::Finding finding() const noexcept override { return ring_.finding(); }
+  [[nodiscard]] std::uint64_t position() const noexcept override { return ring_.position(); }
+  [[nodiscard]] std::uint64_t missed() const noexcept override { return ring_.missed(); }
+  [[nodiscard]] const Region& region() const noexcept override { return topic_.region(); }
+  [[nodiscard]] std::uint32_t& data_bell() const noexcept override { return topic_.data_bell(); }
+  [[nodiscard]] Sleeper& sleeper() noexcept override { return sleeper_; }
+
+ private:
+  Topic topic_;
+  Sleeper sleeper_;
+  Ring ring_;
+};
+
+Result<Subscriber> Subscriber::Guest::join(Topic topic, Start start, const WaitOptions& wait) {
+  Ring ring(topic.region().lossy_view(), start);
+  if (ring.corrupt()) return fail_corrupt(ring.finding());
+  return Subscriber(std::make_unique<Guest>(std::move(topic), wait, std::move(ring)));
+}
+
+Result<Subscriber> Subscriber::Member::join(Result<Participant> joined, Start start) {
+  if (!joined) return tl::unexpected(std::move(joined.error()));
+  const core::BroadcastMemory memory = joined->region().lossless_memory();
+  const auto id = static_cast<core::ParticipantId>(joined->number());
+  // Cells of dead readers, that of the one that had this number before among them.
+  core::BroadcastLossless<>::evict(
+      memory, [&](core::ParticipantId owner) { return owner == id || joined->is_gone(owner); });
+  std::optional<Ring> ring = Ring::join(memory, id, start);
+  if (!ring) {  // there is a cell for each number
+    return fail(ErrorCode::corrupt, "a position in the topic is impossible; make a new one");
+  }
+  return Subscriber(std::make_unique<Member>(std::move(*joined), std::move(*ring)));
+}
+
 // --- Subscriber ----------------------------------------------------------------------------------
 
-Subscriber::Subscriber(std::variant<Member, Guest> side) noexcept : side_(std::move(side)) {
-  sleeper().will_sleep_on(data_bell());
+Subscriber::Subscriber(std::unique_ptr<Side> side) noexcept : side_(std::move(side)) {
+  side_->sleeper().will_sleep_on(side_->data_bell());
 }
 
-Subscriber& Subscriber::operator=(Subscriber&& other) noexcept {
-  std::swap(side_, other.side_);
-  std::swap(wrong_size_, other.wrong_size_);
-  return *this;
-}
-
-Subscriber::~Subscriber() { close(); }
-
-void Subscriber::close() noexcept {
-  auto* const member = std::get_if<Member>(&side_);
-  if (member == nullptr || !member->ring) return;
-  if (!member->participant.is_open()) {
-    member->ring->forget();
-    return;
-  }
-  member->ring.reset();
-  member->participant.say_closed();
-  member->participant.sleeper().published(region().bells().space_bell.word);
-  member->participant.leave();
-}
+Subscriber::Subscriber(Subscriber&&) noexcept = default;
+Subscriber& Subscriber::operator=(Subscriber&& other) noexcept = default;
+Subscriber::~Subscriber() = default;
 
 Result<Subscriber> Subscriber::open(Topic topic, Start start, const WaitOptions& wait) {
-  if (topic.is_lossy()) return guest(std::move(topic), start, wait);
-  const Numbers among = subscribers_of(topic.region_);
-  return member(Participant::join(std::move(topic.region_), among, wait), start);
+  if (topic.is_lossy()) return Guest::join(std::move(topic), start, wait);
+  return Member::join(Participant::join(std::move(topic.region_), kMember, wait), start);
 }
 
 // What its publisher made says which kind it is. A lossy topic is mapped twice: to look, and to
@@ -291,57 +401,8 @@ Result<Subscriber> Subscriber::open(std::string_view name, Start start, Timeout 
   const SteadyTime deadline = end_of(timeout);
   const Result<HeldName> found = HeldName::open(name, timeout, look);
   if (!found) return tl::unexpected(found.error());
-  if (lossy) return guest(std::move(*lossy), start, wait);
-  return member(Participant::open(name, {RingKind::broadcast_lossless, subscribers_of},
-                                  left_until(deadline), wait),
-                start);
-}
-
-Result<Subscriber> Subscriber::guest(Topic topic, Start start, const WaitOptions& wait) {
-  Sleeper sleeper(topic.region().doorbell() == core::DoorbellKind::futex ? core::DoorbellKind::futex
-                                                                         : core::DoorbellKind::none,
-                  wait);
-  core::BroadcastLossy<>::Reader ring(topic.region().lossy_view(), start);
-  if (ring.corrupt()) return fail_corrupt(ring.finding());
-  return Subscriber(Guest{std::move(topic), std::move(sleeper), std::move(ring)});
-}
-
-Result<Subscriber> Subscriber::member(Result<Participant> joined, Start start) {
-  if (!joined) return tl::unexpected(std::move(joined.error()));
-  if (joined->region().geometry().message_bytes < sizeof(sized::Size)) {
-    return fail(ErrorCode::not_a_region, "the region holds another ring than a topic's");
-  }
-  const core::BroadcastMemory memory = joined->region().lossless_memory();
-  const auto id = static_cast<core::ParticipantId>(joined->number());
-  // Cells of the dead, that of whoever had this number before among them.
-  core::BroadcastLossless<>::evict(
-      memory, [&](core::ParticipantId owner) { return owner == id || joined->is_gone(owner); });
-  std::optional<core::BroadcastLossless<>::Reader> ring =
-      core::BroadcastLossless<>::Reader::join(memory, id, start);
-  if (!ring) {  // there is a cell for each number
-    return fail(ErrorCode::corrupt, "a position in the topic is impossible; make a new one");
-  }
-  return Subscriber(Member{std::move(*joined), std::move(ring)});
-}
-
-std::optional<std::size_t> Subscriber::take(std::span<std::byte> into) noexcept {
-  if (auto* const guest = std::get_if<Guest>(&side_)) return guest->ring->receive_sized(into);
-  auto& [participant, held] = std::get<Member>(side_);
-  core::BroadcastLossless<>::Reader& ring = *held;
-  const std::span<const std::byte> slot = ring.peek();
-  if (slot.empty()) {
-    give_back();
-    return std::nullopt;
-  }
-  const std::optional<std::span<const std::byte>> message = sized::message_in(slot);
-  if (!message) {
-    wrong_size_ = sized::wrong_size(slot);
-    return std::nullopt;
-  }
-  if (!message->empty()) std::memcpy(into.data(), message->data(), message->size());
-  ring.release();
-  participant.sleeper().published(region().bells().space_bell.word);
-  return message->size();
+  if (lossy) return Guest::join(std::move(*lossy), start, wait);
+  return Member::join(Participant::open(name, kMember, left_until(deadline), wait), start);
 }
 
 Result<std::optional<std::size_t>> Subscriber::receive(std::span<std::byte> into, Timeout timeout) {
@@ -350,15 +411,15 @@ Result<std::optional<std::size_t>> Subscriber::receive(std::span<std::byte> into
                 fmt::format("a buffer of {} bytes: a message of this topic may have {}",
                             into.size(), max_message_bytes()));
   }
-  std::optional<std::size_t> size = take(into);
+  Side& side = *side_;
+  std::optional<std::size_t> size = side.take(into);
   if (size) return size;
-  const ThePublisher publisher{region()};
-  const Waited waited = sleeper().wait_until(
-      data_bell(), [&] { return is_over() || (size = take(into)).has_value(); }, publisher,
-      timeout);
+  const Waited waited = side.sleeper().wait_until(
+      side.data_bell(), [&] { return side.is_over() || (size = side.take(into)).has_value(); },
+      ThePeer{region()}, timeout);
   if (size) return size;
-  if (finding().field != nullptr) return fail_corrupt(finding());
-  if (is_over()) {
+  if (side.finding().field != nullptr) return fail_corrupt(side.finding());
+  if (side.evicted()) {
     return fail(ErrorCode::busy, "this subscriber was taken for dead and evicted; open it anew");
   }
   if (waited == Waited::peer_closed) {
@@ -370,64 +431,19 @@ Result<std::optional<std::size_t>> Subscriber::receive(std::span<std::byte> into
   return std::nullopt;
 }
 
+Result<int> Subscriber::waitable_fd() { return side_->sleeper().waitable_fd(side_->data_bell()); }
+
 bool Subscriber::arm() {
-  const ThePublisher publisher{region()};
-  return sleeper().arm(
-      data_bell(), [&] { return is_over() || has_message(); }, publisher);
+  Side& side = *side_;
+  return side.sleeper().arm(
+      side.data_bell(), [&] { return side.is_over() || side.has_message(); }, ThePeer{region()});
 }
 
+void Subscriber::disarm() noexcept { side_->sleeper().disarm(); }
 PeerState Subscriber::peer() const noexcept { return peer_state(region(), kPublisher); }
-
-bool Subscriber::is_over() const noexcept {
-  const auto* const member = std::get_if<Member>(&side_);
-  return finding().field != nullptr || (member != nullptr && member->ring->evicted());
-}
-
-bool Subscriber::has_message() noexcept {
-  if (const auto* const guest = std::get_if<Guest>(&side_)) return guest->ring->anything();
-  if (!std::get<Member>(side_).ring->peek().empty()) return true;
-  give_back();
-  return false;
-}
-
-void Subscriber::give_back() noexcept {
-  auto& [participant, ring] = std::get<Member>(side_);
-  ring->publish_position();
-  participant.sleeper().published(region().bells().space_bell.word);
-}
-
-core::Finding Subscriber::finding() const noexcept {
-  if (wrong_size_.field != nullptr) return wrong_size_;
-  return std::visit([](const auto& side) { return side.ring->finding(); }, side_);
-}
-
-const Region& Subscriber::region() const noexcept {
-  const auto* const member = std::get_if<Member>(&side_);
-  return member != nullptr ? member->participant.region() : std::get<Guest>(side_).topic.region();
-}
-
-std::uint32_t& Subscriber::data_bell() const noexcept {
-  const auto* const guest = std::get_if<Guest>(&side_);
-  return guest != nullptr ? guest->topic.data_bell() : region().bells().data_bell.word;
-}
-
-Sleeper& Subscriber::sleeper() noexcept {
-  auto* const member = std::get_if<Member>(&side_);
-  return member != nullptr ? member->participant.sleeper() : std::get<Guest>(side_).sleeper;
-}
-
-const Sleeper& Subscriber::sleeper() const noexcept {
-  const auto* const member = std::get_if<Member>(&side_);
-  return member != nullptr ? member->participant.sleeper() : std::get<Guest>(side_).sleeper;
-}
-
-std::uint64_t Subscriber::position() const noexcept {
-  return std::visit([](const auto& side) { return side.ring->position(); }, side_);
-}
-
-std::uint64_t Subscriber::missed() const noexcept {
-  const auto* const guest = std::get_if<Guest>(&side_);
-  return guest != nullptr ? guest->ring->missed() : 0;
-}
+std::uint64_t Subscriber::position() const noexcept { return side_->position(); }
+std::uint64_t Subscriber::missed() const noexcept { return side_->missed(); }
+const Region& Subscriber::region() const noexcept { return side_->region(); }
+Stats Subscriber::stats() const noexcept { return side_->sleeper().stats(); }
 
 }  // namespace ringbell

@@ -11,9 +11,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include <ringbell/core/broadcast_lossless.hpp>
@@ -21,7 +23,7 @@
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/ends/copy_in.hpp>
-#include <ringbell/transport/ends/participant.hpp>
+#include <ringbell/transport/ends/group_end.hpp>
 #include <ringbell/transport/ends/sized.hpp>
 #include <ringbell/transport/memory/region.hpp>
 #include <ringbell/transport/sleep/wait.hpp>
@@ -76,8 +78,8 @@ class RINGBELL_API Topic {
   bool writable_;
 };
 
-// The one that publishes. Not thread-safe; move-only.
-class RINGBELL_API Publisher {
+// The end that publishes. Not thread-safe; move-only.
+class RINGBELL_API Publisher : public GroupEnd {
  public:
   // Errors: busy, if a living process publishes; permission, if the topic is lossy and another
   // process made it; corrupt; system.
@@ -89,12 +91,13 @@ class RINGBELL_API Publisher {
                                                 const WaitOptions& wait = {});
 
   Publisher(Publisher&&) noexcept = default;
-  Publisher& operator=(Publisher&& other) noexcept;
+  Publisher& operator=(Publisher&& other) noexcept { return replace(*this, std::move(other)); }
   // Closes in order: subscribers read to the end, then learn `closed`.
   ~Publisher();
 
   // Copies a message in; every subscriber sees it. False: time is up, a subscriber of a lossless
-  // topic is behind. A lossy topic never waits. Errors: too_large, corrupt.
+  // topic is behind. A lossy topic never waits. Errors: invalid_argument, if it is empty;
+  // too_large, corrupt.
   [[nodiscard]] Result<bool> publish(std::span<const std::byte> message,
                                      Timeout timeout = kForever);
 
@@ -103,24 +106,21 @@ class RINGBELL_API Publisher {
   // this one never waits (lossy) or never sleeps; system.
   [[nodiscard]] Result<int> waitable_fd();
   // Announces a sleep, then looks. False: do not sleep: there is room, or publish() has an Error to
-  // tell. True: armed until the descriptor becomes readable; look then, and arm() again. Evicts the
-  // dead as a waiting call does.
+  // tell. True: armed until the descriptor becomes readable; look then, and arm() again. Evicts
+  // dead subscribers as a waiting call does.
   [[nodiscard]] bool arm();
-  // Takes it back, for a loop that will not look here for a while.
-  void disarm() noexcept { participant_.sleeper().disarm(); }
 
   // How many messages there have been.
   [[nodiscard]] std::uint64_t position() const noexcept;
   [[nodiscard]] std::uint32_t max_message_bytes() const noexcept {
     return sized::message_bytes(region().geometry().message_bytes);
   }
-  // Subscribers of a lossless topic that died and are waited for no more.
+  // Evicts all dead subscribers of a lossless topic, now: they are waited for no more. A waiting
+  // publish() does so for the one that is in its way, and one that only polls after some thousand
+  // polls in vain. Returns how many. Asks the kernel about each subscriber.
+  std::uint32_t evict() noexcept;
+  // How many were evicted so far.
   [[nodiscard]] std::uint64_t evictions() const noexcept { return evictions_; }
-  [[nodiscard]] const Region& region() const noexcept { return participant_.region(); }
-  [[nodiscard]] Stats stats() const noexcept { return participant_.sleeper().stats(); }
-  [[nodiscard]] std::uint64_t missed_rings() const noexcept {
-    return participant_.sleeper().missed_rings();
-  }
 
  private:
   using Lossless = core::BroadcastLossless<>::Writer;
@@ -134,18 +134,16 @@ class RINGBELL_API Publisher {
   [[nodiscard]] Result<bool> publish_lossless(Lossless& ring, std::span<const std::byte> message,
                                               Timeout timeout);
   struct Subscribers;
-  [[nodiscard]] bool evict_the_dead(Lossless& ring) noexcept;
+  [[nodiscard]] bool evict_if_in_the_way(Lossless& ring) noexcept;
   void ring_subscribers() const noexcept;
-  void close() noexcept;
 
-  Participant participant_;
   std::optional<Region> bells_;  // if they are not in the topic's own region
   std::variant<Lossless, Lossy> ring_;
   CopyIn copy_in_;  // for a lossless one
   std::uint64_t evictions_ = 0;
 };
 
-// One that reads. Not thread-safe; move-only.
+// An end that reads. Not thread-safe; move-only.
 class RINGBELL_API Subscriber {
  public:
   using Start = core::BroadcastStart;
@@ -158,10 +156,10 @@ class RINGBELL_API Subscriber {
   // read-only, and its name goes with the publisher: open it anew after `closed`. Errors: also
   // not_found, when time is up; as Participant::open.
   [[nodiscard]] static Result<Subscriber> open(std::string_view name, Start start = Start::oldest,
-                                               Timeout timeout = kForever,
+                                               Timeout timeout = kOpenTimeout,
                                                const WaitOptions& wait = {});
 
-  Subscriber(Subscriber&&) noexcept = default;
+  Subscriber(Subscriber&&) noexcept;
   Subscriber& operator=(Subscriber&& other) noexcept;
   ~Subscriber();
 
@@ -174,12 +172,12 @@ class RINGBELL_API Subscriber {
   // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
   // the publisher has rung. The first call starts a thread. Errors: unsupported, if this one never
   // sleeps; system.
-  [[nodiscard]] Result<int> waitable_fd() { return sleeper().waitable_fd(data_bell()); }
+  [[nodiscard]] Result<int> waitable_fd();
   // Announces a sleep, then looks. False: do not sleep: there is a message, or receive() has an
   // Error to tell. True: armed until the descriptor becomes readable; look then, and arm() again.
   [[nodiscard]] bool arm();
   // Takes it back, for a loop that will not look here for a while.
-  void disarm() noexcept { sleeper().disarm(); }
+  void disarm() noexcept;
   // Whether the publisher is there. A system call. Its death makes the descriptor readable once
   // WaitOptions::longest_sleep is over.
   [[nodiscard]] PeerState peer() const noexcept;
@@ -192,40 +190,19 @@ class RINGBELL_API Subscriber {
     return sized::message_bytes(region().geometry().message_bytes);
   }
   [[nodiscard]] const Region& region() const noexcept;
-  [[nodiscard]] Stats stats() const noexcept { return sleeper().stats(); }
-  [[nodiscard]] std::uint64_t missed_rings() const noexcept { return sleeper().missed_rings(); }
+  [[nodiscard]] Stats stats() const noexcept;
+  [[nodiscard]] std::uint64_t missed_rings() const noexcept { return stats().missed_rings; }
 
  private:
-  // A member of a lossless topic, known by its lock.
-  struct Member {
-    Participant participant;
-    std::optional<core::BroadcastLossless<>::Reader> ring;  // until it leaves
-  };
-  // A guest of a lossy one, whom nobody knows.
-  struct Guest {
-    Topic topic;
-    Sleeper sleeper;
-    std::optional<core::BroadcastLossy<>::Reader> ring;
-  };
+  // What the two kinds of topic do in their own ways: a Member of a lossless one is known by its
+  // lock, a Guest of a lossy one is known to no process.
+  class Side;
+  class Member;
+  class Guest;
 
-  explicit Subscriber(std::variant<Member, Guest> side) noexcept;
-  [[nodiscard]] static Result<Subscriber> guest(Topic topic, Start start, const WaitOptions& wait);
-  [[nodiscard]] static Result<Subscriber> member(Result<Participant> joined, Start start);
-  // The next message into `into`, as the ring has it now.
-  [[nodiscard]] std::optional<std::size_t> take(std::span<std::byte> into) noexcept;
-  [[nodiscard]] core::Finding finding() const noexcept;
-  [[nodiscard]] std::uint32_t& data_bell() const noexcept;
-  [[nodiscard]] Sleeper& sleeper() noexcept;
-  [[nodiscard]] const Sleeper& sleeper() const noexcept;
-  // Whether nothing will come any more, whatever the publisher does.
-  [[nodiscard]] bool is_over() const noexcept;
-  [[nodiscard]] bool has_message() noexcept;
-  // Tells the publisher of a lossless topic how far this one has read.
-  void give_back() noexcept;
-  void close() noexcept;
+  explicit Subscriber(std::unique_ptr<Side> side) noexcept;
 
-  std::variant<Member, Guest> side_;
-  core::Finding wrong_size_;  // of a message
+  std::unique_ptr<Side> side_;
 };
 
 }  // namespace ringbell

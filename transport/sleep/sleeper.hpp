@@ -80,6 +80,8 @@ class RINGBELL_API Sleeper {
             .rings = rings_given_,
             .missed_rings = missed_rings_};
   }
+  // WaitOptions::longest_sleep, as it is used.
+  [[nodiscard]] std::chrono::nanoseconds slice() const noexcept { return waiter_.slice(); }
   // Stats::missed_rings.
   [[nodiscard]] std::uint64_t missed_rings() const noexcept { return missed_rings_; }
   [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {

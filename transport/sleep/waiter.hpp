@@ -51,10 +51,7 @@ class RINGBELL_API Waiter {
   [[nodiscard]] Waited wait_until(Ready&& ready, Peer&& peer, Timeout timeout) {
     if (ready()) return Waited::ready;
     backoff_.reset();
-    if (timeout <= Timeout::zero()) {  // whoever polls must learn of the end too
-      if (!peer.closed()) return Waited::timed_out;
-      return ready() ? Waited::ready : Waited::peer_closed;
-    }
+    if (timeout <= Timeout::zero()) return poll(ready, peer);
     ++waits_;
     const std::chrono::nanoseconds budget = sleeps_ ? spin_budget_.next() : slice_;
     // What is on its way comes within these looks; reading the clock first would only delay it.
@@ -101,9 +98,25 @@ class RINGBELL_API Waiter {
     return quick_wake_refusal_;
   }
 
+  // So many polls in vain, then the system call that asks after the peer.
+  static constexpr std::uint32_t kPollsPerAsk = 4096;
+
  private:
   static constexpr int kEagerLooks = 256;
   static constexpr int kLooksPerClock = 64;
+
+  // A caller that only polls learns of an end at once, and of a death after kPollsPerAsk polls.
+  template <class Ready, class Peer>
+  [[nodiscard]] Waited poll(Ready&& ready, Peer&& peer) {
+    Waited there = peer.closed() ? Waited::peer_closed : Waited::ready;
+    if (there == Waited::ready) {
+      if (++polls_ % kPollsPerAsk != 0) [[likely]]
+        return Waited::timed_out;
+      there = peer.ask();
+    }
+    if (ready()) return Waited::ready;
+    return there == Waited::ready ? Waited::timed_out : there;
+  }
 
   // Looks up to `looks` times. True: ready.
   template <class Ready>
@@ -136,7 +149,8 @@ class RINGBELL_API Waiter {
   std::chrono::nanoseconds slice_;  // WaitOptions::longest_sleep
   core::Backoff<> backoff_;
   std::uint64_t waits_ = 0;
-  bool unrung_ = false;  // the last sleep ended by its time, but there was something
+  std::uint32_t polls_ = 0;  // that found nothing
+  bool unrung_ = false;      // the last sleep ended by its time, but there was something
   bool sleeps_;
   bool yields_;  // gives the CPU away while it spins
 };

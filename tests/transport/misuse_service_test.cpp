@@ -1,0 +1,132 @@
+// As misuse_test.cpp, of a client and a server.
+#include <chrono>
+#include <cstring>
+#include <span>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <ringbell/ringbell.hpp>
+
+#include <tests/support/out_of_turn.hpp>
+#include <tests/support/region_copy.hpp>
+
+namespace ringbell {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Buffer;
+using test::copy_of;
+using test::expect_harmless;
+using test::kBytes;
+using test::kFourGiBAnd8;
+using test::kLong;
+using test::said_to_have;
+
+// What is received is the response to what is sent.
+struct ServicePair {
+  Region region =
+      Region::create(ServiceOptions{.clients = 2, .message_bytes = kBytes}.region()).value();
+  Server server = Server::open(copy_of(region)).value();
+  Client client = Client::open(copy_of(region)).value();
+
+  bool send(std::span<const std::byte> message) {
+    const auto room = client.claim_for(message.size(), kLong).value();
+    if (room.size() != message.size()) return false;
+    std::memcpy(room.data(), message.data(), message.size());
+    client.call();
+    const std::span<const std::byte> asked = server.request_for(kLong);
+    const std::vector<std::byte> request(asked.begin(), asked.end());
+    const std::span<std::byte> answer = server.claim(request.size());
+    if (answer.size() != request.size()) return false;
+    std::memcpy(answer.data(), request.data(), request.size());
+    server.respond();
+    return true;
+  }
+  std::size_t receive(std::span<std::byte> into) {
+    const auto answer = client.answer_for(kLong).value();
+    std::memcpy(into.data(), answer.data(), answer.size());
+    return answer.size();
+  }
+};
+
+TEST(ServiceMisuseTest, EachCall) {
+  using Pair = ServicePair;
+  expect_harmless<Pair>({
+      {"call() without a claim",
+       [](Pair& p) {
+         p.client.call();
+         EXPECT_TRUE(p.server.request().empty());
+       }},
+      {"call() twice",
+       [](Pair& p) {
+         ASSERT_FALSE(p.client.claim_for(8, 0ns).value().empty());
+         p.client.call();
+         p.client.call();
+         ASSERT_EQ(p.server.request().size(), 8U);
+         ASSERT_EQ(p.server.claim(8).size(), 8U);
+         p.server.respond();
+         EXPECT_EQ(p.client.answer_for(kLong).value().size(), 8U);
+       }},
+      {"answer_for() without a call",
+       [](Pair& p) {
+         p.client.abandon();  // of a call that was answered: its response is gone
+         EXPECT_EQ(p.client.answer_for(0ns).error().code, ErrorCode::invalid_argument);
+         EXPECT_TRUE(p.client.answered());
+       }},
+      {"a second call while one is under way",
+       [](Pair& p) {
+         ASSERT_FALSE(p.client.claim_for(8, 0ns).value().empty());
+         p.client.call();
+         EXPECT_EQ(p.client.claim_for(8, 0ns).error().code, ErrorCode::invalid_argument);
+         p.client.call();
+         ASSERT_EQ(p.server.request().size(), 8U);
+         ASSERT_EQ(p.server.claim(1).size(), 1U);
+         p.server.respond();
+         EXPECT_EQ(p.client.answer_for(kLong).value().size(), 1U);
+       }},
+      {"requests of nothing and of too much",
+       [](Pair& p) {
+         Buffer into{};
+         EXPECT_EQ(p.client.claim_for(0, 0ns).error().code, ErrorCode::invalid_argument);
+         EXPECT_EQ(p.client.claim_for(1 << 20, 0ns).error().code, ErrorCode::too_large);
+         EXPECT_EQ(p.client.call({}, into, 0ns).error().code, ErrorCode::invalid_argument);
+         EXPECT_EQ(p.client.call(said_to_have(kFourGiBAnd8), into, 0ns).error().code,
+                   ErrorCode::too_large);
+         p.client.call();
+       }},
+      {"claim() and respond() without a request",
+       [](Pair& p) {
+         EXPECT_TRUE(p.server.claim(8).empty());
+         p.server.respond();
+       }},
+      {"responses of nothing and of too much",
+       [](Pair& p) {
+         ASSERT_FALSE(p.client.claim_for(8, 0ns).value().empty());
+         p.client.call();
+         ASSERT_EQ(p.server.request().size(), 8U);
+         EXPECT_TRUE(p.server.claim(0).empty());
+         EXPECT_TRUE(p.server.claim(4096).empty());
+         EXPECT_TRUE(p.server.claim(kFourGiBAnd8).empty());
+         p.server.respond();  // nothing was claimed
+         EXPECT_FALSE(p.client.answered());
+         ASSERT_EQ(p.server.claim(3).size(), 3U);
+         p.server.respond();
+         p.server.respond();
+         EXPECT_EQ(p.client.answer_for(kLong).value().size(), 3U);
+       }},
+      {"serve() with an answer that claims what cannot be",
+       [](Pair& p) {
+         ASSERT_FALSE(p.client.claim_for(8, 0ns).value().empty());
+         p.client.call();
+         EXPECT_EQ(
+             p.server.serve([](auto, auto claim) { EXPECT_TRUE(claim(0).empty()); }, 1, kLong), 1U);
+         EXPECT_EQ(p.client.answer_for(kLong).value().size(), 1U);
+       }},
+      {"a line that there is not",
+       [](Pair& p) { EXPECT_EQ(p.server.finding(UINT32_MAX).field, nullptr); }},
+  });
+}
+
+}  // namespace
+}  // namespace ringbell

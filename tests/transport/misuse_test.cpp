@@ -1,0 +1,352 @@
+// Every call of every end out of turn: nothing happens, or there is an Error, and messages go on
+// through the ring whole. Debug builds assert in core what these calls would break.
+#include <array>
+#include <chrono>
+#include <span>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include <ringbell/ringbell.hpp>
+
+#include <tests/support/out_of_turn.hpp>
+#include <tests/support/region_copy.hpp>
+
+namespace ringbell {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Buffer;
+using test::copy_of;
+using test::expect_harmless;
+using test::kBytes;
+using test::kFourGiBAnd8;
+using test::kLong;
+using test::said_to_have;
+
+// Each kind of ring: one end that sends and one that receives, with what goes through them.
+struct ChannelPair {
+  Channel channel = Channel::create({.capacity_bytes = 4096}).value();
+  Channel same = Channel::attach(channel.fds()).value();
+  Sender sender = Sender::open(std::move(channel)).value();
+  Receiver receiver = Receiver::open(std::move(same)).value();
+
+  bool send(std::span<const std::byte> message) { return sender.send(message, kLong).value(); }
+  std::size_t receive(std::span<std::byte> into) { return receiver.receive(into, kLong).value(); }
+};
+
+struct CollectorPair {
+  Region region =
+      Region::create(CollectorOptions{.contributors = 2, .capacity_bytes = 4096}.region()).value();
+  Contributor sender = Contributor::open(copy_of(region)).value();
+  Collector receiver = Collector::open(copy_of(region)).value();
+
+  bool send(std::span<const std::byte> message) { return sender.send(message, kLong).value(); }
+  std::size_t receive(std::span<std::byte> into) { return receiver.receive(into, kLong).value(); }
+};
+
+struct QueuePair {
+  Region region =
+      Region::create(
+          QueueOptions{.messages = 8, .message_bytes = kBytes, .participants = 4}.region())
+          .value();
+  QueueSender sender = QueueSender::open(copy_of(region)).value();
+  QueueReceiver receiver = QueueReceiver::open(copy_of(region)).value();
+
+  bool send(std::span<const std::byte> message) { return sender.send(message, kLong).value(); }
+  std::size_t receive(std::span<std::byte> into) {
+    return receiver.receive(into, kLong).value().value();
+  }
+};
+
+template <TopicOptions::Policy policy>
+struct TopicPair {
+  Topic topic =
+      Topic::create({.policy = policy, .messages = 64, .message_bytes = kBytes, .subscribers = 2})
+          .value();
+  Subscriber receiver = Subscriber::open(Topic::attach(topic.fds()).value()).value();
+  Publisher sender = Publisher::open(std::move(topic)).value();
+
+  bool send(std::span<const std::byte> message) { return sender.publish(message, kLong).value(); }
+  std::size_t receive(std::span<std::byte> into) {
+    return receiver.receive(into, kLong).value().value();
+  }
+};
+
+// What Sender and Contributor have in common.
+template <class Pair>
+void expect_record_writer_harmless() {
+  expect_harmless<Pair>({
+      {"commit() without a claim", [](Pair& p) { p.sender.commit(); }},
+      {"commit(n) without a claim", [](Pair& p) { p.sender.commit(8); }},
+      {"commit(0)",
+       [](Pair& p) {
+         ASSERT_EQ(p.sender.claim(100).size(), 100U);
+         p.sender.commit(0);  // what read() returned at the end of a file
+         p.sender.abort();
+       }},
+      {"commit(0), and the claim is forgotten",
+       [](Pair& p) {
+         ASSERT_EQ(p.sender.claim(100).size(), 100U);
+         p.sender.commit(0);
+       }},
+      {"commit of more than was claimed",
+       [](Pair& p) {
+         ASSERT_EQ(p.sender.claim(9).size(), 9U);
+         p.sender.commit(10);
+         p.sender.commit(SIZE_MAX);
+         p.sender.commit(kFourGiBAnd8);
+       }},
+      {"commit() after abort()",
+       [](Pair& p) {
+         ASSERT_EQ(p.sender.claim(9).size(), 9U);
+         p.sender.abort();
+         p.sender.commit();
+         p.sender.commit(9);
+       }},
+      {"stage() without a claim, and flush()",
+       [](Pair& p) {
+         p.sender.stage();
+         p.sender.stage(8);
+         p.sender.flush();
+       }},
+      {"stage(0) and stage() of too much",
+       [](Pair& p) {
+         ASSERT_EQ(p.sender.claim(9).size(), 9U);
+         p.sender.stage(0);
+         p.sender.stage(10);
+         p.sender.flush();
+       }},
+      {"flush_to() where nothing is staged",
+       [](Pair& p) {
+         p.sender.flush_to(0);
+         p.sender.flush_to(p.sender.position() + 8);
+         p.sender.flush_to(p.sender.position() - 8);
+         p.sender.flush_to(UINT64_MAX);
+       }},
+      {"abort() without a claim", [](Pair& p) { p.sender.abort(); }},
+      {"claim(0)", [](Pair& p) { EXPECT_TRUE(p.sender.claim(0).empty()); }},
+      {"claim() of more than fits",
+       [](Pair& p) {
+         EXPECT_TRUE(p.sender.claim(p.sender.max_record_bytes() + std::size_t{1}).empty());
+         EXPECT_TRUE(p.sender.claim(kFourGiBAnd8).empty());
+         EXPECT_TRUE(p.sender.claim(SIZE_MAX).empty());
+         p.sender.commit();
+       }},
+      {"claim_for() of nothing and of too much",
+       [](Pair& p) {
+         EXPECT_EQ(p.sender.claim_for(0, 0ns).error().code, ErrorCode::invalid_argument);
+         EXPECT_EQ(p.sender.claim_for(kFourGiBAnd8, 0ns).error().code, ErrorCode::too_large);
+       }},
+      {"send() of nothing and of too much",
+       [](Pair& p) {
+         EXPECT_EQ(p.sender.send({}, 0ns).error().code, ErrorCode::invalid_argument);
+         EXPECT_EQ(p.sender.send(said_to_have(kFourGiBAnd8), 0ns).error().code,
+                   ErrorCode::too_large);
+         EXPECT_FALSE(p.sender.try_send({}));
+         EXPECT_FALSE(p.sender.try_send(said_to_have(kFourGiBAnd8)));
+       }},
+      {"arm() for what never fits, disarm() of nothing",
+       [](Pair& p) {
+         EXPECT_FALSE(p.sender.arm(0));
+         EXPECT_FALSE(p.sender.arm(kFourGiBAnd8));
+         p.sender.disarm();
+       }},
+  });
+}
+
+TEST(MisuseTest, OfASender) { expect_record_writer_harmless<ChannelPair>(); }
+TEST(MisuseTest, OfAContributor) { expect_record_writer_harmless<CollectorPair>(); }
+
+// One record that is there.
+template <class Pair>
+void put_one(Pair& pair) {
+  const std::array<std::byte, 16> message{};
+  ASSERT_TRUE(pair.send(message));
+}
+
+TEST(MisuseTest, OfAReceiver) {
+  using Pair = ChannelPair;
+  expect_harmless<Pair>({
+      {"release() without a record", [](Pair& p) { p.receiver.release(); }},
+      {"release() of what was not peeked",
+       [](Pair& p) {
+         put_one(p);
+         p.receiver.release();
+         ASSERT_EQ(p.receiver.peek().size(), 16U);
+         p.receiver.release();
+       }},
+      {"release() twice",
+       [](Pair& p) {
+         put_one(p);
+         put_one(p);
+         ASSERT_EQ(p.receiver.peek().size(), 16U);
+         p.receiver.release();
+         p.receiver.release();
+         ASSERT_EQ(p.receiver.peek().size(), 16U);
+         p.receiver.release();
+         p.receiver.release();
+       }},
+      {"hold() without a record, and twice",
+       [](Pair& p) {
+         p.receiver.hold();
+         put_one(p);
+         put_one(p);
+         ASSERT_EQ(p.receiver.peek().size(), 16U);
+         p.receiver.hold();
+         p.receiver.hold();
+         ASSERT_EQ(p.receiver.peek().size(), 16U);
+         p.receiver.release();
+       }},
+      {"release() after unhold()",
+       [](Pair& p) {
+         put_one(p);
+         ASSERT_EQ(p.receiver.peek().size(), 16U);
+         p.receiver.hold();
+         p.receiver.unhold();
+         p.receiver.release();
+         ASSERT_EQ(p.receiver.peek().size(), 16U);
+         p.receiver.release();
+         p.receiver.unhold();
+       }},
+      {"release_to() where nothing is held",
+       [](Pair& p) {
+         const std::uint64_t before = p.receiver.position();
+         p.receiver.release_to(before + 8);
+         p.receiver.release_to(before - 8);
+         p.receiver.release_to(UINT64_MAX);
+         put_one(p);
+         ASSERT_EQ(p.receiver.peek().size(), 16U);
+         p.receiver.hold();
+         p.receiver.release_to(p.receiver.position() + 8);
+         p.receiver.release_to(p.receiver.position());
+         p.receiver.release_to(before);
+         p.receiver.release_to(before);
+       }},
+      {"receive() into nothing",
+       [](Pair& p) {
+         EXPECT_EQ(p.receiver.receive({}, 0ns).value(), 0U);
+         put_one(p);
+         EXPECT_EQ(p.receiver.receive({}, kLong).error().code, ErrorCode::too_large);
+         EXPECT_EQ(p.receiver.drain([](auto) {}), 1U);
+         p.receiver.release();
+       }},
+  });
+}
+
+TEST(MisuseTest, OfACollector) {
+  using Pair = CollectorPair;
+  expect_harmless<Pair>({
+      {"release() without a message", [](Pair& p) { p.receiver.release(); }},
+      {"release() of what was not peeked, and twice",
+       [](Pair& p) {
+         put_one(p);
+         p.receiver.release();
+         ASSERT_EQ(p.receiver.peek().size(), 16U);
+         p.receiver.release();
+         p.receiver.release();
+       }},
+      {"a lane that there is not",
+       [](Pair& p) { EXPECT_EQ(p.receiver.finding(UINT32_MAX).field, nullptr); }},
+      {"receive() into nothing",
+       [](Pair& p) {
+         put_one(p);
+         EXPECT_EQ(p.receiver.receive({}, kLong).error().code, ErrorCode::too_large);
+         Buffer into{};
+         EXPECT_EQ(p.receiver.receive(into, kLong), 16U);
+       }},
+  });
+}
+
+TEST(MisuseTest, OfAQueue) {
+  using Pair = QueuePair;
+  expect_harmless<Pair>({
+      {"commit() without a claim", [](Pair& p) { EXPECT_FALSE(p.sender.commit(8)); }},
+      {"commit() twice",
+       [](Pair& p) {
+         ASSERT_FALSE(p.sender.claim().empty());
+         EXPECT_TRUE(p.sender.commit(8));
+         EXPECT_FALSE(p.sender.commit(8));
+         ASSERT_TRUE(p.receiver.peek());
+         EXPECT_TRUE(p.receiver.release());
+       }},
+      {"commit(0), and of too much",
+       [](Pair& p) {
+         ASSERT_FALSE(p.sender.claim().empty());
+         EXPECT_FALSE(p.sender.commit(0));
+         EXPECT_FALSE(p.sender.commit(kBytes + 1));
+         EXPECT_FALSE(p.sender.commit(kFourGiBAnd8));
+         p.sender.abort();
+       }},
+      {"claim() twice gives the same room",
+       [](Pair& p) {
+         const auto room = p.sender.claim();
+         ASSERT_EQ(room.size(), kBytes);
+         EXPECT_EQ(p.sender.claim().data(), room.data());
+         EXPECT_FALSE(p.sender.arm());
+         p.sender.abort();
+       }},
+      {"abort() without a claim",
+       [](Pair& p) {
+         p.sender.abort();
+         p.sender.abort();
+       }},
+      {"send() of nothing and of too much",
+       [](Pair& p) {
+         EXPECT_EQ(p.sender.send({}, 0ns).error().code, ErrorCode::invalid_argument);
+         EXPECT_EQ(p.sender.send(said_to_have(kFourGiBAnd8), 0ns).error().code,
+                   ErrorCode::too_large);
+       }},
+      {"release() without a message, and twice",
+       [](Pair& p) {
+         EXPECT_FALSE(p.receiver.release());
+         put_one(p);
+         EXPECT_FALSE(p.receiver.release());
+         ASSERT_TRUE(p.receiver.peek());
+         EXPECT_TRUE(p.receiver.release());
+         EXPECT_FALSE(p.receiver.release());
+       }},
+      {"recover() of nothing",
+       [](Pair& p) {
+         EXPECT_EQ(p.sender.recover().skipped, 0U);
+         EXPECT_EQ(p.receiver.recover().returned, 0U);
+       }},
+      {"recover() with a message in hand, which stays there",
+       [](Pair& p) {
+         put_one(p);
+         ASSERT_TRUE(p.receiver.peek());
+         EXPECT_EQ(p.receiver.recover().returned, 0U);
+         EXPECT_TRUE(p.receiver.release());
+       }},
+  });
+}
+
+template <class Pair>
+void expect_topic_harmless() {
+  expect_harmless<Pair>({
+      {"publish() of nothing and of too much",
+       [](Pair& p) {
+         EXPECT_EQ(p.sender.publish({}, 0ns).error().code, ErrorCode::invalid_argument);
+         EXPECT_EQ(p.sender.publish(said_to_have(kFourGiBAnd8), 0ns).error().code,
+                   ErrorCode::too_large);
+       }},
+      {"receive() into too little",
+       [](Pair& p) {
+         EXPECT_EQ(p.receiver.receive({}, 0ns).error().code, ErrorCode::invalid_argument);
+       }},
+      {"evict() of nothing, disarm() of nothing",
+       [](Pair& p) {
+         EXPECT_EQ(p.sender.evict(), 0U);
+         p.sender.disarm();
+         p.receiver.disarm();
+       }},
+  });
+}
+
+TEST(MisuseTest, OfALosslessTopic) {
+  expect_topic_harmless<TopicPair<TopicOptions::Policy::lossless>>();
+}
+TEST(MisuseTest, OfALossyTopic) { expect_topic_harmless<TopicPair<TopicOptions::Policy::lossy>>(); }
+
+}  // namespace
+}  // namespace ringbell

@@ -1,0 +1,82 @@
+// What Sender and Receiver have in common, for people and for loops: all of it is the Endpoint's.
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/ends/endpoint.hpp>
+
+namespace ringbell {
+
+class ChannelEnd {
+ public:
+  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once the
+  // peer has rung. Sleep on it only when armed; the peer's death does not make it readable, see
+  // peer(). Errors: unsupported, unless the channel rings by eventfd.
+  [[nodiscard]] Result<int> waitable_fd() const { return endpoint_.waitable_fd(); }
+  // Takes arm() back, for a loop that will not look here for a while: the descriptor is silent.
+  void disarm() noexcept { endpoint_.disarm(); }
+  // Whether the peer is there. A system call: for a timer, not for each turn of a loop.
+  [[nodiscard]] PeerState peer() const noexcept { return endpoint_.peer(); }
+  // What arm() sleeps on, for loops that can sleep on a futex too.
+  [[nodiscard]] SleepingPlace sleeping_place() const noexcept { return endpoint_.sleeping_place(); }
+
+  [[nodiscard]] const Channel& channel() const noexcept { return endpoint_.channel(); }
+  // Why WaitOptions::quick_wake was asked for but not granted.
+  [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
+    return endpoint_.quick_wake_refusal();
+  }
+  [[nodiscard]] Stats stats() const noexcept { return endpoint_.stats(); }
+  // Stats::missed_rings.
+  [[nodiscard]] std::uint64_t missed_rings() const noexcept { return endpoint_.missed_rings(); }
+
+ protected:
+  explicit ChannelEnd(Endpoint endpoint) noexcept : endpoint_(std::move(endpoint)) {}
+
+  Endpoint endpoint_;
+};
+
+// How a side of a channel is opened. `Self` has kRole, and makes itself of an endpoint: on() checks
+// what it finds there.
+template <class Self>
+class OpenedSide : public ChannelEnd {
+ public:
+  // Takes the role of the channel, and its region and doorbells. `sign_of_life`: as in
+  // Endpoint::open. Errors: busy, if a living process holds the role; corrupt, if what the last one
+  // left cannot be; system.
+  [[nodiscard]] static Result<Self> open(Channel channel, const WaitOptions& wait = {},
+                                         FileDescriptor sign_of_life = {}) {
+    return from(Endpoint::open(std::move(channel), Self::kRole, wait, std::move(sign_of_life)));
+  }
+  [[nodiscard]] static Result<Self> attach(const ChannelFds& fds, const WaitOptions& wait = {}) {
+    Result<Channel> channel = Channel::attach(fds);
+    if (!channel) return tl::unexpected(std::move(channel.error()));
+    return open(std::move(*channel), wait);
+  }
+  // By name (README, Names). create() makes the channel or takes the place of one that is gone: its
+  // ring goes on where it was, if it has these options and is whole. open() waits until the other
+  // side is there, or, to receive, something that it left to read. Errors: busy, if a living
+  // process has the place ("in use by pid N"); not_found, if the time is up; invalid_argument; as
+  // NameFolder::open and Channel::create.
+  [[nodiscard]] static Result<Self> create(std::string_view name,
+                                           const ChannelOptions& options = {},
+                                           const WaitOptions& wait = {}) {
+    return from(Endpoint::create(name, Self::kRole, options, wait));
+  }
+  [[nodiscard]] static Result<Self> open(std::string_view name, Timeout timeout = kOpenTimeout,
+                                         const WaitOptions& wait = {}) {
+    return from(Endpoint::open(name, Self::kRole, timeout, wait));
+  }
+
+ protected:
+  using ChannelEnd::ChannelEnd;
+
+ private:
+  [[nodiscard]] static Result<Self> from(Result<Endpoint> endpoint) {
+    if (!endpoint) return tl::unexpected(std::move(endpoint.error()));
+    return Self::on(std::move(*endpoint));
+  }
+};
+
+}  // namespace ringbell
