@@ -8,6 +8,7 @@
 #include "bench/backings/first_touch.hpp"
 #include "bench/backings/setups.hpp"
 #include "bench/harness/measured.hpp"
+#include "bench/harness/row_sink.hpp"
 #include "bench/transports/registry.hpp"
 
 namespace ringbell::bench {

@@ -4,6 +4,7 @@
 
 #include <sys/resource.h>
 
+#include <nlohmann/json.hpp>
 #include <ringbell/transport/ends/channel.hpp>
 #include "bench/harness/clock.hpp"
 #include "bench/harness/shared.hpp"

@@ -1,6 +1,7 @@
 #include "bench/compare/beside.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "bench/floors/floor.hpp"

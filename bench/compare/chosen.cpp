@@ -7,8 +7,9 @@
 #include "bench/compare/cost.hpp"
 #include "bench/compare/plan.hpp"
 #include "bench/compare/run.hpp"
+#include "bench/compare/series.hpp"
 #include "bench/floors/floors.hpp"
-#include "bench/open_loop/series.hpp"
+#include "bench/harness/row_sink.hpp"
 #include "bench/transports/registry.hpp"
 
 namespace ringbell::bench {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "bench/compare/chosen.hpp"
 #include "bench/compare/row_text.hpp"

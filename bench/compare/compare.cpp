@@ -17,6 +17,7 @@
 #include "bench/compare/table.hpp"
 #include "bench/file_copy/files.hpp"
 #include "bench/harness/interruption.hpp"
+#include "bench/harness/row_sink.hpp"
 #include "bench/harness/subprocess.hpp"
 #include "bench/harness/terminal.hpp"
 #include "bench/transports/registry.hpp"
@@ -83,7 +84,7 @@ int run(const Options& options, FindingsOf findings) {
   if (Result<void> ready = prepare(options); !ready) return failed(ready.error().message);
   Result<RowSink> sink = RowSink::create(options.json, Progress(planned_seconds(options)));
   if (!sink) return failed(sink.error().message);
-  sink->add(meta_row(options, findings()));
+  sink->add(meta_row(options, findings(true)));
   const Result<void> ran = run_all(options, *sink);
   sink->finish();
   if (!sink->written()) return failed(sink->written().error().message);

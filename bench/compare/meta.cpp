@@ -8,6 +8,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/utsname.h>
+#include <nlohmann/json.hpp>
 
 #include "bench/harness/clock.hpp"
 #include "bench/harness/subprocess.hpp"

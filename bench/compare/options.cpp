@@ -6,9 +6,11 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
+#include <fmt/ranges.h>
+#include <sched.h>
 
 #include "bench/file_copy/file_copy.hpp"
+#include "bench/harness/command_line.hpp"
 #include "bench/transports/registry.hpp"
 
 namespace ringbell::bench {
@@ -103,49 +105,39 @@ Result<Options> checked(const Raw& raw, Options options) {
   return options;
 }
 
-int usage(const std::string& message) {
-  // CLI11 may break a message into lines; people get one.
-  std::string line = message;
-  std::replace(line.begin(), line.end(), '\n', ' ');
-  fmt::print(stderr, "ringbell-compare: {}\n", line);
-  return 2;
+Parsed wrong_usage(const std::string& message) {
+  fmt::print(stderr, "ringbell-compare: {}\n", message);
+  return {std::nullopt, 2};
 }
 
 }  // namespace
 
 Parsed parse_options(int argc, char** argv) {
-  CLI::App app("Messages and files between two processes: ringbell against the kernel's own.",
-               "ringbell-compare");
+  CommandLine line("Messages and files between two processes: ringbell against the kernel's own.",
+                   "ringbell-compare");
+  Command program = line.program();
   Raw raw;
   Options options;
-  auto* const quick = app.add_flag("--quick", raw.quick, "at most 90 s; a tenth of the samples");
-  app.add_flag("--full", raw.full, "every size, wait and placement, three times; about 30 minutes")
-      ->excludes(quick);
-  app.add_flag("--peers", options.plan.peers, "other libraries too: " + peer_names());
-  app.add_flag("--backings", options.backings,
+  const Option quick = program.flag("--quick", raw.quick, "at most 90 s; a tenth of the samples");
+  program.flag("--full", raw.full, "every size, wait and placement, three times; about 30 minutes")
+      .excludes(quick);
+  const std::string peers = "other libraries too: " + peer_names();
+  program.flag("--peers", options.plan.peers, peers.c_str());
+  program.flag("--backings", options.backings,
                "instead of transports: what it costs where a ring's pages come from");
-  const CLI::Validator not_empty(
-      [](const std::string& path) { return std::string(path.empty() ? "an empty path" : ""); }, "");
-  app.add_option("--file", options.file, "the file to copy (default: one made of /usr/lib)")
-      ->check(not_empty);
-  app.add_option("--json", options.json, "where the JSON Lines go (default: OUT/compare.jsonl)")
-      ->check(not_empty);
-  app.add_option("--out", options.out, "where everything else goes")
-      ->check(not_empty)
-      ->capture_default_str();
-  app.add_option("--sizes", raw.sizes, "only these message sizes, in bytes: 8,56,...")
-      ->delimiter(',');
-  app.add_option("--transports", raw.transports, "only these: " + transport_names())
-      ->delimiter(',');
-  app.add_option("--cpus", raw.cpus, "the two CPUs to run on: A,B")->delimiter(',');
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return {std::nullopt, app.exit(error)};
-    return {std::nullopt, usage(std::string(error.what()) + "; --help lists the options")};
-  }
+  program.option("--file", options.file, "the file to copy (default: one made of /usr/lib)")
+      .not_empty();
+  program.option("--json", options.json, "where the JSON Lines go (default: OUT/compare.jsonl)")
+      .not_empty();
+  program.option("--out", options.out, "where everything else goes").not_empty().shows_default();
+  program.option("--sizes", raw.sizes, "only these message sizes, in bytes: 8,56,...");
+  program.option("--transports", raw.transports, "only these: " + transport_names());
+  program.option("--cpus", raw.cpus, "the two CPUs to run on: A,B");
+  const CommandLine::Parsed parsed = line.parse(argc, argv);
+  if (parsed.told) return {std::nullopt, 0};
+  if (!parsed.wrong.empty()) return wrong_usage(parsed.wrong + "; --help lists the options");
   Result<Options> result = checked(raw, std::move(options));
-  if (!result) return {std::nullopt, usage(result.error().message)};
+  if (!result) return wrong_usage(result.error().message);
   return {std::move(*result), 0};
 }
 

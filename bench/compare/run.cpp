@@ -11,11 +11,12 @@
 
 #include "bench/backings/backings.hpp"
 #include "bench/compare/beside.hpp"
+#include "bench/compare/series.hpp"
 #include "bench/file_copy/file_copy.hpp"
 #include "bench/file_copy/files.hpp"
 #include "bench/floors/floors.hpp"
 #include "bench/harness/measured.hpp"
-#include "bench/open_loop/series.hpp"
+#include "bench/harness/row_sink.hpp"
 #include "bench/transports/registry.hpp"
 
 namespace ringbell::bench {

@@ -18,6 +18,7 @@
 #include "bench/file_copy/sha256.hpp"
 #include "bench/harness/interruption.hpp"
 #include "bench/harness/process_pair.hpp"
+#include "bench/harness/row_sink.hpp"
 #include "bench/harness/shared.hpp"
 
 namespace ringbell::bench {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "bench/floors/floor.hpp"
+#include "bench/harness/row_sink.hpp"
 
 namespace ringbell::bench {
 namespace {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "bench/harness/process_pair.hpp"
+#include "bench/harness/row_sink.hpp"
 
 namespace ringbell::bench {
 

@@ -1,6 +1,7 @@
 #include "bench/harness/point.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace ringbell::bench {
 

@@ -10,12 +10,12 @@ tl::unexpected<Error> fail_wrong_message(std::uint64_t due, std::uint64_t came) 
 }
 
 void describe_round_trip(const Histogram& histogram, Row& row) {
-  row["samples"] = histogram.count();
-  row["p50_ns"] = histogram.quantile(0.5);
-  row["p90_ns"] = histogram.quantile(0.9);
-  row["p99_ns"] = histogram.quantile(0.99);
-  row["p999_ns"] = histogram.quantile(0.999);
-  row["max_ns"] = histogram.max();
+  set(row, "samples", histogram.count());
+  set(row, "p50_ns", histogram.quantile(0.5));
+  set(row, "p90_ns", histogram.quantile(0.9));
+  set(row, "p99_ns", histogram.quantile(0.99));
+  set(row, "p999_ns", histogram.quantile(0.999));
+  set(row, "max_ns", histogram.max());
 }
 
 }  // namespace ringbell::bench

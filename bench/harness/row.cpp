@@ -1,4 +1,7 @@
-#include "bench/harness/row.hpp"
+#include "bench/harness/row_sink.hpp"
+
+#include <cstdint>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -28,5 +31,16 @@ void RowSink::add(Row row) {
   }
   rows_.push_back(std::move(row));
 }
+
+template <class T>
+void set(Row& row, const char* field, const T& value) {
+  row[field] = value;
+}
+template void set(Row& row, const char* field, const bool& value);
+template void set(Row& row, const char* field, const int& value);
+template void set(Row& row, const char* field, const std::uint32_t& value);
+template void set(Row& row, const char* field, const std::uint64_t& value);
+template void set(Row& row, const char* field, const double& value);
+template void set(Row& row, const char* field, const std::string& value);
 
 }  // namespace ringbell::bench

@@ -1,55 +1,18 @@
 // Result rows: what a measurement leaves, as the JSON object of one line.
 #pragma once
 
-#include <cstdio>
-#include <memory>
-#include <string>
-#include <vector>
-
-#include <nlohmann/json.hpp>
-
-#include <ringbell/transport/base/error.hpp>
-#include "bench/harness/progress.hpp"
+#include <nlohmann/json_fwd.hpp>
 
 namespace ringbell::bench {
 
 using Row = nlohmann::ordered_json;
 
-// Collects the rows of a run. Each is in the file as soon as it is added, so that a run that is cut
-// short leaves what it had measured.
-class RowSink {
- public:
-  // Collects in memory only, without progress: for tests.
-  RowSink() = default;
-  // Collects in memory only.
-  explicit RowSink(Progress progress) noexcept : progress_(progress) {}
-  // Replaces the file. Errors: system, permission.
-  [[nodiscard]] static Result<RowSink> create(const std::string& path, Progress progress);
+// Collects the rows of a run (row_sink.hpp).
+class RowSink;
 
-  // Says what is measured next and how long it should take: the progress line, and the time left.
-  void announce(std::string_view what, double estimated_seconds) {
-    progress_.begin(what, estimated_seconds);
-  }
-  // Appends the row to the file. A measurement may add several.
-  void add(Row row);
-
-  // Ends the progress line.
-  void finish() { progress_.finish(); }
-
-  [[nodiscard]] const std::vector<Row>& rows() const noexcept { return rows_; }
-  // The first failure to write the file, if there was one.
-  [[nodiscard]] const Result<void>& written() const noexcept { return written_; }
-
- private:
-  struct Close {
-    void operator()(std::FILE* file) const noexcept { std::fclose(file); }
-  };
-
-  std::unique_ptr<std::FILE, Close> file_;
-  std::string path_;
-  Progress progress_;
-  std::vector<Row> rows_;
-  Result<void> written_;
-};
+// For sources that do nothing else with a row, so that they need not compile JSON.
+// `T`: bool, int, std::uint64_t, double or std::string.
+template <class T>
+void set(Row& row, const char* field, const T& value);
 
 }  // namespace ringbell::bench

@@ -123,8 +123,8 @@ struct Parts {
 
   void describe(Row& row) const {
     if (count == 1) return;
-    row["split"] = true;
-    row["parts"] = count;
+    set(row, "split", true);
+    set(row, "parts", count);
   }
 };
 

@@ -7,6 +7,7 @@
 #include <boost/version.hpp>
 
 #include "bench/peers/endpoint_name.hpp"
+#include "bench/transports/entry.hpp"
 #include "bench/transports/ringbell.hpp"
 
 namespace ringbell::bench {
@@ -50,8 +51,9 @@ Result<BoostQueue::End> BoostQueue::end(Party party) const {
 }
 
 void BoostQueue::describe(Row& row) const {
-  row["queue_messages"] = depth_;
-  row["peer_version"] = fmt::format("{}.{}", BOOST_VERSION / 100'000, BOOST_VERSION / 100 % 1000);
+  set(row, "queue_messages", depth_);
+  set(row, "peer_version",
+      fmt::format("{}.{}", BOOST_VERSION / 100'000, BOOST_VERSION / 100 % 1000));
 }
 
 bool BoostQueue::End::send(std::span<const std::byte> message) {
@@ -73,5 +75,7 @@ std::size_t BoostQueue::End::receive(std::span<std::byte> into) {
   while (!in_.try_receive(into.data(), into.size(), got, priority)) kPolling.not_now();
   return got;
 }
+
+template TransportEntry entry<BoostQueue>(std::string_view name, Family family);
 
 }  // namespace ringbell::bench

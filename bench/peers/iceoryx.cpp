@@ -15,6 +15,7 @@
 #include <iceoryx_versions.hpp>
 
 #include "bench/peers/endpoint_name.hpp"
+#include "bench/transports/entry.hpp"
 #include "bench/transports/ringbell.hpp"
 
 namespace ringbell::bench {
@@ -120,8 +121,8 @@ Result<Iceoryx::End> Iceoryx::end(Party party) const {
 }
 
 void Iceoryx::describe(Row& row) const {
-  row["queue_messages"] = depth_;
-  row["peer_version"] = ICEORYX_LATEST_RELEASE_VERSION;
+  set(row, "queue_messages", depth_);
+  set(row, "peer_version", std::string(ICEORYX_LATEST_RELEASE_VERSION));
 }
 
 Iceoryx::End::End(std::unique_ptr<Ports> ports) noexcept : ports_(std::move(ports)) {}
@@ -184,5 +185,7 @@ std::size_t Iceoryx::End::receive(std::span<std::byte> into) {
   release();
   return into.size();
 }
+
+template TransportEntry entry<Iceoryx>(std::string_view name, Family family);
 
 }  // namespace ringbell::bench

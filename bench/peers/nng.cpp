@@ -6,6 +6,7 @@
 #include <nng/protocol/pair0/pair.h>
 
 #include "bench/peers/endpoint_name.hpp"
+#include "bench/transports/entry.hpp"
 
 namespace ringbell::bench {
 namespace {
@@ -52,8 +53,8 @@ Result<Nng::End> Nng::end(Party party) const {
 }
 
 void Nng::describe(Row& row) const {
-  row["queue_messages"] = depth_;
-  row["peer_version"] = ::nng_version();
+  set(row, "queue_messages", depth_);
+  set(row, "peer_version", std::string(::nng_version()));
 }
 
 bool Nng::End::again(const char* what, int error) {
@@ -113,5 +114,7 @@ std::span<const std::byte> Nng::End::peek() {
     if (!again("nng_recvmsg", error)) return {};
   }
 }
+
+template TransportEntry entry<Nng>(std::string_view name, Family family);
 
 }  // namespace ringbell::bench

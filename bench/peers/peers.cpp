@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "bench/transports/entry.hpp"
+#include "bench/transports/registry.hpp"
 #ifdef RINGBELL_HAS_ZEROMQ
 #include "bench/peers/zeromq.hpp"
 #endif
@@ -17,29 +17,24 @@
 #endif
 
 namespace ringbell::bench {
-namespace {
-
-// In the order of kKnownPeers. The empty one ends them: there may be no other.
-constexpr std::array kPeers{
+std::span<const TransportEntry> peers() noexcept {
+  // In the order of kKnownPeers. The empty one ends them: there may be no other.
+  static const std::array entries{
 #ifdef RINGBELL_HAS_ZEROMQ
-    entry<Zeromq>("zeromq", Family::peer),
+      entry<Zeromq>("zeromq", Family::peer),
 #endif
 #ifdef RINGBELL_HAS_NNG
-    entry<Nng>("nng", Family::peer),
+      entry<Nng>("nng", Family::peer),
 #endif
 #ifdef RINGBELL_HAS_BOOST_QUEUE
-    entry<BoostQueue>("boost_queue", Family::peer),
+      entry<BoostQueue>("boost_queue", Family::peer),
 #endif
 #ifdef RINGBELL_HAS_ICEORYX
-    entry<Iceoryx>("iceoryx", Family::peer),
+      entry<Iceoryx>("iceoryx", Family::peer),
 #endif
-    TransportEntry{},
-};
-
-}  // namespace
-
-std::span<const TransportEntry> peers() noexcept {
-  return std::span(kPeers).first<kPeers.size() - 1>();
+      TransportEntry{},
+  };
+  return std::span(entries).first<entries.size() - 1>();
 }
 
 }  // namespace ringbell::bench

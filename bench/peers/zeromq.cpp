@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "bench/peers/endpoint_name.hpp"
+#include "bench/transports/entry.hpp"
 
 namespace ringbell::bench {
 namespace {
@@ -61,8 +62,8 @@ Result<Zeromq::End> Zeromq::end(Party party) const {
 }
 
 void Zeromq::describe(Row& row) const {
-  row["queue_messages"] = depth_;
-  row["peer_version"] = version();
+  set(row, "queue_messages", depth_);
+  set(row, "peer_version", version());
 }
 
 bool Zeromq::End::again(const char* what) {
@@ -119,5 +120,7 @@ std::span<const std::byte> Zeromq::End::peek() {
   }
   return {static_cast<const std::byte*>(::zmq_msg_data(&incoming_)), ::zmq_msg_size(&incoming_)};
 }
+
+template TransportEntry entry<Zeromq>(std::string_view name, Family family);
 
 }  // namespace ringbell::bench

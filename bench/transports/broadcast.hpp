@@ -22,7 +22,7 @@ class BroadcastWay {
   [[nodiscard]] std::size_t bytes() const noexcept {
     return sizeof(core::BroadcastControl) + slot_count_ * slot_bytes();
   }
-  void describe(Row& row) const { row["ring_bytes"] = slot_count_ * slot_bytes(); }
+  void describe(Row& row) const { set(row, "ring_bytes", slot_count_ * slot_bytes()); }
 
  protected:
   template <class Byte>

@@ -20,7 +20,7 @@ class CallRings {
   [[nodiscard]] std::size_t bytes() const noexcept {
     return sizeof(core::CallCell) + 2 * buffer_stride();
   }
-  void describe(Row& row) const { row["inline"] = buffer_bytes_ == 0; }
+  void describe(Row& row) const { set(row, "inline", buffer_bytes_ == 0); }
 
   class Side {
    public:

@@ -1,21 +1,28 @@
-// A Transport as an entry of the registry: its measuring loops are compiled here.
+// What entry() of registry.hpp is. A transport's source instantiates it, and with it compiles the
+// measuring loops of that transport:
+//
+//   template TransportEntry entry<Pipe>(std::string_view name, Family family);
 #pragma once
 
-#include <string_view>
-
 #include "bench/harness/lanes.hpp"
+#include "bench/harness/open_loop.hpp"
 #include "bench/harness/round_trip.hpp"
-#include "bench/open_loop/open_loop.hpp"
 #include "bench/transports/registry.hpp"
 
 namespace ringbell::bench {
 
-template <Transport T>
-[[nodiscard]] constexpr TransportEntry entry(std::string_view name,
-                                             Family family = Family::kernels) {
+template <class T>
+TransportEntry entry(std::string_view name, Family family) {
+  static_assert(Transport<T>);
   constexpr bool kLoans = requires(typename T::End & end) { end.peek(); };
   return {name,  family, &RoundTrip<T>::measure, &Throughput<T>::measure, &OpenLoop<T>::measure,
           kLoans};
+}
+
+template <class T>
+TransportEntry round_trip_entry(std::string_view name, Family family) {
+  static_assert(Transport<T>);
+  return {name, family, &RoundTrip<T>::measure, nullptr, nullptr};
 }
 
 }  // namespace ringbell::bench

@@ -22,8 +22,8 @@ class FanInWay {
            lane_count_ * (sizeof(core::FanInLaneControl) + 2 * capacity_bytes_);
   }
   void describe(Row& row) const {
-    row["ring_bytes"] = capacity_bytes_;
-    row["idle_lanes"] = lane_count_ - 1;
+    set(row, "ring_bytes", capacity_bytes_);
+    set(row, "idle_lanes", lane_count_ - 1);
   }
 
   class Writer {

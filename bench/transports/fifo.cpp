@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bench/transports/entry.hpp"
+
 namespace ringbell::bench {
 namespace {
 
@@ -54,5 +56,7 @@ Result<Fifo> Fifo::open(const LinkOptions& options) {
   if (!link) return tl::unexpected(link.error());
   return Fifo(std::move(*link));
 }
+
+template TransportEntry entry<Fifo>(std::string_view name, Family family);
 
 }  // namespace ringbell::bench

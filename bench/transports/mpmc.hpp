@@ -26,7 +26,7 @@ class MpmcWay {
   [[nodiscard]] std::size_t bytes() const noexcept {
     return sizeof(core::MpmcControl) + slot_count_ * slot_bytes();
   }
-  void describe(Row& row) const { row["ring_bytes"] = slot_count_ * slot_bytes(); }
+  void describe(Row& row) const { set(row, "ring_bytes", slot_count_ * slot_bytes()); }
 
   class Writer {
    public:

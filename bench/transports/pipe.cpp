@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "bench/transports/entry.hpp"
+
 namespace ringbell::bench {
 
 Result<OneWay> make_pipe(int buffer_bytes) {
@@ -19,5 +21,8 @@ Result<OneWay> make_pipe(int buffer_bytes) {
   }
   return ends;
 }
+
+template TransportEntry entry<Pipe>(std::string_view name, Family family);
+template TransportEntry entry<LargePipe>(std::string_view name, Family family);
 
 }  // namespace ringbell::bench

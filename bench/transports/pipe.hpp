@@ -22,7 +22,7 @@ class PipeOf : public StreamLink {
     return PipeOf(std::move(*link));
   }
 
-  void describe(Row& row) const { row["buffer_bytes"] = buffer_bytes; }
+  void describe(Row& row) const { set(row, "buffer_bytes", buffer_bytes); }
 
  private:
   explicit PipeOf(StreamLink link) noexcept : StreamLink(std::move(link)) {}

@@ -10,6 +10,8 @@
 #include <mqueue.h>
 #include <unistd.h>
 
+#include "bench/transports/entry.hpp"
+
 namespace ringbell::bench {
 namespace {
 
@@ -72,7 +74,7 @@ Result<PosixMq::End> PosixMq::end(Party party) const {
 
 void PosixMq::describe(Row& row) const {
   parts_.describe(row);
-  row["queue_messages"] = messages_;
+  set(row, "queue_messages", messages_);
 }
 
 bool PosixMq::End::send(std::span<const std::byte> message) {
@@ -106,5 +108,7 @@ std::size_t PosixMq::End::receive(std::span<std::byte> into) {
   }
   return done;
 }
+
+template TransportEntry entry<PosixMq>(std::string_view name, Family family);
 
 }  // namespace ringbell::bench

@@ -1,7 +1,6 @@
 #include "bench/transports/registry.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <iterator>
 
@@ -9,7 +8,6 @@
 
 #include "bench/transports/broadcast.hpp"
 #include "bench/transports/call.hpp"
-#include "bench/transports/entry.hpp"
 #include "bench/transports/fan_in.hpp"
 #include "bench/transports/fifo.hpp"
 #include "bench/transports/mpmc.hpp"
@@ -24,30 +22,23 @@
 namespace ringbell::bench {
 namespace {
 
-template <Transport T>
-constexpr TransportEntry only_round_trips(std::string_view name, Family family) {
-  return {name, family, &RoundTrip<T>::measure, nullptr, nullptr};
-}
-
-constexpr std::array kOwn{
-    entry<Ringbell>("ringbell", Family::ringbell),
-    entry<Mpmc>("ringbell_mpmc", Family::ring),
-    entry<ManyLanes>("ringbell_fan_in", Family::ring),
-    entry<Lossless>("ringbell_broadcast", Family::ring),
-    only_round_trips<Lossy>("ringbell_lossy", Family::ring),
-    only_round_trips<OneCallLine>("ringbell_call", Family::ring),
-    entry<Pipe>("pipe"),
-    entry<LargePipe>("pipe_1m"),
-    entry<Fifo>("fifo"),
-    entry<UnixStream>("unix_stream"),
-    entry<UnixSeqpacket>("unix_seqpacket"),
-    entry<PosixMq>("posix_mq"),
-    entry<SysvMq>("sysv_mq"),
-    entry<Tcp>("tcp"),
-};
-
 std::vector<TransportEntry>& all() {
-  static std::vector<TransportEntry> entries(kOwn.begin(), kOwn.end());
+  static std::vector<TransportEntry> entries{
+      entry<Ringbell>("ringbell", Family::ringbell),
+      entry<Mpmc>("ringbell_mpmc", Family::ring),
+      entry<ManyLanes>("ringbell_fan_in", Family::ring),
+      entry<Lossless>("ringbell_broadcast", Family::ring),
+      round_trip_entry<Lossy>("ringbell_lossy", Family::ring),
+      round_trip_entry<OneCallLine>("ringbell_call", Family::ring),
+      entry<Pipe>("pipe"),
+      entry<LargePipe>("pipe_1m"),
+      entry<Fifo>("fifo"),
+      entry<UnixStream>("unix_stream"),
+      entry<UnixSeqpacket>("unix_seqpacket"),
+      entry<PosixMq>("posix_mq"),
+      entry<SysvMq>("sysv_mq"),
+      entry<Tcp>("tcp"),
+  };
   return entries;
 }
 

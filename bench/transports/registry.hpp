@@ -30,6 +30,14 @@ struct TransportEntry {
   bool loans = false;  // has rows with "loaned"
 };
 
+// The entry of a Transport, or of one that has round trips only. Declared here and instantiated in
+// the transport's source (entry.hpp): the measuring loops of all of them in one source would take a
+// minute to compile.
+template <class T>
+[[nodiscard]] TransportEntry entry(std::string_view name, Family family = Family::kernels);
+template <class T>
+[[nodiscard]] TransportEntry round_trip_entry(std::string_view name, Family family);
+
 // A library that bench/peers knows, whether this program was built with it or not.
 struct KnownPeer {
   std::string_view name;      // of its transport

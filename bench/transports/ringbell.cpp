@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "bench/transports/entry.hpp"
+
 namespace ringbell::bench {
 namespace {
 
@@ -77,12 +79,12 @@ Result<RingbellEnd> Ringbell::end(Party party) const {
 
 void Ringbell::describe(Row& row) const {
   const Region& region = channels_[0].region();
-  row["ring_bytes"] = region.geometry().capacity_bytes;
+  set(row, "ring_bytes", region.geometry().capacity_bytes);
   if (options_.memory == nullptr) return;
   if (const Result<MemoryInUse> used = region.memory_in_use()) {
-    row["page_bytes"] = used->page_bytes;
-    row["mapped_bytes"] = region.mapped_bytes();
-    row["huge_bytes"] = used->huge_bytes;
+    set(row, "page_bytes", used->page_bytes);
+    set(row, "mapped_bytes", region.mapped_bytes());
+    set(row, "huge_bytes", used->huge_bytes);
   }
 }
 
@@ -108,5 +110,12 @@ std::size_t RingbellEnd::wrong_size(std::size_t size_bytes) {
   }
   return 0;
 }
+
+// Each in a source of its own.
+extern template class RoundTrip<Ringbell>;
+extern template class Throughput<Ringbell>;
+extern template class OpenLoop<Ringbell>;
+
+template TransportEntry entry<Ringbell>(std::string_view name, Family family);
 
 }  // namespace ringbell::bench

@@ -7,6 +7,8 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 
+#include "bench/transports/entry.hpp"
+
 namespace ringbell::bench {
 namespace {
 
@@ -55,7 +57,7 @@ Result<SysvMq::End> SysvMq::end(Party party) const {
 void SysvMq::describe(Row& row) const {
   parts_.describe(row);
   msqid_ds state{};
-  if (::msgctl(to_second_.id(), IPC_STAT, &state) == 0) row["queue_bytes"] = state.msg_qbytes;
+  if (::msgctl(to_second_.id(), IPC_STAT, &state) == 0) set(row, "queue_bytes", state.msg_qbytes);
 }
 
 bool SysvMq::End::send(std::span<std::byte> message) {
@@ -90,5 +92,7 @@ std::size_t SysvMq::End::receive(std::span<std::byte> into) {
   }
   return done;
 }
+
+template TransportEntry entry<SysvMq>(std::string_view name, Family family);
 
 }  // namespace ringbell::bench

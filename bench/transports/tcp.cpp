@@ -7,6 +7,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "bench/transports/entry.hpp"
+
 namespace ringbell::bench {
 namespace {
 
@@ -49,5 +51,7 @@ Result<Tcp> Tcp::open(const LinkOptions& options) {
   if (!link) return tl::unexpected(link.error());
   return Tcp(std::move(*link));
 }
+
+template TransportEntry entry<Tcp>(std::string_view name, Family family);
 
 }  // namespace ringbell::bench

@@ -5,6 +5,7 @@
 
 #include <sys/socket.h>
 
+#include "bench/transports/entry.hpp"
 #include "bench/transports/stream.hpp"
 #include "bench/transports/unix_stream.hpp"
 
@@ -73,5 +74,7 @@ std::size_t UnixSeqpacket::End::receive(std::span<std::byte> into) {
   }
   return done;
 }
+
+template TransportEntry entry<UnixSeqpacket>(std::string_view name, Family family);
 
 }  // namespace ringbell::bench

@@ -4,6 +4,8 @@
 
 #include <sys/socket.h>
 
+#include "bench/transports/entry.hpp"
+
 namespace ringbell::bench {
 
 Result<OneWay> make_unix_pair(int type) {
@@ -22,5 +24,7 @@ Result<UnixStream> UnixStream::open(const LinkOptions& options) {
   if (!link) return tl::unexpected(link.error());
   return UnixStream(std::move(*link));
 }
+
+template TransportEntry entry<UnixStream>(std::string_view name, Family family);
 
 }  // namespace ringbell::bench

@@ -17,10 +17,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include "bench/file_copy/files.hpp"
 #include "bench/file_copy/sha256.hpp"
 #include "bench/harness/interruption.hpp"
+#include "bench/harness/row_sink.hpp"
 
 namespace ringbell::bench {
 namespace {

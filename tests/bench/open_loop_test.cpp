@@ -1,5 +1,5 @@
 // Messages at a fixed rate: a pause must show in every message that was due meanwhile.
-#include "bench/open_loop/open_loop.hpp"
+#include "bench/harness/open_loop.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -9,8 +9,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
-#include "bench/open_loop/series.hpp"
+#include "bench/compare/series.hpp"
+#include "bench/harness/row_sink.hpp"
 #include "bench/transports/pipe.hpp"
 #include "bench/transports/registry.hpp"
 #include "bench/transports/ringbell.hpp"

@@ -1,6 +1,5 @@
 #include "tools/command/application.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <exception>
@@ -35,12 +34,6 @@ constexpr std::array kCommands{add_send,    add_receive, add_copy,    add_list,
                                add_inspect, add_top,     add_clean,   add_doctor,
                                add_explain, add_bench,   add_compare, add_report};
 
-// CLI11 may break a message into lines; people get one.
-std::string one_line(std::string message) {
-  std::replace(message.begin(), message.end(), '\n', ' ');
-  return message;
-}
-
 // What did not reach a full disk or a closed pipe was not said.
 int flushed(int status) {
   std::cout.flush();
@@ -50,23 +43,21 @@ int flushed(int status) {
 
 int run(int argc, char** argv) {
   if (auto filled = standard_streams::fill(); !filled) return complain(filled.error());
-  CLI::App app(kAbout, "ringbell");
-  app.footer(kStatuses);
-  app.set_version_flag("--version", "ringbell " RINGBELL_VERSION);
-  app.require_subcommand(1);
-  Action action;
-  for (const AddCommand add : kCommands) add(app, action);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return flushed(app.exit(error));
-    return complain(one_line(error.what()) + "; --help lists what there is", kUsage);
+  bench::CommandLine line(kAbout, "ringbell");
+  line.version("ringbell " RINGBELL_VERSION);
+  line.program().footer(kStatuses);
+  line.program().needs_command();
+  for (const AddCommand add : kCommands) add(line.program());
+  const bench::CommandLine::Parsed parsed = line.parse(argc, argv);
+  if (parsed.told) return flushed(kDone);
+  if (!parsed.wrong.empty()) {
+    return complain(parsed.wrong + "; --help lists what there is", kUsage);
   }
   // All but these have something to say on standard output.
-  if (!app.got_subcommand("send") && !app.got_subcommand("cp")) {
+  if (parsed.command != "send" && parsed.command != "cp") {
     if (auto open = standard_streams::require_output(); !open) return complain(open.error());
   }
-  return flushed(action());
+  return flushed(parsed.work());
 }
 
 }  // namespace

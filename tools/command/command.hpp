@@ -2,12 +2,11 @@
 // statuses with which it ends.
 #pragma once
 
-#include <functional>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include <ringbell/transport/base/error.hpp>
+
+#include "bench/harness/command_line.hpp"
 
 namespace ringbell::tools {
 
@@ -25,24 +24,24 @@ enum ExitStatus : int {
 // Of a process that a signal ended, as the shells count it.
 [[nodiscard]] constexpr int status_of_signal(int signal) noexcept { return 128 + signal; }
 
-// What is to run once the command line is known to be right. Returns the exit status.
-using Action = std::function<int()>;
+using bench::Command;
+using bench::Option;
 
-// Adds one subcommand. When the user chose it, it puts its work into `action`.
-using AddCommand = void (*)(CLI::App& app, Action& action);
+// Adds one subcommand, with what it does.
+using AddCommand = void (*)(Command program);
 
-void add_send(CLI::App& app, Action& action);
-void add_receive(CLI::App& app, Action& action);
-void add_copy(CLI::App& app, Action& action);
-void add_list(CLI::App& app, Action& action);
-void add_top(CLI::App& app, Action& action);
-void add_inspect(CLI::App& app, Action& action);
-void add_clean(CLI::App& app, Action& action);
-void add_doctor(CLI::App& app, Action& action);
-void add_explain(CLI::App& app, Action& action);
-void add_bench(CLI::App& app, Action& action);
-void add_compare(CLI::App& app, Action& action);
-void add_report(CLI::App& app, Action& action);
+void add_send(Command program);
+void add_receive(Command program);
+void add_copy(Command program);
+void add_list(Command program);
+void add_top(Command program);
+void add_inspect(Command program);
+void add_clean(Command program);
+void add_doctor(Command program);
+void add_explain(Command program);
+void add_bench(Command program);
+void add_compare(Command program);
+void add_report(Command program);
 
 // One line on stderr: "ringbell: MESSAGE". Returns `status`.
 int complain(const std::string& message, int status = kFailed);

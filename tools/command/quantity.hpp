@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "bench/compare/bytes_text.hpp"
+#include "bench/harness/bytes_text.hpp"
 
 namespace ringbell::tools {
 

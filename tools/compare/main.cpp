@@ -6,5 +6,5 @@
 
 int main(int argc, char** argv) {
   ringbell::bench::add_transports(ringbell::bench::peers());
-  return ringbell::bench::compare(argc, argv, [] { return ringbell::bench::findings(true); });
+  return ringbell::bench::compare(argc, argv, ringbell::bench::findings);
 }

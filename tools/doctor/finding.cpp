@@ -1,5 +1,7 @@
 #include "tools/doctor/finding.hpp"
 
+#include <nlohmann/json.hpp>
+
 namespace ringbell::bench {
 
 nlohmann::ordered_json as_json(const Findings& findings) {

@@ -191,15 +191,4 @@ Lines device(const std::string& path) {
            "CAP_SYS_ADMIN."}};
 }
 
-nlohmann::ordered_json as_json(const Lines& lines) {
-  nlohmann::ordered_json all = nlohmann::ordered_json::array();
-  for (const Line& line : lines) {
-    all.push_back({{"subject", line.subject},
-                   {"name", line.name},
-                   {"measured", line.measured},
-                   {"why", line.why}});
-  }
-  return all;
-}
-
 }  // namespace ringbell::explain

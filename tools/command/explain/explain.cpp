@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include "tools/command/command.hpp"
 #include "tools/command/explain/memory.hpp"
@@ -38,6 +39,17 @@ void print_text(const explain::Lines& lines) {
   }
 }
 
+nlohmann::ordered_json json_of(const explain::Lines& lines) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const explain::Line& line : lines) {
+    all.push_back({{"subject", line.subject},
+                   {"name", line.name},
+                   {"measured", line.measured},
+                   {"why", line.why}});
+  }
+  return all;
+}
+
 int explain_memory(const ExplainOptions& options) {
   explain::Lines lines = explain::backings();
   if (!options.device.empty()) {
@@ -45,8 +57,8 @@ int explain_memory(const ExplainOptions& options) {
   }
   for (explain::Line& line : explain::mechanisms()) lines.push_back(std::move(line));
   if (options.json) {
-    fmt::print("{}\n", explain::as_json(lines).dump(2, ' ', false,
-                                                    nlohmann::json::error_handler_t::replace));
+    fmt::print("{}\n",
+               json_of(lines).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     print_text(lines);
   }
@@ -55,19 +67,17 @@ int explain_memory(const ExplainOptions& options) {
 
 }  // namespace
 
-void add_explain(CLI::App& app, Action& action) {
+void add_explain(Command program) {
   const auto options = std::make_shared<ExplainOptions>();
-  CLI::App* const command =
-      app.add_subcommand("explain", "what Linux does underneath, measured here");
-  command->require_subcommand(1);
-  command->footer(kExamples);
-  CLI::App* const memory =
-      command->add_subcommand("memory", "each way to share memory: mappings, faults, frames, swap");
-  memory->add_flag("--json", options->json, "as JSON");
-  memory->add_option("--device", options->device, "a character device to map as well")
-      ->type_name("PATH");
-  memory->footer(kExamples);
-  memory->callback([options, &action] { action = [options] { return explain_memory(*options); }; });
+  Command command = program.add("explain", "what Linux does underneath, measured here");
+  command.needs_command();
+  command.footer(kExamples);
+  Command memory =
+      command.add("memory", "each way to share memory: mappings, faults, frames, swap");
+  memory.flag("--json", options->json, "as JSON");
+  memory.option("--device", options->device, "a character device to map as well").takes("PATH");
+  memory.footer(kExamples);
+  memory.runs([options] { return explain_memory(*options); });
 }
 
 }  // namespace ringbell::tools

@@ -4,8 +4,6 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 namespace ringbell::explain {
 
 // One thing that was measured.
@@ -28,8 +26,5 @@ using Lines = std::vector<Line>;
 // What the kernel does with such pages: holes, private copies, close, write-back, swap, a System V
 // segment's file.
 [[nodiscard]] Lines mechanisms();
-
-// An array of objects with subject, name, measured and why.
-[[nodiscard]] nlohmann::ordered_json as_json(const Lines& lines);
 
 }  // namespace ringbell::explain

@@ -70,14 +70,14 @@ int clean(const CleanOptions& options) {
 
 }  // namespace
 
-void add_clean(CLI::App& app, Action& action) {
+void add_clean(Command program) {
   const auto options = std::make_shared<CleanOptions>();
-  CLI::App* const command = app.add_subcommand("clean", "remove the rings of dead processes");
-  CLI::Option* const yes = command->add_flag("--yes,-y", options->yes, "do not ask");
-  command->add_flag("--dry-run,-n", options->dry_run, "only list them")->excludes(yes);
-  command->add_flag("--json", options->json, "as JSON");
-  command->footer(kExamples);
-  command->callback([options, &action] { action = [options] { return clean(*options); }; });
+  Command command = program.add("clean", "remove the rings of dead processes");
+  const Option yes = command.flag("--yes,-y", options->yes, "do not ask");
+  command.flag("--dry-run,-n", options->dry_run, "only list them").excludes(yes);
+  command.flag("--json", options->json, "as JSON");
+  command.footer(kExamples);
+  command.runs([options] { return clean(*options); });
 }
 
 }  // namespace ringbell::tools

@@ -174,13 +174,13 @@ int inspect(const InspectOptions& options) {
 
 }  // namespace
 
-void add_inspect(CLI::App& app, Action& action) {
+void add_inspect(Command program) {
   const auto options = std::make_shared<InspectOptions>();
-  CLI::App* const command = app.add_subcommand("inspect", "a look inside a ring");
-  command->add_option("NAME", options->name, "of the ring; `ringbell ls` lists them")->required();
-  command->add_flag("--json", options->json, "as JSON");
-  command->footer(kExamples);
-  command->callback([options, &action] { action = [options] { return inspect(*options); }; });
+  Command command = program.add("inspect", "a look inside a ring");
+  command.option("NAME", options->name, "of the ring; `ringbell ls` lists them").required();
+  command.flag("--json", options->json, "as JSON");
+  command.footer(kExamples);
+  command.runs([options] { return inspect(*options); });
 }
 
 }  // namespace ringbell::tools

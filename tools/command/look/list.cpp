@@ -72,12 +72,12 @@ int list(bool json) {
 
 }  // namespace
 
-void add_list(CLI::App& app, Action& action) {
+void add_list(Command program) {
   const auto json = std::make_shared<bool>(false);
-  CLI::App* const command = app.add_subcommand("ls", "the rings and listeners of this user");
-  command->add_flag("--json", *json, "as JSON");
-  command->footer(kExamples);
-  command->callback([json, &action] { action = [json] { return list(*json); }; });
+  Command command = program.add("ls", "the rings and listeners of this user");
+  command.flag("--json", *json, "as JSON");
+  command.footer(kExamples);
+  command.runs([json] { return list(*json); });
 }
 
 }  // namespace ringbell::tools

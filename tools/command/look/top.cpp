@@ -186,20 +186,18 @@ int top(const TopOptions& options) {
 
 }  // namespace
 
-void add_top(CLI::App& app, Action& action) {
+void add_top(Command program) {
   const auto options = std::make_shared<TopOptions>();
-  CLI::App* const command = app.add_subcommand("top", "the rings of this user, live");
-  command->add_option("--sort", options->sort, "by name, rate (the default), lag or fill")
-      ->check(CLI::IsMember({"name", "rate", "lag", "fill"}))
-      ->type_name("WHAT");
-  command->add_option("--interval", options->interval_s, "between two looks, in seconds (1)")
-      ->check(CLI::Range(0.1, 3600.0))
-      ->type_name("SECONDS");
-  command->add_option("--times", options->times, "end after so many")
-      ->check(CLI::PositiveNumber)
-      ->type_name("N");
-  command->footer(kExamples);
-  command->callback([options, &action] { action = [options] { return top(*options); }; });
+  Command command = program.add("top", "the rings of this user, live");
+  command.option("--sort", options->sort, "by name, rate (the default), lag or fill")
+      .one_of({"name", "rate", "lag", "fill"})
+      .takes("WHAT");
+  command.option("--interval", options->interval_s, "between two looks, in seconds (1)")
+      .within(0.1, 3600.0)
+      .takes("SECONDS");
+  command.option("--times", options->times, "end after so many").positive().takes("N");
+  command.footer(kExamples);
+  command.runs([options] { return top(*options); });
 }
 
 }  // namespace ringbell::tools

@@ -16,13 +16,14 @@
 #include "bench/compare/meta.hpp"
 #include "bench/compare/row_text.hpp"
 #include "bench/compare/run.hpp"
+#include "bench/compare/series.hpp"
 #include "bench/compare/table.hpp"
 #include "bench/file_copy/file_copy.hpp"
 #include "bench/harness/interruption.hpp"
+#include "bench/harness/open_loop.hpp"
+#include "bench/harness/row_sink.hpp"
 #include "bench/harness/subprocess.hpp"
 #include "bench/harness/terminal.hpp"
-#include "bench/open_loop/open_loop.hpp"
-#include "bench/open_loop/series.hpp"
 #include "tools/command/command.hpp"
 #include "tools/command/measure/bench_options.hpp"
 #include "tools/command/measure/report_script.hpp"
@@ -321,73 +322,70 @@ Examples:
 Exit status: 0; 1 if something failed or came otherwise than it was sent; 2 if the command line
 will not do; 128 + N when signal N ended it.)";
 
-void add_options(CLI::App& command, const Kind& kind, BenchOptions& options) {
+void add_options(Command command, const Kind& kind, BenchOptions& options) {
   const auto has = [&](Has what) { return (kind.has & what) != 0; };
-  const auto list = [&](const char* name, std::vector<std::string>& values, std::string about) {
-    command.add_option(name, values, std::move(about))->delimiter(',');
-  };
-  list("--cpu", options.cpus, "A,B: the two CPUs; A: both processes on this one");
+  command.option("--cpu", options.cpus, "A,B: the two CPUs; A: both processes on this one");
   if (has(kFile)) {
-    list("--size", options.sizes, "of the file that is put together: 256M");
-    command.add_option("--file", options.file, "the file to copy");
+    command.option("--size", options.sizes, "of the file that is put together: 256M");
+    command.option("--file", options.file, "the file to copy");
   } else {
-    list("--size", options.sizes, "of messages: 8,56,4K,...");
+    command.option("--size", options.sizes, "of messages: 8,56,4K,...");
   }
-  if (has(kTransports)) list("--transport", options.transports, "only these (default: all)");
+  if (has(kTransports)) {
+    command.option("--transport", options.transports, "only these (default: all)");
+  }
   if (has(kWaits)) {
-    list("--wait", options.waits,
-         "spin, park, eventfd, polled, blocking; a transport without these takes the nearest");
+    command.option("--wait", options.waits,
+                   "spin, park, eventfd, polled, blocking; a transport without these takes the "
+                   "nearest");
   }
   if (has(kQuickWake)) {
-    command.add_flag("--quick-wake", options.quick_wake, "CPUs may not halt while it is measured");
+    command.flag("--quick-wake", options.quick_wake, "CPUs may not halt while it is measured");
   }
   if (has(kVerify)) {
-    command.add_flag("--verify", options.verify, "fill in and compare every byte of each message");
+    command.flag("--verify", options.verify, "fill in and compare every byte of each message");
   }
   if (has(kSamples)) {
-    command.add_option("--samples", options.samples, "round trips of each")
-        ->check(CLI::Range(std::uint64_t{100}, std::uint64_t{1'000'000'000}));
+    command.option("--samples", options.samples, "round trips of each")
+        .within(std::uint64_t{100}, std::uint64_t{1'000'000'000});
   }
   if (has(kDuration)) {
-    command.add_option("--duration", options.duration_s, "seconds of each (default: 1)")
-        ->check(CLI::Range(0.01, 3600.0));
+    command.option("--duration", options.duration_s, "seconds of each (default: 1)")
+        .within(0.01, 3600.0);
   }
   if (has(kLoads)) {
-    command.add_option("--load", options.loads, "percent of the capacity: 10,50,90")
-        ->delimiter(',')
-        ->check(CLI::Range(0.1, 1000.0));
-    list("--rate", options.rates, "messages a second: 10k,1M");
-    command.add_option("--plot", options.plots, "the folder for a plot of latency by load")
-        ->check(CLI::ExistingDirectory);
+    command.option("--load", options.loads, "percent of the capacity: 10,50,90")
+        .within(0.1, 1000.0);
+    command.option("--rate", options.rates, "messages a second: 10k,1M");
+    command.option("--plot", options.plots, "the folder for a plot of latency by load")
+        .existing_folder();
   }
   if (has(kFolder)) {
     std::error_code none;
     options.folder = std::filesystem::temp_directory_path(none).string();
     if (options.folder.empty()) options.folder = ".";
-    command.add_option("--dir", options.folder, "where files are made, and gone at the end")
-        ->check(CLI::ExistingDirectory);
+    command.option("--dir", options.folder, "where files are made, and gone at the end")
+        .existing_folder();
   }
-  command.add_option("--repeats", options.repeats, "passes over everything (default: 3)")
-      ->check(CLI::Range(1, 1000));
-  command.add_option("--json", options.json, "where the rows go, as JSON Lines; - for here");
+  command.option("--repeats", options.repeats, "passes over everything (default: 3)")
+      .within(1, 1000);
+  command.option("--json", options.json, "where the rows go, as JSON Lines; - for here");
 }
 
 }  // namespace
 
-void add_bench(CLI::App& app, Action& action) {
-  CLI::App* const bench = app.add_subcommand("bench", "one benchmark, on what you choose");
-  bench->require_subcommand(1);
-  bench->footer(kFooter);
+void add_bench(Command program) {
+  Command bench = program.add("bench", "one benchmark, on what you choose");
+  bench.needs_command();
+  bench.footer(kFooter);
   for (const Kind& kind : kKinds) {
     const auto options = std::make_shared<BenchOptions>();
-    CLI::App* const command = bench->add_subcommand(kind.name, kind.about);
-    add_options(*command, kind, *options);
-    command->footer(kind.examples);
-    command->callback([options, make = kind.make, &action] {
-      action = [options, make] {
-        const Tried<Benchmark> made = make(*options);
-        return made ? run(*made, *options) : complain(made.error());
-      };
+    Command command = bench.add(kind.name, kind.about);
+    add_options(command, kind, *options);
+    command.footer(kind.examples);
+    command.runs([options, make = kind.make] {
+      const Tried<Benchmark> made = make(*options);
+      return made ? run(*made, *options) : complain(made.error());
     });
   }
 }

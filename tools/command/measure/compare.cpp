@@ -60,24 +60,18 @@ int compare(const std::vector<std::string>& arguments) {
           fmt::format("starting {} failed: {}", program->string(), std::strerror(errno)));
     }
   }
-  const int status = bench::compare(static_cast<int>(texts.size()), pointers.data(),
-                                    [] { return bench::findings(true); });
+  const int status =
+      bench::compare(static_cast<int>(texts.size()), pointers.data(), bench::findings);
   if (help && status == kDone) fmt::print("{}", kExamples);
   return status;
 }
 
 }  // namespace
 
-void add_compare(CLI::App& app, Action& action) {
-  CLI::App* const command =
-      app.add_subcommand("compare", "messages and files: ringbell against the kernel's own");
+void add_compare(Command program) {
   // Its options are the comparison's; `compare --help` lists them.
-  command->set_help_flag();
-  command->prefix_command();
-  command->callback([command, &action] {
-    const std::vector<std::string> arguments = command->remaining();
-    action = [arguments] { return compare(arguments); };
-  });
+  program.add("compare", "messages and files: ringbell against the kernel's own")
+      .runs_with_rest(compare);
 }
 
 }  // namespace ringbell::tools

@@ -78,15 +78,15 @@ int doctor(const DoctorOptions& options) {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, Action& action) {
+void add_doctor(Command program) {
   const auto options = std::make_shared<DoctorOptions>();
-  CLI::App* const command =
-      app.add_subcommand("doctor", "what on this machine costs latency or would break ringbell");
-  command->add_flag("--json", options->json, "as JSON");
-  command->add_flag("--all", options->all, "say of what is good, too, why it matters");
-  command->add_flag("--no-measure", options->no_measure, "do not measure the wake-up (0.3 s)");
-  command->footer(kExamples);
-  command->callback([options, &action] { action = [options] { return doctor(*options); }; });
+  Command command =
+      program.add("doctor", "what on this machine costs latency or would break ringbell");
+  command.flag("--json", options->json, "as JSON");
+  command.flag("--all", options->all, "say of what is good, too, why it matters");
+  command.flag("--no-measure", options->no_measure, "do not measure the wake-up (0.3 s)");
+  command.footer(kExamples);
+  command.runs([options] { return doctor(*options); });
 }
 
 }  // namespace ringbell::tools

@@ -63,14 +63,14 @@ std::optional<fs::path> report_script() {
   return std::nullopt;
 }
 
-void add_report(CLI::App& app, Action& action) {
+void add_report(Command program) {
   const auto options = std::make_shared<ReportOptions>();
-  CLI::App* const command = app.add_subcommand("report", "a comparison's JSON Lines as a report");
-  command->add_option("FILE", options->first, "what `ringbell compare --json` wrote")->required();
-  command->add_option("SECOND", options->second, "a later run, to be compared with the first");
-  command->add_option("--out", options->out, "the folder that it is written to (default: here)");
-  command->footer(kExamples);
-  command->callback([options, &action] { action = [options] { return report(*options); }; });
+  Command command = program.add("report", "a comparison's JSON Lines as a report");
+  command.option("FILE", options->first, "what `ringbell compare --json` wrote").required();
+  command.option("SECOND", options->second, "a later run, to be compared with the first");
+  command.option("--out", options->out, "the folder that it is written to (default: here)");
+  command.footer(kExamples);
+  command.runs([options] { return report(*options); });
 }
 
 }  // namespace ringbell::tools

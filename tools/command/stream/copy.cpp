@@ -137,16 +137,16 @@ int copy_command(const CopyOptions& options) {
 
 }  // namespace
 
-void add_copy(CLI::App& app, Action& action) {
+void add_copy(Command program) {
   const auto options = std::make_shared<CopyOptions>();
-  CLI::App* const command = app.add_subcommand("cp", "copy a file through a ring");
-  command->add_option("SRC", options->source, "the file to read")->required();
-  command->add_option("DST", options->destination, "the file to write, or a folder")->required();
-  command->add_flag("--progress", options->progress, "total, rate and time left, on stderr");
-  command->add_flag("--verify", options->verify, "read both files once more, compare SHA-256");
-  add_capacity(*command, options->capacity_bytes);
-  command->footer(kExamples);
-  command->callback([options, &action] { action = [options] { return copy_command(*options); }; });
+  Command command = program.add("cp", "copy a file through a ring");
+  command.option("SRC", options->source, "the file to read").required();
+  command.option("DST", options->destination, "the file to write, or a folder").required();
+  command.flag("--progress", options->progress, "total, rate and time left, on stderr");
+  command.flag("--verify", options->verify, "read both files once more, compare SHA-256");
+  add_capacity(command, options->capacity_bytes);
+  command.footer(kExamples);
+  command.runs([options] { return copy_command(*options); });
 }
 
 }  // namespace ringbell::tools

@@ -57,7 +57,7 @@ int receive(const ReceiveOptions& options) {
   interruption::watch();
   enlarge_if_pipe(STDOUT_FILENO);
   Meter meter(options.stream.progress);
-  const Patience patience(options.stream.wait);
+  const Patience patience(options.stream.wait());
   int status = kDone;
   for (;;) {
     Tried<Receiver> receiver = open_receiver(options, patience, meter);
@@ -81,16 +81,15 @@ int receive(const ReceiveOptions& options) {
 
 }  // namespace
 
-void add_receive(CLI::App& app, Action& action) {
+void add_receive(Command program) {
   const auto options = std::make_shared<ReceiveOptions>();
-  CLI::App* const command = app.add_subcommand("recv", "from a channel to standard output");
-  command->add_option("NAME", options->name, "of the channel: a-z, 0-9, '.', '_' and '-'")
-      ->required();
-  add_stream_options(*command, options->stream, "how long a sender may take to come, in seconds");
-  command->add_flag("--next", options->next,
-                    "after a stream that was cut short, go on with the one that follows it");
-  command->footer(kExamples);
-  command->callback([options, &action] { action = [options] { return receive(*options); }; });
+  Command command = program.add("recv", "from a channel to standard output");
+  command.option("NAME", options->name, "of the channel: a-z, 0-9, '.', '_' and '-'").required();
+  add_stream_options(command, options->stream, "how long a sender may take to come, in seconds");
+  command.flag("--next", options->next,
+               "after a stream that was cut short, go on with the one that follows it");
+  command.footer(kExamples);
+  command.runs([options] { return receive(*options); });
 }
 
 }  // namespace ringbell::tools

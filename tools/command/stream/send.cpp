@@ -46,7 +46,7 @@ int send(const SendOptions& options) {
 
   enlarge_if_pipe(STDIN_FILENO);
   Meter meter(options.stream.progress);
-  const Patience patience(options.stream.wait);
+  const Patience patience(options.stream.wait());
   StreamWriter writer(*sender, patience, meter, !options.stream.raw);
   const PumpIn input{STDIN_FILENO, options.stream.shape.value_or(Shape::bytes),
                      options.stream.count};
@@ -57,15 +57,14 @@ int send(const SendOptions& options) {
 
 }  // namespace
 
-void add_send(CLI::App& app, Action& action) {
+void add_send(Command program) {
   const auto options = std::make_shared<SendOptions>();
-  CLI::App* const command = app.add_subcommand("send", "standard input into a channel");
-  command->add_option("NAME", options->name, "of the channel: a-z, 0-9, '.', '_' and '-'")
-      ->required();
-  add_stream_options(*command, options->stream, "how long a receiver may take to come, in seconds");
-  add_capacity(*command, options->capacity_bytes);
-  command->footer(kExamples);
-  command->callback([options, &action] { action = [options] { return send(*options); }; });
+  Command command = program.add("send", "standard input into a channel");
+  command.option("NAME", options->name, "of the channel: a-z, 0-9, '.', '_' and '-'").required();
+  add_stream_options(command, options->stream, "how long a receiver may take to come, in seconds");
+  add_capacity(command, options->capacity_bytes);
+  command.footer(kExamples);
+  command.runs([options] { return send(*options); });
 }
 
 }  // namespace ringbell::tools

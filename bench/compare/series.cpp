@@ -1,11 +1,12 @@
-#include "bench/open_loop/series.hpp"
+#include "bench/compare/series.hpp"
 
 #include <algorithm>
 #include <string_view>
 
 #include "bench/compare/cost.hpp"
 #include "bench/harness/measured.hpp"
-#include "bench/open_loop/open_loop.hpp"
+#include "bench/harness/open_loop.hpp"
+#include "bench/harness/row_sink.hpp"
 #include "bench/transports/registry.hpp"
 
 namespace ringbell::bench {

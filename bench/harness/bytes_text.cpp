@@ -1,4 +1,4 @@
-#include "bench/compare/bytes_text.hpp"
+#include "bench/harness/bytes_text.hpp"
 
 #include <array>
 #include <cstddef>

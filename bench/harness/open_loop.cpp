@@ -1,4 +1,4 @@
-#include "bench/open_loop/open_loop.hpp"
+#include "bench/harness/open_loop.hpp"
 
 #include <fmt/format.h>
 
@@ -21,9 +21,9 @@ void describe_open_loop(const OpenLoopFigures& figures, Row& row) {
   // From when the first was due: a first one that comes late must not look like a higher rate.
   const double seconds = static_cast<double>(figures.last_ns - figures.record_from_ns) * 1e-9;
   const std::uint64_t messages = figures.latency.count();
-  row["rate_achieved_per_s"] = messages > 0 ? static_cast<double>(messages) / seconds : 0.0;
+  set(row, "rate_achieved_per_s", messages > 0 ? static_cast<double>(messages) / seconds : 0.0);
   describe_round_trip(figures.latency, row);
-  row["verified"] = true;
+  set(row, "verified", true);
 }
 
 }  // namespace ringbell::bench
