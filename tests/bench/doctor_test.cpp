@@ -104,6 +104,8 @@ TEST_F(Doctor, FindsNothingEssentialMissingWhereTheKernelTellsLittle) {
 TEST_F(Doctor, CallsAKernelMissingThatIsTooOldOrShowsNoProc) {
   put("proc/sys/kernel/osrelease", "3.10.0-1160.el7\n");
   expect("kernel", Level::missing, "3.10.0", "newer kernel");
+  put("proc/sys/kernel/osrelease", "5.4.0-216-generic\n");
+  expect("kernel", Level::missing, "5.4.0", "newer kernel");
   put("proc/sys/kernel/osrelease", "6.1.0-28-amd64\n");
   expect("kernel", Level::costs, "6.1.0", "eventfd");
   fs::remove_all(root_ / "proc");

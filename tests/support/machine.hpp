@@ -109,6 +109,14 @@ class MemoryGroup {
     // could not give enough. What was taken stays away until it is touched.
     if (limit_file_ == kHigh) lift();
   }
+  // More than that is the OOM killer's.
+  void limit_to(std::uint64_t bytes) const {
+    const bool version_2 = limit_file_ == kHigh;
+    (void)write_file(path_ + (version_2 ? "/memory.max" : limit_file_), std::to_string(bytes));
+    // Where there is swap: it may not be taken instead.
+    (void)write_file(path_ + (version_2 ? "/memory.swap.max" : "/memory.memsw.limit_in_bytes"),
+                     version_2 ? "0" : std::to_string(bytes));
+  }
   void lift() const { (void)write_file(path_ + limit_file_, limit_file_ == kHigh ? "max" : "-1"); }
 
  private:

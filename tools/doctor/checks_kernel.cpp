@@ -22,7 +22,7 @@ int version_number(const std::string& release) {
 }
 
 Finding kernel(const MachineFiles& files) {
-  constexpr int kOldest = 4016;  // Debian 10 and everything since
+  constexpr int kOldest = 5010;  // of Debian 11; README, Requirements
   constexpr int kAllOfIt = 6007;
   Finding finding{"kernel", Level::good, "", "", ""};
   const std::optional<std::string> release = files.first_line("proc/sys/kernel/osrelease");
@@ -32,7 +32,7 @@ Finding kernel(const MachineFiles& files) {
             "mount -t proc proc /proc"};
   }
   finding.figure = *release;
-  finding.why = "4.16 has every call that ringbell needs, 6.7 io_uring's wait for a futex too";
+  finding.why = "5.10 has every call that ringbell needs, 6.7 io_uring's wait for a futex too";
   const int version = version_number(*release);
   if (version < kOldest) {
     finding.level = Level::missing;

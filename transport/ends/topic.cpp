@@ -22,16 +22,6 @@ Result<Region> attach_region(int fd, Access access) {
   return Region::attach(std::move(*copy), access);
 }
 
-RegionOptions region_for(const TopicOptions& options) noexcept {
-  const bool lossy = options.policy == TopicOptions::Policy::lossy;
-  return {.shape = {.kind = lossy ? RingKind::broadcast_lossy : RingKind::broadcast_lossless,
-                    .slot_count = options.messages,
-                    .message_bytes = sized::slot_message_bytes(options.message_bytes),
-                    .participants = lossy ? 1 : options.subscribers + 1},
-          .doorbell = options.doorbell,
-          .memory = options.memory};
-}
-
 Part publisher_of(RingKind kind) noexcept {
   return {.kind = kind, .among = Part::Among::the_first, .role = "publisher", .is_sized = true};
 }
@@ -43,6 +33,16 @@ constexpr Part kMember{.kind = RingKind::broadcast_lossless,
 
 }  // namespace
 
+RegionOptions TopicOptions::region() const {
+  const bool lossy = policy == Policy::lossy;
+  return {.shape = {.kind = lossy ? RingKind::broadcast_lossy : RingKind::broadcast_lossless,
+                    .slot_count = messages,
+                    .message_bytes = sized::slot_message_bytes(message_bytes),
+                    .participants = lossy ? 1 : subscribers + 1},
+          .doorbell = doorbell,
+          .memory = memory};
+}
+
 // --- Topic ---------------------------------------------------------------------------------------
 
 Topic::Topic(Region region, std::optional<Region> bells, bool writable) noexcept
@@ -50,7 +50,7 @@ Topic::Topic(Region region, std::optional<Region> bells, bool writable) noexcept
 
 Result<Topic> Topic::create(const TopicOptions& options) {
   const bool lossy = options.policy == TopicOptions::Policy::lossy;
-  Result<Region> region = Region::create(region_for(options));
+  Result<Region> region = Region::create(options.region());
   if (!region) return tl::unexpected(std::move(region.error()));
   if (!lossy) return Topic(std::move(*region), std::nullopt, true);
   Result<Region> bells = Region::create(
@@ -115,7 +115,7 @@ Result<Publisher> Publisher::open(Topic topic, const WaitOptions& wait) {
 
 Result<Publisher> Publisher::create(std::string_view name, const TopicOptions& options,
                                     const WaitOptions& wait) {
-  const RegionOptions region = region_for(options);
+  const RegionOptions region = options.region();
   return from(Participant::create(name, region, publisher_of(region.shape.kind), wait),
               std::nullopt);
 }

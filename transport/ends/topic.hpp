@@ -38,6 +38,8 @@ struct TopicOptions {
   std::uint32_t subscribers = 64;     // at a time, at most 64; of a lossy topic any number
   core::DoorbellKind doorbell = core::DoorbellKind::futex;  // or none
   MemoryOptions memory = {};
+
+  [[nodiscard]] RegionOptions region() const;
 };
 
 // What must be handed to the other processes. `bells` is -1 unless the topic is lossy.

@@ -23,8 +23,11 @@ struct flock byte_of(std::uint32_t number) noexcept {
 Result<OwnDescriptor> reopen(int region_fd) {
   const std::string path = fmt::format("/proc/self/fd/{}", region_fd);
   OwnDescriptor file = OwnDescriptor::open(path.c_str(), O_RDWR);
-  if (!file) return fail_errno(fmt::format("reopening the region ({}) failed", path));
-  return file;
+  if (file) return file;
+  return fail_errno(fmt::format("reopening the region ({}) failed", path),
+                    errno == ENOENT ? "a role is taken through /proc: mount it, or open the ends "
+                                      "before the sandbox closes"
+                                    : "");
 }
 
 // By another open file description than that of `fd`.

@@ -3,6 +3,7 @@
 
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/memory/mapping.hpp>
+#include <ringbell/transport/memory/reserve.hpp>
 
 namespace ringbell::memory {
 
@@ -10,9 +11,16 @@ namespace ringbell::memory {
 // wish: the kernel may not have them, or not for this file system.
 void wish_huge_pages(const Mapping& mapping) noexcept;
 
-// Makes every page be there and this process's page table say so: no page fault later. Before
-// Linux 5.14 nothing happens. Errors: no_space, system.
-[[nodiscard]] Result<void> prefault(const Mapping& mapping, Access access);
+// Makes every page be there and this process's page table say so: no page fault later. Errors:
+// no_space, cancelled, system.
+[[nodiscard]] Result<void> prefault(const Mapping& mapping, Access access, const GiveUp& give_up);
+
+// Core files of this process do not have it.
+void leave_out_of_core_dumps(const Mapping& mapping) noexcept;
+
+// That a process can sleep there until another one wakes it (futex). Some drivers' memory does not
+// do for that. Errors: unsupported.
+[[nodiscard]] Result<void> check_futexes(const Mapping& mapping);
 
 // Keeps the pages in memory as long as they are mapped: they are never swapped out. Errors:
 // permission, no_space.

@@ -1,6 +1,8 @@
 #include <ringbell/transport/memory/file.hpp>
 
+#include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <utility>
 
 #include <fcntl.h>
@@ -11,7 +13,6 @@
 #include <unistd.h>
 
 #include <ringbell/transport/memory/mapping.hpp>
-#include <ringbell/transport/memory/reserve.hpp>
 
 namespace ringbell::memory::file {
 namespace {
@@ -20,6 +21,27 @@ std::string folder_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+constexpr std::string_view kTemporary = ".ringbell-";
+
+// Of a file by its number, so that a process that has it open finds the name as well.
+std::string temporary_name(int fd) {
+  struct stat status {};
+  (void)::fstat(fd, &status);
+  return fmt::format("{}{}", kTemporary, status.st_ino);
+}
+
+// Nothing: errno says why.
+NewFile create_temporary(const std::string& folder) {
+  static std::atomic<unsigned> count{0};
+  const std::string first = fmt::format("{}/{}new-{}-{}", folder, kTemporary, ::getpid(), ++count);
+  FileDescriptor file{::open(first.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600)};
+  if (!file) return {};
+  TemporaryName name(first);
+  std::string last = folder + "/" + temporary_name(file.get());
+  if (::rename(first.c_str(), last.c_str()) != 0) return {};
+  return {std::move(file), TemporaryName(std::move(last))};
 }
 
 Result<struct statfs> file_system_of(int fd) {
@@ -50,19 +72,32 @@ Result<std::string> posix_shm_path(const std::string& name) {
   return "/dev/shm/" + bare;
 }
 
-Result<FileDescriptor> create(const std::string& path, mode_t mode) {
+TemporaryName::~TemporaryName() {
+  if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+bool is_temporary(std::string_view name) noexcept { return name.starts_with(kTemporary); }
+
+Result<NewFile> create(const std::string& path, mode_t mode) {
   const std::string folder = folder_of(path);
-  FileDescriptor file{::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
-  if (!file) {
-    const bool old = errno == EOPNOTSUPP || errno == EISDIR;
-    return fail_errno(fmt::format("making a file in {} failed", folder),
-                      old ? "this file system has no O_TMPFILE; take a tmpfs, ext4, xfs or btrfs"
-                          : "the folder must exist and this user may write to it");
+  NewFile made;
+  // Without /proc it could not be given a name.
+  if (::access("/proc/self/fd", X_OK) == 0) {
+    made.file = FileDescriptor{::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
+  } else {
+    errno = EOPNOTSUPP;
   }
-  if (::fchmod(file.get(), mode & 0777U) != 0) {
+  if (!made.file && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+    made = create_temporary(folder);
+  }
+  if (!made.file) {
+    return fail_errno(fmt::format("making a file in {} failed", folder),
+                      "the folder must exist and this user may write to it");
+  }
+  if (::fchmod(made.file.get(), mode & 0777U) != 0) {
     return fail_errno(fmt::format("setting the mode of {} failed", path));
   }
-  return file;
+  return made;
 }
 
 Result<std::uint32_t> page_bytes(int fd) {
@@ -75,11 +110,11 @@ Result<std::uint32_t> page_bytes(int fd) {
                           status->f_bsize));
 }
 
-Result<void> reserve(int fd, std::uint64_t bytes, const std::string& path) {
+Result<void> reserve(int fd, std::uint64_t bytes, const std::string& path, const GiveUp& give_up) {
   const Result<struct statfs> status = file_system_of(fd);
   if (!status) return tl::unexpected(status.error());
   if (status->f_type == HUGETLBFS_MAGIC) {
-    return memory::reserve(fd, bytes, "file " + path, huge_page_remedy(bytes));
+    return memory::reserve(fd, bytes, "file " + path, huge_page_remedy(bytes), give_up);
   }
   if (status->f_type == TMPFS_MAGIC) {
     if (Result<void> enough = check_memory(bytes); !enough) return enough;
@@ -95,16 +130,28 @@ Result<void> reserve(int fd, std::uint64_t bytes, const std::string& path) {
     return fail(ErrorCode::no_space,
                 fmt::format("no room for {} bytes in {}; {}", bytes, path, remedy));
   }
-  return memory::reserve(fd, bytes, "file " + path, remedy);
+  return memory::reserve(fd, bytes, "file " + path, remedy, give_up);
 }
 
 Result<void> publish(int fd, const std::string& path) {
+  const Result<bool> linked = link(fd, AT_FDCWD, path);
+  if (!linked) return tl::unexpected(linked.error());
+  if (*linked) return sync_folder(folder_of(path));
+  errno = EEXIST;
+  return fail_errno(fmt::format("giving the file its name {} failed", path),
+                    "open it, remove it, or take another name");
+}
+
+Result<bool> link(int fd, int folder_fd, const std::string& name) {
   const std::string self = fmt::format("/proc/self/fd/{}", fd);
-  if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
-    return fail_errno(fmt::format("giving the file its name {} failed", path),
-                      errno == EEXIST ? "open it, remove it, or take another name" : "");
+  int failed = ::linkat(AT_FDCWD, self.c_str(), folder_fd, name.c_str(), AT_SYMLINK_FOLLOW);
+  if (failed != 0 && errno == ENOENT) {  // no /proc
+    const std::string temporary = folder_of(name) + "/" + temporary_name(fd);
+    failed = ::linkat(folder_fd, temporary.c_str(), folder_fd, name.c_str(), 0);
   }
-  return sync_folder(folder_of(path));
+  if (failed == 0) return true;
+  if (errno == EEXIST) return false;
+  return fail_errno(fmt::format("giving the file its name {} failed", name));
 }
 
 Result<FileDescriptor> open(const std::string& path, Access access) {

@@ -9,12 +9,15 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include <sys/types.h>
 
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/file_descriptor.hpp>
 #include <ringbell/transport/memory/options.hpp>
+#include <ringbell/transport/memory/reserve.hpp>
 
 namespace ringbell::memory::file {
 
@@ -22,20 +25,52 @@ namespace ringbell::memory::file {
 // invalid_argument, if the name is empty or has a '/' in it, but for the first character.
 [[nodiscard]] Result<std::string> posix_shm_path(const std::string& name);
 
-// A file without a name and without content in the folder of `path`, with this mode whatever the
-// umask. Errors: permission; unsupported, if the file system has no files without a name; system.
-[[nodiscard]] Result<FileDescriptor> create(const std::string& path, mode_t mode);
+// The name that a file has before it is published where the file system has no files without a name
+// (O_TMPFILE), or /proc is not mounted. Taken away with this. Move-only.
+class TemporaryName {
+ public:
+  TemporaryName() noexcept = default;
+  explicit TemporaryName(std::string path) noexcept : path_(std::move(path)) {}
+  TemporaryName(TemporaryName&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TemporaryName& operator=(TemporaryName&& other) noexcept {
+    std::swap(path_, other.path_);
+    return *this;
+  }
+  TemporaryName(const TemporaryName&) = delete;
+  TemporaryName& operator=(const TemporaryName&) = delete;
+  ~TemporaryName();
+
+ private:
+  std::string path_;
+};
+
+// Whether a file of this name, in whatever folder, is such a one.
+[[nodiscard]] bool is_temporary(std::string_view name) noexcept;
+
+struct NewFile {
+  FileDescriptor file;
+  TemporaryName name;
+};
+
+// A file that no process can find by name, or by a temporary one only, without content, in the
+// folder of `path`, with this mode whatever the umask. Errors: permission, system.
+[[nodiscard]] Result<NewFile> create(const std::string& path, mode_t mode);
 
 // kSmallPage, or the page size of a hugetlbfs. Errors: unsupported, for other huge pages than 2
 // MiB.
 [[nodiscard]] Result<std::uint32_t> page_bytes(int fd);
 
-// Makes it so long, zeroed, and reserves all of it. Errors: no_space, unsupported, system.
-[[nodiscard]] Result<void> reserve(int fd, std::uint64_t bytes, const std::string& path);
+// Makes it so long, zeroed, and reserves all of it. Errors: no_space, unsupported, cancelled,
+// system.
+[[nodiscard]] Result<void> reserve(int fd, std::uint64_t bytes, const std::string& path,
+                                   const GiveUp& give_up);
 
 // Gives it its name, for good: the folder is on the disk too when this returns. Errors: system, if
 // there is a file of that name; permission.
 [[nodiscard]] Result<void> publish(int fd, const std::string& path);
+
+// The same without a sync, relative to a folder that is open. False: the name is taken.
+[[nodiscard]] Result<bool> link(int fd, int folder_fd, const std::string& name);
 
 // Opens a file by its name; no symbolic link is followed. Errors: permission, system.
 [[nodiscard]] Result<FileDescriptor> open(const std::string& path, Access access);

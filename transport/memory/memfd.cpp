@@ -1,5 +1,6 @@
 #include <ringbell/transport/memory/memfd.hpp>
 
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -10,15 +11,22 @@
 #include <unistd.h>
 
 #include <ringbell/transport/memory/mapping.hpp>
-#include <ringbell/transport/memory/reserve.hpp>
 
 namespace ringbell::memory::memfd {
 namespace {
 
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
+constexpr unsigned kNoExecSeal = 8;  // MFD_NOEXEC_SEAL, younger than the C library's headers
+
+// No process can run what stands in it. Before Linux 6.3 there is no such flag: EINVAL.
 Result<FileDescriptor> create_empty(unsigned flags, const std::string& remedy) {
-  FileDescriptor file{::memfd_create("ringbell", flags | MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+  const auto make = [&](unsigned more) {
+    return FileDescriptor{
+        ::memfd_create("ringbell", flags | more | MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+  };
+  FileDescriptor file = make(kNoExecSeal);
+  if (!file && errno == EINVAL) file = make(0);
   if (!file) return fail_errno("memfd_create failed", remedy);
   return file;
 }
@@ -30,7 +38,8 @@ Result<void> add_seals(int fd, int seals) {
 
 }  // namespace
 
-Result<FileDescriptor> create(std::uint64_t bytes, std::uint32_t page_bytes) {
+Result<FileDescriptor> create(std::uint64_t bytes, std::uint32_t page_bytes,
+                              const GiveUp& give_up) {
   const bool huge = page_bytes == kHugePage;
   if (!huge) {
     const Result<void> enough = check_memory(bytes);
@@ -43,7 +52,7 @@ Result<FileDescriptor> create(std::uint64_t bytes, std::uint32_t page_bytes) {
       create_empty(huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0U, huge ? remedy : "");
   if (!file) return file;
   const Result<void> reserved =
-      reserve(file->get(), bytes, huge ? "memfd of huge pages" : "memfd", remedy);
+      reserve(file->get(), bytes, huge ? "memfd of huge pages" : "memfd", remedy, give_up);
   if (!reserved) return tl::unexpected(reserved.error());
   return file;
 }

@@ -6,13 +6,15 @@
 #include <ringbell/core/layout.hpp>
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/file_descriptor.hpp>
+#include <ringbell/transport/memory/reserve.hpp>
 
 namespace ringbell::memory::memfd {
 
 // `bytes` long, zeroed, every page reserved (no SIGBUS later), close-on-exec, not sealed yet.
 // REQUIRES: bytes is a multiple of page_bytes, which is kSmallPage or kHugePage. Errors: no_space,
-// unsupported, system.
-[[nodiscard]] Result<FileDescriptor> create(std::uint64_t bytes, std::uint32_t page_bytes);
+// unsupported, cancelled, system.
+[[nodiscard]] Result<FileDescriptor> create(std::uint64_t bytes, std::uint32_t page_bytes,
+                                            const GiveUp& give_up);
 
 // A memfd for memory that has no file of its own (System V, anonymous). It holds what the region's
 // header holds and is sealed against every change. Roles are locked on it, and it can be passed to

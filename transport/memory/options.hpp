@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -47,12 +48,18 @@ struct MemoryOptions {
   bool lock_memory = false;  // mlock: never swapped out
   // All pages on this node; an Error if it has not that much memory.
   std::optional<unsigned> numa_node = std::nullopt;
+  // A ring is not written into core files: it may hold secrets, and be large.
+  bool in_core_dumps = false;
+  // Asked while memory is being taken, every 16 MiB: true gives up (Error: cancelled). For programs
+  // whose signals, or time-outs, must end that too.
+  std::function<bool()> give_up = {};
 };
 
 struct AttachOptions {
   Access access = Access::read_write;
   bool prefault = false;     // fill this process's page tables now
   bool lock_memory = false;  // mlock this process's mapping
+  bool in_core_dumps = false;  // as in MemoryOptions, for this process
   // Take also what belongs to, or may be written by, other users, as far as its mode admits them.
   // They can make this process take SIGBUS by truncating the file; only a memfd is safe from that.
   bool trust_others = false;

@@ -126,22 +126,43 @@ memory::Images images_of(core::RingKind kind, const Geometry& geometry) noexcept
           .lanes = core::mirrored_count(core::shape_of(kind, geometry))};
 }
 
+// "1024 slots for 64 bytes", for people.
+std::string parts_of(const RingShape& shape) {
+  if (core::has_slots(shape.kind)) {
+    return fmt::format("{} slots for {} bytes", shape.slot_count, shape.message_bytes);
+  }
+  if (shape.kind == core::RingKind::call_group) {
+    return fmt::format("{} lines with buffers for {} bytes", core::lane_count(shape),
+                       shape.message_bytes);
+  }
+  if (shape.kind == core::RingKind::fan_in) {
+    return fmt::format("{} lanes of {} bytes", core::lane_count(shape), shape.capacity_bytes);
+  }
+  return fmt::format("a capacity of {} bytes", shape.capacity_bytes);
+}
+
 // Memory that has no file could not be reserved: it is touched whether asked for or not.
 bool must_touch(Backing backing) noexcept {
   return backing == Backing::system_v || backing == Backing::anonymous;
 }
 
 Result<void> apply(const MemoryOptions& options, const memory::Mapping& mapping) {
+  if (!options.in_core_dumps) memory::leave_out_of_core_dumps(mapping);
   if (options.numa_node) {
     const Result<void> bound = memory::numa::bind(mapping, *options.numa_node);
     if (!bound) return bound;
   }
   if (options.huge_pages == HugePages::prefer) memory::wish_huge_pages(mapping);
   if (options.prefault || must_touch(options.backing)) {
-    const Result<void> touched = memory::prefault(mapping, Access::read_write);
+    const Result<void> touched = memory::prefault(mapping, Access::read_write, options.give_up);
     if (!touched) return touched;
   }
   return options.lock_memory ? memory::lock(mapping) : Result<void>{};
+}
+
+Result<void> check_sleeping(core::DoorbellKind doorbell, const memory::Mapping& mapping) {
+  if (doorbell != core::DoorbellKind::futex) return {};
+  return memory::check_futexes(mapping);
 }
 
 RegionHeader header_of(const RegionOptions& options, const Geometry& geometry,
@@ -167,6 +188,16 @@ Result<std::string> path_of(Backing backing, const std::string& name) {
 
 }  // namespace
 
+Result<MemoryNeeded> describe(const RegionOptions& options) {
+  const RingShape shape = rounded(options.shape, kSmallPage);
+  const Result<void> checked = check_options(shape, options.doorbell);
+  if (!checked) return tl::unexpected(checked.error());
+  const Geometry geometry = core::geometry_of(shape, kSmallPage);
+  const memory::Images images = images_of(shape.kind, geometry);
+  return MemoryNeeded{images.region_bytes, images.mapped_bytes(),
+                      fmt::format("{}: {} bytes", parts_of(shape), images.region_bytes)};
+}
+
 Region::Region(memory::Source source, memory::Mapping mapping, core::RingKind kind,
                const Geometry& geometry, core::DoorbellKind doorbell) noexcept
     : source_(std::move(source)),
@@ -176,6 +207,15 @@ Region::Region(memory::Source source, memory::Mapping mapping, core::RingKind ki
       doorbell_(doorbell) {}
 
 Result<Region> Region::create(const RegionOptions& options) {
+  Result<Region> made = make(options);
+  if (made || made.error().code != ErrorCode::no_space) return made;
+  if (const Result<MemoryNeeded> needed = describe(options)) {
+    made.error().message += fmt::format(" ({})", needed->text);
+  }
+  return made;
+}
+
+Result<Region> Region::make(const RegionOptions& options) {
   const core::RingKind kind = options.shape.kind;
   Result<void> done = check_options(rounded(options.shape, kSmallPage), options.doorbell);
   if (!done) return tl::unexpected(std::move(done.error()));
@@ -196,7 +236,8 @@ Result<Region> Region::create(const RegionOptions& options) {
   const Geometry geometry = geometry_for(source->page_bytes());
   Result<memory::Mapping> mapping = source->map(images_of(kind, geometry), Access::read_write);
   if (!mapping) return tl::unexpected(std::move(mapping.error()));
-  done = apply(options.memory, *mapping);
+  done = check_sleeping(options.doorbell, *mapping);
+  if (done) done = apply(options.memory, *mapping);
   if (!done) return tl::unexpected(std::move(done.error()));
   const RegionHeader header = header_of(options, geometry, *source);
   std::memcpy(mapping->base(), &header, sizeof header);
@@ -225,7 +266,9 @@ Result<Region> Region::attach(FileDescriptor file, const AttachOptions& options)
       std::memcmp(mapping->base(), &*header, sizeof(RegionHeader)) != 0) {
     return fail(ErrorCode::not_a_region, "the System V segment is another one by now");
   }
-  if (options.prefault) checked = memory::prefault(*mapping, options.access);
+  if (!options.in_core_dumps) memory::leave_out_of_core_dumps(*mapping);
+  checked = check_sleeping(core::DoorbellKind{header->doorbell_kind}, *mapping);
+  if (checked && options.prefault) checked = memory::prefault(*mapping, options.access, {});
   if (checked && options.lock_memory) checked = memory::lock(*mapping);
   if (!checked) return tl::unexpected(std::move(checked.error()));
   return Region(std::move(*source), std::move(*mapping), kind, header->geometry,

@@ -34,6 +34,21 @@ struct RegionOptions {
   MemoryOptions memory = {};
 };
 
+// What a ring comes to, before any of it is taken.
+struct MemoryNeeded {
+  std::uint64_t memory_bytes = 0;   // of pages of 4 KiB; shared by all its processes
+  std::uint64_t address_bytes = 0;  // in each process
+  std::string text;                 // for people: "1024 slots of 8388608 bytes: 8606720000 bytes"
+};
+// Errors: invalid_argument, as Region::create.
+RINGBELL_API [[nodiscard]] Result<MemoryNeeded> describe(const RegionOptions& options);
+// The same of ChannelOptions, QueueOptions, TopicOptions, CollectorOptions and ServiceOptions.
+template <class Options>
+  requires requires(const Options& options) { RegionOptions(options.region()); }
+[[nodiscard]] Result<MemoryNeeded> describe(const Options& options) {
+  return describe(options.region());
+}
+
 // Owns the mapping and the descriptor. Move-only.
 class RINGBELL_API Region {
  public:
@@ -104,6 +119,7 @@ class RINGBELL_API Region {
   [[nodiscard]] Result<void> sync() const;
 
  private:
+  [[nodiscard]] static Result<Region> make(const RegionOptions& options);
   Region(memory::Source source, memory::Mapping mapping, core::RingKind kind,
          const core::Geometry& geometry, core::DoorbellKind doorbell) noexcept;
   [[nodiscard]] std::byte* control() const noexcept { return base() + geometry_.control_offset; }

@@ -1,5 +1,6 @@
 #include <ringbell/transport/memory/reserve.hpp>
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fcntl.h>
@@ -8,6 +9,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include <ringbell/transport/memory/container.hpp>
 #include <ringbell/transport/memory/mapping.hpp>
 
 namespace ringbell::memory {
@@ -24,31 +26,62 @@ Result<void> check_file_limit(std::uint64_t bytes, const std::string& what) {
                           bytes, what, limit.rlim_cur));
 }
 
+// A signal takes back what a call has reserved so far, so the next try is for half of it.
+Result<void> reserve_pages(int fd, std::uint64_t bytes, const GiveUp& give_up) {
+  constexpr int kMostInterrupted = 100;
+  std::uint64_t piece = kPieceBytes;
+  for (std::uint64_t at = 0; at < bytes;) {
+    int interrupted = 0;
+    for (;;) {
+      if (Result<void> on = go_on(give_up); !on) return on;
+      piece = std::min(piece, bytes - at);
+      if (::fallocate(fd, 0, static_cast<off_t>(at), static_cast<off_t>(piece)) == 0) break;
+      if (errno != EINTR || ++interrupted == kMostInterrupted) return fail_errno("");
+      piece = std::max<std::uint64_t>(piece / 2 / kHugePage * kHugePage, kHugePage);
+    }
+    at += piece;
+    piece = std::min(piece * 2, kPieceBytes);
+  }
+  return {};
+}
+
 }  // namespace
+
+Result<void> go_on(const GiveUp& give_up) {
+  if (!give_up || !give_up()) return {};
+  return fail(ErrorCode::cancelled, "taking memory was given up (MemoryOptions::give_up)");
+}
 
 Result<void> check_memory(std::uint64_t bytes) {
   struct sysinfo info {};
-  if (::sysinfo(&info) != 0) return {};
-  const std::uint64_t all = (std::uint64_t{info.totalram} + info.totalswap) * info.mem_unit;
-  if (bytes <= all) return {};
-  return fail(
-      ErrorCode::no_space,
-      fmt::format("{} bytes are more than this machine has ({}); ask for a smaller capacity", bytes,
-                  all));
+  if (::sysinfo(&info) == 0) {
+    const std::uint64_t all = (std::uint64_t{info.totalram} + info.totalswap) * info.mem_unit;
+    if (bytes > all) {
+      return fail(ErrorCode::no_space,
+                  fmt::format("{} bytes are more than this machine has ({}); ask for a smaller "
+                              "capacity",
+                              bytes, all));
+    }
+  }
+  const std::optional<container::Room> room = container::least_room();
+  if (!room || bytes <= room->bytes) return {};
+  return fail(ErrorCode::no_space,
+              fmt::format("{} bytes are more than this container's memory limit leaves: {} of {} "
+                          "({}); ask for a smaller capacity, or raise the limit",
+                          bytes, room->bytes, room->limit_bytes, room->file));
 }
 
 Result<void> reserve(int fd, std::uint64_t bytes, const std::string& what,
-                     const std::string& remedy) {
+                     const std::string& remedy, const GiveUp& give_up) {
   if (Result<void> allowed = check_file_limit(bytes, what); !allowed) return allowed;
   if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) {
     return fail_errno(fmt::format("giving the {} {} bytes failed", what, bytes), remedy);
   }
-  int reserved = -1;
-  do {
-    reserved = ::fallocate(fd, 0, 0, static_cast<off_t>(bytes));
-  } while (reserved != 0 && errno == EINTR);
-  if (reserved == 0) return {};
-  return fail_errno(fmt::format("reserving {} bytes of the {} failed", bytes, what), remedy);
+  const Result<void> reserved = reserve_pages(fd, bytes, give_up);
+  if (reserved || reserved.error().code == ErrorCode::cancelled) return reserved;
+  errno = reserved.error().errno_value;
+  return fail_errno(fmt::format("reserving {} bytes of the {} failed", bytes, what),
+                    errno == EINTR ? "signals come faster than pages can be taken" : remedy);
 }
 
 std::string huge_page_remedy(std::uint64_t bytes) {

@@ -72,7 +72,7 @@ Result<void> Source::make_memory(const MemoryOptions& options, const BytesFor& b
     page_bytes_ = page_bytes;
     const std::uint64_t bytes = bytes_for(page_bytes);
     if (backing_ == Backing::memfd) {
-      return memfd::create(bytes, page_bytes).map([&](FileDescriptor file) {
+      return memfd::create(bytes, page_bytes, options.give_up).map([&](FileDescriptor file) {
         file_ = std::move(file);
       });
     }
@@ -102,9 +102,10 @@ Result<void> Source::make_file(const MemoryOptions& options, const BytesFor& byt
     if (!path) return tl::unexpected(std::move(path.error()));
     path_ = std::move(*path);
   }
-  Result<FileDescriptor> file = file::create(path_, options.mode);
-  if (!file) return tl::unexpected(std::move(file.error()));
-  file_ = std::move(*file);
+  Result<file::NewFile> made = file::create(path_, options.mode);
+  if (!made) return tl::unexpected(std::move(made.error()));
+  file_ = std::move(made->file);
+  temporary_ = std::move(made->name);
   const Result<std::uint32_t> page_bytes = file::page_bytes(file_.get());
   if (!page_bytes) return tl::unexpected(page_bytes.error());
   page_bytes_ = *page_bytes;
@@ -114,7 +115,7 @@ Result<void> Source::make_file(const MemoryOptions& options, const BytesFor& byt
                             "hugetlbfs -o pagesize=2M none FOLDER), or take a memfd",
                             path_));
   }
-  return file::reserve(file_.get(), bytes_for(page_bytes_), path_);
+  return file::reserve(file_.get(), bytes_for(page_bytes_), path_, options.give_up);
 }
 
 Result<void> Source::take_device(const MemoryOptions& options, const BytesFor& bytes_for) {
@@ -256,7 +257,8 @@ Result<void> Source::finish(const core::RegionHeader& header, memfd::Writers wri
       return memfd::seal(file_.get(), writers);
     case Backing::posix_shm:
     case Backing::file:
-      return path_.ends_with('/') ? Result<void>{} : file::publish(file_.get(), path_);
+      if (path_.ends_with('/')) return {};  // the caller links it
+      return file::publish(file_.get(), path_).map([&] { temporary_ = {}; });
     case Backing::system_v:
     case Backing::anonymous:
       return memfd::create_card(header).map([&](FileDescriptor card) { file_ = std::move(card); });

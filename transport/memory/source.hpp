@@ -12,6 +12,7 @@
 #include <ringbell/core/layout.hpp>
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/file_descriptor.hpp>
+#include <ringbell/transport/memory/file.hpp>
 #include <ringbell/transport/memory/mapping.hpp>
 #include <ringbell/transport/memory/options.hpp>
 
@@ -74,6 +75,7 @@ class Source {
   Backing backing_;
   FileDescriptor file_;
   std::string path_;  // of a file that is being created
+  file::TemporaryName temporary_;
   int segment_ = -1;
   std::uint32_t page_bytes_ = kSmallPage;
   bool creating_ = false;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <ringbell/transport/base/deadline.hpp>
+#include <ringbell/transport/memory/file.hpp>
 
 namespace ringbell {
 namespace {
@@ -43,16 +44,6 @@ Result<ino_t> inode_of(int fd) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) return fail_errno("looking at a region's file failed");
   return status.st_ino;
-}
-
-// False: another one came first.
-Result<bool> link(int fd, const NameFolder& folder, const std::string& file) {
-  const std::string self = fmt::format("/proc/self/fd/{}", fd);
-  if (::linkat(AT_FDCWD, self.c_str(), folder.fd(), file.c_str(), AT_SYMLINK_FOLLOW) == 0) {
-    return true;
-  }
-  if (errno == EEXIST) return false;
-  return fail_errno(fmt::format("giving a region the name {}/{} failed", folder.path(), file));
 }
 
 Result<void> unlink(const NameFolder& folder, const std::string& file) {
@@ -118,7 +109,7 @@ Result<HeldName> HeldName::create(std::string_view name, const Join& join, const
       if (!wait && made) {
         const Result<void> gone = *found ? unlink(*folder, file) : Result<void>{};
         if (!gone) return tl::unexpected(gone.error());
-        const Result<bool> linked = link(*made, *folder, file);
+        const Result<bool> linked = memory::file::link(*made, folder->fd(), file);
         if (!linked) return tl::unexpected(linked.error());
         const Result<ino_t> inode = inode_of(*made);
         if (!inode) return tl::unexpected(inode.error());

@@ -145,7 +145,8 @@ Result<NameFolder::Lock> NameFolder::lock() const {
 }
 
 std::string NameFolder::path_of(std::string_view file) const {
-  return fmt::format("/proc/self/fd/{}/{}", folder_.get(), file);
+  const std::string self = fmt::format("/proc/self/fd/{}", folder_.get());
+  return fmt::format("{}/{}", ::access(self.c_str(), F_OK) == 0 ? self : path_, file);
 }
 
 NameFolder::Lock::Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}

@@ -52,7 +52,8 @@ class RINGBELL_API NameFolder {
   // For people: where it was when it was opened.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] int fd() const noexcept { return folder_.get(); }
-  // A path to something in this folder, whatever has become of path(). Short enough for a socket.
+  // A path to something in this folder, whatever has become of path(). Short enough for a socket,
+  // unless /proc is not mounted.
   [[nodiscard]] std::string path_of(std::string_view file) const;
 
  private:
