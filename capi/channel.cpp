@@ -27,7 +27,7 @@ extern "C" {
 
 int ringbell_channel_create(const ringbell_channel_options* options, ringbell_channel** channel,
                             ringbell_error* error) {
-  return guarded(error, [&] {
+  return guarded_whole(error, [&] {
     const ringbell::Result<ringbell::ChannelOptions> checked = channel_options_of(options);
     if (!checked) return report(checked.error(), error);
     return hand_out(ringbell::Channel::create(*checked), channel, error);
@@ -36,7 +36,7 @@ int ringbell_channel_create(const ringbell_channel_options* options, ringbell_ch
 
 int ringbell_channel_attach(const ringbell_channel_fds* fds, ringbell_channel** channel,
                             ringbell_error* error) {
-  return guarded(error, [&] {
+  return guarded_whole(error, [&] {
     return hand_out(
         ringbell::Channel::attach(
             {.memory = fds->memory, .data_bell = fds->data_bell, .space_bell = fds->space_bell}),
@@ -49,7 +49,7 @@ ringbell_channel_fds ringbell_channel_get_fds(const ringbell_channel* channel) {
   return {.memory = fds.memory, .data_bell = fds.data_bell, .space_bell = fds.space_bell};
 }
 
-void ringbell_channel_destroy(ringbell_channel* channel) { delete channel; }
+void ringbell_channel_destroy(ringbell_channel* channel) { destroy(channel); }
 
 int ringbell_sender_open(ringbell_channel* channel, const ringbell_wait_options* wait,
                          ringbell_sender** sender, ringbell_error* error) {
@@ -121,7 +121,7 @@ void ringbell_sender_disarm(ringbell_sender* sender) { sender->value.disarm(); }
 
 int ringbell_sender_peer(const ringbell_sender* sender) { return number_of(sender->value.peer()); }
 
-void ringbell_sender_close(ringbell_sender* sender) { delete sender; }
+void ringbell_sender_close(ringbell_sender* sender) { destroy(sender); }
 
 int ringbell_receiver_open(ringbell_channel* channel, const ringbell_wait_options* wait,
                            ringbell_receiver** receiver, ringbell_error* error) {
@@ -189,6 +189,6 @@ int ringbell_receiver_peer(const ringbell_receiver* receiver) {
   return number_of(receiver->value.peer());
 }
 
-void ringbell_receiver_close(ringbell_receiver* receiver) { delete receiver; }
+void ringbell_receiver_close(ringbell_receiver* receiver) { destroy(receiver); }
 
 }  // extern "C"

@@ -13,7 +13,7 @@ extern "C" {
 int ringbell_listener_open(const char* name, const ringbell_channel_options* channels,
                            const ringbell_wait_options* wait, ringbell_listener** listener,
                            ringbell_error* error) {
-  return guarded(error, [&] {
+  return guarded_whole(error, [&] {
     const ringbell::Result<ringbell::ChannelOptions> each = channel_options_of(channels);
     if (!each) return report(each.error(), error);
     const ringbell::Result<ringbell::WaitOptions> waiting = wait_options_of(wait);
@@ -28,7 +28,7 @@ int ringbell_listener_open(const char* name, const ringbell_channel_options* cha
 
 int ringbell_listener_accept(ringbell_listener* listener, int64_t timeout_ns,
                              ringbell_connection** connection, ringbell_error* error) {
-  return guarded(error, [&]() -> int {
+  return guarded_whole(error, [&]() -> int {
     auto accepted = listener->value.accept(timeout_of(timeout_ns));
     if (!accepted) return report(accepted.error(), error);
     if (!*accepted) return RINGBELL_NOT_NOW;
@@ -39,11 +39,11 @@ int ringbell_listener_accept(ringbell_listener* listener, int64_t timeout_ns,
 
 int ringbell_listener_fd(const ringbell_listener* listener) { return listener->value.fd(); }
 
-void ringbell_listener_close(ringbell_listener* listener) { delete listener; }
+void ringbell_listener_close(ringbell_listener* listener) { destroy(listener); }
 
 int ringbell_connect(const char* name, int64_t timeout_ns, const ringbell_wait_options* wait,
                      ringbell_connection** connection, ringbell_error* error) {
-  return guarded(error, [&] {
+  return guarded_whole(error, [&] {
     const ringbell::Result<ringbell::WaitOptions> waiting = wait_options_of(wait);
     if (!waiting) return report(waiting.error(), error);
     ringbell::ConnectOptions options;
@@ -65,6 +65,6 @@ int ringbell_connection_fd(const ringbell_connection* connection) {
   return connection->socket.get();
 }
 
-void ringbell_connection_close(ringbell_connection* connection) { delete connection; }
+void ringbell_connection_close(ringbell_connection* connection) { destroy(connection); }
 
 }  // extern "C"

@@ -22,7 +22,7 @@ namespace ringbell::capi {
 
 template <class Side>
 [[nodiscard]] int waitable_fd(Side& side, int* fd, ringbell_error* error) noexcept {
-  return guarded(error, [&]() -> int {
+  return guarded_whole(error, [&]() -> int {
     const Result<int> found = side.waitable_fd();
     if (!found) return report(found.error(), error);
     *fd = *found;

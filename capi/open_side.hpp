@@ -15,7 +15,7 @@ namespace ringbell::capi {
 template <class Side, class Place, class Handle, class... More>
 [[nodiscard]] int open_side(Place* place, const ringbell_wait_options* wait, Handle** handle,
                             ringbell_error* error, More... more) noexcept {
-  return guarded(error, [&] {
+  return guarded_whole(error, [&] {
     const std::unique_ptr<Place> owned(place);
     const Result<WaitOptions> options = wait_options_of(wait);
     if (!options) return report(options.error(), error);
@@ -28,7 +28,7 @@ template <class Side, class Convert, class Given, class Handle>
 [[nodiscard]] int create_named(const char* name, Convert convert, const Given* given,
                                const ringbell_wait_options* wait, Handle** handle,
                                ringbell_error* error) noexcept {
-  return guarded(error, [&] {
+  return guarded_whole(error, [&] {
     const auto options = convert(given);
     if (!options) return report(options.error(), error);
     const Result<WaitOptions> waiting = wait_options_of(wait);
@@ -41,7 +41,7 @@ template <class Side, class Convert, class Given, class Handle>
 template <class Side, class Handle, class... More>
 [[nodiscard]] int open_named(const char* name, const ringbell_wait_options* wait, Handle** handle,
                              ringbell_error* error, More... more) noexcept {
-  return guarded(error, [&] {
+  return guarded_whole(error, [&] {
     const Result<WaitOptions> options = wait_options_of(wait);
     if (!options) return report(options.error(), error);
     return hand_out(Side::open(name, more..., *options), handle, error);

@@ -24,7 +24,7 @@ extern "C" {
 
 int ringbell_service_create(const ringbell_service_options* options, ringbell_service** service,
                             ringbell_error* error) {
-  return guarded(error, [&] {
+  return guarded_whole(error, [&] {
     const ringbell::Result<ringbell::ServiceOptions> checked = service_options_of(options);
     if (!checked) return report(checked.error(), error);
     return hand_out(ringbell::Region::create(checked->region()), service, error);
@@ -32,7 +32,7 @@ int ringbell_service_create(const ringbell_service_options* options, ringbell_se
 }
 
 int ringbell_service_attach(int fd, ringbell_service** service, ringbell_error* error) {
-  return guarded(error, [&]() -> int {
+  return guarded_whole(error, [&]() -> int {
     auto copy = ringbell::duplicate(fd);
     if (!copy) return report(copy.error(), error);
     return hand_out(ringbell::Region::attach(std::move(*copy)), service, error);
@@ -41,7 +41,7 @@ int ringbell_service_attach(int fd, ringbell_service** service, ringbell_error* 
 
 int ringbell_service_fd(const ringbell_service* service) { return service->value.fd(); }
 
-void ringbell_service_destroy(ringbell_service* service) { delete service; }
+void ringbell_service_destroy(ringbell_service* service) { destroy(service); }
 
 int ringbell_client_open(ringbell_service* service, const ringbell_wait_options* wait,
                          ringbell_client** client, ringbell_error* error) {
@@ -120,7 +120,7 @@ void ringbell_client_disarm(ringbell_client* client) { client->value.disarm(); }
 
 int ringbell_client_peer(const ringbell_client* client) { return number_of(client->value.peer()); }
 
-void ringbell_client_close(ringbell_client* client) { delete client; }
+void ringbell_client_close(ringbell_client* client) { destroy(client); }
 
 int ringbell_server_open(ringbell_service* service, const ringbell_wait_options* wait,
                          ringbell_server** server, ringbell_error* error) {
@@ -170,6 +170,6 @@ int ringbell_server_arm(ringbell_server* server) { return server->value.arm() ? 
 
 void ringbell_server_disarm(ringbell_server* server) { server->value.disarm(); }
 
-void ringbell_server_close(ringbell_server* server) { delete server; }
+void ringbell_server_close(ringbell_server* server) { destroy(server); }
 
 }  // extern "C"

@@ -10,6 +10,7 @@
 
 #include <ringbell/ringbell.h>
 #include <ringbell/ringbell.hpp>
+#include <ringbell/transport/base/no_cancellation.hpp>
 
 namespace ringbell::capi {
 
@@ -29,6 +30,21 @@ template <class Body>
   } catch (const std::exception& thrown) {
     return report(RINGBELL_SYSTEM, thrown.what(), error);
   }
+}
+
+// The same for a call that makes system calls of its own: no thread is cancelled in the middle.
+// What waits or rings sees to that itself (doorbell.cpp), so that other calls do not pay for it.
+template <class Body>
+[[nodiscard]] int guarded_whole(ringbell_error* error, Body&& body) noexcept {
+  const NoCancellation whole;
+  return guarded(error, std::forward<Body>(body));
+}
+
+// Ends a handle.
+template <class Handle>
+void destroy(Handle* handle) noexcept {
+  const NoCancellation whole;
+  delete handle;
 }
 
 // Moves what was made into a new handle, or reports why it was not made.

@@ -29,7 +29,7 @@ extern "C" {
 
 int ringbell_topic_create(const ringbell_topic_options* options, ringbell_topic** topic,
                           ringbell_error* error) {
-  return guarded(error, [&] {
+  return guarded_whole(error, [&] {
     const ringbell::Result<ringbell::TopicOptions> checked = topic_options_of(options);
     if (!checked) return report(checked.error(), error);
     return hand_out(ringbell::Topic::create(*checked), topic, error);
@@ -38,7 +38,7 @@ int ringbell_topic_create(const ringbell_topic_options* options, ringbell_topic*
 
 int ringbell_topic_attach(const ringbell_topic_fds* fds, ringbell_topic** topic,
                           ringbell_error* error) {
-  return guarded(error, [&] {
+  return guarded_whole(error, [&] {
     return hand_out(ringbell::Topic::attach({.memory = fds->memory, .bells = fds->bells}), topic,
                     error);
   });
@@ -49,7 +49,7 @@ ringbell_topic_fds ringbell_topic_get_fds(const ringbell_topic* topic) {
   return {.memory = fds.memory, .bells = fds.bells};
 }
 
-void ringbell_topic_destroy(ringbell_topic* topic) { delete topic; }
+void ringbell_topic_destroy(ringbell_topic* topic) { destroy(topic); }
 
 int ringbell_publisher_open(ringbell_topic* topic, const ringbell_wait_options* wait,
                             ringbell_publisher** publisher, ringbell_error* error) {
@@ -80,7 +80,7 @@ int ringbell_publisher_arm(ringbell_publisher* publisher) { return publisher->va
 
 void ringbell_publisher_disarm(ringbell_publisher* publisher) { publisher->value.disarm(); }
 
-void ringbell_publisher_close(ringbell_publisher* publisher) { delete publisher; }
+void ringbell_publisher_close(ringbell_publisher* publisher) { destroy(publisher); }
 
 int ringbell_subscriber_open(ringbell_topic* topic, int start, const ringbell_wait_options* wait,
                              ringbell_subscriber** subscriber, ringbell_error* error) {
@@ -137,6 +137,6 @@ uint32_t ringbell_subscriber_max_message_bytes(const ringbell_subscriber* subscr
   return subscriber->value.max_message_bytes();
 }
 
-void ringbell_subscriber_close(ringbell_subscriber* subscriber) { delete subscriber; }
+void ringbell_subscriber_close(ringbell_subscriber* subscriber) { destroy(subscriber); }
 
 }  // extern "C"

@@ -28,8 +28,8 @@ COMMENT = re.compile(r"//.*$", re.MULTILINE)
 # Where it must be done by hand, and why.
 ALLOWED = [
     ("transport/base/file_descriptor.cpp", "F_DUPFD_CLOEXEC"),  # what moves them up
-    ("transport/liveness/own_descriptor.cpp", "open"),  # a number in a child, replaced
-    ("transport/liveness/own_descriptor.cpp", "dup3"),
+    ("transport/base/private_descriptors.cpp", "open"),  # a number in a child, replaced
+    ("transport/base/private_descriptors.cpp", "dup3"),
 ]
 
 

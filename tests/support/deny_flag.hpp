@@ -15,8 +15,8 @@ namespace ringbell::test {
 // the calling process and its children, for good. False: no filter can be installed here.
 [[nodiscard]] inline bool deny_flag(long number, unsigned argument, std::uint32_t flag,
                                     int errno_value) noexcept {
-  const auto offset = static_cast<std::uint32_t>(offsetof(seccomp_data, args) +
-                                                 argument * sizeof(std::uint64_t));
+  const auto offset =
+      static_cast<std::uint32_t>(offsetof(seccomp_data, args) + argument * sizeof(std::uint64_t));
   sock_filter program[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(number), 0, 3),

@@ -28,7 +28,8 @@ class ContainerTest : public ::testing::Test {
     put("proc/self/cgroup", "1:name=systemd:/x\n0::" + group + "\n");
     put("proc/self/mountinfo",
         "24 1 0:22 / /sys rw - sysfs sysfs rw\n"
-        "30 24 0:26 " + top + " /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n");
+        "30 24 0:26 " +
+            top + " /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n");
     put("proc/meminfo", "MemFree:  7 kB\nSwapFree:     2048 kB\n");
   }
   void group(const std::string& name, const std::string& limit, std::uint64_t used) const {

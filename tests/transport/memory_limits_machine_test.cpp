@@ -8,8 +8,7 @@
 #include <string>
 
 #include <fcntl.h>
-#include <linux/memfd.h>
-#include <sys/mount.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 

@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-#include <unistd.h>
+#include <sys/time.h>
 
 #include "tools/command/command.hpp"
 
@@ -12,10 +12,12 @@ namespace {
 volatile std::sig_atomic_t came = 0;
 
 // A signal between a look at `came` and a blocking call would be noticed only when that call ends.
-// So there is another one each second.
+// So there is another one every few milliseconds.
 extern "C" void on_signal(int number) {
   if (number != SIGALRM) came = number;
-  ::alarm(1);
+  constexpr timeval kSoon{.tv_sec = 0, .tv_usec = 20'000};
+  const itimerval again{.it_interval = kSoon, .it_value = kSoon};
+  ::setitimer(ITIMER_REAL, &again, nullptr);
 }
 
 }  // namespace
@@ -28,6 +30,10 @@ void watch() noexcept {
   }
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is an error, too
+}
+
+void unwatch() noexcept {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, SIG_DFL);
 }
 
 int signal() noexcept { return came; }

@@ -7,9 +7,12 @@
 namespace ringbell::tools::interruption {
 
 // From now on the signals no longer end the process. A blocking call that one of them meets ends
-// with EINTR, and so does, for the case that the signal came right before it, whatever blocks a
-// second later. SIGPIPE is ignored: a closed pipe is an error like any other.
+// with EINTR, and so does, for the case that the signal came right before it, whatever blocks some
+// milliseconds later. SIGPIPE is ignored: a closed pipe is an error like any other.
 void watch() noexcept;
+
+// From now on they end the process again: what is left to do leaves nothing behind.
+void unwatch() noexcept;
 
 // The signal that came, or 0.
 [[nodiscard]] int signal() noexcept;

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <ringbell/transport/base/private_descriptors.hpp>
+
 namespace ringbell {
 
 int above_standard(int fd) noexcept {
@@ -18,7 +20,14 @@ int above_standard(int fd) noexcept {
 }
 
 FileDescriptor::~FileDescriptor() {
-  if (fd_ >= 0) ::close(fd_);
+  if (fd_ < 0) return;
+  is_private_ ? PrivateDescriptors::instance().close(fd_) : void(::close(fd_));
+}
+
+FileDescriptor FileDescriptor::make_private(const std::function<FileDescriptor()>& open) {
+  FileDescriptor made = PrivateDescriptors::instance().make(open);
+  made.is_private_ = bool(made);
+  return made;
 }
 
 Result<FileDescriptor> duplicate(int fd) {

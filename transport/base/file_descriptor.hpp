@@ -2,6 +2,7 @@
 // output goes to descriptor 1, which may be closed when the library asks the kernel for a number.
 #pragma once
 
+#include <functional>
 #include <utility>
 
 #include <ringbell/transport/base/error.hpp>
@@ -21,20 +22,32 @@ class RINGBELL_API FileDescriptor {
   // Takes it. get() is above_standard(fd).
   explicit FileDescriptor(int fd) noexcept
       : fd_(fd < 0 || fd >= kFirstOwnDescriptor ? fd : above_standard(fd)) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor(FileDescriptor&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), is_private_(other.is_private_) {}
   FileDescriptor& operator=(FileDescriptor&& other) noexcept {
     std::swap(fd_, other.fd_);
+    std::swap(is_private_, other.is_private_);
     return *this;
   }
   FileDescriptor(const FileDescriptor&) = delete;
   FileDescriptor& operator=(const FileDescriptor&) = delete;
   ~FileDescriptor();
 
+  // What `open` returns, which must be close-on-exec, as one that a child of fork() does not share:
+  // what hangs on it (a lock, a socket that listens or is connected) ends with this process,
+  // whatever children it leaves. In the child its number stays taken, by a descriptor of nothing on
+  // which every call fails, so that the child's copy of its owner can be destroyed like any other.
+  // Handlers of fork() do it (pthread_atfork). A child of vfork(), of posix_spawn() or of a bare
+  // clone() runs none, and is expected to exec. No fork() comes between `open` and the handlers'
+  // knowing of it. errno is what `open` left.
+  [[nodiscard]] static FileDescriptor make_private(const std::function<FileDescriptor()>& open);
+
   [[nodiscard]] int get() const noexcept { return fd_; }
   [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
 
  private:
   int fd_ = -1;
+  bool is_private_ = false;
 };
 
 // Another number for the same open file, close-on-exec.

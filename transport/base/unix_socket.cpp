@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include <ringbell/transport/base/deadline.hpp>
+#include <ringbell/transport/base/no_cancellation.hpp>
 
 namespace ringbell::unix_socket {
 namespace {
@@ -69,7 +71,9 @@ std::vector<FileDescriptor> take_descriptors(msghdr& message) {
 }  // namespace
 
 Result<FileDescriptor> create() {
-  FileDescriptor made{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  FileDescriptor made = FileDescriptor::make_private([] {
+    return FileDescriptor{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  });
   if (!made) return fail_errno("making a UNIX socket failed", kNoDescriptors);
   return made;
 }
@@ -106,11 +110,20 @@ bool is_bound(const Address& address) noexcept {
 }
 
 Result<std::optional<FileDescriptor>> accept(int fd) {
-  FileDescriptor peer{::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+  FileDescriptor peer = FileDescriptor::make_private([fd] {
+    return FileDescriptor{::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+  });
   if (peer) return std::optional(std::move(peer));
   if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR) return std::nullopt;
   return fail_errno("accepting a connection failed",
                     errno == EMFILE || errno == ENFILE ? kNoDescriptors : "");
+}
+
+Result<FileDescriptor> duplicate(int fd) {
+  FileDescriptor copy = FileDescriptor::make_private(
+      [fd] { return FileDescriptor{::fcntl(fd, F_DUPFD_CLOEXEC, kFirstOwnDescriptor)}; });
+  if (!copy) return fail_errno("duplicating a socket failed", kNoDescriptors);
+  return copy;
 }
 
 Result<Peer> peer_of(int fd) {
@@ -183,12 +196,14 @@ Result<std::optional<Received>> receive(int fd, std::span<std::byte> into,
 }
 
 bool wait_readable(int fd, Timeout timeout) noexcept {
+  const NoCancellation whole;
   pollfd readable{.fd = fd, .events = POLLIN, .revents = 0};
   const timespec limit = to_timespec(timeout);
   return ::ppoll(&readable, 1, &limit, nullptr) > 0;
 }
 
 bool is_hung_up(int fd) noexcept {
+  const NoCancellation whole;
   pollfd socket{.fd = fd, .events = 0, .revents = 0};
   return ::poll(&socket, 1, 0) > 0 && (socket.revents & (POLLHUP | POLLERR)) != 0;
 }

@@ -1,5 +1,5 @@
 // The calls on UNIX sockets (SEQPACKET: messages keep their bounds), one function each. All sockets
-// are non-blocking and close-on-exec.
+// are non-blocking, close-on-exec, and not shared with a child of fork().
 #pragma once
 
 #include <chrono>
@@ -47,6 +47,9 @@ enum class Reached { yes, nobody, later };  // later: the listener has too many 
 
 // Nothing: no peer is waiting (any more). Errors: system, of which EMFILE and ENFILE.
 [[nodiscard]] Result<std::optional<FileDescriptor>> accept(int fd);
+
+// Another number for the same socket.
+[[nodiscard]] Result<FileDescriptor> duplicate(int fd);
 
 [[nodiscard]] Result<Peer> peer_of(int fd);
 

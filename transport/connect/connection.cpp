@@ -149,11 +149,11 @@ Result<Connection> connect(std::string_view name, const ConnectOptions& options)
   if (!out) return tl::unexpected(std::move(out.error()));
   Result<Channel> in = attach(descriptors.last(each), greeting.to_connector, greeting.doorbell);
   if (!in) return tl::unexpected(std::move(in.error()));
-  Result<FileDescriptor> life = duplicate(socket->get());
+  Result<FileDescriptor> life = unix_socket::duplicate(socket->get());
   if (!life) return tl::unexpected(std::move(life.error()));
   Result<Sender> sender = Sender::open(std::move(*out), options.wait, std::move(*life));
   if (!sender) return tl::unexpected(std::move(sender.error()));
-  life = duplicate(socket->get());
+  life = unix_socket::duplicate(socket->get());
   if (!life) return tl::unexpected(std::move(life.error()));
   Result<Receiver> receiver = Receiver::open(std::move(*in), options.wait, std::move(*life));
   if (!receiver) return tl::unexpected(std::move(receiver.error()));

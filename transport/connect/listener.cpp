@@ -209,12 +209,12 @@ Result<void> Listener::welcome(Guest& guest, core::DoorbellKind wish) {
   append(descriptors, to_listener->fds());
   append(descriptors, to_connector->fds());
 
-  Result<FileDescriptor> life = duplicate(guest.socket.get());
+  Result<FileDescriptor> life = unix_socket::duplicate(guest.socket.get());
   if (!life) return tl::unexpected(std::move(life.error()));
   Result<Receiver> receiver =
       Receiver::open(std::move(*to_listener), options_.wait, std::move(*life));
   if (!receiver) return tl::unexpected(std::move(receiver.error()));
-  life = duplicate(guest.socket.get());
+  life = unix_socket::duplicate(guest.socket.get());
   if (!life) return tl::unexpected(std::move(life.error()));
   Result<Sender> sender = Sender::open(std::move(*to_connector), options_.wait, std::move(*life));
   if (!sender) return tl::unexpected(std::move(sender.error()));

@@ -125,7 +125,7 @@ Result<void> ListeningSocket::take_in(NameFolder folder, std::string_view name) 
 // If the file was removed by hand, another listener may have taken its place: look first.
 ListeningSocket::~ListeningSocket() {
   if (!socket_ || !folder_ || ::getpid() != owner_pid_) return;
-  const Result<NameFolder::Lock> lock = folder_->lock();
+  const Result<NameFolder::Lock> lock = folder_->lock_to_leave();
   if (!lock) return;  // a leftover, which the next listener takes over
   const Result<ino_t> there = inode_of_socket(*folder_, file_);
   if (there && *there == inode_) (void)remove(*folder_, file_);

@@ -27,6 +27,7 @@ Part Contributor::part() noexcept {
   return {.kind = core::RingKind::fan_in,
           .among = Part::Among::the_rest,
           .role = "contributor",
+          .more = "CollectorOptions::contributors of the ring's maker says how many there can be",
           .is_whole = is_lane_whole};
 }
 

@@ -36,6 +36,9 @@ Result<ParticipantLock> take_place(const Region& region, const Part& part) {
                               "other side mends it when it next looks",
                               part.role));
     }
+    if (!lock && lock.error().code == ErrorCode::busy && !part.more.empty()) {
+      lock.error().message += fmt::format("; {}", part.more);
+    }
     if (!lock || part.is_whole == nullptr || part.is_whole(region, lock->number())) return lock;
     spoilt.push_back(std::move(*lock));
   }

@@ -22,10 +22,11 @@ struct Part {
   enum class Among : std::uint8_t { all, the_first, the_rest };
 
   core::RingKind kind{};
-  Among among{};          // the participants that it may be
-  std::string_view role;  // for people
-  bool reads = false;     // for people: a reader or caller
-  bool is_sized = false;  // a size stands in front of each message (sized.hpp)
+  Among among{};               // the participants that it may be
+  std::string_view role;       // for people
+  std::string_view more = {};  // for people: what to do when all places are taken
+  bool reads = false;          // for people: a reader or caller
+  bool is_sized = false;       // a size stands in front of each message (sized.hpp)
   // Whether the place of this number is as an end may find it; nullptr: it always is.
   bool (*is_whole)(const Region& region, std::uint32_t number) = nullptr;
   // Whether a region in which no process takes part is worth opening; nullptr: it is not.

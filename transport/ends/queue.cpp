@@ -10,6 +10,8 @@ namespace {
 
 // How much of the list of participants is gone through in a slice, and for how many of them the
 // kernel is asked: some 100 us.
+constexpr std::string_view kMore =
+    "QueueOptions::participants of the ring's maker says how many there can be";
 constexpr std::uint32_t kLooksASlice = 1024;
 constexpr std::uint32_t kAsksASlice = 64;
 
@@ -122,7 +124,7 @@ template class QueueEnd<QueueReceiver>;
 // --- QueueSender ---------------------------------------------------------------------------------
 
 Part QueueSender::part() noexcept {
-  return {.kind = core::RingKind::mpmc, .role = "sender", .is_sized = true};
+  return {.kind = core::RingKind::mpmc, .role = "sender", .more = kMore, .is_sized = true};
 }
 
 Result<QueueSender> QueueSender::on(Participant participant) {
@@ -200,6 +202,7 @@ bool QueueSender::arm() {
 Part QueueReceiver::part() noexcept {
   return {.kind = core::RingKind::mpmc,
           .role = "receiver",
+          .more = kMore,
           .reads = true,
           .is_sized = true,
           .left_something = holds_messages};

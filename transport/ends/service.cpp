@@ -34,6 +34,7 @@ Part Client::part() noexcept {
   return {.kind = core::RingKind::call_group,
           .among = Part::Among::the_rest,
           .role = "client",
+          .more = "ServiceOptions::clients of the ring's maker says how many there can be",
           .reads = true,
           .is_whole = is_line_whole};
 }

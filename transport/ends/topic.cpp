@@ -28,6 +28,7 @@ Part publisher_of(RingKind kind) noexcept {
 constexpr Part kMember{.kind = RingKind::broadcast_lossless,
                        .among = Part::Among::the_rest,
                        .role = "subscriber",
+                       .more = "at most TopicOptions::subscribers, and 64; lossy: no limit",
                        .reads = true,
                        .is_sized = true};
 

@@ -39,7 +39,7 @@ struct TopicOptions {
   core::DoorbellKind doorbell = core::DoorbellKind::futex;  // or none
   MemoryOptions memory = {};
 
-  [[nodiscard]] RegionOptions region() const;
+  RINGBELL_API [[nodiscard]] RegionOptions region() const;
 };
 
 // What must be handed to the other processes. `bells` is -1 unless the topic is lossy.

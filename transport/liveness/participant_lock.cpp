@@ -20,9 +20,10 @@ struct flock byte_of(std::uint32_t number) noexcept {
   return range;
 }
 
-Result<OwnDescriptor> reopen(int region_fd) {
+Result<FileDescriptor> reopen(int region_fd) {
   const std::string path = fmt::format("/proc/self/fd/{}", region_fd);
-  OwnDescriptor file = OwnDescriptor::open(path.c_str(), O_RDWR);
+  FileDescriptor file = FileDescriptor::make_private(
+      [&] { return FileDescriptor{::open(path.c_str(), O_RDWR | O_CLOEXEC)}; });
   if (file) return file;
   return fail_errno(fmt::format("reopening the region ({}) failed", path),
                     errno == ENOENT ? "a role is taken through /proc: mount it, or open the ends "
@@ -43,28 +44,34 @@ Result<bool> lock(int fd, std::uint32_t number, std::string_view role) {
   return fail_errno(fmt::format("locking the {}'s role failed", role));
 }
 
+tl::unexpected<Error> fail_taken(std::string_view role, std::uint32_t places) {
+  if (places == 1) {
+    return fail(ErrorCode::busy,
+                fmt::format("this ring has a living {} already; it takes one at a time", role));
+  }
+  return fail(ErrorCode::busy,
+              fmt::format("all {} places for a {} are taken by living processes", places, role));
+}
+
 }  // namespace
 
-ParticipantLock::ParticipantLock(OwnDescriptor file, std::uint32_t number) noexcept
+ParticipantLock::ParticipantLock(FileDescriptor file, std::uint32_t number) noexcept
     : file_(std::move(file)), number_(number) {}
 
 Result<ParticipantLock> ParticipantLock::take(int region_fd, std::uint32_t number,
                                               std::string_view role) {
-  Result<OwnDescriptor> file = reopen(region_fd);
+  Result<FileDescriptor> file = reopen(region_fd);
   if (!file) return tl::unexpected(std::move(file.error()));
   const Result<bool> mine = lock(file->get(), number, role);
   if (!mine) return tl::unexpected(mine.error());
-  if (!*mine) {
-    return fail(ErrorCode::busy,
-                fmt::format("this channel has a living {} already; it takes one at a time", role));
-  }
+  if (!*mine) return fail_taken(role, 1);
   return ParticipantLock(std::move(*file), number);
 }
 
 Result<ParticipantLock> ParticipantLock::take_any(int region_fd, std::uint32_t first,
                                                   std::uint32_t end, std::string_view role) {
   assert(first < end);
-  Result<OwnDescriptor> file = reopen(region_fd);
+  Result<FileDescriptor> file = reopen(region_fd);
   if (!file) return tl::unexpected(std::move(file.error()));
   const std::uint32_t count = end - first;
   const auto start = static_cast<std::uint32_t>(::getpid()) % count;
@@ -74,10 +81,7 @@ Result<ParticipantLock> ParticipantLock::take_any(int region_fd, std::uint32_t f
     if (!mine) return tl::unexpected(mine.error());
     if (*mine) return ParticipantLock(std::move(*file), number);
   }
-  return fail(ErrorCode::busy,
-              fmt::format("all {} places for a {} are taken by living ones; create the ring with "
-                          "more participants",
-                          count, role));
+  return fail_taken(role, count);
 }
 
 bool ParticipantLock::is_held(int region_fd, std::uint32_t number) noexcept {

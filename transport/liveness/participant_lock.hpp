@@ -3,7 +3,7 @@
 // Each participant has a number, and the byte of that number in the region's file. It holds an OFD
 // lock on the byte, taken on an open file description of its own (the file reopened through
 // /proc/self/fd), close-on-exec. A zombie does not keep it, a reused pid does not fake it, another
-// pid namespace does not confuse it, and a child of fork() does not keep it (own_descriptor.hpp).
+// pid namespace does not confuse it, and a child of fork() does not keep it (file_descriptor.hpp).
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,6 @@
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/base/file_descriptor.hpp>
-#include <ringbell/transport/liveness/own_descriptor.hpp>
 
 namespace ringbell {
 
@@ -44,9 +43,9 @@ class RINGBELL_API ParticipantLock {
   [[nodiscard]] static bool anybody(int region_fd) noexcept;
 
  private:
-  ParticipantLock(OwnDescriptor file, std::uint32_t number) noexcept;
+  ParticipantLock(FileDescriptor file, std::uint32_t number) noexcept;
 
-  OwnDescriptor file_;
+  FileDescriptor file_;
   std::uint32_t number_;
 };
 

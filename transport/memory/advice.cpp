@@ -78,10 +78,11 @@ Result<void> check_futexes(const Mapping& mapping) {
       errno == EAGAIN || errno == ETIMEDOUT || errno == EINTR) {
     return {};
   }
-  return fail(ErrorCode::unsupported,
-              fmt::format("no process can sleep on this memory (futex: {}); create the channel with "
-                          "DoorbellKind::eventfd, or none",
-                          std::generic_category().message(errno)));
+  return fail(
+      ErrorCode::unsupported,
+      fmt::format("no process can sleep on this memory (futex: {}); create the channel with "
+                  "DoorbellKind::eventfd, or none",
+                  std::generic_category().message(errno)));
 }
 
 Result<void> lock(const Mapping& mapping) {

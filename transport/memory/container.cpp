@@ -110,9 +110,9 @@ Room room_of(const std::string& folder, bool version_1, std::uint64_t& swap_byte
   const Names& names = version_1 ? kVersion1 : kVersion2;
   // File pages and what can be dropped from caches make room by themselves.
   const std::uint64_t cache =
-      version_1 ? sum_in(folder + "/memory.stat", {"total_inactive_file", "total_active_file"})
-                : sum_in(folder + "/memory.stat",
-                         {"inactive_file", "active_file", "slab_reclaimable"});
+      version_1
+          ? sum_in(folder + "/memory.stat", {"total_inactive_file", "total_active_file"})
+          : sum_in(folder + "/memory.stat", {"inactive_file", "active_file", "slab_reclaimable"});
   const auto left = [&](const char* limit_name, const char* usage_name, std::uint64_t reclaimed) {
     const std::uint64_t limit = limit_in(folder + limit_name);
     if (limit == kUnlimited) return limit;
@@ -124,7 +124,8 @@ Room room_of(const std::string& folder, bool version_1, std::uint64_t& swap_byte
   if (version_1) {
     room.bytes = plus(room.bytes, swap_bytes);
     const std::uint64_t both = left(names.swap_limit, names.swap_usage, cache);
-    if (both < room.bytes) room = {both, limit_in(folder + names.swap_limit), folder + names.swap_limit};
+    if (both < room.bytes)
+      room = {both, limit_in(folder + names.swap_limit), folder + names.swap_limit};
   } else {
     swap_bytes = std::min(swap_bytes, left(names.swap_limit, names.swap_usage, 0));
     room.bytes = plus(room.bytes, swap_bytes);

@@ -145,11 +145,14 @@ Result<void> publish(int fd, const std::string& path) {
 Result<bool> link(int fd, int folder_fd, const std::string& name) {
   const std::string self = fmt::format("/proc/self/fd/{}", fd);
   int failed = ::linkat(AT_FDCWD, self.c_str(), folder_fd, name.c_str(), AT_SYMLINK_FOLLOW);
+  const std::string temporary = folder_of(name) + "/" + temporary_name(fd);
   if (failed != 0 && errno == ENOENT) {  // no /proc
-    const std::string temporary = folder_of(name) + "/" + temporary_name(fd);
     failed = ::linkat(folder_fd, temporary.c_str(), folder_fd, name.c_str(), 0);
   }
-  if (failed == 0) return true;
+  if (failed == 0) {
+    ::unlinkat(folder_fd, temporary.c_str(), 0);  // if it had that one
+    return true;
+  }
   if (errno == EEXIST) return false;
   return fail_errno(fmt::format("giving the file its name {} failed", name));
 }

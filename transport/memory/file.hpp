@@ -69,7 +69,8 @@ struct NewFile {
 // there is a file of that name; permission.
 [[nodiscard]] Result<void> publish(int fd, const std::string& path);
 
-// The same without a sync, relative to a folder that is open. False: the name is taken.
+// The same without a sync, relative to a folder that is open; a temporary name goes. False: the
+// name is taken.
 [[nodiscard]] Result<bool> link(int fd, int folder_fd, const std::string& name);
 
 // Opens a file by its name; no symbolic link is followed. Errors: permission, system.

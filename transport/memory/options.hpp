@@ -57,8 +57,8 @@ struct MemoryOptions {
 
 struct AttachOptions {
   Access access = Access::read_write;
-  bool prefault = false;     // fill this process's page tables now
-  bool lock_memory = false;  // mlock this process's mapping
+  bool prefault = false;       // fill this process's page tables now
+  bool lock_memory = false;    // mlock this process's mapping
   bool in_core_dumps = false;  // as in MemoryOptions, for this process
   // Take also what belongs to, or may be written by, other users, as far as its mode admits them.
   // They can make this process take SIGBUS by truncating the file; only a memfd is safe from that.

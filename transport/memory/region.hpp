@@ -44,7 +44,7 @@ struct MemoryNeeded {
 RINGBELL_API [[nodiscard]] Result<MemoryNeeded> describe(const RegionOptions& options);
 // The same of ChannelOptions, QueueOptions, TopicOptions, CollectorOptions and ServiceOptions.
 template <class Options>
-  requires requires(const Options& options) { RegionOptions(options.region()); }
+requires requires(const Options& options) { RegionOptions(options.region()); }
 [[nodiscard]] Result<MemoryNeeded> describe(const Options& options) {
   return describe(options.region());
 }

@@ -158,7 +158,7 @@ Result<HeldName> HeldName::open(std::string_view name, Timeout timeout, const Jo
 
 void HeldName::leave(ParticipantLock& part, int region_fd,
                      const std::function<bool()>& keep) noexcept {
-  const Result<NameFolder::Lock> lock = folder_.lock();
+  const Result<NameFolder::Lock> lock = folder_.lock_to_leave();
   if (!lock) return;
   part.drop();
   if (ParticipantLock::anybody(region_fd) || keep()) return;

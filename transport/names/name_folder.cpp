@@ -1,8 +1,10 @@
 #include <ringbell/transport/names/name_folder.hpp>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <thread>
 #include <utility>
 
@@ -10,7 +12,10 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include <ringbell/transport/base/deadline.hpp>
 
 namespace ringbell {
 namespace {
@@ -95,6 +100,22 @@ Result<void> check_folder(int fd, const std::string& path) {
   return {};
 }
 
+// For people. A line of /proc/locks: "7: FLOCK  ADVISORY  WRITE 4711 00:19:26 0 EOF".
+std::string holder_of(int fd) {
+  struct stat status {};
+  std::ifstream locks("/proc/locks");
+  if (::fstat(fd, &status) == 0) {
+    const std::string file =
+        fmt::format("{:02x}:{:02x}:{}", major(status.st_dev), minor(status.st_dev), status.st_ino);
+    std::string number, type, advice, access, pid, where, rest;
+    while (locks >> number >> type >> advice >> access >> pid >> where) {
+      std::getline(locks, rest);
+      if (type == "FLOCK" && where == file && pid != "0") return "pid " + pid;
+    }
+  }
+  return "another process";
+}
+
 }  // namespace
 
 Result<void> check_name(std::string_view name) {
@@ -128,32 +149,38 @@ Result<NameFolder> NameFolder::open() {
   return NameFolder(std::move(*folder), std::move(*path));
 }
 
-Result<NameFolder::Lock> NameFolder::lock() const {
-  const auto deadline = std::chrono::steady_clock::now() + kLongestLock;
-  while (::flock(folder_.get(), LOCK_EX | LOCK_NB) != 0) {
+Result<NameFolder::Lock> NameFolder::lock() const { return lock_within(kLongestLock); }
+
+Result<NameFolder::Lock> NameFolder::lock_to_leave() const {
+  static std::atomic<bool> waited_in_vain{false};
+  Result<Lock> lock = lock_within(waited_in_vain ? std::chrono::seconds(0) : kLongestLock);
+  waited_in_vain = !lock;
+  return lock;
+}
+
+Result<NameFolder::Lock> NameFolder::lock_within(std::chrono::nanoseconds longest) const {
+  const SteadyTime deadline = end_of(longest);
+  FileDescriptor file = FileDescriptor::make_private([&] {
+    return FileDescriptor{::openat(folder_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  });
+  if (!file) return fail_errno(fmt::format("opening the folder {} failed", path_));
+  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) {
       return fail_errno(fmt::format("locking the folder {} failed", path_));
     }
     if (std::chrono::steady_clock::now() >= deadline) {
-      return fail(ErrorCode::busy, fmt::format("another process holds the lock of {} for more than "
-                                               "{} s; is it stopped?",
-                                               path_, kLongestLock.count()));
+      return fail(ErrorCode::busy,
+                  fmt::format("{} holds the lock of {} for more than {} s; is it stopped?",
+                              holder_of(file.get()), path_, kLongestLock.count()));
     }
     std::this_thread::sleep_for(kLockNap);
   }
-  return Lock(folder_.get());
+  return Lock(std::move(file));
 }
 
 std::string NameFolder::path_of(std::string_view file) const {
   const std::string self = fmt::format("/proc/self/fd/{}", folder_.get());
   return fmt::format("{}/{}", ::access(self.c_str(), F_OK) == 0 ? self : path_, file);
-}
-
-NameFolder::Lock::Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
-// Said aloud, because a child of fork() may still hold a copy of the descriptor.
-NameFolder::Lock::~Lock() {
-  if (fd_ >= 0) ::flock(fd_, LOCK_UN);
 }
 
 }  // namespace ringbell

@@ -7,9 +7,11 @@
 // reached through the descriptor that was checked, never by its path again.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/export.hpp>
@@ -26,28 +28,25 @@ RINGBELL_API [[nodiscard]] Result<void> check_name(std::string_view name);
 class RINGBELL_API NameFolder {
  public:
   // While it lives, no other process adds or removes a name that was there before. The kernel drops
-  // it with its holder. REQUIRES: the folder outlives it.
+  // it with its holder, whatever children that one has. Move-only.
   class RINGBELL_API Lock {
-   public:
-    Lock(Lock&& other) noexcept;
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
-    Lock& operator=(Lock&&) = delete;
-    ~Lock();
-
    private:
     friend class NameFolder;
-    explicit Lock(int fd) noexcept : fd_(fd) {}
+    explicit Lock(FileDescriptor file) noexcept : file_(std::move(file)) {}
 
-    int fd_;
+    FileDescriptor file_;
   };
 
   // Makes the folder, mode 0700, if it is not there. Errors: permission, if it is not this user's
   // alone; invalid_argument, if $RINGBELL_DIR is no absolute path or no folder; system.
   [[nodiscard]] static Result<NameFolder> open();
 
-  // Waits a few seconds at most: it is held for microseconds. Errors: busy, system.
+  // Waits a few seconds at most: it is held for microseconds. Errors: busy, naming the holder;
+  // system.
   [[nodiscard]] Result<Lock> lock() const;
+  // The same for a process that gives names up. After one wait in vain the later ones of this
+  // process are not waited for, so that its end takes seconds and not seconds for each name.
+  [[nodiscard]] Result<Lock> lock_to_leave() const;
 
   // For people: where it was when it was opened.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
@@ -58,6 +57,7 @@ class RINGBELL_API NameFolder {
 
  private:
   NameFolder(FileDescriptor folder, std::string path) noexcept;
+  [[nodiscard]] Result<Lock> lock_within(std::chrono::nanoseconds longest) const;
 
   FileDescriptor folder_;
   std::string path_;

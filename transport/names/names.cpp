@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <optional>
 #include <string_view>
@@ -16,6 +18,7 @@
 
 #include <ringbell/transport/base/unix_socket.hpp>
 #include <ringbell/transport/liveness/participant_lock.hpp>
+#include <ringbell/transport/memory/file.hpp>
 #include <ringbell/transport/memory/region.hpp>
 #include <ringbell/transport/names/name_folder.hpp>
 
@@ -62,6 +65,7 @@ std::optional<Entry> look_at_region(const NameFolder& folder, const std::string&
   }
   if (::fstat(region.get(), &status) != 0) return std::nullopt;
   Entry entry{.alive = ParticipantLock::anybody(region.get()),
+              .inode = status.st_ino,
               .size_bytes = static_cast<std::uint64_t>(status.st_size)};
   if (const std::optional<core::RegionHeader> header = header_of(region.get())) {
     entry.kind = Kind::ring;
@@ -75,7 +79,9 @@ std::optional<Entry> look_at_socket(const NameFolder& folder, const std::string&
   struct stat status {};
   if (::fstatat(folder.fd(), file.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
   if (!S_ISSOCK(status.st_mode)) return Entry{.alive = true};
-  return Entry{.kind = Kind::listener, .alive = unix_socket::is_bound({folder.path_of(file)})};
+  return Entry{.kind = Kind::listener,
+               .alive = unix_socket::is_bound({folder.path_of(file)}),
+               .inode = status.st_ino};
 }
 
 // Nothing: it is no name, or gone.
@@ -87,6 +93,39 @@ std::optional<Entry> look_at(const NameFolder& folder, const std::string& file) 
   std::optional<Entry> entry = region ? look_at_region(folder, file) : look_at_socket(folder, file);
   if (entry) entry->name = std::move(name);
   return entry;
+}
+
+// What a process was making when it died, if it had to be made under a temporary name.
+bool is_left_over(const NameFolder& folder, const std::string& file) {
+  constexpr std::chrono::minutes kLongestMaking{1};
+  struct stat status {};
+  if (!memory::file::is_temporary(file) ||
+      ::fstatat(folder.fd(), file.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    return false;
+  }
+  return std::time(nullptr) - status.st_ctime > std::chrono::seconds(kLongestMaking).count();
+}
+
+// A name that appears meanwhile is alive from the first.
+template <class Wanted>
+Result<std::vector<Entry>> remove_if(Wanted&& is_wanted) {
+  const Result<NameFolder> folder = NameFolder::open();
+  if (!folder) return tl::unexpected(folder.error());
+  const Result<NameFolder::Lock> lock = folder->lock();
+  if (!lock) return tl::unexpected(lock.error());
+  const Result<std::vector<std::string>> files = files_in(*folder);
+  if (!files) return tl::unexpected(files.error());
+  std::vector<Entry> removed;
+  for (const std::string& file : *files) {
+    std::optional<Entry> entry = look_at(*folder, file);
+    const bool is_rubbish = is_left_over(*folder, file);
+    if (!is_rubbish && (!entry || entry->alive || !is_wanted(*entry))) continue;
+    if (::unlinkat(folder->fd(), file.c_str(), 0) != 0) {
+      return fail_errno(fmt::format("removing {}/{} failed", folder->path(), file));
+    }
+    if (entry) removed.push_back(std::move(*entry));
+  }
+  return removed;
 }
 
 }  // namespace
@@ -103,24 +142,16 @@ Result<std::vector<Entry>> list() {
   return entries;
 }
 
-// A name that appears meanwhile is alive from the first.
 Result<std::vector<Entry>> remove_dead() {
-  const Result<NameFolder> folder = NameFolder::open();
-  if (!folder) return tl::unexpected(folder.error());
-  const Result<NameFolder::Lock> lock = folder->lock();
-  if (!lock) return tl::unexpected(lock.error());
-  const Result<std::vector<std::string>> files = files_in(*folder);
-  if (!files) return tl::unexpected(files.error());
-  std::vector<Entry> removed;
-  for (const std::string& file : *files) {
-    std::optional<Entry> entry = look_at(*folder, file);
-    if (!entry || entry->alive) continue;
-    if (::unlinkat(folder->fd(), file.c_str(), 0) != 0) {
-      return fail_errno(fmt::format("removing {}/{} failed", folder->path(), file));
-    }
-    removed.push_back(std::move(*entry));
-  }
-  return removed;
+  return remove_if([](const Entry&) { return true; });
+}
+
+Result<std::vector<Entry>> remove_dead(const std::vector<Entry>& of) {
+  return remove_if([&](const Entry& entry) {
+    return std::any_of(of.begin(), of.end(), [&](const Entry& each) {
+      return each.name == entry.name && each.kind == entry.kind && each.inode == entry.inode;
+    });
+  });
 }
 
 }  // namespace ringbell::names

@@ -24,6 +24,7 @@ struct Entry {
   Kind kind = Kind::unknown;
   core::RingKind ring = {};      // of a region
   bool alive = false;            // some process takes part in it, or listens
+  ino_t inode = 0;               // of the file: tells it from a later one of that name
   pid_t creator_pid = 0;         // of a region: its maker, in that one's pid namespace; for people
   std::uint64_t size_bytes = 0;  // of a region, its memory
 };
@@ -35,5 +36,7 @@ RINGBELL_API [[nodiscard]] Result<std::vector<Entry>> list();
 // Removes the names in which no process takes part any more, and returns which. Unread records go
 // with them. Errors: as NameFolder::open and lock; system.
 RINGBELL_API [[nodiscard]] Result<std::vector<Entry>> remove_dead();
+// Of these only, and only while the same file stands there.
+RINGBELL_API [[nodiscard]] Result<std::vector<Entry>> remove_dead(const std::vector<Entry>& of);
 
 }  // namespace ringbell::names

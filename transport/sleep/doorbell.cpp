@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <ringbell/transport/base/deadline.hpp>
+#include <ringbell/transport/base/no_cancellation.hpp>
 
 namespace ringbell {
 namespace {
@@ -101,6 +102,7 @@ Result<Doorbell> Doorbell::from_eventfd(FileDescriptor fd) {
 void Doorbell::sleep(const std::uint32_t& word, std::uint32_t parked, Timeout timeout,
                      int sign_of_life) const noexcept {
   assert(kind_ != core::DoorbellKind::none);
+  const NoCancellation whole;
   if (kind_ == core::DoorbellKind::futex) {
     futex_wait(word, parked, timeout);
   } else {
@@ -109,11 +111,13 @@ void Doorbell::sleep(const std::uint32_t& word, std::uint32_t parked, Timeout ti
 }
 
 void Doorbell::silence() const noexcept {
+  const NoCancellation whole;
   if (kind_ == core::DoorbellKind::eventfd) eventfd_clear(fd_.get());
 }
 
 void Doorbell::wake(std::uint32_t& word) const noexcept {
   assert(kind_ != core::DoorbellKind::none);
+  const NoCancellation whole;
   if (kind_ == core::DoorbellKind::futex) {
     futex_wake(word);
   } else {

@@ -62,7 +62,7 @@ int clean(const CleanOptions& options) {
   if (entries->empty() || options.dry_run) return kDone;
   std::fflush(stdout);
   if (asks && !confirmed(entries->size())) return complain("nothing was removed");
-  const Result<std::vector<names::Entry>> removed = names::remove_dead();
+  const Result<std::vector<names::Entry>> removed = names::remove_dead(*entries);
   if (!removed) return complain(removed.error().message);
   if (!asks) print(*removed, options);
   return kDone;

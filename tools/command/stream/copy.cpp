@@ -75,10 +75,12 @@ class Child {
     (void)wait();
   }
 
-  // Its exit status.
+  // Its exit status. It may be blocked in a call of its own when a signal comes to this process.
   [[nodiscard]] int wait() noexcept {
     int status = 0;
+    if (interruption::signal() != 0) ::kill(pid_, SIGKILL);
     while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+      if (interruption::signal() != 0) ::kill(pid_, SIGKILL);
     }
     pid_ = -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : status_of_signal(WTERMSIG(status));
@@ -115,6 +117,7 @@ Tried<void> copy(const Source& source, const Destination& destination, const Cop
   Meter meter(options.progress);
   Tried<void> copied = write_out(std::move(*receiver), destination, meter);
   meter.finish();
+  if (!copied && interruption::signal() != 0) return copied;
   const int status = child->wait();
   // The reading process has said what it failed at; that it stopped then is no news.
   if (status != kDone && status != kTruncated) return give_up(status);
@@ -132,7 +135,11 @@ int copy_command(const CopyOptions& options) {
     remove_failed(*destination);
     return complain(done.error());
   }
-  if (options.verify) done = verify(*source, *destination);
+  if (options.verify) {
+    interruption::unwatch();
+    done = interruption::check();
+    if (done) done = verify(*source, *destination);
+  }
   return done ? int{kDone} : complain(done.error());
 }
 

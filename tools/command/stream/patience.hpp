@@ -10,7 +10,7 @@
 namespace ringbell::tools {
 
 // Waits are cut into slices, after each of which signals and the meter get their turn.
-inline constexpr std::chrono::milliseconds kSlice{200};
+inline constexpr std::chrono::milliseconds kSlice{50};
 
 class Patience {
  public:
