@@ -61,8 +61,8 @@ int ringbell_sender_claim(ringbell_sender* sender, uint32_t size_bytes, int64_t 
   return guarded(error, [&]() -> int {
     const auto claimed = sender->value.claim_for(size_bytes, timeout_of(timeout_ns));
     if (!claimed) return report(claimed.error(), error);
-    if (claimed->empty()) return RINGBELL_NOT_NOW;
-    *room = claimed->data();
+    if (!*claimed) return RINGBELL_NOT_NOW;
+    *room = (*claimed)->data();
     return RINGBELL_OK;
   });
 }
@@ -133,9 +133,9 @@ int ringbell_receiver_peek(ringbell_receiver* receiver, int64_t timeout_ns, cons
   return guarded(error, [&]() -> int {
     const auto peeked = receiver->value.peek_for(timeout_of(timeout_ns));
     if (!peeked) return report(peeked.error(), error);
-    if (peeked->empty()) return RINGBELL_NOT_NOW;
-    *record = peeked->data();
-    *size_bytes = peeked->size();
+    if (!*peeked) return RINGBELL_NOT_NOW;
+    *record = (*peeked)->data();
+    *size_bytes = (*peeked)->size();
     return RINGBELL_OK;
   });
 }
@@ -151,11 +151,10 @@ int ringbell_receiver_receive(ringbell_receiver* receiver, void* into, size_t ro
                               int64_t timeout_ns, size_t* size_bytes, ringbell_error* error) {
   return guarded(error, [&]() -> int {
     const std::span room(static_cast<std::byte*>(into), room_bytes);
-    const ringbell::Result<std::size_t> size =
-        receiver->value.receive(room, timeout_of(timeout_ns));
+    const auto size = receiver->value.receive(room, timeout_of(timeout_ns));
     if (!size) return report(size.error(), error);
-    if (*size == 0) return RINGBELL_NOT_NOW;
-    *size_bytes = *size;
+    if (!*size) return RINGBELL_NOT_NOW;
+    *size_bytes = **size;
     return RINGBELL_OK;
   });
 }

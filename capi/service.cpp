@@ -73,11 +73,10 @@ int ringbell_client_begin(ringbell_client* client, const void* request, size_t r
                           ringbell_error* error) {
   if (client->calling) return refuse_second_call(error);
   return guarded(error, [&]() -> int {
-    const ringbell::Result<std::span<std::byte>> room =
-        client->value.claim_for(request_bytes, ringbell::Timeout::zero());
+    const auto room = client->value.claim_for(request_bytes, ringbell::Timeout::zero());
     if (!room) return report(room.error(), error);
-    if (room->empty()) return RINGBELL_NOT_NOW;
-    std::memcpy(room->data(), request, request_bytes);
+    if (!*room) return RINGBELL_NOT_NOW;
+    std::memcpy((*room)->data(), request, request_bytes);
     client->value.call();
     client->calling = true;
     return RINGBELL_OK;
@@ -91,15 +90,15 @@ int ringbell_client_finish(ringbell_client* client, void* response, size_t room_
   }
   return guarded(error, [&]() -> int {
     if (!client->value.answered()) return RINGBELL_NOT_NOW;
-    const ringbell::Result<std::span<const std::byte>> answer =
-        client->value.answer_for(ringbell::Timeout::zero());
-    if (answer && answer->size() > room_bytes) {
+    const auto answer = client->value.answer_for(ringbell::Timeout::zero());
+    if (answer && *answer && (*answer)->size() > room_bytes) {
       return report(RINGBELL_TOO_LARGE, "the response is longer than the room for it", error);
     }
     client->calling = false;
     if (!answer) return report(answer.error(), error);
-    std::memcpy(response, answer->data(), answer->size());
-    *response_bytes = answer->size();
+    if (!*answer) return RINGBELL_NOT_NOW;
+    std::memcpy(response, (*answer)->data(), (*answer)->size());
+    *response_bytes = (*answer)->size();
     return RINGBELL_OK;
   });
 }
@@ -137,9 +136,10 @@ int ringbell_server_request(ringbell_server* server, int64_t timeout_ns, const v
                             size_t* size_bytes, ringbell_error* error) {
   return guarded(error, [&]() -> int {
     const auto asked = server->value.request_for(timeout_of(timeout_ns));
-    if (asked.empty()) return RINGBELL_NOT_NOW;
-    *request = asked.data();
-    *size_bytes = asked.size();
+    if (!asked) return report(asked.error(), error);
+    if (!*asked) return RINGBELL_NOT_NOW;
+    *request = (*asked)->data();
+    *size_bytes = (*asked)->size();
     return RINGBELL_OK;
   });
 }
@@ -153,11 +153,11 @@ int ringbell_server_respond(ringbell_server* server, const void* response, size_
     return report(RINGBELL_TOO_LARGE, "the response is longer than message_bytes of the service",
                   error);
   }
-  const std::span<std::byte> room = server->value.claim(size_bytes);
-  if (room.empty()) {
+  const std::optional<std::span<std::byte>> room = server->value.claim(size_bytes);
+  if (!room) {
     return report(RINGBELL_INVALID_ARGUMENT, "no request is being served", error);
   }
-  std::memmove(room.data(), response, size_bytes);  // it may be a part of the request, in place
+  std::memmove(room->data(), response, size_bytes);  // it may be a part of the request, in place
   server->value.respond();
   return RINGBELL_OK;
 }

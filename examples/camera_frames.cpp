@@ -22,9 +22,9 @@ int camera(ringbell::Channel channel) {
   auto sender = ringbell::Sender::open(std::move(channel));
   for (std::uint32_t frame = 0; sender && frame < kFrames; ++frame) {
     auto room = sender->claim_for(kFrameBytes, std::chrono::seconds(5));
-    if (!room || room->empty()) return 1;  // the viewer is gone, or stuck
-    std::ranges::fill(*room, std::byte{0});
-    std::ranges::fill(room->subspan(std::size_t{frame} * kWidth, kWidth), std::byte{255});
+    if (!room || !*room) return 1;  // the viewer is gone, or stuck
+    std::ranges::fill(**room, std::byte{0});
+    std::ranges::fill((*room)->subspan(std::size_t{frame} * kWidth, kWidth), std::byte{255});
     sender->commit();
   }
   return sender ? 0 : 1;
@@ -37,11 +37,11 @@ int viewer(ringbell::Channel channel) {
   while (receiver) {
     auto frame = receiver->peek_for();
     if (!frame) break;  // the camera has closed
-    if (!last.empty() && !std::ranges::equal(last, *frame)) ++moved;
+    if (!last.empty() && !std::ranges::equal(last, **frame)) ++moved;
     const std::uint64_t end_of_last = receiver->position();
     receiver->hold();                                      // keep this one
     if (!last.empty()) receiver->release_to(end_of_last);  // give the one before back
-    last = *frame;
+    last = **frame;
   }
   std::printf("%u of %u frames moved\n", moved, kFrames - 1);
   return moved == kFrames - 1 ? 0 : 1;

@@ -32,7 +32,7 @@ int child(ringbell::Channel channel) {
     }
     epoll_event event{};
     if (::epoll_wait(epoll, &event, 1, kAskAfterPeerMs) > 0) continue;
-    if (receiver->peer() == ringbell::PeerState::dead && receiver->peek().empty()) break;
+    if (receiver->peer() == ringbell::PeerState::dead && !receiver->peek()) break;
   }
   ::close(epoll);
   std::printf("the child got %d messages\n", messages);

@@ -17,7 +17,8 @@ int main() {
   if (!sender->send(std::as_bytes(std::span(kGreeting)))) return 1;
 
   auto record = receiver->peek_for(std::chrono::seconds(1));  // in place: nothing is copied
-  if (!record || record->size() != kGreeting.size()) return 1;
-  std::printf("%.*s\n", int(record->size()), reinterpret_cast<const char*>(record->data()));
+  if (!record || !*record) return 1;                          // failed, or the time is up
+  const std::span<const std::byte> text = **record;
+  std::printf("%.*s\n", int(text.size()), reinterpret_cast<const char*>(text.data()));
   receiver->release();
 }

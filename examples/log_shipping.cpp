@@ -1,6 +1,8 @@
 // Many processes log, one writes to disk. Each has a lane of its own, so that none waits for
 // another, and one that dies in the middle of a line costs the others nothing.
+#include <cstddef>
 #include <cstdio>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -21,7 +23,7 @@ int log_lines(int fd, int program) {
   for (int line = 0; log && line < kLines; ++line) {
     auto room = log->claim_for(64);  // formatted into the ring itself
     if (!room) return 1;             // the writer is gone
-    const int length = std::snprintf(reinterpret_cast<char*>(room->data()), 64,
+    const int length = std::snprintf(reinterpret_cast<char*>((*room)->data()), 64,
                                      "program %d says %d\n", program, line);
     log->commit(static_cast<std::uint32_t>(length));
   }
@@ -42,8 +44,9 @@ int main() {
   int written = 0;
   while (written < kPrograms * kLines) {
     const auto line = collector->peek_for(std::chrono::seconds(5));
-    if (line.empty()) break;  // nothing was logged for a while
-    written += std::fwrite(line.data(), 1, line.size(), file) == line.size() ? 1 : 0;
+    if (!line || !*line) break;  // nothing was logged for a while
+    const std::span<const std::byte> text = **line;
+    written += std::fwrite(text.data(), 1, text.size(), file) == text.size() ? 1 : 0;
     collector->release();
   }
   std::printf("%d lines of %d programs, %ld bytes\n", written, kPrograms, std::ftell(file));

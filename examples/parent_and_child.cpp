@@ -34,7 +34,7 @@ bool parent(ringbell::Channel channel) {
   for (std::uint64_t number = 0; number < kNumbers; ++number) {
     auto room = sender->claim_for(sizeof number);  // waits if the child is behind
     if (!room) return false;
-    std::memcpy(room->data(), &number, sizeof number);
+    std::memcpy((*room)->data(), &number, sizeof number);
     sender->stage();
     if (number % 16 == 15) sender->flush();  // sixteen become visible with one store
   }

@@ -47,11 +47,12 @@ int main() {
     if (request.size() != sizeof numbers) return;  // nonsense is answered with a zero byte
     std::memcpy(numbers.data(), request.data(), sizeof numbers);
     const std::int64_t sum = numbers[0] + numbers[1];
-    std::memcpy(claim(sizeof sum).data(), &sum, sizeof sum);
+    std::memcpy(claim(sizeof sum)->data(), &sum, sizeof sum);
   };
   const auto served = server->serve(add, kClients * kCalls, std::chrono::seconds(5));
-  std::printf("%llu calls served\n", static_cast<unsigned long long>(served));
-  int failed = served != kClients * kCalls;
+  if (!served) return std::puts(served.error().message.c_str()), 1;
+  std::printf("%llu calls served\n", static_cast<unsigned long long>(*served));
+  int failed = *served != kClients * kCalls;
   for (int status = 1; ::wait(&status) > 0;) failed += status != 0;
   return failed;
 }

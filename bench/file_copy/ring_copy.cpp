@@ -16,9 +16,9 @@ Result<void> read_into_ring(const CopyJob& job, Channel& channel, CopyMeter& met
   if (!metered) return metered;
   for (std::uint64_t offset = 0; offset < job.file_bytes;) {
     const std::size_t wanted = chunk_at(offset, job.file_bytes, kFileChunkBytes);
-    const Result<std::span<std::byte>> room = sender->claim_for(static_cast<std::uint32_t>(wanted));
+    const auto room = sender->claim_for(wanted);
     if (!room) return tl::unexpected(room.error());
-    const Result<std::size_t> got = read_at(job.source_fd, *room, offset);
+    const Result<std::size_t> got = read_at(job.source_fd, **room, offset);
     if (!got) return tl::unexpected(got.error());
     sender->commit(static_cast<std::uint32_t>(*got));
     offset += *got;
@@ -32,11 +32,11 @@ Result<void> write_from_ring(const CopyJob& job, Channel& channel, CopyMeter& me
   Result<void> metered = meter.start();
   if (!metered) return metered;
   for (std::uint64_t offset = 0; offset < job.file_bytes;) {
-    const Result<std::span<const std::byte>> record = receiver->peek_for();
+    const auto record = receiver->peek_for();
     if (!record) return tl::unexpected(record.error());
-    const Result<void> written = write_at(job.destination_fd, *record, offset);
+    const Result<void> written = write_at(job.destination_fd, **record, offset);
     if (!written) return written;
-    offset += record->size();
+    offset += (*record)->size();
     receiver->release();
   }
   return meter.stop({});

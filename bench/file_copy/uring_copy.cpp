@@ -92,15 +92,15 @@ Result<void> start_reads(const CopyJob& job, Sender& sender, PinnedUring& uring,
   while (offset < job.file_bytes && !flight.full()) {
     const auto wanted =
         static_cast<std::uint32_t>(chunk_at(offset, job.file_bytes, kFileChunkBytes));
-    std::span<std::byte> room = sender.claim(wanted);
-    if (room.empty()) {
+    std::optional<std::span<std::byte>> room = sender.claim(wanted);
+    if (!room) {
       if (!flight.empty()) break;
-      const Result<std::span<std::byte>> waited = sender.claim_for(wanted);
+      const auto waited = sender.claim_for(wanted);
       if (!waited) return tl::unexpected(waited.error());
       room = *waited;
     }
     sender.stage();
-    uring.read(job.source_fd, room, offset, flight.add({room, offset, sender.staged_position()}));
+    uring.read(job.source_fd, *room, offset, flight.add({*room, offset, sender.staged_position()}));
     offset += wanted;
   }
   return {};
@@ -145,17 +145,17 @@ Result<void> read_into_ring(const CopyJob& job, Channel& channel, CopyMeter& met
 Result<void> start_writes(const CopyJob& job, Receiver& receiver, PinnedUring& uring,
                           Flight<std::span<const std::byte>>& flight, std::uint64_t& offset) {
   while (offset < job.file_bytes && !flight.full()) {
-    std::span<const std::byte> record = receiver.peek();
-    if (record.empty()) {
+    std::optional<std::span<const std::byte>> record = receiver.peek();
+    if (!record) {
       if (!flight.empty()) break;
-      const Result<std::span<const std::byte>> waited = receiver.peek_for();
+      const auto waited = receiver.peek_for();
       if (!waited) return tl::unexpected(waited.error());
       record = *waited;
     }
     receiver.hold();
-    uring.write(job.destination_fd, record, offset,
-                flight.add({record, offset, receiver.position()}));
-    offset += record.size();
+    uring.write(job.destination_fd, *record, offset,
+                flight.add({*record, offset, receiver.position()}));
+    offset += record->size();
   }
   return {};
 }

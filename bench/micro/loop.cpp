@@ -48,7 +48,7 @@ Await by_epoll(Receiver& receiver) {
   epoll_event wanted{.events = EPOLLIN, .data = {}};
   if (!bell || ::epoll_ctl(epoll->get(), EPOLL_CTL_ADD, *bell, &wanted) != 0) return {};
   return [epoll](Receiver& from) {
-    while (from.peek().empty()) {
+    while (!from.peek()) {
       epoll_event event{};
       if (from.arm()) {
         ::epoll_wait(epoll->get(), &event, 1, -1);
@@ -78,7 +78,7 @@ Await by_uring(Receiver& receiver) {
       });
   if (!watched) return {};
   return [state](Receiver& from) {
-    if (!from.peek().empty()) return true;
+    if (from.peek()) return true;
     state->there = false;
     while (!state->there && !state->closed) {
       if (!state->loop->turn()) return false;
@@ -115,10 +115,10 @@ class Party {
   }
   [[nodiscard]] std::optional<Payload> receive() {
     if (!await_(*receiver_)) return std::nullopt;
-    const std::span<const std::byte> record = receiver_->peek();
+    const std::optional<std::span<const std::byte>> record = receiver_->peek();
     Payload payload{};
-    if (record.size() != sizeof payload) return std::nullopt;
-    std::memcpy(&payload, record.data(), sizeof payload);
+    if (!record || record->size() != sizeof payload) return std::nullopt;
+    std::memcpy(&payload, record->data(), sizeof payload);
     receiver_->release();
     return payload;
   }

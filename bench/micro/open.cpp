@@ -37,8 +37,8 @@ class OwnFolder {
 bool first_message(Sender& sender, Receiver& receiver) {
   const std::array<std::byte, 8> message{std::byte{1}};
   if (!sender.try_send(message)) return false;
-  const std::span<const std::byte> record = receiver.peek();
-  if (record.size() != message.size() || record[0] != message[0]) return false;
+  const std::optional<std::span<const std::byte>> record = receiver.peek();
+  if (!record || record->size() != message.size() || (*record)[0] != message[0]) return false;
   receiver.release();
   return true;
 }

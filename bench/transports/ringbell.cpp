@@ -89,15 +89,15 @@ void Ringbell::describe(Row& row) const {
 }
 
 std::span<std::byte> RingbellEnd::wait_for_room(std::uint32_t size_bytes) {
-  Result<std::span<std::byte>> room = sender_.claim_for(size_bytes);
-  if (room) return *room;
+  auto room = sender_.claim_for(size_bytes);
+  if (room) return **room;
   failed(std::move(room.error()));
   return {};
 }
 
 std::span<const std::byte> RingbellEnd::wait_for_record() {
-  Result<std::span<const std::byte>> record = receiver_.peek_for();
-  if (record) return *record;
+  auto record = receiver_.peek_for();
+  if (record) return **record;
   failed(std::move(record.error()));
   return {};
 }

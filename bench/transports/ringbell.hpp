@@ -62,8 +62,8 @@ class RingbellEnd : public Failing {
 
   // Loaned: the record itself, waited for. Empty: failed.
   [[nodiscard]] std::span<std::byte> claim(std::uint32_t size_bytes) {
-    const std::span<std::byte> room = sender_.claim(size_bytes);
-    return room.empty() ? wait_for_room(size_bytes) : room;
+    const std::optional<std::span<std::byte>> room = sender_.claim(size_bytes);
+    return room ? *room : wait_for_room(size_bytes);
   }
   // As every End's that loans: false, if it failed. This one cannot.
   [[nodiscard]] bool commit() noexcept {
@@ -71,8 +71,8 @@ class RingbellEnd : public Failing {
     return true;
   }
   [[nodiscard]] std::span<const std::byte> peek() {
-    const std::span<const std::byte> record = receiver_.peek();
-    return record.empty() ? wait_for_record() : record;
+    const std::optional<std::span<const std::byte>> record = receiver_.peek();
+    return record ? *record : wait_for_record();
   }
   void release() noexcept { receiver_.release(); }
 

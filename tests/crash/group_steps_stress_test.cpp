@@ -227,11 +227,11 @@ class DyingContributor : public GroupVictim {
     Contributor next = Contributor::open(attach(region_), kWait).value();
     for (std::uint64_t number = 0; number < 40; ++number) {
       ASSERT_EQ((number % 2 == 0 ? next : living_).send(messages().get(number), kLong), true);
-      std::span<const std::byte> message = collector_.peek_for(kLong);
+      std::span<const std::byte> message = collector_.peek_for(kLong).value().value();
       if (messages().is(message, kOfTheDead)) {
         ++came;
         collector_.release();
-        message = collector_.peek_for(kLong);
+        message = collector_.peek_for(kLong).value().value();
       }
       ASSERT_TRUE(messages().is(message, number)) << number;
       collector_.release();
@@ -264,18 +264,17 @@ class DyingCollector : public GroupVictim {
   void survive() override {
     Collector next = Collector::open(attach(region_), kWait).value();
     // What the dead reader had read may come again, from any of it on.
-    const std::span<const std::byte> first =
-        next.peek_for(done_.most() < kUnread ? Timeout(kLong) : 3ms);
+    const auto first = next.peek_for(done_.most() < kUnread ? Timeout(kLong) : 3ms).value();
     std::uint64_t number = 0;
-    while (number < done_.most() && !messages().is(first, number)) ++number;
+    while (number < done_.most() && !(first && messages().is(*first, number))) ++number;
     for (; number < kUnread + 40; ++number) {
       if (number == sent_) {
         ASSERT_EQ(living_.send(messages().get(sent_++), kLong), true);
       }
-      ASSERT_TRUE(messages().is(next.peek_for(kLong), number)) << number;
+      ASSERT_TRUE(messages().is(next.peek_for(kLong).value().value(), number)) << number;
       next.release();
     }
-    ASSERT_TRUE(next.peek().empty());
+    ASSERT_FALSE(next.peek());
   }
 
  private:
@@ -293,14 +292,14 @@ class ServiceVictim : public GroupVictim {
  protected:
   void call_some(Client& client, Server& server) {
     for (std::uint64_t number = 0; number < 20; ++number) {
-      messages().put(client.claim_for(kBytes, kLong).value(), number);
+      messages().put(client.claim_for(kBytes, kLong).value().value(), number);
       client.call();
-      ASSERT_TRUE(messages().is(server.request_for(kLong), number)) << number;
-      messages().put(server.claim(kBytes), number + 1);
+      ASSERT_TRUE(messages().is(server.request_for(kLong).value().value(), number)) << number;
+      messages().put(server.claim(kBytes).value(), number + 1);
       server.respond();
       const auto answer = client.answer_for(kLong);
       ASSERT_TRUE(answer) << answer.error().message;
-      ASSERT_TRUE(messages().is(*answer, number + 1));
+      ASSERT_TRUE(messages().is(answer->value(), number + 1));
     }
   }
 
@@ -318,13 +317,12 @@ class DyingClient : public ServiceVictim {
     done_.finish();
   }
   void survive() override {
-    const std::span<const std::byte> request =
-        server_.request_for(done_.least() == 1 ? Timeout(kLong) : 3ms);
-    ASSERT_GE(request.empty() ? 0U : 1U, done_.least()) << "called, and lost";
-    if (!request.empty()) {
+    const auto request = server_.request_for(done_.least() == 1 ? Timeout(kLong) : 3ms).value();
+    ASSERT_GE(request ? 1U : 0U, done_.least()) << "called, and lost";
+    if (request) {
       ASSERT_EQ(done_.most(), 1U);
-      ASSERT_TRUE(messages().is(request, kOfTheDead));
-      messages().put(server_.claim(kBytes), 1);
+      ASSERT_TRUE(messages().is(*request, kOfTheDead));
+      messages().put(server_.claim(kBytes).value(), 1);
       server_.respond();
     }
     Client next = Client::open(attach(region_), kWait).value();
@@ -338,29 +336,29 @@ class DyingClient : public ServiceVictim {
 class DyingServer : public ServiceVictim {
  public:
   DyingServer() {
-    messages().put(client_.claim_for(kBytes).value(), 7);
+    messages().put(client_.claim_for(kBytes).value().value(), 7);
     client_.call();
   }
   void operate() override {
     Server server = Server::open(attach(region_), kWait).value();
     done_.begin();
     (void)server.request_for(kLong);
-    messages().put(server.claim(kBytes), 8);
+    messages().put(server.claim(kBytes).value(), 8);
     server.respond();
     done_.finish();
   }
   void survive() override {
     std::optional<Server> next = Server::open(attach(region_), kWait).value();
-    const std::span<const std::byte> request = next->request_for(0ms);
-    if (!request.empty()) {
+    const auto request = next->request_for(0ms).value();
+    if (request) {
       ASSERT_EQ(done_.least(), 0U) << "answered, and begun again";
-      ASSERT_TRUE(messages().is(request, 7));
-      messages().put(next->claim(kBytes), 8);
+      ASSERT_TRUE(messages().is(*request, 7));
+      messages().put(next->claim(kBytes).value(), 8);
       next->respond();
     }
     const auto answer = client_.answer_for(kLong);
     if (answer) {
-      ASSERT_TRUE(messages().is(*answer, 8)) << "half an answer";
+      ASSERT_TRUE(messages().is(answer->value(), 8)) << "half an answer";
     } else {
       ASSERT_EQ(answer.error().code, ErrorCode::peer_dead);
       ASSERT_EQ(done_.most(), 1U);

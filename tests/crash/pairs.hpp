@@ -93,10 +93,10 @@ struct ChannelPair : NamedPair<Sender, Receiver, ChannelShape> {
   static constexpr const char* kName = "Channel";
 
   static Read read(Reader& reader, Timeout timeout) {
-    const Result<std::span<const std::byte>> bytes = reader.peek_for(timeout);
+    const auto bytes = reader.peek_for(timeout);
     if (!bytes) return tl::unexpected(bytes.error());
-    if (bytes->empty()) return std::nullopt;
-    const std::uint64_t number = number_of(*bytes);
+    if (!*bytes) return std::nullopt;
+    const std::uint64_t number = number_of(**bytes);
     reader.release();
     return number;
   }
@@ -130,10 +130,11 @@ struct CollectorPair : NamedPair<Contributor, Collector, CollectorShape> {
   static constexpr const char* kName = "Collector";
 
   static Read read(Reader& reader, Timeout timeout) {
-    const std::span<const std::byte> bytes = reader.peek_for(timeout);
+    const auto bytes = reader.peek_for(timeout);
     if (reader.corrupt_lanes() > 0) return fail(ErrorCode::corrupt, "a lane is corrupt");
-    if (bytes.empty()) return std::nullopt;
-    const std::uint64_t number = number_of(bytes);
+    if (!bytes) return tl::unexpected(bytes.error());
+    if (!*bytes) return std::nullopt;
+    const std::uint64_t number = number_of(**bytes);
     reader.release();
     return number;
   }
@@ -153,26 +154,27 @@ struct ServicePair : NamedPair<Client, Server, ServiceShape> {
 
   static Result<Server> inherit_reader() { return make_reader(); }
   static Result<bool> write(Writer& writer, std::uint64_t number, Timeout timeout) {
-    const Result<std::span<std::byte>> room = writer.claim_for(kBytes, timeout);
+    const auto room = writer.claim_for(kBytes, timeout);
     if (!room) return tl::unexpected(room.error());
-    if (room->empty()) return false;
-    messages().put(*room, number);
+    if (!*room) return false;
+    messages().put(**room, number);
     writer.call();
     return true;
   }
   static Read read(Reader& reader, Timeout timeout) {
-    const std::span<const std::byte> request = reader.request_for(timeout);
+    const auto request = reader.request_for(timeout);
     if (reader.corrupt_lines() > 0) return fail(ErrorCode::corrupt, "a line is corrupt");
-    if (request.empty()) return std::nullopt;
-    const std::uint64_t number = number_of(request);
-    messages().put(reader.claim(kBytes), kAnswer);
+    if (!request) return tl::unexpected(request.error());
+    if (!*request) return std::nullopt;
+    const std::uint64_t number = number_of(**request);
+    messages().put(reader.claim(kBytes).value(), kAnswer);
     reader.respond();
     return number;
   }
   static Result<void> settle(Writer& writer) {
-    const Result<std::span<const std::byte>> answer = writer.answer_for(kLong);
+    const auto answer = writer.answer_for(kLong);
     if (!answer) return tl::unexpected(answer.error());
-    if (number_of(*answer) == kAnswer) return {};
+    if (*answer && number_of(**answer) == kAnswer) return {};
     return fail(ErrorCode::system, "half an answer, or none");
   }
 

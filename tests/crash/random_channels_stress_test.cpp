@@ -54,10 +54,10 @@ std::string send_until_over(Result<Sender> sender, Record& record, const Stage& 
   record.written = {.begun = number, .done = number};
   while (!stage.is_over(Stage::kFirstEnds)) {
     const std::uint32_t size = crash::size_of(number);
-    const Result<std::span<std::byte>> room = sender->claim_for(size, kAWhile);
+    const auto room = sender->claim_for(size, kAWhile);
     if (!room && !is_death(room.error())) return said(room.error());
-    if (!room || room->empty()) continue;
-    test::write_message(*room, number);
+    if (!room || !*room) continue;
+    test::write_message(**room, number);
     record.tail = sender->staged_position();
     record.written.begin();
     sender->commit();
@@ -73,14 +73,14 @@ std::string receive_until_over(Result<Receiver> receiver, Record& record, Stage&
   Checker checker(record, kCapacity / core::SpscRing<>::kHeadPublications / 24 + 1);
   while (true) {
     const bool last_look = stage.is_over(Stage::kSecondEnds);
-    const Result<std::span<const std::byte>> message = receiver->peek_for(kAWhile);
-    if (!message || message->empty()) {
+    const auto message = receiver->peek_for(kAWhile);
+    if (!message || !*message) {
       const bool ended = !message && message.error().code == ErrorCode::closed;
       if (last_look) return {};
       if (!message && !ended && !is_death(message.error())) return said(message.error());
       continue;
     }
-    if (std::string wrong = checker.check(*message); !wrong.empty()) return wrong;
+    if (std::string wrong = checker.check(**message); !wrong.empty()) return wrong;
     checker.give_back([&] { receiver->release(); });
     stage.went_on();
   }
@@ -160,7 +160,7 @@ std::string answer_until_over(Stage& stage) {
       connection = std::move(*accepted);
       continue;
     }
-    const Result<std::span<const std::byte>> asked = connection->receiver.peek_for(kAWhile);
+    const auto asked = connection->receiver.peek_for(kAWhile);
     if (!asked) {
       if (!is_death(asked.error()) && asked.error().code != ErrorCode::closed) {
         return said(asked.error());
@@ -168,9 +168,9 @@ std::string answer_until_over(Stage& stage) {
       connection.reset();
       continue;
     }
-    if (asked->empty()) continue;
-    if (!crash::is_right(*asked)) return "torn";
-    const Result<bool> sent = connection->sender.send(*asked, 1s);
+    if (!*asked) continue;
+    if (!crash::is_right(**asked)) return "torn";
+    const Result<bool> sent = connection->sender.send(**asked, 1s);
     connection->receiver.release();
     if (!sent) {
       if (!is_death(sent.error()) && sent.error().code != ErrorCode::closed) {
@@ -197,7 +197,7 @@ std::string ask_until_over(Stage& stage) {
     test::write_message(question, number);
     const Result<bool> sent = connection->sender.send(question, 1s);
     if (sent && !*sent) return "no room for a single question";
-    Result<std::span<const std::byte>> answer = tl::unexpected(Error{});
+    Result<std::optional<std::span<const std::byte>>> answer = tl::unexpected(Error{});
     if (sent) answer = connection->receiver.peek_for(10s);
     if (!sent || !answer) {
       const Error& why = sent ? answer.error() : sent.error();
@@ -205,8 +205,8 @@ std::string ask_until_over(Stage& stage) {
       connection.reset();
       continue;
     }
-    if (answer->empty()) return "no answer, and no death";
-    if (!std::ranges::equal(*answer, question)) return "torn, or the answer to another question";
+    if (!*answer) return "no answer, and no death";
+    if (!std::ranges::equal(**answer, question)) return "torn, or the answer to another question";
     connection->receiver.release();
     stage.went_on();
     ++number;

@@ -268,13 +268,14 @@ TEST(RandomGroupKillsTest, Collector) {
     if (!collector) return said(collector.error());
     while (true) {
       const bool last_look = stage.is_over(Stage::kSecondEnds);
-      const std::span<const std::byte> message = collector->peek_for(kAWhile);
-      if (message.empty()) {
+      const auto message = collector->peek_for(kAWhile);
+      if (!message) return said(message.error());
+      if (!*message) {
         if (collector->corrupt_lanes() > 0) return "a lane is corrupt";
         if (last_look) return {};
         continue;
       }
-      if (!deliveries.came(message)) return "torn";
+      if (!deliveries.came(**message)) return "torn";
       collector->release();
       stage.went_on();
     }
@@ -322,14 +323,15 @@ TEST(RandomGroupKillsTest, Service) {
     Result<Server> server = Server::open(attach(region), kWait);
     if (!server) return said(server.error());
     while (!stage.is_over(Stage::kSecondEnds)) {
-      const std::span<const std::byte> request = server->request_for(kAWhile);
-      if (request.empty()) continue;
-      const std::optional<std::uint8_t> before = calls.came(request);
+      const auto request = server->request_for(kAWhile);
+      if (!request) return said(request.error());
+      if (!*request) continue;
+      const std::optional<std::uint8_t> before = calls.came(**request);
       if (!before) return "torn";
       if (*before != 0) return "begun twice";
       std::array<std::byte, kBytes> answer{};
-      std::ranges::reverse_copy(request, answer.begin());
-      std::ranges::copy(answer, server->claim(kBytes).begin());
+      std::ranges::reverse_copy(**request, answer.begin());
+      std::ranges::copy(answer, server->claim(kBytes).value().begin());
       server->respond();
     }
     return {};

@@ -102,9 +102,9 @@ bool step(Sender& sender, Shared& shared, Choices& choices) {
     count(shared, room.error());
     return false;
   }
-  if (room->empty()) return true;
-  HOSTILE_CHECK(room->size() == size);
-  shared.victim.write(*room);
+  if (!*room) return true;
+  HOSTILE_CHECK((*room)->size() == size);
+  shared.victim.write(**room);
   sender.commit();
   return true;
 }
@@ -120,9 +120,9 @@ bool step(Receiver& receiver, Shared& shared, Choices& choices) {
     count(shared, record.error());
     return false;
   }
-  if (record->empty()) return true;
-  HOSTILE_CHECK(record->size() <= receiver.max_record_bytes());
-  shared.victim.read(*record);
+  if (!*record) return true;
+  HOSTILE_CHECK((*record)->size() <= receiver.max_record_bytes());
+  shared.victim.read(**record);
   receiver.release();
   return true;
 }
@@ -165,7 +165,7 @@ class HonestPeer {
       const std::vector<std::byte> message(1 + choices.roll(100));
       if (!end_->try_send(message) && choices.one_in(50)) end_.reset();
     } else {
-      if (!end_->peek().empty()) {
+      if (end_->peek()) {
         end_->release();
       } else if (choices.one_in(50)) {
         end_.reset();

@@ -98,9 +98,8 @@ struct Steps {
     return sent(lane.send(some_bytes(), timeout));
   }
   bool operator()(Collector& collector, Timeout timeout) {
-    const std::span<const std::byte> message = collector.peek_for(timeout);
-    if (!message.empty()) {
-      shared.victim.read(message);
+    if (const auto message = collector.peek_for(timeout).value()) {
+      shared.victim.read(*message);
       collector.release();
     }
     std::uint32_t findings = 0;
@@ -115,11 +114,10 @@ struct Steps {
     return received(client.call(some_bytes(), buffer, timeout));
   }
   bool operator()(Server& server, Timeout timeout) {
-    const std::span<const std::byte> request = server.request_for(timeout);
-    if (!request.empty()) {
-      shared.victim.read(request);
+    if (const auto request = server.request_for(timeout).value()) {
+      shared.victim.read(*request);
       shared.victim.write(
-          server.claim(static_cast<std::uint32_t>(1 + choices.roll(kMessageBytes))));
+          *server.claim(static_cast<std::uint32_t>(1 + choices.roll(kMessageBytes))));
       server.respond();
     }
     std::uint32_t findings = 0;

@@ -148,7 +148,7 @@ struct WriterOfCollector {
   }
   bool provide() {
     bool any = false;
-    while (other->receive(buffer, 0ns).value() > 0) any = true;
+    while (other->receive(buffer, 0ns).value()) any = true;
     return any;
   }
   bool consume(End& end) {
@@ -169,7 +169,7 @@ struct ReaderOfCollector {
 
   End open(const WaitOptions& wait) { return Collector::open(copy_of(ring), wait).value(); }
   bool provide() { return other.send(buffer, 0ns) == true; }
-  bool consume(End& end) { return end.receive(buffer, 0ns).value() > 0; }
+  bool consume(End& end) { return end.receive(buffer, 0ns).value().has_value(); }
   static bool arm(End& end) { return end.arm(); }
   std::uint32_t& word() const { return ring.bells().data_bell.word; }
 };
@@ -178,9 +178,9 @@ struct ClientOfService {
   using End = Client;
   static Region make() { return Region::create(ServiceOptions{.clients = 4}.region()).value(); }
   static bool call(Client& client) {
-    const Result<std::span<std::byte>> room = client.claim_for(kBytes, 0ns);
-    if (!room || room->empty()) return false;
-    room->front() = std::byte{1};
+    const auto room = client.claim_for(kBytes, 0ns);
+    if (!room || !*room) return false;
+    (*room)->front() = std::byte{1};
     client.call();
     return true;
   }
@@ -194,14 +194,12 @@ struct ClientOfService {
     return end;
   }
   bool provide() {
-    if (other->request().empty()) return false;
-    other->claim(1)[0] = std::byte{1};
+    if (!other->request()) return false;
+    other->claim(1)->front() = std::byte{1};
     other->respond();
     return true;
   }
-  bool consume(End& end) {
-    return end.answered() && !end.answer_for(0ns).value().empty() && call(end);
-  }
+  bool consume(End& end) { return end.answered() && end.answer_for(0ns).value() && call(end); }
   static bool arm(End& end) { return end.arm(); }
   void leave() { other.reset(); }
   std::uint32_t& word() const { return ring.participant(1).bell; }
@@ -219,12 +217,12 @@ struct ServerOfService {
     return end;
   }
   bool provide() {
-    if (std::exchange(called, true) && other->answer_for(0ns).value().empty()) return false;
+    if (std::exchange(called, true) && !other->answer_for(0ns).value()) return false;
     return ClientOfService::call(*other);
   }
   static bool consume(End& end) {
-    if (end.request().empty()) return false;
-    end.claim(1)[0] = std::byte{1};
+    if (!end.request()) return false;
+    end.claim(1)->front() = std::byte{1};
     end.respond();
     return true;
   }

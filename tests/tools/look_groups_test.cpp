@@ -128,7 +128,7 @@ TEST_F(LookAtGroups, AServiceTellsTheCallsOfEachCaller) {
   Server server = Server::create("sums", {.clients = 2}).value();
   Client client = Client::open("sums", kPatience).value();
   for (std::uint32_t call = 1; call <= 2; ++call) {
-    ASSERT_EQ(client.claim_for(8, kPatience).value().size(), 8U);
+    ASSERT_EQ(client.claim_for(8, kPatience).value().value().size(), 8U);
     client.call();
     RingFacts facts = look_at("sums").value();
     ASSERT_EQ(facts.sides.size(), 2U);
@@ -140,7 +140,7 @@ TEST_F(LookAtGroups, AServiceTellsTheCallsOfEachCaller) {
     ASSERT_EQ(server.serve([](auto, auto&&) {}, 1, kPatience), 1U);
     facts = look_at("sums").value();
     EXPECT_STREQ(facts.sides[1].calls->state, "answered");
-    ASSERT_FALSE(client.answer_for(kPatience).value().empty());
+    ASSERT_TRUE(client.answer_for(kPatience).value());
   }
   EXPECT_EQ(inspected("sums")["sides"][1]["calls"], 2);
   EXPECT_THAT(run({"inspect", "sums"}), HasSubstr("alive, 2 calls, answered\n"));

@@ -38,11 +38,11 @@ bool send(Contributor& contributor, std::uint64_t number, Timeout timeout = kLon
 }
 
 std::optional<std::uint64_t> receive(Collector& collector, Timeout timeout = kLong) {
-  const std::span<const std::byte> message = collector.peek_for(timeout);
-  if (message.empty()) return std::nullopt;
+  const auto message = collector.peek_for(timeout).value();
+  if (!message) return std::nullopt;
   std::uint64_t number = 0;
-  std::memcpy(&number, message.data(), sizeof number);
-  EXPECT_TRUE(is_message(message, number));
+  std::memcpy(&number, message->data(), sizeof number);
+  EXPECT_TRUE(is_message(*message, number));
   collector.release();
   return number;
 }
@@ -101,7 +101,7 @@ TEST(CollectorTest, CorruptLaneIsToldAndHarmsNobody) {
   Contributor honest = Contributor::open(copy_of(region)).value();
   const std::uint64_t nonsense = 0x7777777777777777;
   std::memcpy(region.fan_in_memory().ring(liar.lane()).data, &nonsense, sizeof nonsense);
-  EXPECT_TRUE(collector.peek_for(10ms).empty());
+  EXPECT_FALSE(collector.peek_for(10ms).value());
   EXPECT_EQ(collector.corrupt_lanes(), 1U);
   EXPECT_STREQ(collector.finding(liar.lane()).field, "RecordHeader");
   EXPECT_EQ(collector.finding(liar.lane()).value, nonsense);
@@ -134,7 +134,7 @@ TEST(CollectorTest, SuccessorTakesUpTheLaneOfADeadContributor) {
   const Region region = new_collector(1);
   ChildProcess dies = ChildProcess::fork([&] {
     Contributor contributor = Contributor::open(copy_of(region)).value();
-    if (!send(contributor, 1) || contributor.claim(100).empty()) return 1;
+    if (!send(contributor, 1) || !contributor.claim(100)) return 1;
     ::raise(SIGKILL);
     return 2;
   });

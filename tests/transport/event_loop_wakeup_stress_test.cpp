@@ -128,16 +128,16 @@ int send_all(const Contest& contest, const ChannelFds& fds, const test::Signal& 
   std::uint64_t sleeps = 0;
   for (std::uint64_t number = 0; number < kMessages; ++number) {
     const std::uint32_t size = test::size_of_large(number);
-    std::span<std::byte> room;
+    std::optional<std::span<std::byte>> room;
     if (contest.waits_too && number % 16 == 0) {
-      room = sender->claim_for(size).value_or(std::span<std::byte>{});
+      room = sender->claim_for(size).value_or(std::nullopt);
     }
-    const auto has_room = [&] { return !room.empty() || !(room = sender->claim(size)).empty(); };
+    const auto has_room = [&] { return room || (room = sender->claim(size)); };
     if (!sleep_until(
             *sender, contest, sleep, has_room, [&] { return sender->arm(size); }, sleeps)) {
       return kLostWakeUp;
     }
-    test::write_message(number % 64 == 0 ? room : room.first(8), number);
+    test::write_message(number % 64 == 0 ? *room : room->first(8), number);
     sender->commit();
   }
   return judge("sender", contest, sleeps);
@@ -154,17 +154,17 @@ int receive_all(const Contest& contest, const ChannelFds& fds, const test::Signa
   while (receiver->peer() == PeerState::absent) ::usleep(100);
   std::uint64_t sleeps = 0;
   for (std::uint64_t number = 0; number < kMessages; ++number) {
-    std::span<const std::byte> record;
+    std::optional<std::span<const std::byte>> record;
     if (contest.waits_too && number % 8 == 0) {
-      record = receiver->peek_for().value_or(std::span<const std::byte>{});
+      record = receiver->peek_for().value_or(std::nullopt);
     }
-    const auto has_record = [&] { return !record.empty() || !(record = receiver->peek()).empty(); };
+    const auto has_record = [&] { return record || (record = receiver->peek()); };
     if (!sleep_until(
             *receiver, contest, sleep, has_record, [&] { return receiver->arm(); }, sleeps)) {
       return kLostWakeUp;
     }
-    if (record.size() != test::size_of_large(number)) return kWrongMessage;
-    if (!test::is_message(number % 64 == 0 ? record : record.first(8), number)) {
+    if (record->size() != test::size_of_large(number)) return kWrongMessage;
+    if (!test::is_message(number % 64 == 0 ? *record : record->first(8), number)) {
       return kWrongMessage;
     }
     receiver->release();

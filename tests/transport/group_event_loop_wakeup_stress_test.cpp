@@ -309,9 +309,9 @@ int collect(const Region& region) {
   if (!end) return kNoEndpoint;
   Loop loop(*end);
   for (Received received; received.count() < kMany * 4 * kMessages;) {
-    std::span<const std::byte> message;
-    if (!loop.sleep_until([&] { return !(message = end->peek()).empty(); })) return kLostWakeUp;
-    if (!received.take(message, false)) return kWrongMessage;
+    std::optional<std::span<const std::byte>> message;
+    if (!loop.sleep_until([&] { return (message = end->peek()).has_value(); })) return kLostWakeUp;
+    if (!received.take(*message, false)) return kWrongMessage;
     end->release();
   }
   return loop.outcome("collector");
@@ -337,13 +337,14 @@ int call_all(const Region& region, std::uint64_t sender) {
   Buffer buffer{};
   for (std::uint64_t number = 0; number < kMessages; ++number) {
     write(buffer, sender, number);
-    const Result<std::span<std::byte>> room = end->claim_for(kBytes, 0ns);
-    if (!room || room->size() != kBytes) return kWrongMessage;
-    std::memcpy(room->data(), buffer.data(), kBytes);
+    const auto room = end->claim_for(kBytes, 0ns);
+    if (!room || !*room || (*room)->size() != kBytes) return kWrongMessage;
+    std::memcpy((*room)->data(), buffer.data(), kBytes);
     end->call();
     if (!loop.sleep_until([&] { return end->answered(); })) return kLostWakeUp;
-    const Result<std::span<const std::byte>> answer = end->answer_for(0ns);
-    if (!answer || !test::is_message(*answer, sender << 32U | number)) return kWrongMessage;
+    const auto answer = end->answer_for(0ns);
+    if (!answer || !*answer) return kWrongMessage;
+    if (!test::is_message(**answer, sender << 32U | number)) return kWrongMessage;
   }
   return loop.outcome("client");
 }
@@ -353,12 +354,14 @@ int serve(const Region& region) {
   if (!end) return kNoEndpoint;
   Loop loop(*end);
   for (Received received; received.count() < kMany * kMessages;) {
-    std::span<const std::byte> request;
-    if (!loop.sleep_until([&] { return !(request = end->request()).empty(); })) return kLostWakeUp;
+    std::optional<std::span<const std::byte>> request;
+    if (!loop.sleep_until([&] { return (request = end->request()).has_value(); })) {
+      return kLostWakeUp;
+    }
     Buffer buffer{};
-    std::memcpy(buffer.data(), request.data(), std::min(request.size(), buffer.size()));
+    std::memcpy(buffer.data(), request->data(), std::min(request->size(), buffer.size()));
     if (!received.take(buffer, false)) return kWrongMessage;
-    std::memcpy(end->claim(kBytes).data(), buffer.data(), kBytes);
+    std::memcpy(end->claim(kBytes).value().data(), buffer.data(), kBytes);
     end->respond();
   }
   return loop.outcome("server");

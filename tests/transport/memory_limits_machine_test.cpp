@@ -194,7 +194,7 @@ TEST(MemoryLimitsMachineTest, WithoutProcOpenRolesGoOnAndNewOnesAreAnErrorThatSa
     }
     const std::byte message[8] = {};
     if (!sender.send(message, Timeout::zero()).value_or(false)) return 2;
-    if (receiver.peek().size() != sizeof message) return 3;
+    if (receiver.peek().value().size() != sizeof message) return 3;
     if (receiver.peer() != PeerState::alive) return 4;
     if (const int failed = expect_error(Sender::open(std::move(late)), ErrorCode::system, "/proc"))
       return failed;

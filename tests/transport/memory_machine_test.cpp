@@ -75,11 +75,12 @@ int check(const ChannelOptions& options) {
   Receiver receiver = Receiver::attach(made->fds()).value();
   Sender sender = Sender::open(std::move(*made)).value();
   for (std::uint64_t number = 0; number < 100; ++number) {  // many laps
-    const std::span<std::byte> room = sender.claim(1'000'000 + std::uint32_t(number) * 8);
-    if (room.empty()) return 16;
-    test::write_message(room, number);
+    const auto room = sender.claim(1'000'000 + number * 8);
+    if (!room) return 16;
+    test::write_message(*room, number);
     sender.commit();
-    if (!test::is_message(receiver.peek(), number)) return 17;
+    const auto record = receiver.peek();
+    if (!record || !test::is_message(*record, number)) return 17;
     receiver.release();
   }
   return 0;
@@ -139,9 +140,9 @@ class SwapTest : public ::testing::Test {
     Sender sender = Sender::open(std::move(channel)).value();
     std::uint64_t sent = 0;
     for (;; ++sent) {
-      const std::span<std::byte> room = sender.claim(test::size_of_message(sent, 100'000));
-      if (room.empty()) break;
-      test::write_message(room, sent);
+      const auto room = sender.claim(test::size_of_message(sent, 100'000));
+      if (!room) break;
+      test::write_message(*room, sent);
       sender.commit();
     }
     const Region& region = sender.channel().region();
@@ -155,13 +156,13 @@ class SwapTest : public ::testing::Test {
     group_.lift();
     if (looked != 0) return looked;
     for (std::uint64_t number = 0; number < sent; ++number) {
-      const std::span<const std::byte> record = receiver.peek();
-      if (record.size() != test::size_of_message(number, 100'000)) return 3;
-      if (!test::is_message(record, number)) return 4;
+      const auto record = receiver.peek();
+      if (!record || record->size() != test::size_of_message(number, 100'000)) return 3;
+      if (!test::is_message(*record, number)) return 4;
       receiver.release();
     }
     const std::uint64_t swapped = region.memory_in_use().value().swapped_bytes;
-    return receiver.peek().empty() && swapped < kCapacity / 4 ? 0 : 5;
+    return !receiver.peek() && swapped < kCapacity / 4 ? 0 : 5;
   }
 
   test::SwapOnZram swap_;

@@ -49,7 +49,7 @@ void die_with(Open&& open, Use&& use) {
   });
   ASSERT_EQ(child.wait(), -SIGKILL);
 }
-constexpr auto kClaims = [](QueueSender& sender) { return !sender.claim().empty(); };
+constexpr auto kClaims = [](QueueSender& sender) { return sender.claim().has_value(); };
 constexpr auto kTakes = [](QueueReceiver& receiver) {
   return receiver.peek_for(kLong).value().has_value();
 };
@@ -123,7 +123,7 @@ TEST(SeamsTest, APollingSenderGetsThePlacesOfADeadReceiver) {
   }
   die_with([&] { return QueueReceiver::open(copy_of(region)); }, kTakes);
   // Its message goes back; a receiver that polls then makes room.
-  EXPECT_FALSE(comes_within(kPollsEnough, [&] { return !sender.claim().empty(); }));
+  EXPECT_FALSE(comes_within(kPollsEnough, [&] { return sender.claim().has_value(); }));
   EXPECT_EQ(sender.recovered().returned, 1U);
 }
 
@@ -213,18 +213,18 @@ TEST(SeamsTest, AContributorTakesAnotherLaneThanASpoiltOne) {
     EXPECT_EQ(contributor.lane(), 1U);
     EXPECT_EQ(Contributor::open(copy_of(region)).error().code, ErrorCode::corrupt);
     ASSERT_EQ(contributor.send(kMessage, kLong), true);
-    EXPECT_EQ(collector.peek_for(kLong).size(), kMessage.size());
+    EXPECT_EQ(collector.peek_for(kLong).value().value().size(), kMessage.size());
     collector.release();
   }
   // The collector makes them good when it waits.
-  EXPECT_TRUE(collector.peek_for(1ms).empty());
+  EXPECT_FALSE(collector.peek_for(1ms).value());
   EXPECT_EQ(collector.corrupt_lanes(), 0U);
   EXPECT_NE(collector.finding(0).field, nullptr) << "it is still known what stood there";
   std::vector<Contributor> all;
   for (int i = 0; i < 3; ++i) {
     all.push_back(Contributor::open(copy_of(region)).value());
     ASSERT_EQ(all.back().send(kMessage, kLong), true);
-    EXPECT_EQ(collector.peek_for(kLong).size(), kMessage.size());
+    EXPECT_EQ(collector.peek_for(kLong).value().value().size(), kMessage.size());
     EXPECT_EQ(collector.lane(), all.back().lane());
     collector.release();
   }
@@ -236,7 +236,7 @@ TEST(SeamsTest, ALaneIsNotMendedUnderALivingContributor) {
   ASSERT_EQ(contributor.send(kMessage, kLong), true);
   region.fan_in_memory().lanes[0].ring.head = 3;
   Collector collector = Collector::open(copy_of(region)).value();
-  EXPECT_TRUE(collector.peek_for(5ms).empty());
+  EXPECT_FALSE(collector.peek_for(5ms).value());
   EXPECT_EQ(collector.corrupt_lanes(), 1U);
 }
 
@@ -246,17 +246,17 @@ TEST(SeamsTest, AClientTakesAnotherLineThanASpoiltOneAndTheServerMendsIt) {
   region.call_group_memory().lines[0].cell.state =
       core::CallState(core::CallState::kRequest, 1, 0).word();
   Server server = Server::open(copy_of(region)).value();
-  EXPECT_TRUE(server.request().empty());
+  EXPECT_FALSE(server.request());
   const auto call = [&](Client& client) {
-    ASSERT_EQ(client.claim_for(8, kLong).value().size(), 8U);
+    ASSERT_EQ(client.claim_for(8, kLong).value().value().size(), 8U);
     client.call();
     EXPECT_EQ(server.serve([](auto, auto claim) { claim(4); }, 1, kLong), 1U);
-    EXPECT_EQ(client.answer_for(kLong).value().size(), 4U);
+    EXPECT_EQ(client.answer_for(kLong).value().value().size(), 4U);
   };
   Client first = Client::open(copy_of(region)).value();
   EXPECT_EQ(Client::open(copy_of(region)).error().code, ErrorCode::corrupt);
   call(first);
-  EXPECT_TRUE(server.request_for(1ms).empty());
+  EXPECT_FALSE(server.request_for(1ms).value());
   EXPECT_EQ(server.corrupt_lines(), 0U);
   Client second = Client::open(copy_of(region)).value();
   call(second);

@@ -33,7 +33,7 @@ Region new_service(std::uint32_t clients = 4) {
 // The answer is the request, each byte plus one.
 void answer(std::span<const std::byte> request, auto&& claim) {
   const std::vector<std::byte> asked(request.begin(), request.end());
-  const std::span<std::byte> into = claim(static_cast<std::uint32_t>(asked.size()));
+  const std::span<std::byte> into = claim(asked.size()).value();
   std::transform(asked.begin(), asked.end(), into.begin(), [](std::byte byte) {
     return static_cast<std::byte>(std::to_integer<unsigned>(byte) + 1U);
   });
@@ -95,7 +95,7 @@ TEST(ServiceTest, CallWithoutAnAnswerTimesOutAndTheLineComesBack) {
   EXPECT_EQ(serve_one(), 1U);  // the first, whose client has gone on
   ChildProcess serves = ChildProcess::fork([] { return 0; });
   EXPECT_EQ(serves.wait(), 0);
-  EXPECT_EQ(server.request_for(5ms).size(), 0U);
+  EXPECT_EQ(server.request_for(5ms).value(), std::nullopt);
 }
 
 TEST(ServiceTest, WhatCannotBeIsAnError) {
@@ -123,7 +123,7 @@ TEST(ServiceTest, CorruptLineIsToldAndHarmsNobody) {
   const std::uint64_t nonsense =
       core::CallState(core::CallState::kRequest, 1, core::CallState::kMaxSizeBytes).word();
   region.call_group_memory().lines[3].cell.state = nonsense;
-  EXPECT_TRUE(server.request_for(10ms).empty());
+  EXPECT_FALSE(server.request_for(10ms).value());
   EXPECT_EQ(server.corrupt_lines(), 1U);
   EXPECT_STREQ(server.finding(3).field, "CallCell::state");
   EXPECT_EQ(server.finding(3).value, nonsense);
@@ -156,7 +156,7 @@ TEST(ServiceTest, BegunCallOfADeadServerFailsAndTheNextServerGoesOn) {
   });
   ChildProcess dies = ChildProcess::fork([&] {
     Server server = Server::open(copy_of(region)).value();
-    if (server.request_for(kLong).empty()) return 1;
+    if (!server.request_for(kLong).value()) return 1;
     ::raise(SIGKILL);
     return 2;
   });
@@ -172,8 +172,8 @@ TEST(ServiceTest, DeadClientsLineIsTakenOver) {
   Server server = Server::open(copy_of(region)).value();
   ChildProcess dies = ChildProcess::fork([&] {
     Client client = Client::open(copy_of(region)).value();
-    const Result<std::span<std::byte>> room = client.claim_for(1, kLong);
-    if (!room || room->empty()) return 1;
+    const auto room = client.claim_for(1, kLong);
+    if (!room || !*room) return 1;
     client.call();
     ::raise(SIGKILL);
     return 2;

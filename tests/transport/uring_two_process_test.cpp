@@ -66,9 +66,9 @@ int send_all(const Contest& contest, const ChannelFds& fds) {
   const auto send = [&](const Result<void>& room) {
     if (!room) return loop->stop();
     for (; number < kMessages; ++number) {
-      const std::span<std::byte> into = sender->claim(test::size_of_large(number));
-      if (into.empty()) return;
-      test::write_message(number % 64 == 0 ? into : into.first(8), number);
+      const auto into = sender->claim(test::size_of_large(number));
+      if (!into) return;
+      test::write_message(number % 64 == 0 ? *into : into->first(8), number);
       sender->commit();
     }
     loop->stop();

@@ -117,10 +117,11 @@ int receive_all(const Contest& contest, const ChannelFds& fds) {
   if (!receiver) return kNoEndpoint;
   const long before = sleeps_so_far();
   for (std::uint64_t number = 0; number < contest.messages; ++number) {
-    const Result<std::span<const std::byte>> record = receiver->peek_for();
-    if (!record) return kNoMessage;
-    if (record->size() != contest.size_of(number)) return kWrongMessage;
-    if (!test::is_message(number % 64 == 0 ? *record : record->first(8), number)) {
+    const auto record = receiver->peek_for();
+    if (!record || !*record) return kNoMessage;
+    const std::span<const std::byte> bytes = **record;
+    if (bytes.size() != contest.size_of(number)) return kWrongMessage;
+    if (!test::is_message(number % 64 == 0 ? bytes : bytes.first(8), number)) {
       return kWrongMessage;
     }
     dawdle(2 * number);

@@ -1,6 +1,5 @@
 #include <ringbell/transport/ends/collector.hpp>
 
-#include <cstring>
 #include <utility>
 
 namespace ringbell {
@@ -10,7 +9,7 @@ namespace {
 bool holds_messages(const Region& region) noexcept {
   const core::FanInMemory memory = region.fan_in_memory();
   for (std::uint32_t lane = 0; lane < memory.lane_count; ++lane) {
-    if (!core::SpscRing<>::Reader(memory.ring(lane)).peek().empty()) return true;
+    if (if_any(core::SpscRing<>::Reader(memory.ring(lane)).peek())) return true;
   }
   return false;
 }
@@ -48,7 +47,8 @@ Contributor::~Contributor() {
   participant_.leave([&] { return holds_messages(region()); });
 }
 
-Result<std::span<std::byte>> Contributor::claim_later(std::size_t size_bytes, Timeout timeout) {
+Result<std::optional<std::span<std::byte>>> Contributor::claim_later(std::size_t size_bytes,
+                                                                     Timeout timeout) {
   if (!fits(size_bytes, max_record_bytes())) {
     return fail_size(size_bytes, max_record_bytes(), "a record", "a lane");
   }
@@ -130,28 +130,22 @@ void Collector::mend_lanes() noexcept {
   }
 }
 
-std::span<const std::byte> Collector::peek_for(Timeout timeout) {
-  std::span<const std::byte> message = peek();
-  if (!message.empty()) return message;
+Result<std::optional<std::span<const std::byte>>> Collector::peek_for(Timeout timeout) {
+  std::optional<std::span<const std::byte>> message = peek();
+  if (message) return message;
   (void)participant_.sleeper().wait_until(
-      region().bells().data_bell.word, [&] { return !(message = peek()).empty(); },
+      region().bells().data_bell.word, [&] { return (message = peek()).has_value(); },
       Contributors{*this}, timeout);
   return message;
 }
 
 bool Collector::arm() {
   return participant_.sleeper().arm(
-      region().bells().data_bell.word, [&] { return !peek().empty(); }, Contributors{*this});
+      region().bells().data_bell.word, [&] { return peek().has_value(); }, Contributors{*this});
 }
 
-Result<std::size_t> Collector::receive(std::span<std::byte> into, Timeout timeout) {
-  const std::span<const std::byte> message = peek_for(timeout);
-  if (message.size() > into.size()) return fail_buffer(message.size(), into.size());
-  if (message.empty()) return 0;
-  std::memcpy(into.data(), message.data(), message.size());
-  const std::size_t size = message.size();
-  release();
-  return size;
+Result<std::optional<std::size_t>> Collector::receive(std::span<std::byte> into, Timeout timeout) {
+  return copy_out(*this, peek_for(timeout), into);
 }
 
 }  // namespace ringbell

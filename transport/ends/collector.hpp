@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -74,7 +75,8 @@ class RINGBELL_API Contributor : public OpenedEnd<Contributor, CollectorOptions>
   void published() const noexcept {
     participant_.sleeper().published(region().bells().data_bell.word);
   }
-  [[nodiscard]] Result<std::span<std::byte>> claim_later(std::size_t size_bytes, Timeout timeout);
+  [[nodiscard]] Result<std::optional<std::span<std::byte>>> claim_later(std::size_t size_bytes,
+                                                                        Timeout timeout);
 };
 
 // The end that reads. Not thread-safe; move-only.
@@ -84,17 +86,18 @@ class RINGBELL_API Collector : public OpenedEnd<Collector, CollectorOptions> {
   Collector& operator=(Collector&& other) noexcept { return replace(*this, std::move(other)); }
   ~Collector();
 
-  // The next message, in place, and lane() says whose; empty: not now. The same one again until
+  // The next message, in place, and lane() says whose; nothing: not now. The same one again until
   // release(). Copy what must not change after a check.
-  [[nodiscard]] std::span<const std::byte> peek() noexcept {
-    const std::span<const std::byte> message = ring_.peek();
+  [[nodiscard]] std::optional<std::span<const std::byte>> peek() noexcept {
+    const std::optional<std::span<const std::byte>> message = if_any(ring_.peek());
     // What was given back in the lane before may have been published by this very look.
-    if (message.empty() || ring_.lane() != read_from_) look_moved_on(!message.empty());
-    peeked_ = !message.empty();
+    if (!message || ring_.lane() != read_from_) look_moved_on(message.has_value());
+    peeked_ = message.has_value();
     return message;
   }
-  // The same, waiting for one. Empty: time is up; contributors may come and go.
-  [[nodiscard]] std::span<const std::byte> peek_for(Timeout timeout = kForever);
+  // The same, waiting for one. Nothing: time is up; contributors may come and go. No Errors yet.
+  [[nodiscard]] Result<std::optional<std::span<const std::byte>>> peek_for(
+      Timeout timeout = kForever);
   // Gives it back to its contributor. Nothing happens if no message was peeked since.
   void release() noexcept {
     if (!std::exchange(peeked_, false)) [[unlikely]]
@@ -105,9 +108,10 @@ class RINGBELL_API Collector : public OpenedEnd<Collector, CollectorOptions> {
   // Whose the peeked message is.
   [[nodiscard]] std::uint32_t lane() const noexcept { return ring_.lane(); }
 
-  // Copies the next message out and returns its size; 0: time is up. Errors: too_large if `into` is
-  // too small, the message then stays where it is.
-  [[nodiscard]] Result<std::size_t> receive(std::span<std::byte> into, Timeout timeout = kForever);
+  // Copies the next message out and returns its size; nothing: time is up. Errors: too_large if
+  // `into` is too small, the message then stays where it is.
+  [[nodiscard]] Result<std::optional<std::size_t>> receive(std::span<std::byte> into,
+                                                           Timeout timeout = kForever);
 
   // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once a
   // contributor has rung. The first call starts a thread. Errors: unsupported, if this one never

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <ringbell/transport/ends/message_size.hpp>
+#include <ringbell/transport/ends/not_now.hpp>
 
 namespace ringbell {
 namespace {
@@ -143,21 +144,21 @@ QueueSender::~QueueSender() {
   leave();
 }
 
-std::span<std::byte> QueueSender::claim() noexcept {
+std::optional<std::span<std::byte>> QueueSender::claim() noexcept {
   if (!claimed_) claimed_ = ring_.claim(1) == 1;
   if (claimed_) [[likely]]
     return ring_.payload(0).subspan(sizeof(sized::Size));
   polled_in_vain();
-  return {};
+  return std::nullopt;
 }
 
-Result<std::span<std::byte>> QueueSender::claim_for(Timeout timeout) {
-  std::span<std::byte> room = claim();
-  if (!room.empty()) return room;
+Result<std::optional<std::span<std::byte>>> QueueSender::claim_for(Timeout timeout) {
+  std::optional<std::span<std::byte>> room = claim();
+  if (room) return room;
   (void)wait_until(
-      bells().space_bell.word, [&] { return ring_.corrupt() || !(room = claim()).empty(); },
+      bells().space_bell.word, [&] { return ring_.corrupt() || (room = claim()).has_value(); },
       timeout);
-  if (room.empty() && ring_.corrupt()) return fail_corrupt(ring_.finding());
+  if (!room && ring_.corrupt()) return fail_corrupt(ring_.finding());
   return room;
 }
 
@@ -182,10 +183,10 @@ Result<bool> QueueSender::send(std::span<const std::byte> message, Timeout timeo
   if (!fits(message.size(), max_message_bytes())) {
     return fail_size(message.size(), max_message_bytes(), "a message", "this queue");
   }
-  const Result<std::span<std::byte>> room = claim_for(timeout);
+  const Result<std::optional<std::span<std::byte>>> room = claim_for(timeout);
   if (!room) return tl::unexpected(room.error());
-  if (room->empty()) return false;
-  copy_in_(*room, message);
+  if (!*room) return false;
+  copy_in_(**room, message);
   if (!commit(message.size())) {
     return fail(ErrorCode::peer_dead, "this sender was taken for dead; the message is not sent");
   }
@@ -266,14 +267,7 @@ bool QueueReceiver::release() noexcept {
 
 Result<std::optional<std::size_t>> QueueReceiver::receive(std::span<std::byte> into,
                                                           Timeout timeout) {
-  const Result<std::optional<std::span<const std::byte>>> message = peek_for(timeout);
-  if (!message) return tl::unexpected(message.error());
-  if (!*message) return std::nullopt;
-  const std::span<const std::byte> bytes = **message;
-  if (bytes.size() > into.size()) return fail_buffer(bytes.size(), into.size());
-  if (!bytes.empty()) std::memcpy(into.data(), bytes.data(), bytes.size());
-  release();
-  return bytes.size();
+  return copy_out(*this, peek_for(timeout), into);
 }
 
 }  // namespace ringbell

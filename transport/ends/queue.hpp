@@ -104,12 +104,12 @@ class RINGBELL_API QueueSender : public QueueEnd<QueueSender> {
   // A message that is claimed is given up.
   ~QueueSender();
 
-  // Room for one message of up to max_message_bytes(), or empty: not now. Never waits. It has its
+  // Room for one message of up to max_message_bytes(), or nothing: not now. Never waits. It has its
   // place in the order from now on, and the receivers wait for it: commit() or abort() soon. The
   // same room again until then.
-  [[nodiscard]] std::span<std::byte> claim() noexcept;
-  // The same, waiting for room. Empty: time is up. Errors: corrupt.
-  [[nodiscard]] Result<std::span<std::byte>> claim_for(Timeout timeout = kForever);
+  [[nodiscard]] std::optional<std::span<std::byte>> claim() noexcept;
+  // The same, waiting for room. Nothing: time is up. Errors: corrupt.
+  [[nodiscard]] Result<std::optional<std::span<std::byte>>> claim_for(Timeout timeout = kForever);
 
   // Makes the message visible, `size_bytes` of it. False: this end was declared dead meanwhile, the
   // message is gone; or nothing is claimed, or it cannot have that size, and nothing happened.

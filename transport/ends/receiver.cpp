@@ -1,9 +1,6 @@
 #include <ringbell/transport/ends/receiver.hpp>
 
-#include <cstring>
 #include <utility>
-
-#include <ringbell/transport/ends/message_size.hpp>
 
 namespace ringbell {
 
@@ -19,7 +16,7 @@ void Receiver::leave() noexcept {
   if (!endpoint_.is_open()) return;
   ring_.publish_head();
   ring_.unhold();
-  endpoint_.leave(!ring_.peek().empty());
+  endpoint_.leave(if_any(ring_.peek()).has_value());
 }
 
 Result<Receiver> Receiver::on(Endpoint endpoint) {
@@ -28,12 +25,12 @@ Result<Receiver> Receiver::on(Endpoint endpoint) {
   return Receiver(std::move(endpoint), std::move(ring));
 }
 
-Result<std::span<const std::byte>> Receiver::peek_for(Timeout timeout) {
-  std::span<const std::byte> record;
+Result<std::optional<std::span<const std::byte>>> Receiver::peek_for(Timeout timeout) {
+  std::optional<std::span<const std::byte>> record;
   const Waited waited = endpoint_.wait_until(
       [&] {
         record = peek();
-        return !record.empty() || ring_.corrupt();
+        return record.has_value() || ring_.corrupt();
       },
       timeout);
   if (ring_.corrupt()) return fail_corrupt(ring_.finding());
@@ -42,14 +39,8 @@ Result<std::span<const std::byte>> Receiver::peek_for(Timeout timeout) {
   return record;
 }
 
-Result<std::size_t> Receiver::receive(std::span<std::byte> into, Timeout timeout) {
-  const Result<std::span<const std::byte>> record = peek_for(timeout);
-  if (!record) return tl::unexpected(record.error());
-  if (record->size() > into.size()) return fail_buffer(record->size(), into.size());
-  if (record->empty()) return std::size_t{0};
-  std::memcpy(into.data(), record->data(), record->size());
-  release();
-  return record->size();
+Result<std::optional<std::size_t>> Receiver::receive(std::span<std::byte> into, Timeout timeout) {
+  return copy_out(*this, peek_for(timeout), into);
 }
 
 }  // namespace ringbell

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/ends/channel_end.hpp>
 #include <ringbell/transport/ends/group_end.hpp>
+#include <ringbell/transport/ends/not_now.hpp>
 
 namespace ringbell {
 
@@ -29,20 +31,21 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
   // after it.
   void leave() noexcept;
 
-  // The next record, in place, or empty: not now. Never waits. The same one until release() or
+  // The next record, in place, or nothing: not now. Never waits. The same one until release() or
   // hold(). A hostile sender can change the bytes while they are read.
-  [[nodiscard]] std::span<const std::byte> peek() noexcept {
-    const std::span<const std::byte> record = ring_.peek();
+  [[nodiscard]] std::optional<std::span<const std::byte>> peek() noexcept {
+    const std::optional<std::span<const std::byte>> record = if_any(ring_.peek());
     peeked_at_ = ring_.position();
-    if (record.empty()) {
+    if (!record) {
       peeked_at_ = kNowhere;
       head_published();
     }
     return record;
   }
-  // The same, waiting up to `timeout`. An empty span: time is up. Errors: closed (and nothing left
-  // to read), peer_dead (likewise), corrupt.
-  [[nodiscard]] Result<std::span<const std::byte>> peek_for(Timeout timeout = kForever);
+  // The same, waiting up to `timeout`. Nothing: time is up. Errors: closed (and nothing left to
+  // read), peer_dead (likewise), corrupt.
+  [[nodiscard]] Result<std::optional<std::span<const std::byte>>> peek_for(
+      Timeout timeout = kForever);
 
   // Gives the peeked record and all held ones back to the sender. Nothing happens if no record was
   // peeked since.
@@ -87,9 +90,9 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
     const std::uint64_t start = ring_.position();
     const std::uint64_t capacity = channel().region().geometry().capacity_bytes;
     for (; count < limit && ring_.position() - start < capacity; ++count) {
-      const std::span<const std::byte> record = ring_.peek();
-      if (record.empty()) break;
-      use(record);
+      const std::optional<std::span<const std::byte>> record = if_any(ring_.peek());
+      if (!record) break;
+      use(*record);
       ring_.hold();
     }
     holds_ = false;
@@ -99,14 +102,15 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
     return count;
   }
 
-  // Copies the next message out and returns its size; 0: time is up. Errors: as peek_for; too_large
-  // if `into` is too small, the message then stays where it is.
-  [[nodiscard]] Result<std::size_t> receive(std::span<std::byte> into, Timeout timeout = kForever);
+  // Copies the next message out and returns its size; nothing: time is up. Errors: as peek_for;
+  // too_large if `into` is too small, the message then stays where it is.
+  [[nodiscard]] Result<std::optional<std::size_t>> receive(std::span<std::byte> into,
+                                                           Timeout timeout = kForever);
 
   // Announces a sleep, then looks. False: do not sleep: there is a record, or peek_for() has an
   // Error to tell. True: armed until the descriptor becomes readable; look then, and arm() again.
   [[nodiscard]] bool arm() {
-    return endpoint_.arm([&] { return !peek().empty() || ring_.corrupt(); });
+    return endpoint_.arm([&] { return peek().has_value() || ring_.corrupt(); });
   }
 
   [[nodiscard]] std::uint32_t max_record_bytes() const noexcept { return ring_.max_record_bytes(); }

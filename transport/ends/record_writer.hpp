@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 #include <ringbell/transport/base/timeout.hpp>
 #include <ringbell/transport/ends/copy_in.hpp>
 #include <ringbell/transport/ends/message_size.hpp>
+#include <ringbell/transport/ends/not_now.hpp>
 #include <ringbell/transport/sleep/waiter.hpp>
 
 namespace ringbell {
@@ -39,25 +41,24 @@ class OpenClaim {
 template <class Self, class Ring>
 class RecordWriter {
  public:
-  // Room for a record of this size in the ring, uninitialised, or empty: not now; nor ever, if it
+  // Room for a record of this size in the ring, uninitialised, or nothing: not now; nor ever, if it
   // is of 0 bytes or more than max_record_bytes(), which claim_for() says. Visible to the reader
   // from commit() on. Claiming again forgets the first claim.
-  [[nodiscard]] std::span<std::byte> claim(std::size_t size_bytes) noexcept {
+  [[nodiscard]] std::optional<std::span<std::byte>> claim(std::size_t size_bytes) noexcept {
     if (!fits(size_bytes, ring_.max_record_bytes())) [[unlikely]] {
       claim_.clear();
-      return {};
+      return std::nullopt;
     }
     const std::span<std::byte> room = ring_.claim(static_cast<std::uint32_t>(size_bytes));
     claim_.set(ring_.staged_position(), room.size());
-    return room;
+    return if_any(room);
   }
-  // The same, waiting up to `timeout` for room. An empty span: time is up. What was staged is
-  // flushed before it waits. Errors: invalid_argument (0 bytes), too_large, closed, peer_dead,
-  // corrupt.
-  [[nodiscard]] Result<std::span<std::byte>> claim_for(std::size_t size_bytes,
-                                                       Timeout timeout = kForever) {
-    const std::span<std::byte> room = claim(size_bytes);
-    if (!room.empty()) [[likely]]
+  // The same, waiting up to `timeout` for room. Nothing: time is up. What was staged is flushed
+  // before it waits. Errors: invalid_argument (0 bytes), too_large, closed, peer_dead, corrupt.
+  [[nodiscard]] Result<std::optional<std::span<std::byte>>> claim_for(std::size_t size_bytes,
+                                                                      Timeout timeout = kForever) {
+    const std::optional<std::span<std::byte>> room = claim(size_bytes);
+    if (room) [[likely]]
       return room;
     return self().claim_later(size_bytes, timeout);
   }
@@ -97,9 +98,9 @@ class RecordWriter {
 
   // Copies a message in. False: not now; nor ever, if claim() says so. Never waits.
   [[nodiscard]] bool try_send(std::span<const std::byte> message) noexcept {
-    const std::span<std::byte> room = claim(message.size());
-    if (room.empty()) return false;
-    copy_in(room, message);
+    const std::optional<std::span<std::byte>> room = claim(message.size());
+    if (!room) return false;
+    copy_in(*room, message);
     commit();
     return true;
   }
@@ -107,10 +108,11 @@ class RecordWriter {
   [[nodiscard]] Result<bool> send(std::span<const std::byte> message, Timeout timeout = kForever) {
     if (try_send(message)) [[likely]]
       return true;
-    const Result<std::span<std::byte>> room = self().claim_later(message.size(), timeout);
+    const Result<std::optional<std::span<std::byte>>> room =
+        self().claim_later(message.size(), timeout);
     if (!room) return tl::unexpected(room.error());
-    if (room->empty()) return false;
-    copy_in(*room, message);
+    if (!*room) return false;
+    copy_in(**room, message);
     commit();
     return true;
   }
@@ -130,8 +132,10 @@ class RecordWriter {
       : ring_(std::move(ring)), copy_in_(geometry) {}
 
   // What waiting for room came to. `reader` and `place` are for people.
-  [[nodiscard]] Result<std::span<std::byte>> claimed_after(Waited waited, std::size_t size_bytes,
-                                                           const char* reader, const char* place);
+  [[nodiscard]] Result<std::optional<std::span<std::byte>>> claimed_after(Waited waited,
+                                                                          std::size_t size_bytes,
+                                                                          const char* reader,
+                                                                          const char* place);
 
   [[nodiscard]] bool has_room(std::size_t size_bytes) noexcept {
     return ring_.corrupt() || !fits(size_bytes, ring_.max_record_bytes()) ||
@@ -151,13 +155,11 @@ class RecordWriter {
 };
 
 template <class Self, class Ring>
-Result<std::span<std::byte>> RecordWriter<Self, Ring>::claimed_after(Waited waited,
-                                                                     std::size_t size_bytes,
-                                                                     const char* reader,
-                                                                     const char* place) {
+Result<std::optional<std::span<std::byte>>> RecordWriter<Self, Ring>::claimed_after(
+    Waited waited, std::size_t size_bytes, const char* reader, const char* place) {
   if (ring_.corrupt()) return fail_corrupt(ring_.finding());
   if (waited == Waited::ready) return claim(size_bytes);
-  if (waited == Waited::timed_out) return std::span<std::byte>{};
+  if (waited == Waited::timed_out) return std::nullopt;
   const bool closed = waited == Waited::peer_closed;
   return fail(closed ? ErrorCode::closed : ErrorCode::peer_dead,
               std::string("the ") + reader + (closed ? " closed" : " died") + " and the " + place +

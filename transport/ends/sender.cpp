@@ -26,7 +26,8 @@ Result<Sender> Sender::on(Endpoint endpoint) {
   return Sender(std::move(endpoint), std::move(ring));
 }
 
-Result<std::span<std::byte>> Sender::claim_later(std::size_t size_bytes, Timeout timeout) {
+Result<std::optional<std::span<std::byte>>> Sender::claim_later(std::size_t size_bytes,
+                                                                Timeout timeout) {
   if (!fits(size_bytes, max_record_bytes())) {
     return fail_size(size_bytes, max_record_bytes(), "a record", "this ring");
   }

@@ -5,6 +5,7 @@
 //   sender.send(bytes);                     // or copied in, waiting for room if need be
 #pragma once
 
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -43,7 +44,8 @@ class RINGBELL_API Sender : public OpenedSide<Sender>,
   [[nodiscard]] static Result<Sender> on(Endpoint endpoint);
   Sender(Endpoint endpoint, core::SpscRing<>::Writer ring) noexcept;
   void published() noexcept { endpoint_.published(); }
-  [[nodiscard]] Result<std::span<std::byte>> claim_later(std::size_t size_bytes, Timeout timeout);
+  [[nodiscard]] Result<std::optional<std::span<std::byte>>> claim_later(std::size_t size_bytes,
+                                                                        Timeout timeout);
 };
 
 }  // namespace ringbell

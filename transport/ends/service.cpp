@@ -76,7 +76,8 @@ Result<bool> Client::wait_until(Ready&& ready, Timeout timeout) {
   return false;
 }
 
-Result<std::span<std::byte>> Client::claim_for(std::size_t size_bytes, Timeout timeout) {
+Result<std::optional<std::span<std::byte>>> Client::claim_for(std::size_t size_bytes,
+                                                              Timeout timeout) {
   claimed_ = false;
   if (!fits(size_bytes, max_message_bytes())) {
     return fail_size(size_bytes, max_message_bytes(), "a request", "this service");
@@ -87,22 +88,22 @@ Result<std::span<std::byte>> Client::claim_for(std::size_t size_bytes, Timeout t
   }
   called_ = false;
   const auto size = static_cast<std::uint32_t>(size_bytes);
-  std::span<std::byte> room = ring_.claim(size);
-  if (room.empty()) [[unlikely]] {
+  std::optional<std::span<std::byte>> room = if_any(ring_.claim(size));
+  if (!room) [[unlikely]] {
     const Result<bool> ready =
-        wait_until([&] { return !(room = ring_.claim(size)).empty(); }, timeout);
+        wait_until([&] { return (room = if_any(ring_.claim(size))).has_value(); }, timeout);
     if (!ready) return tl::unexpected(ready.error());
   }
-  claimed_ = !room.empty();
+  claimed_ = room.has_value();
   return room;
 }
 
-Result<std::span<const std::byte>> Client::answer_for(Timeout timeout) {
+Result<std::optional<std::span<const std::byte>>> Client::answer_for(Timeout timeout) {
   if (!called_) return fail(ErrorCode::invalid_argument, "no call is under way: call() first");
   const Result<bool> ready = wait_until([&] { return ring_.answered(); }, timeout);
   if (!ready || !*ready) abandon();
   if (!ready) return tl::unexpected(ready.error());
-  if (!*ready) return std::span<const std::byte>{};
+  if (!*ready) return std::nullopt;
   if (ring_.failed()) {
     return fail(ErrorCode::peer_dead,
                 "the server died with this call begun; what it had done of it is not known");
@@ -125,22 +126,23 @@ PeerState Client::peer() const noexcept { return peer_state(region(), 0); }
 
 Result<std::optional<std::size_t>> Client::call(std::span<const std::byte> request,
                                                 std::span<std::byte> response, Timeout timeout) {
-  Result<std::span<std::byte>> room = claim_for(request.size(), Timeout::zero());
-  if (room && room->empty()) [[unlikely]] {  // the clock is read where it may have moved on
+  Result<std::optional<std::span<std::byte>>> room = claim_for(request.size(), Timeout::zero());
+  if (room && !*room) [[unlikely]] {  // the clock is read where it may have moved on
     const SteadyTime deadline = end_of(timeout);
     room = claim_for(request.size(), timeout);
     timeout = left_until(deadline);
   }
   if (!room) return tl::unexpected(room.error());
-  if (room->empty()) return std::nullopt;
-  std::memcpy(room->data(), request.data(), request.size());
+  if (!*room) return std::nullopt;
+  std::memcpy((*room)->data(), request.data(), request.size());
   call();
-  const Result<std::span<const std::byte>> answer = answer_for(timeout);
+  const Result<std::optional<std::span<const std::byte>>> answer = answer_for(timeout);
   if (!answer) return tl::unexpected(answer.error());
-  if (answer->empty()) return std::nullopt;
-  if (answer->size() > response.size()) return fail_buffer(answer->size(), response.size());
-  std::memcpy(response.data(), answer->data(), answer->size());
-  return answer->size();
+  if (!*answer) return std::nullopt;
+  const std::span<const std::byte> bytes = **answer;
+  if (bytes.size() > response.size()) return fail_buffer(bytes.size(), response.size());
+  std::memcpy(response.data(), bytes.data(), bytes.size());
+  return bytes.size();
 }
 
 // --- Server --------------------------------------------------------------------------------------
@@ -196,18 +198,18 @@ void Server::mend_lines() noexcept {
   }
 }
 
-std::span<const std::byte> Server::request_for(Timeout timeout) {
-  std::span<const std::byte> asked = request();
-  if (!asked.empty()) return asked;
+Result<std::optional<std::span<const std::byte>>> Server::request_for(Timeout timeout) {
+  std::optional<std::span<const std::byte>> asked = request();
+  if (asked) return asked;
   (void)participant_.sleeper().wait_until(
-      region().bells().data_bell.word, [&] { return !(asked = request()).empty(); }, Clients{*this},
-      timeout);
+      region().bells().data_bell.word, [&] { return (asked = request()).has_value(); },
+      Clients{*this}, timeout);
   return asked;
 }
 
 bool Server::arm() {
   return participant_.sleeper().arm(
-      region().bells().data_bell.word, [&] { return !request().empty(); }, Clients{*this});
+      region().bells().data_bell.word, [&] { return request().has_value(); }, Clients{*this});
 }
 
 }  // namespace ringbell

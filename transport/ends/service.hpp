@@ -21,6 +21,7 @@
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/ends/group_end.hpp>
 #include <ringbell/transport/ends/message_size.hpp>
+#include <ringbell/transport/ends/not_now.hpp>
 #include <ringbell/transport/memory/region.hpp>
 #include <ringbell/transport/sleep/wait.hpp>
 
@@ -57,10 +58,10 @@ class RINGBELL_API Client : public OpenedEnd<Client, ServiceOptions> {
                                                         std::span<std::byte> response,
                                                         Timeout timeout = kForever);
 
-  // The same in place. Room for a request; empty: time is up, the server has not yet answered a
+  // The same in place. Room for a request; nothing: time is up, the server has not yet answered a
   // call that was abandoned. Errors: as call().
-  [[nodiscard]] Result<std::span<std::byte>> claim_for(std::size_t size_bytes,
-                                                       Timeout timeout = kForever);
+  [[nodiscard]] Result<std::optional<std::span<std::byte>>> claim_for(std::size_t size_bytes,
+                                                                      Timeout timeout = kForever);
   // Hands the claimed request over. Then answer_for(). Nothing happens if none is claimed.
   void call() noexcept {
     if (!std::exchange(claimed_, false)) return;
@@ -68,9 +69,10 @@ class RINGBELL_API Client : public OpenedEnd<Client, ServiceOptions> {
     called_ = true;
     participant_.sleeper().published(region().bells().data_bell.word);
   }
-  // The response, in place until the next claim. Empty: time is up, the call is abandoned. Errors:
-  // as call(); invalid_argument, if nothing was called.
-  [[nodiscard]] Result<std::span<const std::byte>> answer_for(Timeout timeout = kForever);
+  // The response, in place until the next claim. Nothing: time is up, the call is abandoned.
+  // Errors: as call(); invalid_argument, if nothing was called.
+  [[nodiscard]] Result<std::optional<std::span<const std::byte>>> answer_for(
+      Timeout timeout = kForever);
   // Whether answer_for() would have a response or an Error to give at once. It does not ask whether
   // the server lives: peer().
   [[nodiscard]] bool answered() noexcept;
@@ -120,24 +122,25 @@ class RINGBELL_API Server : public OpenedEnd<Server, ServiceOptions> {
   Server& operator=(Server&& other) noexcept { return replace(*this, std::move(other)); }
   ~Server();
 
-  // The next request, in place, this server's to answer; empty: not now. The same one again until
+  // The next request, in place, this server's to answer; nothing: not now. The same one again until
   // respond(). Copy what must not change after a check.
-  [[nodiscard]] std::span<const std::byte> request() noexcept {
-    const std::span<const std::byte> asked = ring_.request();
-    is_asked_ = !asked.empty();
+  [[nodiscard]] std::optional<std::span<const std::byte>> request() noexcept {
+    const std::optional<std::span<const std::byte>> asked = if_any(ring_.request());
+    is_asked_ = asked.has_value();
     if (!is_asked_ && ++polls_ % Waiter::kPollsPerAsk == 0) mend_lines();
     return asked;
   }
-  // The same, waiting for one. Empty: time is up; clients may come and go.
-  [[nodiscard]] std::span<const std::byte> request_for(Timeout timeout = kForever);
+  // The same, waiting for one. Nothing: time is up; clients may come and go. No Errors yet.
+  [[nodiscard]] Result<std::optional<std::span<const std::byte>>> request_for(
+      Timeout timeout = kForever);
   // Whose the request is: 0 to clients - 1.
   [[nodiscard]] std::uint32_t client() const noexcept { return ring_.line(); }
 
-  // Room for the response, uninitialised; empty, if no request is being served or it is none of 1
+  // Room for the response, uninitialised; nothing, if no request is being served or it is none of 1
   // to max_message_bytes(). Where both are short it is where the request is: have what is needed
   // of that before writing.
-  [[nodiscard]] std::span<std::byte> claim(std::size_t size_bytes) noexcept {
-    if (!is_asked_ || !fits(size_bytes, max_message_bytes())) return {};
+  [[nodiscard]] std::optional<std::span<std::byte>> claim(std::size_t size_bytes) noexcept {
+    if (!is_asked_ || !fits(size_bytes, max_message_bytes())) return std::nullopt;
     claimed_ = true;
     return ring_.claim(static_cast<std::uint32_t>(size_bytes));
   }
@@ -152,15 +155,16 @@ class RINGBELL_API Server : public OpenedEnd<Server, ServiceOptions> {
 
   // Serves up to `limit` requests as they come: `answer(request, claim)` writes the response into
   // what claim(size_bytes) gives. If it claims nothing, or what cannot be, the response is one zero
-  // byte. Returns how many, fewer if none came within `timeout`.
+  // byte. Returns how many, fewer if none came within `timeout`. Errors: as request_for().
   template <class Answer>
-  std::uint64_t serve(Answer&& answer, std::uint64_t limit, Timeout timeout = kForever) {
+  Result<std::uint64_t> serve(Answer&& answer, std::uint64_t limit, Timeout timeout = kForever) {
     std::uint64_t served = 0;
     for (; served < limit; ++served) {
-      const std::span<const std::byte> asked = request_for(timeout);
-      if (asked.empty()) break;
-      answer(asked, [&](std::size_t size_bytes) { return claim(size_bytes); });
-      if (!claimed_) claim(1)[0] = std::byte{0};
+      const Result<std::optional<std::span<const std::byte>>> asked = request_for(timeout);
+      if (!asked) return tl::unexpected(asked.error());
+      if (!*asked) break;
+      answer(**asked, [&](std::size_t size_bytes) { return claim(size_bytes); });
+      if (!claimed_) (*claim(1))[0] = std::byte{0};
       respond();
     }
     return served;

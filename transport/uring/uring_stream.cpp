@@ -220,17 +220,18 @@ Result<bool> ReadOperation::start_record() {
   const std::uint64_t left = options().length_bytes - started_bytes();
   const auto wanted =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(left, options().record_bytes));
-  std::span<std::byte> room = sender_.claim(wanted);
-  if (room.empty()) {
+  std::optional<std::span<std::byte>> room = sender_.claim(wanted);
+  if (!room) {
     // claim_for() shows what is staged, and that must not be while it is being read.
     if (!nothing_under_way()) return false;
-    const Result<std::span<std::byte>> later = sender_.claim_for(wanted, Timeout::zero());
+    const Result<std::optional<std::span<std::byte>>> later =
+        sender_.claim_for(wanted, Timeout::zero());
     if (!later) return tl::unexpected(later.error());
-    if (later->empty()) return false;
+    if (!*later) return false;
     room = *later;
   }
   if (in_file()) sender_.stage();
-  begin_request(room, sender_.staged_position());
+  begin_request(*room, sender_.staged_position());
   return true;
 }
 
@@ -275,12 +276,14 @@ Result<UringLoop::Ticket> WriteOperation::start(UringState& loop, Receiver& rece
 }
 
 Result<bool> WriteOperation::start_record() {
-  const Result<std::span<const std::byte>> record = receiver_.peek_for(Timeout::zero());
+  const Result<std::optional<std::span<const std::byte>>> record =
+      receiver_.peek_for(Timeout::zero());
   if (!record) return tl::unexpected(record.error());
-  if (record->empty()) return false;
+  if (!*record) return false;
+  const std::span<const std::byte> bytes = **record;
   receiver_.hold();
   // Only ever read from: the requests of both directions have one type.
-  begin_request({const_cast<std::byte*>(record->data()), record->size()}, receiver_.position());
+  begin_request({const_cast<std::byte*>(bytes.data()), bytes.size()}, receiver_.position());
   return true;
 }
 

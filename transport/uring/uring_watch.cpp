@@ -8,9 +8,9 @@ namespace ringbell {
 
 UringBell bell_of(Receiver& receiver) {
   return {.look = [&receiver]() -> Result<bool> {
-            const Result<std::span<const std::byte>> record = receiver.peek_for(Timeout::zero());
+            const auto record = receiver.peek_for(Timeout::zero());
             if (!record) return tl::unexpected(record.error());
-            return !record->empty();
+            return record->has_value();
           },
           .arm = [&receiver] { return receiver.arm(); },
           .disarm = [&receiver] { receiver.disarm(); },
@@ -20,9 +20,9 @@ UringBell bell_of(Receiver& receiver) {
 
 UringBell bell_of(Sender& sender, std::uint32_t size_bytes) {
   return {.look = [&sender, size_bytes]() -> Result<bool> {
-            const Result<std::span<std::byte>> room = sender.claim_for(size_bytes, Timeout::zero());
+            const auto room = sender.claim_for(size_bytes, Timeout::zero());
             if (!room) return tl::unexpected(room.error());
-            return !room->empty();
+            return room->has_value();
           },
           .arm = [&sender, size_bytes] { return sender.arm(size_bytes); },
           .disarm = [&sender] { sender.disarm(); },

@@ -25,9 +25,9 @@ void StreamReader::release() {
 }
 
 // Without an end of its own a raw stream ends when its sender closes.
-Tried<std::span<const std::byte>> StreamReader::fail_with(const Error& error) {
+Tried<std::optional<std::span<const std::byte>>> StreamReader::fail_with(const Error& error) {
   sender_gone_ = error.code == ErrorCode::closed || error.code == ErrorCode::peer_dead;
-  if (error.code == ErrorCode::closed && !framed_) return {};
+  if (error.code == ErrorCode::closed && !framed_) return std::nullopt;
   if (error.code == ErrorCode::closed) {
     return give_up(kTruncated, "the sender stopped before the end of the stream");
   }
@@ -37,13 +37,13 @@ Tried<std::span<const std::byte>> StreamReader::fail_with(const Error& error) {
   return give_up(error);
 }
 
-Tried<std::span<const std::byte>> StreamReader::next_record(bool wait) {
+Tried<std::optional<std::span<const std::byte>>> StreamReader::next_record(bool wait) {
   for (;;) {
     const bool came = sender_came();
     const std::chrono::nanoseconds timeout =
         wait ? patience_.slice(came) : std::chrono::nanoseconds::zero();
-    const Result<std::span<const std::byte>> record = receiver_.peek_for(timeout);
-    if (record && (!record->empty() || !wait)) return *record;
+    const Result<std::optional<std::span<const std::byte>>> record = receiver_.peek_for(timeout);
+    if (record && (*record || !wait)) return *record;
     if (!record) return fail_with(record.error());
     const Tried<void> on = patience_.after_slice(
         sender_came(), "no sender came in time; start `ringbell send` with the same name", meter_);
@@ -63,10 +63,10 @@ Tried<std::optional<StreamHeader>> StreamReader::begin() {
   ended_ = sender_gone_ = false;
   if (!framed_) return StreamHeader{kStreamMagic, kStreamVersion, Shape::bytes, kUnknownSize};
   for (;;) {
-    const Tried<std::span<const std::byte>> record = next_record(true);
+    const Tried<std::optional<std::span<const std::byte>>> record = next_record(true);
     if (sender_gone_) return std::nullopt;
     if (!record) return tl::unexpected(record.error());
-    const std::optional<Tagged> first = tagged(*record);
+    const std::optional<Tagged> first = tagged(**record);
     if (!first) break;
     if (first->tag == Tag::header) {
       const auto header = copied<StreamHeader>(first->payload);
@@ -112,9 +112,9 @@ Tried<std::optional<StreamReader::Piece>> StreamReader::accept(std::span<const s
 
 Tried<std::optional<StreamReader::Piece>> StreamReader::next(bool wait) {
   if (ended_) return std::nullopt;
-  const Tried<std::span<const std::byte>> record = next_record(wait);
+  const Tried<std::optional<std::span<const std::byte>>> record = next_record(wait);
   if (!record) return tl::unexpected(record.error());
-  if (!record->empty()) return accept(*record);
+  if (*record) return accept(**record);
   ended_ = wait;
   return std::nullopt;
 }

@@ -47,9 +47,9 @@ class StreamReader {
   [[nodiscard]] bool sender_came() const noexcept;
   // Whether its sender is gone: none waits to hear that it was taken.
   [[nodiscard]] bool is_left_behind(const Tagged& record) const noexcept;
-  // Empty: the sender closed, or, without `wait`, not now.
-  [[nodiscard]] Tried<std::span<const std::byte>> next_record(bool wait);
-  [[nodiscard]] Tried<std::span<const std::byte>> fail_with(const Error& error);
+  // Nothing: the sender closed, or, without `wait`, not now.
+  [[nodiscard]] Tried<std::optional<std::span<const std::byte>>> next_record(bool wait);
+  [[nodiscard]] Tried<std::optional<std::span<const std::byte>>> fail_with(const Error& error);
   [[nodiscard]] Tried<std::optional<Piece>> accept(std::span<const std::byte> record);
   [[nodiscard]] Tried<void> check_end(std::span<const std::byte> payload) const;
 

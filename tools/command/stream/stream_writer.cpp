@@ -33,7 +33,7 @@ bool StreamWriter::receiver_came() const noexcept {
 Tried<std::span<std::byte>> StreamWriter::await_room(std::uint32_t record_bytes) {
   for (;;) {
     const bool came = receiver_came();
-    const Result<std::span<std::byte>> room =
+    const Result<std::optional<std::span<std::byte>>> room =
         sender_.claim_for(record_bytes, patience_.slice(came));
     if (!room && room.error().code == ErrorCode::closed) {
       return give_up(kTruncated, "the receiver stopped before the end of the stream");
@@ -42,7 +42,7 @@ Tried<std::span<std::byte>> StreamWriter::await_room(std::uint32_t record_bytes)
       return give_up(kTruncated, "the receiver died before the end of the stream");
     }
     if (!room) return give_up(room.error());
-    if (!room->empty()) return *room;
+    if (*room) return **room;
     const Tried<void> on = patience_.after_slice(
         receiver_came(), "no receiver came in time; start `ringbell recv` with the same name",
         meter_);
