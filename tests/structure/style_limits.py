@@ -8,7 +8,8 @@ import sys
 
 import checker
 
-FOLDERS = ["core", "transport", "capi", "bench", "tests", "tools", "examples", "cmake"]
+FOLDERS = ["core", "transport", "capi", "bench", "tests", "tools", "examples", "cmake",
+           "packaging"]
 PATTERNS = ["*.hpp", "*.cpp", "*.h", "*.c", "*.py", "*.cmake", "CMakeLists.txt"]
 TOP_LEVEL = ["CMakeLists.txt", "dev", ".ci/run"]
 
