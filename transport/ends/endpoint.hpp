@@ -63,7 +63,7 @@ class RINGBELL_API Endpoint {
   // parked.
   void published() noexcept {
     if (!rings_) return;
-    if (core::Parking<>::somebody_waits(*peer_bell_, must_fence_)) [[unlikely]]
+    if (core::Parking<>::peer_waits(*peer_bell_, must_fence_)) [[unlikely]]
       ring_peer();
   }
 

@@ -88,7 +88,7 @@ Result<Endpoint> Endpoint::create(std::string_view name, Role role, const Channe
   const auto join = [&](FileDescriptor file) -> Result<Joined> {
     Result<Channel> channel = Channel::attach({.memory = file.get()});
     if (!channel) {  // of another version, another kind, or nonsense
-      if (!ParticipantLock::anybody(file.get())) return Joined::replace;
+      if (!ParticipantLock::any_held(file.get())) return Joined::replace;
       return fail(ErrorCode::busy, fmt::format("the name '{}' is in use by another program: {}",
                                                name, channel.error().message));
     }
@@ -130,7 +130,7 @@ Result<Endpoint> Endpoint::open(std::string_view name, Role role, Timeout timeou
   const auto join = [&](FileDescriptor file) -> Result<Joined> {
     Result<Channel> channel = Channel::attach({.memory = file.get()});
     if (!channel) {
-      if (!ParticipantLock::anybody(file.get())) return Joined::later;
+      if (!ParticipantLock::any_held(file.get())) return Joined::later;
       return tl::unexpected(std::move(channel.error()));
     }
     const Side mine = side_of(*channel, role);

@@ -42,7 +42,7 @@ Result<Participant> Participant::create(std::string_view name, const RegionOptio
     return Joined::yes;
   };
   const auto join_there = [&](FileDescriptor file) -> Result<Joined> {
-    const bool used = ParticipantLock::anybody(file.get());
+    const bool used = ParticipantLock::any_held(file.get());
     Result<Region> region = Region::attach(std::move(file));
     if (!region) {  // of another version, or nonsense
       return used ? in_use(name, "by another program: " + region.error().message)
@@ -74,7 +74,7 @@ Result<Participant> Participant::open(std::string_view name, const Part& part, T
                                       const WaitOptions& wait) {
   std::optional<Participant> made;
   const auto join_there = [&](FileDescriptor file) -> Result<Joined> {
-    const bool used = ParticipantLock::anybody(file.get());
+    const bool used = ParticipantLock::any_held(file.get());
     if (!used && part.left_something == nullptr) return Joined::later;
     Result<Region> region = Region::attach(std::move(file));
     if (!region && !used) return Joined::later;

@@ -383,7 +383,7 @@ Result<Subscriber> Subscriber::open(std::string_view name, Start start, Timeout 
                                     const WaitOptions& wait) {
   std::optional<Topic> lossy;
   const auto look = [&](FileDescriptor file) -> Result<HeldName::Joined> {
-    if (!ParticipantLock::anybody(file.get())) return HeldName::Joined::later;
+    if (!ParticipantLock::any_held(file.get())) return HeldName::Joined::later;
     Result<Region> region = attach_region(file.get(), Access::read_only);
     if (!region) return tl::unexpected(std::move(region.error()));
     if (region->kind() == RingKind::broadcast_lossless) return HeldName::Joined::yes;

@@ -161,7 +161,7 @@ void HeldName::leave(ParticipantLock& part, int region_fd,
   const Result<NameFolder::Lock> lock = folder_.lock_to_leave();
   if (!lock) return;
   part.drop();
-  if (ParticipantLock::anybody(region_fd) || keep()) return;
+  if (ParticipantLock::any_held(region_fd) || keep()) return;
   // A user may have removed the file by hand, and another process made a new one.
   struct stat status {};
   if (::fstatat(folder_.fd(), file_.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&

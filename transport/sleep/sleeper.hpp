@@ -28,7 +28,7 @@ class RINGBELL_API Sleeper {
   // Call after a release store that may make true what the sleepers on `word` wait for.
   void published(std::uint32_t& word) const noexcept {
     if (!rings_) return;
-    if (core::SharedParking<>::somebody_waits(word, must_fence_)) [[unlikely]]
+    if (core::SharedParking<>::any_parked(word, must_fence_)) [[unlikely]]
       ring(word);
   }
 
