@@ -7,6 +7,7 @@
 
 #include "bench/backings/first_touch.hpp"
 #include "bench/backings/setups.hpp"
+#include "bench/floors/state.hpp"
 #include "bench/harness/measured.hpp"
 #include "bench/harness/row_sink.hpp"
 #include "bench/transports/registry.hpp"
@@ -15,12 +16,6 @@ namespace ringbell::bench {
 namespace {
 
 constexpr double kFirstTouchSeconds = 0.3;
-
-double seconds_of(const BackingOptions& options, Bench bench) noexcept {
-  constexpr double kTripSeconds = 5e-6;
-  if (bench == Bench::round_trip) return static_cast<double>(options.samples) * kTripSeconds;
-  return 1.1 * static_cast<double>(options.window.count()) / 1000;
-}
 
 Row labelled(Row row, const Setup& setup) {
   row["backing"] = setup.name;
@@ -48,13 +43,14 @@ class Run {
     point.message_bytes = bytes;
     point.memory = &setup.memory;
     point.repeat = repeat;
-    point.samples = options_.samples;
     point.duration = options_.window;
-    point.estimated_seconds = seconds_of(options_, bench);
+    point.samples = options_.samples;
     const std::string title = fmt::format("{}, {}", setup.name, point.title());
-    sink_.announce(title, point.estimated_seconds);
+    sink_.announce(title, point.seconds());
     Row row = labelled(point.labels(), setup);
-    const Result<void> done = measure(point, options_.cpus, row);
+    const Result<void> done =
+        add_in_one_state(point.placement, options_.cpus, row,
+                         [&](Row& figures) { return measure(point, options_.cpus, figures); });
     return add_measured(std::move(row), done, title, sink_, verified_);
   }
 
@@ -66,29 +62,12 @@ class Run {
   Result<void> verified_;
 };
 
-std::string figure(const Row& row) {
-  if (row.contains("error")) return row["error"].get<std::string>();
-  const auto number = [&](const char* field) { return row[field].get<double>(); };
-  if (row["bench"] == "first_touch") {
-    const double pages = number("bytes") / 4096;
-    return fmt::format("first touch {:.0f} ns, second image {:.0f} ns per 4 KiB; {} faults",
-                       number("touch_ns") / pages, number("again_ns") / pages,
-                       row["page_faults"].get<std::uint64_t>());
-  }
-  if (row["bench"] == "round_trip") {
-    return fmt::format("round trip of {} B: {:.0f} ns", row["message_bytes"].get<std::size_t>(),
-                       number("p50_ns"));
-  }
-  return fmt::format("one way {} B: {:.2f} M/s", row["message_bytes"].get<std::size_t>(),
-                     number("messages_per_s") / 1e6);
-}
-
 }  // namespace
 
 double backings_seconds(const BackingOptions& options) {
-  const double points =
-      static_cast<double>(options.sizes.size()) *
-      (seconds_of(options, Bench::round_trip) + seconds_of(options, Bench::throughput));
+  Point point;
+  point.duration = options.window;
+  const double points = 2 * static_cast<double>(options.sizes.size()) * point.seconds();
   return static_cast<double>(backing_setups(options.folder).size()) *
          (kFirstTouchSeconds + points) * options.repeats;
 }
@@ -110,16 +89,6 @@ Result<void> measure_backings(const BackingOptions& options, RowSink& sink) {
     }
   }
   return run.verified();
-}
-
-std::string backings_table(const std::vector<Row>& rows) {
-  std::string text;
-  for (const Row& row : rows) {
-    if (!row.contains("backing")) continue;
-    text += fmt::format("{:<10} {:<8} {}\n", row["backing"].get<std::string>(),
-                        row["huge_pages"].get<std::string>(), figure(row));
-  }
-  return text;
 }
 
 }  // namespace ringbell::bench

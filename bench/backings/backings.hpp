@@ -23,8 +23,8 @@ struct BackingOptions {
   std::string folder = ".";
   std::vector<std::size_t> sizes{56, 4096, 65536};
   std::uint64_t first_touch_bytes = 64UL << 20;
-  std::uint64_t samples = 100'000;         // of a round trip
-  std::chrono::milliseconds window{1000};  // of the throughput
+  std::uint64_t samples = UINT64_MAX;      // no more round trips than these
+  std::chrono::milliseconds window{1000};  // of each
   int repeats = 1;
 };
 
@@ -33,8 +33,5 @@ struct BackingOptions {
 // Adds the rows; one with "error" for what this machine does not have. Errors: what ends the run;
 // corrupt, at the end, if anything that came was not what was sent.
 [[nodiscard]] Result<void> measure_backings(const BackingOptions& options, RowSink& sink);
-
-// The rows as a table for people.
-[[nodiscard]] std::string backings_table(const std::vector<Row>& rows);
 
 }  // namespace ringbell::bench

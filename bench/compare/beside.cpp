@@ -5,21 +5,17 @@
 #include <numeric>
 
 #include "bench/floors/floor.hpp"
+#include "bench/floors/state.hpp"
 
 namespace ringbell::bench {
 namespace {
 
-constexpr std::uint64_t kMostTrips = 50'000;
+constexpr Trips kTrips{2000, 20'000};
 constexpr double kMemcpySeconds = 0.2;
 // For the time left.
 constexpr double kStartSeconds = 0.003;
 constexpr double kTripSeconds = 250e-9;
 constexpr double kWarmUpShare = 1.1;
-
-Trips trips_for(const Point& point) noexcept {
-  const std::uint64_t samples = std::min(point.samples, kMostTrips);
-  return {samples / 10, samples};
-}
 
 }  // namespace
 
@@ -42,16 +38,15 @@ FloorBeside::Floor FloorBeside::floor_of(const Point& point) noexcept {
 
 void FloorBeside::measure() {
   const PairOptions pair = point_.pair_options(cpus_);
-  const Trips trips = trips_for(point_);
   Result<FloorFigures> figures = FloorFigures{};
   switch (floor_) {
     case Floor::none:
       return;
     case Floor::ring_of_lines:
-      figures = ring_of_lines(pair, trips, point_.message_bytes);
+      figures = ring_of_lines(pair, kTrips, point_.message_bytes);
       break;
     case Floor::one_line:
-      figures = one_line(pair, trips);
+      figures = one_line(pair, kTrips);
       break;
     case Floor::memcpy:
       figures = shared_memcpy(pair, point_.message_bytes, kMemcpySeconds);
@@ -60,13 +55,12 @@ void FloorBeside::measure() {
   if (figures) figures_.push_back(figures->bytes_per_s.value_or(figures->p50_ns));
 }
 
-double FloorBeside::estimated_seconds(const Point& point) noexcept {
+double FloorBeside::seconds(const Point& point) noexcept {
   const Floor floor = floor_of(point);
   if (floor == Floor::none) return 0;
-  const double seconds = floor == Floor::memcpy
-                             ? kWarmUpShare * kMemcpySeconds
-                             : kTripSeconds * static_cast<double>(trips_for(point).all());
-  return 2 * (kStartSeconds + seconds);
+  const double each = floor == Floor::memcpy ? kWarmUpShare * kMemcpySeconds
+                                             : kTripSeconds * static_cast<double>(kTrips.all());
+  return 2 * (kStartSeconds + each);
 }
 
 void FloorBeside::describe(Row& row) const {
@@ -74,6 +68,10 @@ void FloorBeside::describe(Row& row) const {
   const double sum = std::accumulate(figures_.begin(), figures_.end(), 0.0);
   row[floor_ == Floor::memcpy ? "floor_bytes_per_s" : "floor_p50_ns"] =
       sum / static_cast<double>(figures_.size());
+}
+
+double seconds_with_floor(const Point& point) noexcept {
+  return point.seconds() + FloorBeside::seconds(point) + state_seconds(point.placement);
 }
 
 }  // namespace ringbell::bench

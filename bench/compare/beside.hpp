@@ -27,7 +27,7 @@ class FloorBeside {
   void describe(Row& row) const;
 
   // Of both measurements; 0 for a point without a floor.
-  [[nodiscard]] static double estimated_seconds(const Point& point) noexcept;
+  [[nodiscard]] static double seconds(const Point& point) noexcept;
 
  private:
   enum class Floor { none, ring_of_lines, one_line, memcpy };
@@ -39,5 +39,8 @@ class FloorBeside {
   Floor floor_;
   std::vector<double> figures_;
 };
+
+// How long the point takes with all that is measured beside it.
+[[nodiscard]] double seconds_with_floor(const Point& point) noexcept;
 
 }  // namespace ringbell::bench

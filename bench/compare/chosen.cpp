@@ -4,7 +4,6 @@
 #include <span>
 
 #include "bench/compare/beside.hpp"
-#include "bench/compare/cost.hpp"
 #include "bench/compare/plan.hpp"
 #include "bench/compare/run.hpp"
 #include "bench/compare/series.hpp"
@@ -49,11 +48,10 @@ std::vector<Wait> waits_of(const TransportEntry& transport, Bench bench, const C
 }
 
 void set_amount(Point& point, const Chosen& chosen) {
-  constexpr std::uint64_t kSamplesAwake = 100'000;
-  constexpr std::uint64_t kSamplesAsleep = 10'000;
-  point.samples = chosen.samples.value_or(sleeps(point.wait) ? kSamplesAsleep : kSamplesAwake);
   point.duration = chosen.duration;
-  point.estimated_seconds = cost_seconds(point) + FloorBeside::estimated_seconds(point);
+  if (!chosen.samples || point.bench != Bench::round_trip) return;
+  point.samples = *chosen.samples;
+  point.duration = std::chrono::hours(24);
 }
 
 // All transports in one placement, awake or asleep, at one size.

@@ -26,7 +26,7 @@ struct Chosen {
   std::vector<bool> quick_wakes{false};  // of the waits that sleep
   bool spin_first = true;                // of ringbell's waits that sleep
   bool checksum = false;                 // throughput: every byte is filled in and compared
-  std::optional<std::uint64_t> samples;  // round trips; nothing: as many as in the comparison
+  std::optional<std::uint64_t> samples;  // round trips, in place of the time
   std::chrono::milliseconds duration{1000};
   std::vector<double> loads;        // open_loop: shares of the capacity
   std::vector<double> rates_per_s;  // open_loop: messages
@@ -40,14 +40,5 @@ struct Chosen {
 
 // Adds the rows of the floors that belong to it and of all points. Errors as of run_all().
 [[nodiscard]] Result<void> measure_chosen(const Chosen& chosen, Bench bench, RowSink& sink);
-
-// The rows in detail, one table for each setting: percentiles or rates, how much was verified, and
-// the floor. Of several repeats the median one.
-[[nodiscard]] std::string round_trip_table(const std::vector<Row>& rows, std::size_t columns);
-[[nodiscard]] std::string throughput_table(const std::vector<Row>& rows, std::size_t columns);
-// Of the open loop: a line for each load.
-[[nodiscard]] std::string open_loop_table(const std::vector<Row>& rows, std::size_t columns);
-// Of round trips in which both sides sleep: half of one is a wake-up. The floors stand among them.
-[[nodiscard]] std::string wake_table(const std::vector<Row>& rows, std::size_t columns);
 
 }  // namespace ringbell::bench

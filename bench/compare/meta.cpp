@@ -69,6 +69,7 @@ Row meta_row(const std::string& what, int repeats, const CpuPair& cpus, Row find
   meta["repeats"] = repeats;
   meta["clock"] = "CLOCK_MONOTONIC";
   meta["clock_ns"] = clock_cost_ns();
+  meta["clock_step_ns"] = clock_step_ns();
   meta["doctor"] = std::move(findings);
   return meta;
 }
@@ -76,6 +77,7 @@ Row meta_row(const std::string& what, int repeats, const CpuPair& cpus, Row find
 Row meta_row(const Options& options, Row findings) {
   const Mode mode = options.plan.mode;
   Row meta = meta_row(name_of(mode), repeats_of(mode), options.cpus, std::move(findings));
+  meta["seed"] = options.plan.seed;
   if (!options.plan.sizes.empty()) meta["only_sizes"] = options.plan.sizes;
   if (!options.plan.transports.empty()) meta["only_transports"] = options.plan.transports;
   if (options.plan.peers) {

@@ -1,7 +1,6 @@
-// The command line of ringbell-compare.
+// What a comparison is asked for.
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "bench/compare/plan.hpp"
@@ -17,14 +16,5 @@ struct Options {
   bool backings = false;  // only these: where a ring's pages come from (bench/backings)
   CpuPair cpus{0, -1};
 };
-
-// What the command line asks for, or the exit status with which to end at once: 0 after --help, 2
-// after one line on stderr that says what is allowed.
-struct Parsed {
-  std::optional<Options> options;
-  int exit_status = 0;
-};
-
-[[nodiscard]] Parsed parse_options(int argc, char** argv);
 
 }  // namespace ringbell::bench

@@ -1,24 +1,22 @@
 #include "bench/compare/plan.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
+#include <random>
+#include <utility>
 
 #include "bench/compare/beside.hpp"
-#include "bench/compare/cost.hpp"
 
 namespace ringbell::bench {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::uint64_t kSamplesAwake = 100'000;
-constexpr std::uint64_t kSamplesAsleep = 10'000;
-constexpr std::uint64_t kQuickDivisor = 10;
-constexpr std::size_t kLargestBytes = kMessageSizes.back();
-constexpr milliseconds kTime{1000};
-constexpr milliseconds kQuickTime{150};
-// A round trip point of --full that would take longer shares its samples among the repeats.
-constexpr double kLongSeconds = 0.5;
+// Of one point; the repeats of --full share a second.
+[[nodiscard]] constexpr milliseconds duration_of(Mode mode) noexcept {
+  return mode == Mode::quick ? milliseconds(100) : milliseconds(1000 / repeats_of(mode) + 1);
+}
 
 // One way to run a transport: how the sides wait, where they are and what stands apart.
 struct Setting {
@@ -53,32 +51,19 @@ constexpr std::array kSettings{
          a.quick_wake == b.quick_wake;
 }
 
-// Whether a message of any size takes as long as one of 8 bytes. Peers' loans may be carried
-// through the kernel.
-[[nodiscard]] bool loaned_is_free(const Point& point) {
-  return point.loaned && point.transport == "ringbell";
-}
-
 // Whether a mode has this point, unless the user chose the sizes. README.md has it as a table.
 [[nodiscard]] bool has_point(Mode mode, Family family, const Point& point) {
   if (mode == Mode::full) return true;
   const std::size_t size = point.message_bytes;
-  const bool quick = mode == Mode::quick;
-  const bool two_cpus = point.placement == Placement::two_cpus;
-  if (family == Family::ring) return size == 8 || size == 56 || (size == 4096 && !quick);
+  if (family == Family::ring) return size == 8 || size == 56;
   const bool ours_or_pipe = point.transport == "ringbell" || point.transport == "pipe";
-  if (point.quick_wake && !two_cpus) return false;  // a CPU that is never idle needs no waking
+  const bool two_cpus = point.placement == Placement::two_cpus;
   if (two_cpus && !sleeps(point.wait)) {
-    // 100,000 round trips of 1 MiB take up to two minutes for each transport.
-    if (size == kLargestBytes && point.bench == Bench::round_trip) return loaned_is_free(point);
-    if (mode == Mode::plain || ours_or_pipe) return true;
-    return size == 8 || size == 56 || size == 4096 || size == 65536;
+    return ours_or_pipe || size == 8 || size == 56 || size == 4096 || size == 65536;
   }
-  if (quick) return size == 56 || (ours_or_pipe && size == 4096);
-  if (point.bench == Bench::throughput) {
-    return size == 56 || (ours_or_pipe && (size == 4096 || size == 65536));
-  }
-  return size == 56 || size == 4096 || (ours_or_pipe && (size == 8 || size == 65536));
+  // A CPU that is never idle needs no waking, nor does a stream's receiver.
+  if (point.quick_wake && (!two_cpus || point.bench == Bench::throughput)) return false;
+  return size == 56 || (ours_or_pipe && size == 4096);
 }
 
 // The user's sizes stand for the mode's.
@@ -121,42 +106,10 @@ constexpr std::array kSettings{
   return points;
 }
 
-// How much each of --full's repeats measures where they share what one point should have.
-template <class T>
-[[nodiscard]] constexpr T share_of(T whole) noexcept {
-  const T repeats{repeats_of(Mode::full)};
-  return (whole + repeats - 1) / repeats;
-}
-
-void set_round_trip(Point& point, Mode mode) {
-  // A copied round trip of 1 MiB takes longer than one that sleeps, awake or not.
-  const bool slow =
-      sleeps(point.wait) || (point.message_bytes == kLargestBytes && !loaned_is_free(point));
-  const std::uint64_t whole = slow ? kSamplesAsleep : kSamplesAwake;
-  point.samples = mode == Mode::quick ? whole / kQuickDivisor : whole;
-  point.shared = mode == Mode::full && cost_seconds(point) > kLongSeconds;
-  if (point.shared) point.samples = share_of(whole);
-}
-
-void set_throughput(Point& point, Mode mode) {
-  const bool fair_fight = point.placement == Placement::two_cpus && !sleeps(point.wait);
-  point.shared = mode == Mode::full && !fair_fight;
-  point.duration = mode == Mode::quick ? kQuickTime : kTime;
-  if (point.shared) point.duration = milliseconds(share_of(kTime.count()));
-}
-
-void set_amount(Point& point, Mode mode) {
-  if (point.bench == Bench::round_trip) {
-    set_round_trip(point, mode);
-  } else {
-    set_throughput(point, mode);
-  }
-  point.estimated_seconds = cost_seconds(point) + FloorBeside::estimated_seconds(point);
-}
-
-// All transports at one size in one group of settings.
-void add_points(const PlanOptions& options, const Setting& group, Point point,
-                std::vector<Point>& points) {
+// All transports at one size in one group of settings, each with its variants.
+[[nodiscard]] std::vector<std::vector<Point>> competitors(const PlanOptions& options,
+                                                          const Setting& group, Point point) {
+  std::vector<std::vector<Point>> all;
   for (const TransportEntry& transport : transports()) {
     for (const Setting& setting : kSettings) {
       if (!same_group(group, setting) ||
@@ -164,13 +117,21 @@ void add_points(const PlanOptions& options, const Setting& group, Point point,
         continue;
       point.transport = transport.name;
       point.wait = setting.wait;
-      for (Point& variant : variants_of(point, transport)) {
-        if (!wanted(options, transport.family, variant)) continue;
-        set_amount(variant, options.mode);
-        points.push_back(std::move(variant));
-      }
+      std::vector<Point> variants = variants_of(point, transport);
+      std::erase_if(variants, [&](const Point& variant) {
+        return !wanted(options, transport.family, variant);
+      });
+      all.push_back(std::move(variants));
     }
   }
+  return all;
+}
+
+template <class T>
+[[nodiscard]] std::vector<T> flattened(std::vector<std::vector<T>> parts) {
+  std::vector<T> all;
+  for (std::vector<T>& part : parts) std::move(part.begin(), part.end(), std::back_inserter(all));
+  return all;
 }
 
 }  // namespace
@@ -192,11 +153,11 @@ bool suits(const TransportEntry& transport, Bench bench, Wait wait, Placement pl
 }
 
 std::vector<Point> plan(const PlanOptions& options, int repeat) {
-  std::vector<Point> points;
+  std::mt19937_64 random(options.seed + static_cast<std::uint64_t>(repeat));
+  std::vector<std::vector<Point>> rows;
   for (const Bench bench : {Bench::round_trip, Bench::throughput}) {
     for (auto group = kSettings.begin(); group != kSettings.end(); ++group) {
       if (group != kSettings.begin() && same_group(*group, *std::prev(group))) continue;
-      const auto first = static_cast<std::ptrdiff_t>(points.size());
       for (const std::size_t size : kMessageSizes) {
         Point point;
         point.bench = bench;
@@ -204,19 +165,20 @@ std::vector<Point> plan(const PlanOptions& options, int repeat) {
         point.quick_wake = group->quick_wake;
         point.message_bytes = size;
         point.repeat = repeat;
-        add_points(options, *group, std::move(point), points);
+        point.duration = duration_of(options.mode);
+        std::vector<std::vector<Point>> all = competitors(options, *group, std::move(point));
+        std::shuffle(all.begin(), all.end(), random);
+        rows.push_back(flattened(std::move(all)));
       }
-      // What is compared across sizes stands together in time.
-      std::stable_partition(points.begin() + first, points.end(),
-                            [](const Point& point) { return !point.loaned; });
     }
   }
-  return points;
+  std::shuffle(rows.begin(), rows.end(), random);
+  return flattened(std::move(rows));
 }
 
 double estimated_seconds(const std::vector<Point>& points) {
   return std::accumulate(points.begin(), points.end(), 0.0, [](double sum, const Point& point) {
-    return sum + point.estimated_seconds;
+    return sum + seconds_with_floor(point);
   });
 }
 

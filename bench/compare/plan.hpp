@@ -1,12 +1,14 @@
 // What a run measures, in which order, and how long that should take.
 //
 // Points that are compared with each other stand next to each other in time, because a shared
-// machine's mood changes: all transports of one size and setting come in a row, repeats are whole
-// passes over everything.
+// machine's mood changes: all transports of one size and setting come in a row, each with its
+// variants (loaned, in batches). In each repeat, a whole pass over everything, these rows come in
+// an order of its own, or all repeats would meet the same machine at the same point.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,8 +18,8 @@
 namespace ringbell::bench {
 
 enum class Mode {
-  quick,  // at most 90 s: a look at everything, a tenth of the samples
-  plain,  // at most 6 minutes: the sizes and settings that tell most
+  quick,  // at most 90 s: a look at everything, a tenth of the time
+  plain,  // at most 5 minutes: the sizes and settings that tell most
   full,   // every size, wait and placement, three repeats; about 30 minutes
 };
 
@@ -35,6 +37,7 @@ struct PlanOptions {
   std::vector<std::size_t> sizes;
   std::vector<std::string> transports;
   bool peers = false;  // those that the program has too; named in `transports` they need no asking
+  std::uint64_t seed = 0;  // of the order
 };
 
 [[nodiscard]] constexpr int repeats_of(Mode mode) noexcept { return mode == Mode::full ? 3 : 1; }
@@ -43,7 +46,7 @@ struct PlanOptions {
 [[nodiscard]] bool suits(const TransportEntry& transport, Bench bench, Wait wait,
                          Placement placement) noexcept;
 
-// The points of one repeat.
+// The points of one repeat, shuffled.
 [[nodiscard]] std::vector<Point> plan(const PlanOptions& options, int repeat);
 
 [[nodiscard]] double estimated_seconds(const std::vector<Point>& points);

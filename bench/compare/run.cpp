@@ -15,6 +15,7 @@
 #include "bench/file_copy/file_copy.hpp"
 #include "bench/file_copy/files.hpp"
 #include "bench/floors/floors.hpp"
+#include "bench/floors/state.hpp"
 #include "bench/harness/measured.hpp"
 #include "bench/harness/row_sink.hpp"
 #include "bench/transports/registry.hpp"
@@ -72,14 +73,17 @@ std::uint64_t file_bytes(const FileCopyOptions& files) {
 
 Result<void> run_point(const Point& point, const CpuPair& cpus, RowSink& sink,
                        Result<void>& verified) {
-  sink.announce(point.title(), point.estimated_seconds);
+  sink.announce(point.title(), seconds_with_floor(point));
   Row row = point.labels();
-  if (point.shared) row["shared_by_repeats"] = true;
-  FloorBeside floor(point, cpus);
-  floor.measure();
-  const Result<void> measured = measure(point, cpus, row);
-  if (measured) floor.measure();
-  floor.describe(row);
+  const Result<void> measured =
+      add_in_one_state(point.placement, cpus, row, [&](Row& figures) -> Result<void> {
+        FloorBeside floor(point, cpus);
+        floor.measure();
+        const Result<void> done = measure(point, cpus, figures);
+        if (done) floor.measure();
+        floor.describe(figures);
+        return done;
+      });
   const Result<void> added = add_measured(std::move(row), measured, point.title(), sink, verified);
   if (added || !sink.written()) return added;
   return tl::unexpected(titled(added.error(), point.title()));
@@ -93,8 +97,7 @@ BackingOptions backing_options(const Options& options) {
   backings.repeats = repeats_of(options.plan.mode);
   if (options.plan.mode == Mode::quick) {
     backings.first_touch_bytes = 8UL << 20;
-    backings.samples = 10'000;
-    backings.window = std::chrono::milliseconds(150);
+    backings.window = std::chrono::milliseconds(100);
   }
   return backings;
 }

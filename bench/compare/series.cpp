@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "bench/compare/cost.hpp"
+#include "bench/floors/state.hpp"
 #include "bench/harness/measured.hpp"
 #include "bench/harness/open_loop.hpp"
 #include "bench/harness/row_sink.hpp"
@@ -30,7 +30,6 @@ std::vector<Point> points_of(const Series& series, double capacity_per_s) {
     Point point = series.like;
     point.load = load;
     point.rate_per_s = rate_per_s;
-    point.estimated_seconds = cost_seconds(point);
     points.push_back(std::move(point));
   };
   for (const double load : series.loads) add(load, load * capacity_per_s);
@@ -41,7 +40,7 @@ std::vector<Point> points_of(const Series& series, double capacity_per_s) {
 Result<void> run_one(const Series& series, const CpuPair& cpus, RowSink& sink,
                      Result<void>& verified) {
   const Point most = capacity_point(series);
-  sink.announce(most.title(), cost_seconds(most));
+  sink.announce(most.title(), most.seconds());
   Row found;
   Result<void> measured = measure(most, cpus, found);
   if (measured && found["samples"] == 0) {
@@ -52,10 +51,11 @@ Result<void> run_one(const Series& series, const CpuPair& cpus, RowSink& sink,
   }
   const auto capacity_per_s = found["rate_achieved_per_s"].get<double>();
   for (const Point& point : points_of(series, capacity_per_s)) {
-    sink.announce(point.title(), point.estimated_seconds);
+    sink.announce(point.title(), point.seconds() + state_seconds(point.placement));
     Row row = point.labels();
     row["capacity_per_s"] = capacity_per_s;
-    const Result<void> done = measure(point, cpus, row);
+    const Result<void> done = add_in_one_state(
+        point.placement, cpus, row, [&](Row& figures) { return measure(point, cpus, figures); });
     const Result<void> added = add_measured(std::move(row), done, point.title(), sink, verified);
     if (!added) return added;
   }
@@ -119,7 +119,8 @@ double estimated_seconds(const std::vector<Series>& all) {
   double seconds = 0;
   for (const Series& series : all) {
     const double loads = static_cast<double>(series.loads.size() + series.rates_per_s.size());
-    seconds += cost_seconds(capacity_point(series)) + loads * cost_seconds(series.like);
+    const double each = series.like.seconds() + state_seconds(series.like.placement);
+    seconds += capacity_point(series).seconds() + loads * each;
   }
   return seconds;
 }

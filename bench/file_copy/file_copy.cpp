@@ -16,6 +16,7 @@
 #include "bench/file_copy/files.hpp"
 #include "bench/file_copy/ring_channel.hpp"
 #include "bench/file_copy/sha256.hpp"
+#include "bench/floors/state.hpp"
 #include "bench/harness/interruption.hpp"
 #include "bench/harness/process_pair.hpp"
 #include "bench/harness/row_sink.hpp"
@@ -260,14 +261,17 @@ Result<void> measure_file_copies(const FileCopyOptions& options, RowSink& sink) 
                               name_of(setting.placement)),
                   seconds_a_row);
     Row row = row_of(setting, options, *source);
-    const Result<Copied> copied = copy_median(setting, options, *source);
-    if (!copied && ends_the_run(copied.error())) return tl::unexpected(copied.error());
+    Result<Copied> copied = fail(ErrorCode::system, "not copied");
+    const Result<void> measured =
+        add_in_one_state(setting.placement, options.cpus, row, [&](Row& figures) -> Result<void> {
+          copied = copy_median(setting, options, *source);
+          if (!copied) return tl::unexpected(copied.error());
+          add_figures(*copied, options, figures);
+          return {};
+        });
+    if (!measured && ends_the_run(measured.error())) return measured;
     // What one transport cannot do leaves the others their rows.
-    if (copied) {
-      add_figures(*copied, options, row);
-    } else {
-      row["error"] = copied.error().message;
-    }
+    if (!measured) row["error"] = measured.error().message;
     if (verified) verified = verdict_on(copied, setting, *source);
     sink.add(std::move(row));
     if (!sink.written()) return sink.written();

@@ -51,6 +51,26 @@ void time_trips(const Trips& trips, Histogram& histogram, Trip&& trip) {
   return {histogram.quantile(0.5), histogram.quantile(0.99), histogram.count(), std::nullopt};
 }
 
+// Two processes: one times trip(i), the other answers each with answer(i).
+template <class Trip, class Answer>
+Result<FloorFigures> time_pair(const PairOptions& pair, const Trips& trips, Trip&& trip,
+                               Answer&& answer) {
+  const Result<Shared<Histogram>> histogram = Shared<Histogram>::create();
+  if (!histogram) return tl::unexpected(histogram.error());
+  const Result<void> ran = run_pair(
+      pair,
+      [&]() -> Result<void> {
+        time_trips(trips, **histogram, trip);
+        return {};
+      },
+      [&]() -> Result<void> {
+        for (std::uint64_t i = 1; i <= trips.all(); ++i) answer(i);
+        return {};
+      });
+  if (!ran) return tl::unexpected(ran.error());
+  return figures_of(**histogram);
+}
+
 // A floor's atomics, bare: acquire and release, no pause.
 inline void store(std::uint64_t& word, std::uint64_t value) noexcept {
   std::atomic_ref<std::uint64_t>(word).store(value, std::memory_order_release);
@@ -76,9 +96,6 @@ inline constexpr std::size_t kOneLineMessageBytes = 48;
 // Copying messages in at one end and out at the other.
 [[nodiscard]] Result<FloorFigures> shared_memcpy(const PairOptions& pair, std::size_t message_bytes,
                                                  double seconds);
-// The same bytes by one process alone: in and out, one after the other.
-[[nodiscard]] Result<FloorFigures> memcpy_one_thread(const PairOptions& pair,
-                                                     std::size_t message_bytes, double seconds);
 
 // Two processes wake each other and sleep.
 [[nodiscard]] Result<FloorFigures> futex_trips(const PairOptions& pair, const Trips& trips);

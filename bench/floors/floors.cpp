@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "bench/floors/floor.hpp"
+#include "bench/floors/state.hpp"
 #include "bench/harness/row_sink.hpp"
 
 namespace ringbell::bench {
@@ -50,10 +51,6 @@ void add_spinning(const FloorOptions& options, std::vector<Floor>& floors) {
     add("memcpy", bytes, each + kStartSeconds, [bytes, &options](const PairOptions& with) {
       return shared_memcpy(with, bytes, options.memcpy_seconds);
     });
-    add("memcpy_one_thread", bytes, each / 5 + kStartSeconds,
-        [bytes, &options](const PairOptions& with) {
-          return memcpy_one_thread(with, bytes, options.memcpy_seconds / 5);
-        });
   }
 }
 
@@ -104,7 +101,9 @@ void add_figures(const FloorFigures& figures, Row& row) {
 
 double estimated_seconds(const FloorOptions& options) {
   double seconds = 0;
-  for (const Floor& floor : floors_of(options)) seconds += floor.estimated_seconds;
+  for (const Floor& floor : floors_of(options)) {
+    seconds += floor.estimated_seconds + state_seconds(floor.pair.placement);
+  }
   return seconds;
 }
 
@@ -114,13 +113,15 @@ Result<void> measure_floors(const FloorOptions& options, RowSink& sink) {
                               name_of(floor.pair.placement)),
                   floor.estimated_seconds);
     Row row = row_of(floor, options);
-    const Result<FloorFigures> figures = floor.measure(floor.pair);
-    if (!figures && ends_the_run(figures.error())) return tl::unexpected(figures.error());
-    if (figures) {
-      add_figures(*figures, row);
-    } else {
-      row["error"] = figures.error().message;
-    }
+    const Result<void> measured = add_in_one_state(
+        floor.pair.placement, options.cpus, row, [&](Row& figures) -> Result<void> {
+          const Result<FloorFigures> got = floor.measure(floor.pair);
+          if (!got) return tl::unexpected(got.error());
+          add_figures(*got, figures);
+          return {};
+        });
+    if (!measured && ends_the_run(measured.error())) return measured;
+    if (!measured) row["error"] = measured.error().message;
     sink.add(std::move(row));
   }
   return {};

@@ -12,27 +12,6 @@ namespace {
 // changed.
 inline void touch(void* bytes) noexcept { asm volatile("" : : "r"(bytes) : "memory"); }
 
-// Runs `client` and `server` on one shared T; client gets the histogram too.
-template <class T, class Client, class Server>
-Result<FloorFigures> ping_pong(const PairOptions& pair, Client&& client, Server&& server) {
-  const Result<Shared<T>> shared = Shared<T>::create();
-  if (!shared) return tl::unexpected(shared.error());
-  const Result<Shared<Histogram>> histogram = Shared<Histogram>::create();
-  if (!histogram) return tl::unexpected(histogram.error());
-  const Result<void> ran = run_pair(
-      pair,
-      [&]() -> Result<void> {
-        client(**shared, **histogram);
-        return {};
-      },
-      [&]() -> Result<void> {
-        server(**shared);
-        return {};
-      });
-  if (!ran) return tl::unexpected(ran.error());
-  return figures_of(**histogram);
-}
-
 struct TwoLines {
   alignas(core::kFalseSharingBytes) std::uint64_t there;
   alignas(core::kFalseSharingBytes) std::uint64_t back;
@@ -82,69 +61,67 @@ void take(FlaggedLine<message_bytes>& line, Message<message_bytes>& message, std
 
 template <std::size_t message_bytes>
 Result<FloorFigures> ring_of_lines_of(const PairOptions& pair, const Trips& trips) {
-  using Memory = Rings<message_bytes>;
-  return ping_pong<Memory>(
-      pair,
-      [&](Memory& rings, Histogram& histogram) {
-        Message<message_bytes> message{};
-        time_trips(trips, histogram, [&](std::uint64_t i) {
-          std::memcpy(message.data(), &i, sizeof i);
-          put(rings.there[i % kRingLines], message, i);
-          take(rings.back[i % kRingLines], message, i);
-        });
+  const Result<Shared<Rings<message_bytes>>> shared = Shared<Rings<message_bytes>>::create();
+  if (!shared) return tl::unexpected(shared.error());
+  Rings<message_bytes>& rings = **shared;
+  Message<message_bytes> message{};  // of each process
+  return time_pair(
+      pair, trips,
+      [&](std::uint64_t i) {
+        std::memcpy(message.data(), &i, sizeof i);
+        put(rings.there[i % kRingLines], message, i);
+        take(rings.back[i % kRingLines], message, i);
       },
-      [&](Memory& rings) {
-        Message<message_bytes> message{};
-        for (std::uint64_t i = 1; i <= trips.all(); ++i) {
-          take(rings.there[i % kRingLines], message, i);
-          put(rings.back[i % kRingLines], message, i);
-        }
+      [&](std::uint64_t i) {
+        take(rings.there[i % kRingLines], message, i);
+        put(rings.back[i % kRingLines], message, i);
       });
 }
 
 }  // namespace
 
 Result<FloorFigures> two_lines(const PairOptions& pair, const Trips& trips) {
-  return ping_pong<TwoLines>(
-      pair,
-      [&](TwoLines& lines, Histogram& histogram) {
-        time_trips(trips, histogram, [&](std::uint64_t i) {
-          store(lines.there, i);
-          await(lines.back, i);
-        });
+  const Result<Shared<TwoLines>> shared = Shared<TwoLines>::create();
+  if (!shared) return tl::unexpected(shared.error());
+  TwoLines& lines = **shared;
+  return time_pair(
+      pair, trips,
+      [&](std::uint64_t i) {
+        store(lines.there, i);
+        await(lines.back, i);
       },
-      [&](TwoLines& lines) {
-        for (std::uint64_t i = 1; i <= trips.all(); ++i) {
-          await(lines.there, i);
-          store(lines.back, i);
-        }
+      [&](std::uint64_t i) {
+        await(lines.there, i);
+        store(lines.back, i);
       });
 }
 
 Result<FloorFigures> one_line(const PairOptions& pair, const Trips& trips) {
-  using Bytes = Message<kOneLineMessageBytes>;
-  return ping_pong<OneLine>(
-      pair,
-      [&](OneLine& line, Histogram& histogram) {
-        Bytes message{};
-        time_trips(trips, histogram, [&](std::uint64_t i) {
-          touch(message.data());
-          line.message = message;
-          store(line.turn, 2 * i - 1);
-          await(line.turn, 2 * i);
-          message = line.message;
-          touch(message.data());
-        });
+  const Result<Shared<OneLine>> shared = Shared<OneLine>::create();
+  if (!shared) return tl::unexpected(shared.error());
+  OneLine& line = **shared;
+  Message<kOneLineMessageBytes> message{};  // of each process
+  const auto put_in = [&] {
+    touch(message.data());
+    line.message = message;
+  };
+  const auto take_out = [&] {
+    message = line.message;
+    touch(message.data());
+  };
+  return time_pair(
+      pair, trips,
+      [&](std::uint64_t i) {
+        put_in();
+        store(line.turn, 2 * i - 1);
+        await(line.turn, 2 * i);
+        take_out();
       },
-      [&](OneLine& line) {
-        Bytes message{};
-        for (std::uint64_t i = 1; i <= trips.all(); ++i) {
-          await(line.turn, 2 * i - 1);
-          message = line.message;
-          touch(message.data());
-          line.message = message;
-          store(line.turn, 2 * i);
-        }
+      [&](std::uint64_t i) {
+        await(line.turn, 2 * i - 1);
+        take_out();
+        put_in();
+        store(line.turn, 2 * i);
       });
 }
 

@@ -10,9 +10,8 @@
 #include <array>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 #include <vector>
-
-#include <sys/mman.h>
 
 #include "bench/floors/floor.hpp"
 #include "bench/transports/ringbell.hpp"
@@ -36,34 +35,22 @@ class Slots {
  public:
   [[nodiscard]] static Result<Slots> create(std::size_t message_bytes) {
     const std::uint64_t bytes = Ringbell::ring_bytes(message_bytes);
-    void* const pages = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                               MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (pages == MAP_FAILED) return fail_errno("mapping a shared buffer failed");
-    return Slots(static_cast<std::byte*>(pages), bytes, message_bytes);
-  }
-  Slots(Slots&& other) noexcept
-      : pages_(std::exchange(other.pages_, nullptr)),
-        bytes_(other.bytes_),
-        front_bytes_(other.front_bytes_),
-        slot_bytes_(other.slot_bytes_),
-        count_(other.count_) {}
-  Slots& operator=(Slots&&) = delete;
-  ~Slots() {
-    if (pages_ != nullptr) ::munmap(pages_, bytes_);
+    Result<SharedPages> pages = SharedPages::create(bytes);
+    if (!pages) return tl::unexpected(pages.error());
+    return Slots(std::move(*pages), bytes, message_bytes);
   }
 
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
   [[nodiscard]] std::uint64_t& stamp(std::size_t index) const noexcept {
-    return *reinterpret_cast<std::uint64_t*>(pages_ + index * slot_bytes_);
+    return *reinterpret_cast<std::uint64_t*>(pages_.data() + index * slot_bytes_);
   }
   [[nodiscard]] std::byte* message(std::size_t index) const noexcept {
-    return pages_ + index * slot_bytes_ + front_bytes_;
+    return pages_.data() + index * slot_bytes_ + front_bytes_;
   }
 
  private:
-  Slots(std::byte* pages, std::uint64_t bytes, std::size_t message_bytes) noexcept
-      : pages_(pages),
-        bytes_(bytes),
+  Slots(SharedPages pages, std::uint64_t bytes, std::size_t message_bytes) noexcept
+      : pages_(std::move(pages)),
         front_bytes_(message_bytes < kOwnLineFrom ? sizeof(std::uint64_t) : kLineBytes),
         slot_bytes_(rounded(front_bytes_ + message_bytes)),
         count_(std::max<std::size_t>(bytes / slot_bytes_, 1)) {}
@@ -74,8 +61,7 @@ class Slots {
     return (bytes + to - 1) / to * to;
   }
 
-  std::byte* pages_;
-  std::size_t bytes_;
+  SharedPages pages_;
   std::size_t front_bytes_;
   std::size_t slot_bytes_;
   std::size_t count_;
@@ -200,37 +186,6 @@ Result<FloorFigures> shared_memcpy(const PairOptions& pair, std::size_t message_
     if (!ran) return tl::unexpected(ran.error());
     return (*control)->figures;
   });
-}
-
-Result<FloorFigures> memcpy_one_thread(const PairOptions& pair, std::size_t message_bytes,
-                                       double seconds) {
-  const Result<Slots> slots = Slots::create(message_bytes);
-  if (!slots) return tl::unexpected(slots.error());
-  const Result<Shared<Control>> control = Shared<Control>::create();
-  if (!control) return tl::unexpected(control.error());
-  const auto copy_both_ways = [&](auto size) {
-    std::vector<std::byte> in(message_bytes, std::byte{1});
-    std::vector<std::byte> out(message_bytes);
-    std::size_t index = 0;
-    (*control)->figures = time_batches(message_bytes, seconds, [&](std::uint64_t count) {
-      for (std::uint64_t left = count; left > 0; --left) {
-        touch(in.data());
-        copy<size()>(slots->message(index), in.data(), message_bytes);
-        copy<size()>(out.data(), slots->message(index), message_bytes);
-        touch(out.data());
-        index = index + 1 == slots->count() ? 0 : index + 1;
-      }
-    });
-  };
-  const Result<void> ran = run_pair(
-      pair,
-      [&]() -> Result<void> {
-        with_size(message_bytes, copy_both_ways);
-        return {};
-      },
-      []() -> Result<void> { return {}; });
-  if (!ran) return tl::unexpected(ran.error());
-  return (*control)->figures;
 }
 
 }  // namespace ringbell::bench

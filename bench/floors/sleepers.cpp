@@ -51,33 +51,13 @@ void eventfd_await(int fd) noexcept {
   }
 }
 
-// Runs a client that times trip(i) against a server that answers with answer(i).
-template <class Trip, class Answer>
-Result<FloorFigures> measure(const PairOptions& pair, const Trips& trips, Trip&& trip,
-                             Answer&& answer) {
-  const Result<Shared<Histogram>> histogram = Shared<Histogram>::create();
-  if (!histogram) return tl::unexpected(histogram.error());
-  const Result<void> ran = run_pair(
-      pair,
-      [&]() -> Result<void> {
-        time_trips(trips, **histogram, trip);
-        return {};
-      },
-      [&]() -> Result<void> {
-        for (std::uint64_t i = 1; i <= trips.all(); ++i) answer(i);
-        return {};
-      });
-  if (!ran) return tl::unexpected(ran.error());
-  return figures_of(**histogram);
-}
-
 }  // namespace
 
 Result<FloorFigures> futex_trips(const PairOptions& pair, const Trips& trips) {
   const Result<Shared<FutexWords>> words = Shared<FutexWords>::create();
   if (!words) return tl::unexpected(words.error());
   FutexWords& shared = **words;
-  return measure(
+  return time_pair(
       pair, trips,
       [&](std::uint64_t i) {
         futex_post(shared.there, static_cast<std::uint32_t>(i));
@@ -94,7 +74,7 @@ Result<FloorFigures> eventfd_trips(const PairOptions& pair, const Trips& trips) 
   if (!there) return tl::unexpected(there.error());
   const Result<FileDescriptor> back = open_eventfd();
   if (!back) return tl::unexpected(back.error());
-  return measure(
+  return time_pair(
       pair, trips,
       [&](std::uint64_t) {
         eventfd_post(there->get());

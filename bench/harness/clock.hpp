@@ -31,4 +31,19 @@ namespace ringbell::bench {
   return best;
 }
 
+// The smallest step between two readings: what a single duration is a multiple of.
+[[nodiscard]] inline std::uint64_t clock_step_ns() noexcept {
+  constexpr int kSteps = 1000;
+  std::uint64_t smallest = UINT64_MAX;
+  std::uint64_t before = now_ns();
+  for (int seen = 0; seen < kSteps;) {
+    const std::uint64_t now = now_ns();
+    if (now == before) continue;
+    smallest = now - before < smallest ? now - before : smallest;
+    before = now;
+    ++seen;
+  }
+  return smallest;
+}
+
 }  // namespace ringbell::bench

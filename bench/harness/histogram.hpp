@@ -23,6 +23,7 @@ class Histogram {
   void record(std::uint64_t value_ns) noexcept {
     ++buckets_[bucket_of(value_ns)];
     ++count_;
+    sum_ += value_ns;
     max_ = std::max(max_, value_ns);
   }
 
@@ -30,12 +31,25 @@ class Histogram {
   void merge(const Histogram& other) noexcept {
     for (std::size_t i = 0; i < kBuckets; ++i) buckets_[i] += other.buckets_[i];
     count_ += other.count_;
+    sum_ += other.sum_;
     max_ = std::max(max_, other.max_);
   }
 
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
   // Exact. 0 if nothing was recorded.
   [[nodiscard]] std::uint64_t max() const noexcept { return max_; }
+  [[nodiscard]] double mean() const noexcept {
+    return count_ == 0 ? 0 : static_cast<double>(sum_) / static_cast<double>(count_);
+  }
+
+  // Calls use(value, count) for each bucket that is not empty, in ascending order of the values,
+  // which are the buckets' middles.
+  template <class Use>
+  void for_each_bucket(Use&& use) const {
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      if (buckets_[i] > 0) use(middle_of(i), buckets_[i]);
+    }
+  }
 
   // The smallest recorded value that at least the share q of all values does not exceed, to within
   // 0.39 %, and never more than max(). 0 if nothing was recorded. REQUIRES: 0 <= q <= 1.
@@ -74,6 +88,7 @@ class Histogram {
 
   std::array<std::uint64_t, kBuckets> buckets_{};
   std::uint64_t count_ = 0;
+  std::uint64_t sum_ = 0;
   std::uint64_t max_ = 0;
 };
 

@@ -44,12 +44,17 @@ class Outbox {
   std::vector<MessageBuffer> buffers_;
 };
 
-template <LinkEnd End, class Size>
+// With `all_bytes` every byte is written for each message and verified; else the numbers are.
+template <LinkEnd End, class Size, bool all_bytes>
 class CopiedLane {
  public:
   CopiedLane(End& end, Size size) : end_(end), size_(size), outbox_(size), buffer_(size.size()) {}
 
   [[nodiscard]] bool put(std::uint64_t sequence) {
+    if constexpr (all_bytes) {
+      fill(size_.of(buffer_), sequence);
+      return end_.send(size_.of(buffer_));
+    }
     const bool sent = end_.send(outbox_.at(sequence));
     outbox_.sent(sequence);
     return sent;
@@ -63,7 +68,13 @@ class CopiedLane {
         return tl::unexpected(end_.error());
       }
       keep(size_.of(buffer_));
-      const Verified::Seen seen = verified.see(sequence_of(size_.of(buffer_)));
+      const std::uint64_t sequence = sequence_of(size_.of(buffer_));
+      if constexpr (all_bytes) {
+        if (checksum(size_.of(buffer_)) != checksum_due(size_.size(), sequence)) {
+          return fail_wrong_content(sequence);
+        }
+      }
+      const Verified::Seen seen = verified.see(sequence);
       if (seen != Verified::Seen::due) [[unlikely]]
         return seen;
     }
@@ -74,38 +85,6 @@ class CopiedLane {
   End& end_;
   [[no_unique_address]] Size size_;
   Outbox<Size> outbox_;
-  MessageBuffer buffer_;
-};
-
-// Every byte is written for each message and verified.
-template <LinkEnd End, class Size>
-class ChecksumLane {
- public:
-  ChecksumLane(End& end, Size size) : end_(end), size_(size), buffer_(size.size()) {}
-
-  [[nodiscard]] bool put(std::uint64_t sequence) {
-    fill(size_.of(buffer_), sequence);
-    return end_.send(size_.of(buffer_));
-  }
-  void burst_done() noexcept {}
-  [[nodiscard]] const Error& error() const noexcept { return end_.error(); }
-
-  [[nodiscard]] Result<Verified::Seen> take(std::uint64_t count, Verified& verified) {
-    for (; count > 0; --count) {
-      if (end_.receive(size_.of(buffer_)) != size_.size()) return tl::unexpected(end_.error());
-      const std::uint64_t sequence = sequence_of(size_.of(buffer_));
-      if (checksum(size_.of(buffer_)) != checksum_due(size_.size(), sequence)) {
-        return fail_wrong_content(sequence);
-      }
-      const Verified::Seen seen = verified.see(sequence);
-      if (seen != Verified::Seen::due) return seen;
-    }
-    return Verified::Seen::due;
-  }
-
- private:
-  End& end_;
-  [[no_unique_address]] Size size_;
   MessageBuffer buffer_;
 };
 
@@ -200,13 +179,16 @@ class Throughput {
     const Result<Shared<Stream>> stream = Shared<Stream>::create();
     if (!stream) return tl::unexpected(stream.error());
     link->describe(row);
+    Usage usage;
     const Result<void> ran = with_size<T>(point.message_bytes, [&](auto size) {
       return run_pair(
-          point.pair_options(cpus),
+          point.pair_options(cpus, &usage),
           [&] { return side(*link, Party::first, point, size, **stream); },
           [&] { return side(*link, Party::second, point, size, **stream); });
     });
-    if (ran) describe_throughput(**stream, point, row);
+    if (!ran) return ran;
+    describe_throughput(**stream, point, row);
+    describe_usage(usage, std::max<std::uint64_t>((*stream)->verified, 1), row);
     return ran;
   }
 
@@ -226,8 +208,9 @@ class Throughput {
     if constexpr (requires { end->flush(); }) {
       if (point.batch > 1) return run(BatchLane(*end, size));
     }
-    if (point.checksum) return run(ChecksumLane(*end, size));
-    return run(CopiedLane(*end, size));
+    using End = typename T::End;
+    if (point.checksum) return run(CopiedLane<End, Size, true>(*end, size));
+    return run(CopiedLane<End, Size, false>(*end, size));
   }
 };
 

@@ -22,7 +22,7 @@ void describe_open_loop(const OpenLoopFigures& figures, Row& row) {
   const double seconds = static_cast<double>(figures.last_ns - figures.record_from_ns) * 1e-9;
   const std::uint64_t messages = figures.latency.count();
   set(row, "rate_achieved_per_s", messages > 0 ? static_cast<double>(messages) / seconds : 0.0);
-  describe_round_trip(figures.latency, row);
+  describe_latency(figures.latency, row);
   set(row, "verified", true);
 }
 

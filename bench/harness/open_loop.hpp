@@ -16,6 +16,7 @@
 // shares of: that of these loops, with their readings of the clock.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
@@ -71,7 +72,8 @@ struct OpenLoopFigures {
   // Stored by the receiver: before the first message, and when it is done.
   alignas(128) std::uint32_t receiver_ready{0};
   Histogram latency;
-  std::uint64_t last_ns{0};  // when the last message came
+  std::uint64_t received{0};  // the warm-up's included
+  std::uint64_t last_ns{0};   // when the last message came
 };
 
 [[nodiscard]] tl::unexpected<Error> fail_too_small();
@@ -167,6 +169,7 @@ template <class End, class Size>
     if (!stamp.is_whole()) return fail_wrong_content(expected);
     if (stamp.sequence == kEndOfStream) return {};
     if (stamp.sequence != expected) return fail_wrong_message(expected, stamp.sequence);
+    figures.received = expected + 1;
     if (stamp.due_ns < record_from.load(std::memory_order_relaxed)) continue;
     figures.latency.record(now > stamp.due_ns ? now - stamp.due_ns : 0);
     figures.last_ns = now;
@@ -187,17 +190,20 @@ class OpenLoop {
     const Result<Shared<OpenLoopFigures>> figures = Shared<OpenLoopFigures>::create();
     if (!figures) return tl::unexpected(figures.error());
     link->describe(row);
+    Usage usage;
     const Result<void> ran = with_size<T>(point.message_bytes, [&](auto size) -> Result<void> {
       if constexpr (std::is_same_v<decltype(size), FixedSize<8>>) {
         return fail_too_small();
       } else {
         if (size.size() < kSmallestOpenLoopBytes) return fail_too_small();
         return run_pair(
-            point.pair_options(cpus), [&] { return sender(*link, point, size, **figures); },
+            point.pair_options(cpus, &usage), [&] { return sender(*link, point, size, **figures); },
             [&] { return receiver(*link, size, **figures); });
       }
     });
-    if (ran) describe_open_loop(**figures, row);
+    if (!ran) return ran;
+    describe_open_loop(**figures, row);
+    describe_usage(usage, std::max<std::uint64_t>((*figures)->received, 1), row);
     return ran;
   }
 

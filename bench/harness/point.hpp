@@ -33,13 +33,19 @@ struct Point {
   std::size_t batch = 1;                  // messages that become visible together
   const MemoryOptions* memory = nullptr;  // of ringbell's channels; null: the usual
   int repeat = 0;
-  std::uint64_t samples = 0;             // round_trip
-  std::chrono::nanoseconds duration{0};  // throughput, open_loop: of the measured window
+  std::chrono::nanoseconds duration{0};  // of what is measured, after a tenth as much warm-up
+  std::uint64_t samples = UINT64_MAX;    // round_trip: no more than these
   double rate_per_s = 0;                 // open_loop: messages; 0: as many as go
   double load = 0;                       // open_loop: that rate's share of the capacity; 0: unknown
-  bool shared = false;  // the repeats share the samples or the time that one should have
-  double estimated_seconds = 0;
 
+  // How long it takes, to be planned with.
+  [[nodiscard]] double seconds() const noexcept {
+    constexpr double kStartSeconds = 0.005;     // two forks, a link, the pinning
+    constexpr double kSlowTripSeconds = 50e-6;  // between sleepers on halted CPUs
+    const double most = samples == UINT64_MAX ? std::chrono::duration<double>(duration).count()
+                                              : kSlowTripSeconds * static_cast<double>(samples);
+    return kStartSeconds + 1.1 * most;
+  }
   [[nodiscard]] LinkOptions link_options() const noexcept {
     return {.message_bytes = message_bytes,
             .wait = wait,
@@ -48,10 +54,15 @@ struct Point {
             .memory = memory};
   }
 
-  [[nodiscard]] PairOptions pair_options(const CpuPair& cpus) const noexcept {
-    // Estimates are made on a quiet machine; a stall this long is a hang.
-    const auto deadline = std::chrono::seconds(30 + static_cast<long>(20 * estimated_seconds));
-    return {.placement = placement, .cpus = cpus, .quick_wake = quick_wake, .deadline = deadline};
+  [[nodiscard]] PairOptions pair_options(const CpuPair& cpus,
+                                         Usage* usage = nullptr) const noexcept {
+    // A stall this long is a hang.
+    const auto deadline = std::chrono::seconds(30 + static_cast<long>(20 * seconds()));
+    return {.placement = placement,
+            .cpus = cpus,
+            .quick_wake = quick_wake,
+            .deadline = deadline,
+            .usage = usage};
   }
 
   // The fields of its row that say what was measured.

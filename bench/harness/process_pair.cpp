@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@ struct Report {
   ErrorCode code;
   int errno_value;
   std::array<char, 1000> message;
+  Usage usage;
 };
 using Reports = std::array<Report, 2>;
 
@@ -50,12 +52,27 @@ Result<void> bind_to_parent(pid_t parent) {
   return {};
 }
 
-Result<void> run_side(const Side& side, int cpu, pid_t parent) {
+Usage usage_so_far() noexcept {
+  const auto ns = [](const timeval& time) {
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
+           static_cast<std::uint64_t>(time.tv_usec) * 1000U;
+  };
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return {ns(used.ru_utime) + ns(used.ru_stime),
+          static_cast<std::uint64_t>(used.ru_nvcsw + used.ru_nivcsw)};
+}
+
+Result<void> run_side(const Side& side, int cpu, pid_t parent, Usage& usage) {
   interruption::leave_to_parent();
   if (auto bound = bind_to_parent(parent); !bound) return bound;
   if (auto pinned = pin_to(cpu); !pinned) return pinned;
   try {
-    return side();
+    const Usage before = usage_so_far();
+    Result<void> done = side();
+    const Usage after = usage_so_far();
+    usage = {after.cpu_ns - before.cpu_ns, after.switches - before.switches};
+    return done;
   } catch (const std::exception& exception) {  // bad_alloc, from a library
     return fail(ErrorCode::system, fmt::format("a side threw: {}", exception.what()));
   }
@@ -69,7 +86,7 @@ class Child {
     const pid_t pid = ::fork();
     if (pid < 0) return fail_errno("fork failed");
     if (pid == 0) {
-      const Result<void> result = run_side(side, cpu, parent);
+      const Result<void> result = run_side(side, cpu, parent, report.usage);
       if (!result) write_report(report, result.error());
       ::_exit(result ? 0 : 1);
     }
@@ -192,7 +209,13 @@ Result<void> run_pair(const PairOptions& options, const Side& first, const Side&
   Result<Child> two = Child::start(second, *second_cpu, (**reports)[1]);
   if (!two) return tl::unexpected<Error>(two.error());
   std::array<Child, 2> children{std::move(*one), std::move(*two)};
-  return wait_for(children, **reports, options.deadline);
+  Result<void> done = wait_for(children, **reports, options.deadline);
+  if (done && options.usage != nullptr) {
+    const auto& [left, right] = **reports;
+    *options.usage = {left.usage.cpu_ns + right.usage.cpu_ns,
+                      left.usage.switches + right.usage.switches};
+  }
+  return done;
 }
 
 bool ends_the_run(const Error& error) noexcept {

@@ -11,12 +11,19 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 
 #include <ringbell/transport/base/error.hpp>
 #include "bench/harness/placement.hpp"
 
 namespace ringbell::bench {
+
+// What the kernel charged both processes for, from when they were pinned until they were done.
+struct Usage {
+  std::uint64_t cpu_ns = 0;
+  std::uint64_t switches = 0;  // of context, wanted and forced
+};
 
 struct PairOptions {
   Placement placement = Placement::two_cpus;
@@ -25,6 +32,7 @@ struct PairOptions {
   bool quick_wake = false;
   // Both must have ended by then.
   std::chrono::seconds deadline{60};
+  Usage* usage = nullptr;  // filled in if both sides got done
 };
 
 using Side = std::function<Result<void>()>;

@@ -4,10 +4,10 @@
 #include <cstdio>
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "bench/harness/clock.hpp"
-#include "bench/harness/terminal.hpp"
 
 namespace ringbell::bench {
 namespace {
@@ -16,6 +16,13 @@ constexpr std::uint64_t kPlainLineEveryNs = 15'000'000'000U;
 // The plan's estimates are believed until this much of it has run.
 constexpr double kTrustMeasuredAfterSeconds = 5;
 constexpr std::size_t kUsualColumns = 80;
+
+// How many characters a line of the terminal takes, as far as it says.
+std::size_t columns_of(int fd) noexcept {
+  winsize size{};
+  const bool known = ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? std::min<std::size_t>(size.ws_col, kUsualColumns) : kUsualColumns;
+}
 
 }  // namespace
 
@@ -41,8 +48,7 @@ void Progress::begin(std::string_view what, double estimated_seconds) {
   const std::string line = fmt::format("{}:{:02} left  {}", left / 60, left % 60, what);
   if (terminal_) {
     // A line that reached the last column would be continued, and only its end rewritten.
-    const std::size_t columns = std::min(terminal_columns(STDERR_FILENO), kUsualColumns);
-    fmt::print(stderr, "\r\033[K{:.{}}", line, columns - 1);
+    fmt::print(stderr, "\r\033[K{:.{}}", line, columns_of(STDERR_FILENO) - 1);
   } else if (now_ns() - last_line_ns_ >= kPlainLineEveryNs) {
     last_line_ns_ = now_ns();
     fmt::print(stderr, "{}\n", line);

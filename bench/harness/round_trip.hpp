@@ -2,8 +2,8 @@
 //
 // The first process stamps a sequence number into the message, sends it, receives the echo and
 // checks its length and sequence number; the second one receives, copies, and sends back. The clock
-// is read once per round trip: the end of one is the start of the next. Before the samples up to a
-// tenth as many round trips are made and not recorded.
+// is read once per round trip: the end of one is the start of the next. Before them come some that
+// are not recorded: for a tenth of the time, within limits. A last message ends the server.
 #pragma once
 
 #include <algorithm>
@@ -22,13 +22,13 @@
 
 namespace ringbell::bench {
 
-// A tenth of the samples, within these.
 inline constexpr std::uint64_t kFewestWarmUps = 100;
 inline constexpr std::uint64_t kMostWarmUps = 2000;
 
-[[nodiscard]] constexpr std::uint64_t warm_ups_of(std::uint64_t samples) noexcept {
-  return std::clamp(samples / 10, kFewestWarmUps, kMostWarmUps);
-}
+struct RoundTripFigures {
+  Histogram latency;
+  std::uint64_t trips{0};  // the warm-up's included
+};
 
 [[nodiscard]] tl::unexpected<Error> fail_wrong_message(std::uint64_t due, std::uint64_t came);
 
@@ -48,11 +48,13 @@ class CopiedExchange {
       return fail_wrong_message(sequence, came);
     return {};
   }
-  [[nodiscard]] Result<void> answer() {
+  // Gives the number that came.
+  [[nodiscard]] Result<std::uint64_t> answer() {
     if (end_.receive(size_.of(buffer_)) != size_.size()) return tl::unexpected(end_.error());
     keep(size_.of(buffer_));
+    const std::uint64_t came = sequence_of(size_.of(buffer_));
     if (!end_.send(size_.of(buffer_))) return tl::unexpected(end_.error());
-    return {};
+    return came;
   }
 
  private:
@@ -75,13 +77,15 @@ class LoanedExchange {
       return fail_wrong_message(sequence, came);
     return {};
   }
-  [[nodiscard]] Result<void> answer() {
+  [[nodiscard]] Result<std::uint64_t> answer() {
     std::uint64_t sequence = 0;
     if (!take(sequence) || !put(sequence)) return tl::unexpected(end_.error());
-    return {};
+    return sequence;
   }
 
  private:
+  static constexpr std::uint64_t kWrongSize = kEndOfStream - 1;
+
   [[nodiscard]] bool put(std::uint64_t sequence) {
     const std::span<std::byte> room = end_.claim(static_cast<std::uint32_t>(size_.size()));
     if (room.empty()) [[unlikely]]
@@ -94,7 +98,7 @@ class LoanedExchange {
     const std::span<const std::byte> record = end_.peek();
     if (record.empty()) [[unlikely]]
       return false;
-    sequence = record.size() == size_.size() ? sequence_of(record) : kEndOfStream;
+    sequence = record.size() == size_.size() ? sequence_of(record) : kWrongSize;
     end_.release();
     return true;
   }
@@ -105,35 +109,46 @@ class LoanedExchange {
 
 // The first process.
 template <class Exchange>
-[[nodiscard]] Result<void> ask_all(Exchange exchange, std::uint64_t samples, Histogram& histogram) {
-  const std::uint64_t warm_ups = warm_ups_of(samples);
+[[nodiscard]] Result<void> ask_all(Exchange exchange, const Point& point,
+                                   RoundTripFigures& figures) {
+  const auto duration_ns = static_cast<std::uint64_t>(point.duration.count());
   std::uint64_t sequence = 1;
-  for (; sequence <= warm_ups; ++sequence) {
-    if (Result<void> done = exchange.ask(sequence); !done) [[unlikely]]
+  std::uint64_t before = now_ns();
+  const std::uint64_t warm_until = before + duration_ns / 10;
+  const std::uint64_t most = std::clamp(point.samples / 10, kFewestWarmUps, kMostWarmUps);
+  for (; sequence <= kFewestWarmUps || (sequence <= most && before < warm_until);
+       before = now_ns()) {
+    if (Result<void> done = exchange.ask(sequence++); !done) [[unlikely]]
       return done;
   }
-  std::uint64_t before = now_ns();
-  for (; sequence <= warm_ups + samples; ++sequence) {
-    if (Result<void> done = exchange.ask(sequence); !done) [[unlikely]]
+  const std::uint64_t end = before + duration_ns;
+  while (before < end && figures.latency.count() < point.samples) {
+    if (Result<void> done = exchange.ask(sequence++); !done) [[unlikely]]
       return done;
     const std::uint64_t now = now_ns();
-    histogram.record(now - before);
+    figures.latency.record(now - before);
     before = now;
   }
-  return {};
+  figures.trips = sequence;
+  return exchange.ask(kEndOfStream);
 }
 
 // The second process.
 template <class Exchange>
-[[nodiscard]] Result<void> answer_all(Exchange exchange, std::uint64_t samples) {
-  for (std::uint64_t left = warm_ups_of(samples) + samples; left > 0; --left) {
-    if (Result<void> done = exchange.answer(); !done) [[unlikely]]
-      return done;
+[[nodiscard]] Result<void> answer_all(Exchange exchange) {
+  while (true) {
+    const Result<std::uint64_t> came = exchange.answer();
+    if (!came) [[unlikely]]
+      return tl::unexpected(came.error());
+    if (*came == kEndOfStream) return {};
   }
-  return {};
 }
 
-void describe_round_trip(const Histogram& histogram, Row& row);
+// Percentiles beyond the median only where 100 samples or more lie beyond them: fewer say nothing.
+// Rounded to the clock's step.
+void describe_latency(const Histogram& latency, Row& row);
+// What a message cost both processes. REQUIRES: messages > 0.
+void describe_usage(const Usage& usage, std::uint64_t messages, Row& row);
 
 template <Transport T>
 class RoundTrip {
@@ -142,28 +157,31 @@ class RoundTrip {
   [[nodiscard]] static Result<void> measure(const Point& point, const CpuPair& cpus, Row& row) {
     const Result<T> link = T::open(point.link_options());
     if (!link) return tl::unexpected(link.error());
-    const Result<Shared<Histogram>> histogram = Shared<Histogram>::create();
-    if (!histogram) return tl::unexpected(histogram.error());
+    const Result<Shared<RoundTripFigures>> figures = Shared<RoundTripFigures>::create();
+    if (!figures) return tl::unexpected(figures.error());
     link->describe(row);
+    Usage usage;
     const Result<void> ran = with_size<T>(point.message_bytes, [&](auto size) {
       return run_pair(
-          point.pair_options(cpus),
-          [&] { return side(*link, Party::first, point, size, **histogram); },
-          [&] { return side(*link, Party::second, point, size, **histogram); });
+          point.pair_options(cpus, &usage),
+          [&] { return side(*link, Party::first, point, size, **figures); },
+          [&] { return side(*link, Party::second, point, size, **figures); });
     });
-    if (ran) describe_round_trip(**histogram, row);
+    if (!ran) return ran;
+    describe_latency((*figures)->latency, row);
+    describe_usage(usage, 2 * (*figures)->trips, row);
     return ran;
   }
 
  private:
   template <class Size>
   [[nodiscard]] static Result<void> side(const T& link, Party party, const Point& point, Size size,
-                                         Histogram& histogram) {
+                                         RoundTripFigures& figures) {
     Result<typename T::End> end = link.end(party);
     if (!end) return tl::unexpected(end.error());
     const auto exchange = [&](auto one) {
-      return party == Party::first ? ask_all(std::move(one), point.samples, histogram)
-                                   : answer_all(std::move(one), point.samples);
+      return party == Party::first ? ask_all(std::move(one), point, figures)
+                                   : answer_all(std::move(one));
     };
     if constexpr (requires { end->peek(); }) {
       if (point.loaned) return exchange(LoanedExchange(*end, size));

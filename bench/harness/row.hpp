@@ -11,7 +11,7 @@ using Row = nlohmann::ordered_json;
 class RowSink;
 
 // For sources that do nothing else with a row, so that they need not compile JSON.
-// `T`: bool, int, std::uint64_t, double or std::string.
+// `T`: bool, int, std::uint32_t, std::uint64_t, double or std::string.
 template <class T>
 void set(Row& row, const char* field, const T& value);
 

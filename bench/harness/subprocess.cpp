@@ -3,10 +3,11 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,19 @@
 
 namespace ringbell::bench {
 namespace {
+
+// In the child: becomes the program, with the parent's blocked signals free again.
+[[noreturn]] void become(char* const* arguments, const char* folder, int captured, int pipe) {
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (captured == STDOUT_FILENO) ::dup2(nowhere, STDERR_FILENO);
+  ::dup2(pipe, captured);
+  if (::chdir(folder) == 0) ::execvp(arguments[0], arguments);
+  ::dprintf(STDERR_FILENO, "running %s failed: %s\n", arguments[0], std::strerror(errno));
+  ::_exit(127);
+}
 
 std::string read_all(int fd) {
   std::string text;
@@ -28,84 +42,28 @@ std::string read_all(int fd) {
   }
 }
 
-// The attributes and file actions of posix_spawn, freed again.
-class Spawning {
- public:
-  Spawning() noexcept {
-    ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawnattr_init(&attributes_);
-    sigset_t none;
-    sigemptyset(&none);
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
-    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK);
-  }
-  Spawning(const Spawning&) = delete;
-  Spawning& operator=(const Spawning&) = delete;
-  ~Spawning() {
-    ::posix_spawn_file_actions_destroy(&actions_);
-    ::posix_spawnattr_destroy(&attributes_);
-  }
-
-  void in_folder(const std::string& folder) noexcept {
-    ::posix_spawn_file_actions_addchdir_np(&actions_, folder.c_str());
-  }
-  void redirect(int from, int to) noexcept {
-    ::posix_spawn_file_actions_adddup2(&actions_, to, from);
-  }
-  void discard(int fd) noexcept {
-    ::posix_spawn_file_actions_addopen(&actions_, fd, "/dev/null", O_WRONLY, 0);
-  }
-  [[nodiscard]] Result<pid_t> start(const std::vector<std::string>& command) const {
-    std::vector<char*> arguments;
-    arguments.reserve(command.size() + 1);
-    for (const std::string& argument : command) {
-      arguments.push_back(
-          const_cast<char*>(argument.c_str()));  // NOLINT(*-const-cast): not written
-    }
-    arguments.push_back(nullptr);
-    pid_t pid = 0;
-    errno = ::posix_spawnp(&pid, arguments[0], &actions_, &attributes_, arguments.data(), environ);
-    if (errno != 0) return fail_errno(fmt::format("running {} failed", command.front()));
-    return pid;
-  }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-  posix_spawnattr_t attributes_{};
-};
-
-// True: ended with status 0.
-bool wait_for(pid_t pid) noexcept {
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0) {
-    if (errno != EINTR) return false;
-  }
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 // Runs the program, collecting what it writes to `captured`.
 Result<std::string> capture(const std::vector<std::string>& command, const std::string& folder,
                             int captured, bool& succeeded) {
+  std::vector<char*> arguments;
+  for (const std::string& argument : command) {
+    arguments.push_back(const_cast<char*>(argument.c_str()));  // NOLINT(*-const-cast): not written
+  }
+  arguments.push_back(nullptr);
   std::array<int, 2> fds{};
   if (::pipe2(fds.data(), O_CLOEXEC) != 0) return fail_errno("pipe2 failed");
   const FileDescriptor out(fds[0]);
   FileDescriptor in(fds[1]);
-  Spawning spawning;
-  spawning.in_folder(folder);
-  spawning.redirect(captured, in.get());
-  if (captured == STDOUT_FILENO) spawning.discard(STDERR_FILENO);
-  const Result<pid_t> pid = spawning.start(command);
-  if (!pid) return tl::unexpected(pid.error());
+  const pid_t pid = ::fork();
+  if (pid < 0) return fail_errno("fork failed");
+  if (pid == 0) become(arguments.data(), folder.c_str(), captured, in.get());
   in = FileDescriptor();
   std::string text = read_all(out.get());
-  succeeded = wait_for(*pid);
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  succeeded = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   return text;
-}
-
-std::string last_line(std::string text) {
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  const std::size_t break_before = text.rfind('\n');
-  return break_before == std::string::npos ? text : text.substr(break_before + 1);
 }
 
 }  // namespace
@@ -121,14 +79,13 @@ Result<std::string> output_of(const std::vector<std::string>& command, const std
 
 Result<void> run(const std::vector<std::string>& command, const std::string& folder) {
   bool succeeded = false;
-  const Result<std::string> text = capture(command, folder, STDERR_FILENO, succeeded);
+  Result<std::string> text = capture(command, folder, STDERR_FILENO, succeeded);
   if (!text) return tl::unexpected(text.error());
-  if (!succeeded) {
-    const std::string reason = last_line(*text);
-    return fail(ErrorCode::system,
-                reason.empty() ? fmt::format("{} failed", command.front()) : reason);
-  }
-  return {};
+  if (succeeded) return {};
+  text->erase(text->find_last_not_of('\n') + 1);
+  const std::string last_line = text->substr(text->rfind('\n') + 1);  // npos + 1 is 0
+  return fail(ErrorCode::system,
+              last_line.empty() ? fmt::format("{} failed", command.front()) : last_line);
 }
 
 }  // namespace ringbell::bench

@@ -44,13 +44,7 @@ class Spsc {
   class Producer {
    public:
     explicit Producer(Spsc& ring) : writer_(ring.block_->memory()) {}
-    bool try_push(const M& message) noexcept {
-      const std::span<std::byte> room = writer_.claim(sizeof message);
-      if (room.empty()) return false;
-      std::memcpy(room.data(), &message, sizeof message);
-      writer_.commit();
-      return true;
-    }
+    bool try_push(const M& message) noexcept { return push(writer_, message); }
 
    private:
     core::SpscRing<>::Writer writer_;
@@ -59,13 +53,7 @@ class Spsc {
   class Consumer {
    public:
     Consumer(Spsc& ring, std::size_t /*number*/) : reader_(ring.block_->memory()) {}
-    bool try_pop(M& message) noexcept {
-      const std::span<const std::byte> record = reader_.peek();
-      if (record.size() != sizeof message) return false;
-      std::memcpy(&message, record.data(), sizeof message);
-      reader_.release();
-      return true;
-    }
+    bool try_pop(M& message) noexcept { return pop(reader_, message); }
     [[nodiscard]] std::uint64_t missed() const noexcept { return 0; }
 
    private:
@@ -160,13 +148,7 @@ class Lossless {
   class Producer {
    public:
     explicit Producer(Lossless& ring) : writer_(ring.memory()) {}
-    bool try_push(const M& message) noexcept {
-      const std::span<std::byte> room = writer_.claim();
-      if (room.empty()) return false;
-      std::memcpy(room.data(), &message, sizeof message);
-      writer_.commit();
-      return true;
-    }
+    bool try_push(const M& message) noexcept { return push(writer_, message); }
 
    private:
     core::BroadcastLossless<>::Writer writer_;
@@ -177,13 +159,7 @@ class Lossless {
     Consumer(Lossless& ring, std::size_t number)
         : reader_(*core::BroadcastLossless<>::Reader::join(
               ring.memory(), static_cast<core::ParticipantId>(number + 1))) {}
-    bool try_pop(M& message) noexcept {
-      const std::span<const std::byte> record = reader_.peek();
-      if (record.size() != sizeof message) return false;
-      std::memcpy(&message, record.data(), sizeof message);
-      reader_.release();
-      return true;
-    }
+    bool try_pop(M& message) noexcept { return pop(reader_, message); }
     [[nodiscard]] std::uint64_t missed() const noexcept { return 0; }
 
    private:
@@ -236,29 +212,23 @@ void transfer(benchmark::State& state, std::size_t readers) {
   for ([[maybe_unused]] auto _ : state) {
     Ring ring;
     typename Ring::Producer producer(ring);
-    std::atomic<std::size_t> waiting = 0;
-    std::atomic<bool> go = false;
-    std::vector<std::thread> threads;
+    Team team;
     for (std::size_t i = 0; i < readers; ++i) {
-      threads.emplace_back([&, i] {
-        pin_to(kCpus[(i + 1) % kCpus.size()]);
+      team.add(kCpus[(i + 1) % kCpus.size()], [&, i] {
         typename Ring::Consumer consumer(ring, i);
-        ++waiting;
-        while (!go.load(std::memory_order_acquire)) ::sched_yield();
+        team.ready();
         consume<Ring>(consumer, yields, totals);
       });
     }
-    pin_to(kCpus[0]);
-    while (waiting.load() < readers) ::sched_yield();
-    const auto begin = std::chrono::steady_clock::now();
-    go.store(true, std::memory_order_release);
+    pin(kCpus[0]);
+    const auto begin = team.start();
     Outbox<typename Ring::Payload> outbox(0);
     Wait wait(yields);
     for (std::uint64_t number = 0; number < kMessages; ++number) {
       while (!producer.try_push(outbox.at(number))) wait.again();
       outbox.sent(number);
     }
-    for (std::thread& thread : threads) thread.join();
+    team.join();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     state.SetIterationTime(seconds.count());
   }

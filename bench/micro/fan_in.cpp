@@ -32,24 +32,14 @@ const std::vector<int> kCpus = allowed_cpus();
 
 class OneRing {
  public:
-  class Writer {
+  class Writer : public core::SpscRing<>::Writer {
    public:
-    explicit Writer(OneRing& ring) : writer_(ring.block_->memory()) {}
-    [[nodiscard]] std::span<std::byte> claim(std::uint32_t bytes) { return writer_.claim(bytes); }
-    void commit() noexcept { writer_.commit(); }
-
-   private:
-    core::SpscRing<>::Writer writer_;
+    explicit Writer(OneRing& ring) : core::SpscRing<>::Writer(ring.block_->memory()) {}
   };
-  class Reader {
+  class Reader : public core::SpscRing<>::Reader {
    public:
-    explicit Reader(OneRing& ring) : reader_(ring.block_->memory()) {}
-    [[nodiscard]] std::span<const std::byte> peek() noexcept { return reader_.peek(); }
-    void release() noexcept { reader_.release(); }
+    explicit Reader(OneRing& ring) : core::SpscRing<>::Reader(ring.block_->memory()) {}
     [[nodiscard]] bool is_due() const noexcept { return true; }
-
-   private:
-    core::SpscRing<>::Reader reader_;
   };
 
  private:
@@ -59,14 +49,9 @@ class OneRing {
 template <std::uint32_t lane_count>
 class Lanes {
  public:
-  class Writer {
+  class Writer : public core::FanIn<>::Writer {
    public:
-    explicit Writer(Lanes& lanes) : writer_(lanes.memory(), kActive) {}
-    [[nodiscard]] std::span<std::byte> claim(std::uint32_t bytes) { return writer_.claim(bytes); }
-    void commit() noexcept { writer_.commit(); }
-
-   private:
-    core::FanIn<>::Writer writer_;
+    explicit Writer(Lanes& lanes) : core::FanIn<>::Writer(lanes.memory(), kActive) {}
   };
   class Reader {
    public:
@@ -109,18 +94,15 @@ template <class Way, std::uint32_t size_bytes>
 double transfer() {
   Way way;
   std::thread sender([&] {
-    pin_to(kCpus[1]);
+    pin(kCpus[1]);
     typename Way::Writer writer(way);
     Outbox<Message<size_bytes>> outbox(0);
     for (std::uint64_t number = 0; number < 2 * kMessages; ++number) {
-      std::span<std::byte> room;
-      while ((room = writer.claim(size_bytes)).empty()) core::HardwareAtomics::pause();
-      std::memcpy(room.data(), &outbox.at(number), size_bytes);
-      writer.commit();
+      while (!push(writer, outbox.at(number))) core::HardwareAtomics::pause();
       outbox.sent(number);
     }
   });
-  pin_to(kCpus[0]);
+  pin(kCpus[0]);
   typename Way::Reader reader(way);
   bool wrong = false;
   auto begin = std::chrono::steady_clock::now();

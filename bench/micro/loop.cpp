@@ -135,7 +135,7 @@ class Party {
 int answer_all(const Channel& out, const Channel& in, const Way& way, int cpu, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) return 1;
-  pin_to(cpu);
+  pin(cpu);
   Party party(out, in, way);
   if (!party.is_ready()) return 1;
   while (std::optional<Payload> payload = party.receive()) {
@@ -154,7 +154,7 @@ void round_trips(benchmark::State& state, const Way& way, bool two_cpus) {
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child == 0) ::_exit(answer_all(*back, *there, way, kCpus[two_cpus ? 1 : 0], parent));
-  pin_to(kCpus[0]);
+  pin(kCpus[0]);
   bool right = true;
   {
     Party party(*there, *back, way);

@@ -4,12 +4,21 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <span>
+#include <thread>
+#include <type_traits>
 #include <vector>
 
 #include <sched.h>
+
 #include <ringbell/core/spsc_ring.hpp>
+
+#include "bench/harness/placement.hpp"
 
 namespace ringbell::bench {
 
@@ -47,6 +56,39 @@ class Outbox {
   alignas(core::kFalseSharingBytes) std::array<M, kSlots> messages_{};
 };
 
+// A message through a writer of core: claimed, copied in, committed. False: not now.
+template <class Writer, class M>
+bool push(Writer& writer, const M& message) noexcept {
+  std::span<std::byte> room;
+  if constexpr (requires { writer.claim(); }) {
+    room = writer.claim();
+  } else {
+    room = writer.claim(sizeof message);
+  }
+  if (room.empty()) return false;
+  std::memcpy(room.data(), &message, sizeof message);
+  if constexpr (std::is_void_v<decltype(writer.commit())>) {
+    writer.commit();
+    return true;
+  } else {
+    return writer.commit();
+  }
+}
+
+// And through a reader: copied out, given back. False: not now.
+template <class Reader, class M>
+bool pop(Reader& reader, M& message) noexcept {
+  const std::span<const std::byte> record = reader.peek();
+  if (record.size() != sizeof message) return false;
+  std::memcpy(&message, record.data(), sizeof message);
+  if constexpr (std::is_void_v<decltype(reader.release())>) {
+    reader.release();
+    return true;
+  } else {
+    return reader.release();
+  }
+}
+
 // The memory of an SpscRing. Behind the data is as much that nothing else uses.
 template <std::uint64_t ring_bytes>
 struct SpscBlock {
@@ -57,6 +99,9 @@ struct SpscBlock {
     return {&control, data.data(), ring_bytes, core::kRecordHeaderBytes};
   }
 };
+
+// The calling thread; where that is refused, it stays where it is.
+inline void pin(int cpu) noexcept { (void)pin_to(cpu); }
 
 // A thread that finds nothing to do; gives the CPU away now and then where threads share one.
 class Wait {
@@ -76,30 +121,43 @@ class Wait {
   unsigned tries_ = 0;
 };
 
-// Those that the process may run on. Ask before anything is pinned.
-inline std::vector<int> allowed_cpus() {
-  std::vector<int> cpus;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  ::sched_getaffinity(0, sizeof set, &set);
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(static_cast<std::size_t>(cpu), &set)) cpus.push_back(cpu);
-  }
-  return cpus;
-}
-
 // The upper one of two. REQUIRES: there are values.
 inline double median_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
 }
 
-// The calling thread.
-inline void pin_to(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<std::size_t>(cpu), &set);
-  ::sched_setaffinity(0, sizeof set, &set);
-}
+// Threads, each on a CPU, that start together.
+class Team {
+ public:
+  // `work` calls ready() when it is prepared.
+  template <class Work>
+  void add(int cpu, Work work) {
+    threads_.emplace_back([cpu, work] {
+      pin(cpu);
+      work();
+    });
+  }
+  // In a thread of the team: returns when all may start.
+  void ready() noexcept {
+    waiting_.fetch_add(1);
+    while (!go_.load(std::memory_order_acquire)) ::sched_yield();
+  }
+  // When all are ready: off they go. Returns the time.
+  std::chrono::steady_clock::time_point start() noexcept {
+    while (waiting_.load() < threads_.size()) ::sched_yield();
+    const auto begin = std::chrono::steady_clock::now();
+    go_.store(true, std::memory_order_release);
+    return begin;
+  }
+  void join() {
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+ private:
+  std::atomic<std::size_t> waiting_ = 0;
+  std::atomic<bool> go_ = false;
+  std::vector<std::thread> threads_;
+};
 
 }  // namespace ringbell::bench

@@ -18,14 +18,10 @@
 #include <benchmark/benchmark.h>
 #include <concurrentqueue/concurrentqueue.h>
 #include <boost/lockfree/queue.hpp>
-#ifdef RINGBELL_HAS_TBB
-#include <tbb/concurrent_queue.h>
-#endif
 
 #include <ringbell/core/mpmc_ring.hpp>
 
 #include "bench/micro/micro.hpp"
-#include "bench/peers/ck_ring.h"
 #include "bench/peers/vyukov_queue.hpp"
 
 namespace ringbell::bench {
@@ -49,12 +45,7 @@ class Ringbell {
   class Producer {
    public:
     Producer(Ringbell& queue, core::ParticipantId id) : writer_(queue.memory_, id) {}
-    bool try_push(const M& message) noexcept {
-      const std::span<std::byte> room = writer_.claim();
-      if (room.empty()) return false;
-      std::memcpy(room.data(), &message, sizeof message);
-      return writer_.commit();
-    }
+    bool try_push(const M& message) noexcept { return push(writer_, message); }
 
    private:
     core::MpmcRing<>::Writer writer_;
@@ -63,12 +54,7 @@ class Ringbell {
   class Consumer {
    public:
     Consumer(Ringbell& queue, core::ParticipantId id) : reader_(queue.memory_, id) {}
-    bool try_pop(M& message) noexcept {
-      const std::span<const std::byte> record = reader_.peek();
-      if (record.size() != sizeof message) return false;
-      std::memcpy(&message, record.data(), sizeof message);
-      return reader_.release();
-    }
+    bool try_pop(M& message) noexcept { return pop(reader_, message); }
 
    private:
     core::MpmcRing<>::Reader reader_;
@@ -179,49 +165,6 @@ class MoodycamelTokens {
   moodycamel::ConcurrentQueue<M> queue_{2 * kCapacity};
 };
 
-#ifdef RINGBELL_HAS_TBB
-template <class M>
-class TbbBounded {
- public:
-  using Payload = M;
-  using Producer = Handle<TbbBounded>;
-  using Consumer = Handle<TbbBounded>;
-  TbbBounded() { queue_.set_capacity(kCapacity); }
-  bool try_push(const M& message) { return queue_.try_push(message); }
-  bool try_pop(M& message) { return queue_.try_pop(message); }
-
- private:
-  tbb::concurrent_bounded_queue<M> queue_;
-};
-#endif
-
-#ifdef RINGBELL_HAS_CK
-template <class M>
-class CkRing {
- public:
-  using Payload = M;
-  using Producer = Handle<CkRing>;
-  using Consumer = Handle<CkRing>;
-
-  bool try_push(const M& message) {
-    if constexpr (sizeof(M) == 8) return ck_peer_push_8(peer_.get(), &message) != 0;
-    return ck_peer_push_56(peer_.get(), &message) != 0;
-  }
-  bool try_pop(M& message) {
-    if constexpr (sizeof(M) == 8) return ck_peer_pop_8(peer_.get(), &message) != 0;
-    return ck_peer_pop_56(peer_.get(), &message) != 0;
-  }
-
- private:
-  static_assert(sizeof(M) == 8 || sizeof(M) == 56);
-  struct Destroy {
-    void operator()(ck_peer* peer) const { ck_peer_destroy(peer); }
-  };
-
-  std::unique_ptr<ck_peer, Destroy> peer_{ck_peer_create(kCapacity, sizeof(M))};
-};
-#endif
-
 // --- the threads ---------------------------------------------------------------------------------
 
 struct Crew {
@@ -291,14 +234,10 @@ double transfer(Crew crew) {
   const auto queue = std::make_unique<Queue>();
   const auto turn = std::make_unique<Turn>();
   turn->writing = crew.writers;
-  std::atomic<std::size_t> waiting = 0;
-  std::atomic<bool> go = false;
-  std::vector<std::thread> threads;
+  Team team;
   const auto start = [&](std::size_t cpu, auto&& work) {
-    threads.emplace_back([&, cpu, work] {
-      pin_to(kCpus[cpu % kCpus.size()]);
-      waiting.fetch_add(1);
-      while (!go.load(std::memory_order_acquire)) ::sched_yield();
+    team.add(kCpus[cpu % kCpus.size()], [&team, work] {
+      team.ready();
       work();
     });
   };
@@ -311,14 +250,12 @@ double transfer(Crew crew) {
               *turn);
     });
   }
-  while (waiting.load() < threads.size()) ::sched_yield();
-  const auto begin = std::chrono::steady_clock::now();
-  go.store(true, std::memory_order_release);
+  const auto begin = team.start();
   while (turn->writing.load() > 0) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     if (std::chrono::steady_clock::now() - begin > kLongestTurn) turn->over = true;
   }
-  for (std::thread& thread : threads) thread.join();
+  team.join();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   return turn->wrong ? 0 : static_cast<double>(turn->taken.load()) / seconds.count();
 }
@@ -335,17 +272,9 @@ template <std::size_t size_bytes>
 std::vector<Contender> contenders() {
   using M = Message<size_bytes>;
   return {
-      {"ringbell", transfer<Ringbell<M>>},
-      {"vyukov", transfer<Vyukov<M>>},
-      {"moodycamel", transfer<Moodycamel<M>>},
-      {"moodycamel_tokens", transfer<MoodycamelTokens<M>>},
+      {"ringbell", transfer<Ringbell<M>>},     {"vyukov", transfer<Vyukov<M>>},
+      {"moodycamel", transfer<Moodycamel<M>>}, {"moodycamel_tokens", transfer<MoodycamelTokens<M>>},
       {"boost", transfer<BoostQueue<M>>},
-#ifdef RINGBELL_HAS_TBB
-      {"tbb_bounded", transfer<TbbBounded<M>>},
-#endif
-#ifdef RINGBELL_HAS_CK
-      {"ck_ring", transfer<CkRing<M>>},
-#endif
   };
 }
 

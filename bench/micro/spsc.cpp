@@ -40,20 +40,8 @@ class RingQueue {
  public:
   using Payload = M;
 
-  bool try_push(const M& message) noexcept {
-    const std::span<std::byte> room = writer_.claim(sizeof message);
-    if (room.empty()) return false;
-    std::memcpy(room.data(), &message, sizeof message);
-    writer_.commit();
-    return true;
-  }
-  bool try_pop(M& message) noexcept {
-    const std::span<const std::byte> record = reader_.peek();
-    if (record.size() != sizeof message) return false;
-    std::memcpy(&message, record.data(), sizeof message);
-    reader_.release();
-    return true;
-  }
+  bool try_push(const M& message) noexcept { return push(writer_, message); }
+  bool try_pop(M& message) noexcept { return pop(reader_, message); }
 
  private:
   Memory memory_;
@@ -142,13 +130,13 @@ class MoodycamelMpmc {
 const std::vector<int> kCpus = allowed_cpus();
 
 template <class Queue>
-void push(Queue& queue, const typename Queue::Payload& message) {
+void send(Queue& queue, const typename Queue::Payload& message) {
   while (!queue.try_push(message)) {
   }
 }
 
 template <class Queue>
-void pop(Queue& queue, typename Queue::Payload& message) {
+void receive(Queue& queue, typename Queue::Payload& message) {
   while (!queue.try_pop(message)) {
   }
 }
@@ -160,9 +148,9 @@ void run_pinned(benchmark::State& state, Peer&& peer, Own&& own) {
     state.SkipWithError("needs two CPUs");
     return;
   }
-  pin_to(kCpus[0]);
+  pin(kCpus[0]);
   std::thread thread([&] {
-    pin_to(kCpus[1]);
+    pin(kCpus[1]);
     peer();
   });
   own();
@@ -177,7 +165,7 @@ void one_way(benchmark::State& state) {
   const auto consume = [&] {
     M message{};
     for (std::uint64_t due = 0;; ++due) {
-      pop(*queue, message);
+      receive(*queue, message);
       if (message.sequence == kStop) return;
       wrong += message.sequence != due ? 1 : 0;
     }
@@ -186,12 +174,12 @@ void one_way(benchmark::State& state) {
     Outbox<M> outbox(0);
     std::uint64_t number = 0;
     for ([[maybe_unused]] auto _ : state) {
-      push(*queue, outbox.at(number));
+      send(*queue, outbox.at(number));
       outbox.sent(number++);
     }
     M stop{};
     stop.sequence = kStop;
-    push(*queue, stop);
+    send(*queue, stop);
   });
   if (wrong != 0) state.SkipWithError("messages came in the wrong order");
   state.SetItemsProcessed(state.iterations());
@@ -207,8 +195,8 @@ void round_trip(benchmark::State& state) {
   const auto echo = [&] {
     M message{};
     do {
-      pop(*there, message);
-      push(*back, message);
+      receive(*there, message);
+      send(*back, message);
     } while (message.sequence != kStop);
   };
   run_pinned(state, echo, [&] {
@@ -216,15 +204,15 @@ void round_trip(benchmark::State& state) {
     std::uint64_t number = 0;
     M answer{};
     for ([[maybe_unused]] auto _ : state) {
-      push(*there, outbox.at(number));
-      pop(*back, answer);
+      send(*there, outbox.at(number));
+      receive(*back, answer);
       wrong += answer.sequence != number ? 1 : 0;
       outbox.sent(number++);
     }
     M stop{};
     stop.sequence = kStop;
-    push(*there, stop);
-    pop(*back, answer);
+    send(*there, stop);
+    receive(*back, answer);
   });
   if (wrong != 0) state.SkipWithError("an answer was not that to the last message");
 }

@@ -98,8 +98,8 @@ TEST_F(Compare, WritesRowsWithThePromisedFields) {
   const Ended ended = run({"--quick", "--sizes", "56", "--transports", "ringbell,pipe", "--out",
                            path("out"), "--file", small_file()});
   EXPECT_EQ(ended.status, 0) << (ended.err.empty() ? "" : ended.err.back());
-  EXPECT_THAT(ended.out, HasSubstr("Round trip, p50 / p99"));
-  EXPECT_THAT(ended.out, HasSubstr("Open loop"));
+  EXPECT_THAT(ended.out, HasSubstr("best of the others"));
+  EXPECT_THAT(ended.out, HasSubstr("round trip, two CPUs, awake, 56 B"));
 
   std::vector<nlohmann::json> rows;
   for (const std::string& line : lines_of(content_of(path("out") + "/compare.jsonl"))) {
@@ -109,16 +109,17 @@ TEST_F(Compare, WritesRowsWithThePromisedFields) {
   EXPECT_EQ(rows[0]["bench"], "meta");
   const std::map<std::string, std::vector<std::string>> promised{
       {"meta",
-       {"commit", "dirty", "cpu", "kernel", "compiler", "flags", "date", "cpus", "mode", "doctor"}},
+       {"commit", "dirty", "cpu", "kernel", "compiler", "flags", "date", "cpus", "mode", "seed",
+        "clock_step_ns", "doctor"}},
       {"round_trip",
-       {"transport", "wait", "placement", "message_bytes", "samples", "p50_ns", "p90_ns", "p99_ns",
-        "p999_ns", "max_ns"}},
+       {"transport", "wait", "placement", "message_bytes", "samples", "mean_ns", "p50_ns", "max_ns",
+        "buckets", "cpu_ns_per_message", "switches_per_message"}},
       {"throughput",
        {"transport", "wait", "placement", "message_bytes", "messages_per_s", "bytes_per_s",
         "verified"}},
       {"open_loop",
        {"transport", "wait", "placement", "message_bytes", "load", "capacity_per_s",
-        "rate_intended_per_s", "rate_achieved_per_s", "samples", "p50_ns", "p99_ns", "verified"}},
+        "rate_intended_per_s", "rate_achieved_per_s", "samples", "p50_ns", "verified"}},
       {"file_copy",
        {"transport", "wait", "file_bytes", "kernel_copied_bytes", "copies_per_byte", "seconds",
         "sha256_match"}},
@@ -129,6 +130,9 @@ TEST_F(Compare, WritesRowsWithThePromisedFields) {
     seen.insert(bench);
     if (row.contains("error")) continue;
     for (const std::string& field : promised.at(bench)) EXPECT_TRUE(row.contains(field)) << row;
+    for (const char* const field : {"line_ns_before", "line_ns_after"}) {
+      EXPECT_EQ(row.contains(field), row.value("placement", "") == "two_cpus") << row;
+    }
     if (bench != "round_trip" && bench != "throughput") continue;
     const std::string wait = row["wait"];
     EXPECT_EQ(row.contains("quick_wake"), wait != "spin" && wait != "polled") << row;
@@ -136,6 +140,8 @@ TEST_F(Compare, WritesRowsWithThePromisedFields) {
     EXPECT_EQ(row["message_bytes"], 56) << row;
   }
   EXPECT_EQ(seen.size(), promised.size());
+  EXPECT_TRUE(fs::exists(path("out") + "/hgrm/round_trip-pipe-polled-two_cpus-56B.hgrm") ||
+              !fs::exists("/usr/bin/python3"));
 }
 
 TEST_F(Compare, EveryRingCarriesVerifiedMessages) {

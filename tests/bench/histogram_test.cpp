@@ -9,6 +9,9 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "bench/harness/round_trip.hpp"
 
 namespace ringbell::bench {
 namespace {
@@ -87,6 +90,46 @@ TEST(Histogram, MergingIsRecordingBoth) {
   EXPECT_EQ(odd->count(), all->count());
   EXPECT_EQ(odd->max(), all->max());
   for (const double q : {0.1, 0.5, 0.99}) EXPECT_EQ(odd->quantile(q), all->quantile(q));
+}
+
+TEST(Histogram, KnowsTheMeanAndItsBuckets) {
+  const auto histogram = std::make_unique<Histogram>();
+  for (const std::uint64_t value : {100U, 100U, 250U, 1000U}) histogram->record(value);
+  EXPECT_DOUBLE_EQ(histogram->mean(), 362.5);
+  std::vector<std::pair<double, std::uint64_t>> buckets;
+  histogram->for_each_bucket(
+      [&](double value, std::uint64_t count) { buckets.emplace_back(value, count); });
+  ASSERT_EQ(buckets.size(), 3U);
+  EXPECT_EQ(buckets[0], std::pair(100.0, std::uint64_t{2}));
+  EXPECT_EQ(buckets[1], std::pair(250.0, std::uint64_t{1}));
+  EXPECT_NEAR(buckets[2].first, 1000, 4);
+}
+
+// What a row says of `count` samples.
+Row latency_of(std::uint64_t count) {
+  const auto histogram = std::make_unique<Histogram>();
+  for (std::uint64_t i = 1; i <= count; ++i) histogram->record(i);
+  Row row;
+  describe_latency(*histogram, row);
+  return row;
+}
+
+TEST(Latency, HasNoPercentileWithFewerThanAHundredSamplesBeyondIt) {
+  EXPECT_TRUE(latency_of(1).contains("p50_ns"));
+  EXPECT_FALSE(latency_of(999).contains("p90_ns"));
+  EXPECT_TRUE(latency_of(1000).contains("p90_ns"));
+  EXPECT_FALSE(latency_of(1000).contains("p99_ns"));
+  EXPECT_TRUE(latency_of(10'000).contains("p99_ns"));
+  EXPECT_FALSE(latency_of(99'999).contains("p999_ns"));
+  EXPECT_TRUE(latency_of(100'000).contains("p999_ns"));
+  EXPECT_EQ(latency_of(1000)["max_ns"], 1000);
+}
+
+TEST(Latency, HasAllItsSamplesInBuckets) {
+  std::uint64_t samples = 0;
+  const Row row = latency_of(5000);
+  for (const Row& bucket : row["buckets"]) samples += bucket[1].get<std::uint64_t>();
+  EXPECT_EQ(samples, 5000U);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -31,27 +32,17 @@ TEST(Plan, EachModeFitsItsTime) {
   }
 }
 
-TEST(Plan, EveryPointHasItsSamplesOrItsSecond) {
+TEST(Plan, TheRepeatsOfEveryPointHaveASecondTogether) {
   for (const Mode mode : {Mode::plain, Mode::full}) {
-    for (const Point& point :
-         plan({.mode = mode, .sizes = {}, .transports = {}, .peers = false}, 0)) {
-      // A copied round trip of 1 MiB takes longer than one that sleeps: as many as of those.
-      const bool slow = sleeps(point.wait) || (point.message_bytes == 1048576 && !point.loaned);
-      const std::uint64_t due = slow ? 10'000 : 100'000;
-      const int sharing = point.shared ? repeats_of(mode) : 1;
-      if (point.bench == Bench::round_trip) {
-        EXPECT_GE(point.samples * static_cast<std::uint64_t>(sharing), due) << point.title();
-      } else {
-        EXPECT_GE(point.duration * sharing, std::chrono::seconds(1)) << point.title();
-      }
+    for (const Point& point : plan({.mode = mode, .sizes = {}, .transports = {}}, 0)) {
+      EXPECT_GE(point.duration * repeats_of(mode), std::chrono::seconds(1)) << point.title();
     }
   }
 }
 
 TEST(Plan, FullHasEverySizeOfEveryWaitInBothPlacements) {
   std::set<std::tuple<Bench, std::string, Wait, Placement, bool, std::size_t>> seen;
-  for (const Point& point :
-       plan({.mode = Mode::full, .sizes = {}, .transports = {}, .peers = false}, 0)) {
+  for (const Point& point : plan({.mode = Mode::full, .sizes = {}, .transports = {}}, 0)) {
     seen.insert({point.bench, point.transport, point.wait, point.placement, point.quick_wake,
                  point.message_bytes});
   }
@@ -69,28 +60,54 @@ TEST(Plan, FullHasEverySizeOfEveryWaitInBothPlacements) {
 TEST(Plan, NoPointStandsTwice) {
   for (const Mode mode : {Mode::quick, Mode::plain, Mode::full}) {
     std::set<std::string> titles;
-    for (const Point& point :
-         plan({.mode = mode, .sizes = {}, .transports = {}, .peers = false}, 0)) {
+    for (const Point& point : plan({.mode = mode, .sizes = {}, .transports = {}}, 0)) {
       EXPECT_TRUE(titles.insert(point.labels().dump()).second) << point.title();
     }
   }
 }
 
-TEST(Plan, LoanedRoundTripsOfAllSizesStandTogether) {
-  const auto points = plan({.mode = Mode::full, .sizes = {}, .transports = {}, .peers = false}, 0);
-  const auto is_one = [](const Point& point) {
-    return point.loaned && point.bench == Bench::round_trip &&
-           point.placement == Placement::two_cpus;
+std::vector<std::string> titles_of(const PlanOptions& options, int repeat) {
+  std::vector<std::string> titles;
+  for (const Point& point : plan(options, repeat)) titles.push_back(point.title());
+  return titles;
+}
+
+TEST(Plan, EachRepeatHasAnOrderOfItsOwnWhichTheSeedGives) {
+  const PlanOptions options{.mode = Mode::full, .sizes = {}, .transports = {}, .seed = 7};
+  std::vector<std::string> first = titles_of(options, 0);
+  std::vector<std::string> second = titles_of(options, 1);
+  EXPECT_EQ(first, titles_of(options, 0));
+  EXPECT_NE(first, second);
+  EXPECT_NE(first, titles_of({.mode = Mode::full, .sizes = {}, .transports = {}, .seed = 8}, 0));
+  std::sort(first.begin(), first.end());
+  std::sort(second.begin(), second.end());
+  EXPECT_EQ(first, second);
+}
+
+TEST(Plan, CompetitorsAndVariantsStandBesideEachOther) {
+  const std::vector<Point> points =
+      plan({.mode = Mode::full, .sizes = {}, .transports = {}, .seed = 7}, 0);
+  const auto row_of = [](const Point& point) {
+    return std::tuple(point.bench, point.placement, sleeps(point.wait), point.quick_wake,
+                      point.message_bytes);
   };
-  const auto first = std::find_if(points.begin(), points.end(), is_one);
-  const auto end = std::find_if_not(first, points.end(), is_one);
-  EXPECT_EQ(static_cast<std::size_t>(end - first), kMessageSizes.size());
-  EXPECT_TRUE(std::none_of(end, points.end(), is_one));
+  const auto point_of = [&](const Point& point) {
+    return std::tuple(row_of(point), point.transport, point.wait);
+  };
+  std::set<decltype(row_of(points[0]))> rows;
+  std::set<decltype(point_of(points[0]))> plain;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (i == 0 || row_of(points[i - 1]) != row_of(points[i])) {
+      EXPECT_TRUE(rows.insert(row_of(points[i])).second) << points[i].title();
+    }
+    if (i == 0 || point_of(points[i - 1]) != point_of(points[i])) {
+      EXPECT_TRUE(plain.insert(point_of(points[i])).second) << points[i].title();
+    }
+  }
 }
 
 TEST(Plan, TheUsersSizesAndTransportsStandForTheModes) {
-  const auto points =
-      plan({.mode = Mode::quick, .sizes = {256}, .transports = {"tcp"}, .peers = false}, 0);
+  const auto points = plan({.mode = Mode::quick, .sizes = {256}, .transports = {"tcp"}}, 0);
   ASSERT_FALSE(points.empty());
   EXPECT_TRUE(std::all_of(points.begin(), points.end(), [](const Point& point) {
     return point.message_bytes == 256 && point.transport == "tcp";
@@ -119,14 +136,12 @@ TEST(Plan, PeersAreMissingOrMeasuredWhenAskedForOrNamed) {
     return std::pair(copied, loaned);
   };
   using Counts = std::pair<int, int>;
-  EXPECT_EQ(loaned_of({.mode = Mode::full, .sizes = {}, .transports = {}, .peers = false}),
-            Counts(0, 0));
+  EXPECT_EQ(loaned_of({.mode = Mode::full, .sizes = {}, .transports = {}}), Counts(0, 0));
   // Polled and blocking, on one CPU and on two, blocking also with quick wake-ups.
   const int all = 6 * static_cast<int>(kMessageSizes.size());
   EXPECT_EQ(loaned_of({.mode = Mode::full, .sizes = {}, .transports = {}, .peers = true}),
             Counts(all, all));
-  EXPECT_EQ(loaned_of({.mode = Mode::quick, .sizes = {56}, .transports = {"nng"}, .peers = false}),
-            Counts(6, 6));
+  EXPECT_EQ(loaned_of({.mode = Mode::quick, .sizes = {56}, .transports = {"nng"}}), Counts(6, 6));
   EXPECT_EQ(loaned_of({.mode = Mode::full, .sizes = {}, .transports = {"pipe"}, .peers = true}),
             Counts(0, 0));
 }

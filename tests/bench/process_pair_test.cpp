@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <ctime>
 #include <optional>
 #include <string>
 #include <thread>
@@ -38,6 +39,24 @@ PairOptions options(std::chrono::seconds deadline = 60s) {
 void expect_no_children() {
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
   EXPECT_EQ(errno, ECHILD);
+}
+
+TEST(ProcessPair, KnowsWhatBothSidesCost) {
+  const Side busy = [] {
+    timespec used{};
+    while (used.tv_sec == 0 && used.tv_nsec < 30'000'000) {
+      ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    }
+    return Result<void>{};
+  };
+  Usage usage;
+  PairOptions pair = options();
+  pair.usage = &usage;
+  ASSERT_TRUE(run_pair(pair, busy, busy));
+  EXPECT_GT(usage.cpu_ns, 40'000'000U);
+  const std::uint64_t both = usage.cpu_ns;
+  ASSERT_TRUE(run_pair(pair, kNothing, kNothing));
+  EXPECT_LT(usage.cpu_ns, both);
 }
 
 TEST(ProcessPair, SidesRunInTwoProcessesAndShareWhatWasMadeBefore) {

@@ -43,12 +43,12 @@ int flushed(int status) {
 
 int run(int argc, char** argv) {
   if (auto filled = standard_streams::fill(); !filled) return complain(filled.error());
-  bench::CommandLine line(kAbout, "ringbell");
+  CommandLine line(kAbout, "ringbell");
   line.version("ringbell " RINGBELL_VERSION);
   line.program().footer(kStatuses);
   line.program().needs_command();
   for (const AddCommand add : kCommands) add(line.program());
-  const bench::CommandLine::Parsed parsed = line.parse(argc, argv);
+  const CommandLine::Parsed parsed = line.parse(argc, argv);
   if (parsed.told) return flushed(kDone);
   if (!parsed.wrong.empty()) {
     return complain(parsed.wrong + "; --help lists what there is", kUsage);

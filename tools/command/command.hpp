@@ -6,7 +6,7 @@
 
 #include <ringbell/transport/base/error.hpp>
 
-#include "bench/harness/command_line.hpp"
+#include "tools/command/syntax.hpp"
 
 namespace ringbell::tools {
 
@@ -23,9 +23,6 @@ enum ExitStatus : int {
 
 // Of a process that a signal ended, as the shells count it.
 [[nodiscard]] constexpr int status_of_signal(int signal) noexcept { return 128 + signal; }
-
-using bench::Command;
-using bench::Option;
 
 // Adds one subcommand, with what it does.
 using AddCommand = void (*)(Command program);

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "bench/harness/bytes_text.hpp"
+#include "bench/harness/figure_text.hpp"
 
 namespace ringbell::tools {
 

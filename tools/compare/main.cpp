@@ -1,7 +1,7 @@
 // ringbell-compare: the comparison with every peer that was found, and the doctor's findings.
-#include "bench/compare/compare.hpp"
 #include "bench/peers/peers.hpp"
 #include "bench/transports/registry.hpp"
+#include "tools/compare/compare.hpp"
 #include "tools/doctor/checks.hpp"
 
 int main(int argc, char** argv) {

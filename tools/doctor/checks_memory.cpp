@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "bench/harness/bytes_text.hpp"
+#include "bench/harness/figure_text.hpp"
 #include "tools/doctor/checks.hpp"
 
 namespace ringbell::bench {

@@ -14,16 +14,14 @@
 
 #include "bench/backings/backings.hpp"
 #include "bench/compare/meta.hpp"
-#include "bench/compare/row_text.hpp"
 #include "bench/compare/run.hpp"
 #include "bench/compare/series.hpp"
-#include "bench/compare/table.hpp"
+#include "bench/compare/summary.hpp"
 #include "bench/file_copy/file_copy.hpp"
 #include "bench/harness/interruption.hpp"
 #include "bench/harness/open_loop.hpp"
 #include "bench/harness/row_sink.hpp"
 #include "bench/harness/subprocess.hpp"
-#include "bench/harness/terminal.hpp"
 #include "tools/command/command.hpp"
 #include "tools/command/measure/bench_options.hpp"
 #include "tools/command/measure/report_script.hpp"
@@ -43,31 +41,25 @@ struct Benchmark {
   int repeats;
   double seconds;  // that it should take
   std::function<Result<void>(RowSink&)> measure;
-  std::function<std::string(const std::vector<Row>&, std::size_t columns)> table;
 };
 
 using Make = Tried<Benchmark> (*)(const BenchOptions&);
 
-Benchmark of_messages(const char* name, const bench::Chosen& chosen, bench::Bench kind,
-                      std::string (*table)(const std::vector<Row>&, std::size_t)) {
-  return {name,
-          chosen.cpus,
-          chosen.repeats,
-          chosen_seconds(chosen, kind),
-          [chosen, kind](RowSink& sink) { return measure_chosen(chosen, kind, sink); },
-          table};
+Benchmark of_messages(const char* name, const bench::Chosen& chosen, bench::Bench kind) {
+  return {name, chosen.cpus, chosen.repeats, chosen_seconds(chosen, kind),
+          [chosen, kind](RowSink& sink) { return measure_chosen(chosen, kind, sink); }};
 }
 
 Tried<Benchmark> round_trip(const BenchOptions& options) {
   Tried<bench::Chosen> chosen = chosen_of(options);
   if (!chosen) return tl::unexpected(chosen.error());
-  return of_messages("round-trip", *chosen, bench::Bench::round_trip, bench::round_trip_table);
+  return of_messages("round-trip", *chosen, bench::Bench::round_trip);
 }
 
 Tried<Benchmark> throughput(const BenchOptions& options) {
   Tried<bench::Chosen> chosen = chosen_of(options);
   if (!chosen) return tl::unexpected(chosen.error());
-  return of_messages("throughput", *chosen, bench::Bench::throughput, bench::throughput_table);
+  return of_messages("throughput", *chosen, bench::Bench::throughput);
 }
 
 // No side spins first: a message always finds its receiver asleep.
@@ -91,7 +83,7 @@ Tried<Benchmark> wake(const BenchOptions& options) {
   if (options.cpus.empty() && chosen->placements.front() == Placement::two_cpus) {
     chosen->placements = {Placement::two_cpus, Placement::one_cpu};
   }
-  return of_messages("wake", *chosen, bench::Bench::round_trip, bench::wake_table);
+  return of_messages("wake", *chosen, bench::Bench::round_trip);
 }
 
 Tried<Benchmark> open_loop(const BenchOptions& options) {
@@ -107,7 +99,7 @@ Tried<Benchmark> open_loop(const BenchOptions& options) {
   if (options.loads.empty() && options.rates.empty()) {
     chosen->loads = {bench::kLoads.begin(), bench::kLoads.end()};
   }
-  return of_messages("open-loop", *chosen, bench::Bench::open_loop, bench::open_loop_table);
+  return of_messages("open-loop", *chosen, bench::Bench::open_loop);
 }
 
 Tried<Benchmark> backings(const BenchOptions& options) {
@@ -125,14 +117,8 @@ Tried<Benchmark> backings(const BenchOptions& options) {
   backing.samples = options.samples.value_or(backing.samples);
   backing.window = std::chrono::milliseconds(static_cast<long>(options.duration_s * 1000));
   backing.repeats = options.repeats;
-  return Benchmark{"backings",
-                   backing.cpus,
-                   backing.repeats,
-                   backings_seconds(backing),
-                   [backing](RowSink& sink) { return measure_backings(backing, sink); },
-                   [](const std::vector<Row>& rows, std::size_t /*columns*/) {
-                     return bench::backings_table(rows);
-                   }};
+  return Benchmark{"backings", backing.cpus, backing.repeats, backings_seconds(backing),
+                   [backing](RowSink& sink) { return measure_backings(backing, sink); }};
 }
 
 Tried<std::uint64_t> file_size_of(const std::vector<std::string>& texts, std::uint64_t usual) {
@@ -178,12 +164,8 @@ Tried<Benchmark> file_copy(const BenchOptions& options) {
     return give_up(kUsage, "--wait: files are copied by sides that spin only where each has a CPU");
   }
   files.runs = options.repeats;
-  return Benchmark{"file-copy",
-                   files.cpus,
-                   files.runs,
-                   estimated_seconds(files),
-                   [files](RowSink& sink) { return measure_file_copies(files, sink); },
-                   bench::table_of};
+  return Benchmark{"file-copy", files.cpus, files.runs, estimated_seconds(files),
+                   [files](RowSink& sink) { return measure_file_copies(files, sink); }};
 }
 
 std::string title_of(const Benchmark& benchmark) {
@@ -239,8 +221,7 @@ int run(const Benchmark& benchmark, const BenchOptions& options) {
   sink->finish();
   if (!sink->written()) return complain(sink->written().error().message);
   if (!to_stdout) {
-    const std::size_t columns = bench::terminal_columns(STDOUT_FILENO);
-    fmt::print("{}\n\n{}", title_of(benchmark), benchmark.table(sink->rows(), columns));
+    fmt::print("{}\n\n{}", title_of(benchmark), bench::table_of(sink->rows()));
     if (!json.empty()) fmt::print("rows: {}\n", json);
   }
   const int status = status_of(ran, *sink);
@@ -298,7 +279,7 @@ constexpr Kind kKinds[] = {
 
 A message is due at a fixed time, whatever became of those before it, and its latency counts from
 then: what a pause of either side costs shows in every message that was due meanwhile.)"},
-    {"wake", "how long it takes to wake a process that sleeps",
+    {"wake", "how long it takes to wake a process that sleeps: half of a round trip",
      kSizes | kTransports | kWaits | kSamples, wake,
      R"(Examples:
   ringbell bench wake                              two CPUs and one, with and without quick wake-ups

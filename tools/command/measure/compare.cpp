@@ -13,8 +13,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "bench/compare/compare.hpp"
 #include "tools/command/command.hpp"
+#include "tools/compare/compare.hpp"
 #include "tools/doctor/checks.hpp"
 
 namespace ringbell::tools {

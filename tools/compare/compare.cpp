@@ -1,4 +1,4 @@
-#include "bench/compare/compare.hpp"
+#include "tools/compare/compare.hpp"
 
 #include <csignal>
 #include <cstdio>
@@ -10,17 +10,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "bench/backings/backings.hpp"
 #include "bench/compare/meta.hpp"
-#include "bench/compare/options.hpp"
 #include "bench/compare/run.hpp"
-#include "bench/compare/table.hpp"
+#include "bench/compare/summary.hpp"
 #include "bench/file_copy/files.hpp"
 #include "bench/harness/interruption.hpp"
 #include "bench/harness/row_sink.hpp"
 #include "bench/harness/subprocess.hpp"
-#include "bench/harness/terminal.hpp"
 #include "bench/transports/registry.hpp"
+#include "tools/compare/options.hpp"
 
 namespace ringbell::bench {
 namespace {
@@ -59,11 +57,12 @@ void draw_plots(const Options& options) {
   std::error_code none;
   if (!fs::exists(script, none)) return;
   const std::string plots = (fs::path(options.out) / "plots").string();
-  const Result<void> drawn = run(
-      {"/usr/bin/python3", "-B", script.string(), options.json, "--plots", plots, "--plots-only"},
-      ".");
+  const std::string histograms = (fs::path(options.out) / "hgrm").string();
+  const Result<void> drawn = run({"/usr/bin/python3", "-B", script.string(), options.json, "--hgrm",
+                                  histograms, "--plots", plots, "--plots-only"},
+                                 ".");
   if (drawn) {
-    fmt::print("plots: {}\n", plots);
+    fmt::print("plots: {}; histograms: {}\n", plots, histograms);
   } else {
     fmt::print(stderr, "ringbell-compare: no plots: {}\n", drawn.error().message);
   }
@@ -91,10 +90,8 @@ int run(const Options& options, FindingsOf findings) {
   if (!ran && ran.error().code != ErrorCode::corrupt) {
     return failed(fmt::format("{}; the rows so far are in {}", ran.error().message, options.json));
   }
-  const std::string table = options.backings
-                                ? backings_table(sink->rows())
-                                : table_of(sink->rows(), terminal_columns(STDOUT_FILENO));
-  fmt::print("{}\nrows: {}\n", table, options.json);
+  fmt::print("{}\nrows: {}\n", options.backings ? table_of(sink->rows()) : summary_of(sink->rows()),
+             options.json);
   std::fflush(stdout);
   if (!options.backings) draw_plots(options);
   if (interruption::came()) return failed(interruption::error().value().message);

@@ -1,4 +1,4 @@
-#include "bench/harness/command_line.hpp"
+#include "tools/command/syntax.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
-namespace ringbell::bench {
+namespace ringbell::tools {
 
 Option& Option::required() {
   option_->required();
@@ -141,4 +141,4 @@ CommandLine::Parsed CommandLine::parse(int argc, char** argv) {
   return parsed;
 }
 
-}  // namespace ringbell::bench
+}  // namespace ringbell::tools

@@ -1,7 +1,8 @@
-#include "bench/compare/options.hpp"
+#include "tools/compare/options.hpp"
 
 #include <algorithm>
 #include <charconv>
+#include <random>
 #include <string_view>
 #include <vector>
 
@@ -10,8 +11,8 @@
 #include <sched.h>
 
 #include "bench/file_copy/file_copy.hpp"
-#include "bench/harness/command_line.hpp"
 #include "bench/transports/registry.hpp"
+#include "tools/command/syntax.hpp"
 
 namespace ringbell::bench {
 namespace {
@@ -89,6 +90,7 @@ Result<CpuPair> cpus_of(const std::vector<std::string>& texts) {
 }
 
 Result<Options> checked(const Raw& raw, Options options) {
+  options.plan.seed = std::random_device()();
   options.plan.mode = raw.quick ? Mode::quick : raw.full ? Mode::full : Mode::plain;
   Result<std::vector<std::size_t>> sizes = sizes_of(raw.sizes);
   if (!sizes) return tl::unexpected(sizes.error());
@@ -113,12 +115,14 @@ Parsed wrong_usage(const std::string& message) {
 }  // namespace
 
 Parsed parse_options(int argc, char** argv) {
-  CommandLine line("Messages and files between two processes: ringbell against the kernel's own.",
-                   "ringbell-compare");
-  Command program = line.program();
+  tools::CommandLine line(
+      "Messages and files between two processes: ringbell against the kernel's own.",
+      "ringbell-compare");
+  tools::Command program = line.program();
   Raw raw;
   Options options;
-  const Option quick = program.flag("--quick", raw.quick, "at most 90 s; a tenth of the samples");
+  const tools::Option quick =
+      program.flag("--quick", raw.quick, "at most 90 s; a tenth of the samples");
   program.flag("--full", raw.full, "every size, wait and placement, three times; about 30 minutes")
       .excludes(quick);
   const std::string peers = "other libraries too: " + peer_names();
@@ -133,7 +137,7 @@ Parsed parse_options(int argc, char** argv) {
   program.option("--sizes", raw.sizes, "only these message sizes, in bytes: 8,56,...");
   program.option("--transports", raw.transports, "only these: " + transport_names());
   program.option("--cpus", raw.cpus, "the two CPUs to run on: A,B");
-  const CommandLine::Parsed parsed = line.parse(argc, argv);
+  const tools::CommandLine::Parsed parsed = line.parse(argc, argv);
   if (parsed.told) return {std::nullopt, 0};
   if (!parsed.wrong.empty()) return wrong_usage(parsed.wrong + "; --help lists the options");
   Result<Options> result = checked(raw, std::move(options));

@@ -1,5 +1,5 @@
 // A program's command line, as its commands say it: their options, and what is to run. CLI11 reads
-// it; only command_line.cpp includes that, since it costs each source that does seconds to compile.
+// it; only syntax.cpp includes that, since it costs each source that does seconds to compile.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@ class App;
 class Option;
 }  // namespace CLI
 
-namespace ringbell::bench {
+namespace ringbell::tools {
 
 // What a command does. Returns the exit status.
 using Work = std::function<int()>;
@@ -95,4 +95,4 @@ class CommandLine {
   Work chosen_;
 };
 
-}  // namespace ringbell::bench
+}  // namespace ringbell::tools
