@@ -114,7 +114,7 @@ class Copy(unittest.TestCase):
         if shutil.which("strace") is None:
             self.skipTest("strace is not installed")
         stopped = 0
-        for call, errno, most in [("fcntl", "ENOLCK", 7), ("openat", "EMFILE", 14)]:
+        for call, errno, most in [("fcntl", "ENOLCK", 7), ("openat", "EMFILE", 40)]:
             for occurrence in range(3, most + 1):
                 ended = subprocess.run(
                     ["strace", "-o", "/dev/null", "-e", f"trace={call}", "-e",
