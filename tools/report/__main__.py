@@ -10,6 +10,7 @@ from pathlib import Path
 
 from report.difference import difference
 from report.document import benchmarks
+from report.latency import write_hgrm
 from report.load import BadInput, Results, load
 from report.readme import figures, replace_figures
 from report.states import states_of
@@ -37,6 +38,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--plots", type=Path, metavar="DIR", help="write SVG plots into DIR")
     parser.add_argument("--readme", type=Path, metavar="PATH",
                         help="replace the figures between the markers in this README.md")
+    parser.add_argument("--hgrm", type=Path, metavar="DIR",
+                        help="write each point's histogram into DIR, as HdrHistogram does")
     parser.add_argument("--against", type=Path, metavar="LATER",
                         help="print what changed from json to this later run")
     parser.add_argument("--plots-only", action="store_true", help="write nothing but the plots")
@@ -45,9 +48,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--plots-only needs --plots DIR")
     if options.plots_only and (options.benchmarks or options.readme):
         parser.error("--plots-only goes with neither --benchmarks nor --readme")
-    if options.against and (options.benchmarks or options.plots or options.readme):
-        parser.error("--against goes with none of --benchmarks, --plots and --readme")
-    if not (options.benchmarks or options.plots or options.readme or options.against):
+    if options.against and (options.benchmarks or options.plots or options.readme or options.hgrm):
+        parser.error("--against goes with none of --benchmarks, --plots, --readme and --hgrm")
+    if not (options.benchmarks or options.plots or options.readme or options.against
+            or options.hgrm):
         parser.error("nothing to write: give --benchmarks PATH, --plots DIR or --readme PATH")
     return options
 
@@ -58,6 +62,8 @@ def _run(options: argparse.Namespace) -> None:
     if options.against:
         print(difference(results, load(options.against)), end="")
         return
+    if options.hgrm:
+        write_hgrm(results, options.hgrm)
     readme = _new_readme(options, results) if options.readme else ""
     plots = _plots(options, results) if options.plots else []
     if options.benchmarks:

@@ -29,8 +29,10 @@ METHOD = """\
   spins; the rows *never spinning* are those that always sleep.
 - **Every row that sleeps comes twice**: with the machine as it is, and with quick wake-ups
   (/dev/cpu_dma_latency held at 0, for all transports alike).
-- **Round trip**: one message there and one back, payload written and read on each side. Warm-up is
-  excluded. Percentiles come from a log-linear histogram with an error of at most 1 %.
+- **Round trip**: one message there and one back, payload written and read on each side, for a fixed
+  time after the warm-up. The histograms of all repeats are merged; their buckets are off by at most
+  0.4 %, and a single duration is a multiple of the clock's step. A percentile stands where 100
+  samples or more lie beyond it; *max* is the largest of all repeats.
 - **Throughput**: one direction, as fast as it goes. The ring is far smaller than what passes
   through it, so it wraps many times. The receiver verifies the sequence number and the length of
   every message, and the content by a checksum in the rows that say so.
@@ -65,7 +67,8 @@ SILENT = """\
   other rows only the spread over the repeats shows it.
 - **The ring stays in the cache.** It is small and warm and nothing else competes for the cache; an
   application with a large working set will see less.
-- **Spinning costs a CPU on each side**, which no table here charges.
+- **Spinning costs a CPU on each side**: *CPU a message* is what the kernel charged both processes,
+  over all messages; no other figure counts it.
 - **One pair at a time.** No contention between many writers and readers, no second NUMA node.
 - **Loaned rows touch no payload**: they show what handing over costs, not moving data.
 - **Round trips are a closed loop.** One starts when the one before has ended, so a pause is counted
@@ -126,6 +129,8 @@ def _method(results: Results) -> str:
         if known:
             counts.append(f"at least {min(known):,} for rows {kind}")
     samples = f"\n\nSamples in a round-trip row: {', '.join(counts)}." if counts else ""
+    if isinstance(step := results.meta.get("clock_step_ns"), int):
+        samples += f" The clock moves in steps of {step} ns."
     return (f"## What was measured, and how\n\n{METHOD}{samples}\n\n"
             f"**Reading the tables.** {READING}")
 
@@ -210,7 +215,7 @@ def _open_loop(results: Results, plots: Sequence[str], path: str) -> str:
 def _special(results: Results) -> str:
     parts = []
     for what, title in (("loaned", "Loaned: claimed and peeked, payload untouched"),
-                        ("batch", "Batches: many messages published with one store"),
+                        ("batch", "Batches: messages shown with one store, or written by one call"),
                         ("checksum", "Content verified by a checksum")):
         found = [f"{bench.replace('_', ' ').capitalize()}, in small print times the plain row:"
                  f"\n\n{table}" for bench in ("round_trip", "throughput")

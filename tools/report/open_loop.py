@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from report import text
+from report import latency, text
 from report.load import Figure, Results, Row, figure_of
 from report.settings import SETTINGS, Setting, label, order
 
@@ -36,7 +36,7 @@ def by_load(rows: list[Row], metric: str) -> dict[Who, dict[float, Figure]]:
         load = row.load or _share(row)
         if load is not None:
             found.setdefault((row.transport, row.wait), {}).setdefault(load, []).append(row)
-    return {who: {load: figure_of(of_load, metric) for load, of_load in sorted(loads.items())}
+    return {who: {load: latency.figure(of_load, metric) for load, of_load in sorted(loads.items())}
             for who, loads in sorted(found.items(), key=lambda item: order(*item[0]))}
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
-from report import text
+from report import latency, text
 from report.load import Figure, Results, Row, figure_of
 from report.settings import (PEERS, RINGS, Setting, beside, label, latency_floor, members,
                              memcpy_floor, message_sizes, order, pipe)
 
 PERCENTILES = (("p50", "p50_ns"), ("p90", "p90_ns"), ("p99", "p99_ns"), ("p99.9", "p999_ns"),
-               ("max", "max_ns"))
+               ("p99.99", "p9999_ns"), ("max", "max_ns"))
 WAKES = {False: "as it is", True: "quick"}
 PLACES = {"two_cpus": "two CPUs", "one_cpu": "one CPU"}
 GB_FROM_BYTES = 1024  # throughput of messages from this size on is told in bytes per second
@@ -48,21 +48,26 @@ def round_trip_by_size(results: Results, setting: Setting) -> str:
 
 
 def round_trip_tails(results: Results, setting: Setting, message_bytes: int) -> str:
-    """Every percentile at one size, with the ratios to the pipe and to the floor."""
+    """Every percentile at one size, with the ratios to the pipe and to the floor, and the CPU."""
     rows = []
     for transport, wait in members(results, "round_trip", setting):
         fields = {"transport": transport, "message_bytes": message_bytes, **setting.match(wait)}
-        values = [results.figure("round_trip", metric, **fields) for _, metric in PERCENTILES]
+        rows_here = results.select("round_trip", **fields)
+        values = [latency.figure(rows_here, metric) for _, metric in PERCENTILES]
         if not any(values):
             continue
         pipes = pipe(results, "round_trip", "p50_ns", setting, message_bytes)
         floor = latency_floor(results, setting, wait, message_bytes)
         rows.append([name(transport, wait), *(text.figure(v, text.duration) for v in values),
+                     text.figure(figure_of(rows_here, "cpu_ns_per_message"), text.duration),
                      text.figure(pipes.over(values[0]), text.ratio),
                      text.figure(values[0].over(floor), text.ratio)])
-    header = [text.size(message_bytes), *(p for p, _ in PERCENTILES), "pipe ÷ this", "this ÷ floor"]
-    if all(row[-1] == text.NOTHING for row in rows):  # this size has no floor
-        header, rows = header[:-1], [row[:-1] for row in rows]
+    header = [text.size(message_bytes), *(p for p, _ in PERCENTILES), "CPU a message",
+              "pipe ÷ this", "this ÷ floor"]
+    for column in (len(header) - 1, header.index("CPU a message")):  # no floor, not measured
+        if all(row[column] == text.NOTHING for row in rows):
+            rows = [[*row[:column], *row[column + 1:]] for row in rows]
+            header = [*header[:column], *header[column + 1:]]
     return text.table(header, rows) if rows else ""
 
 
