@@ -90,16 +90,14 @@ constexpr std::array kSettings{
   if (throughput && plain.message_bytes == kChecksumBytes) {
     add([](Point& point) { point.checksum = true; });
   }
-  if (transport.family == Family::peer && transport.loans) {
+  if (transport.loans && (transport.family == Family::peer || plain.wait == Wait::spin)) {
     add([](Point& point) { point.loaned = true; });
+  }
+  if (transport.batches && throughput && !sleeps(plain.wait) &&
+      (plain.message_bytes == 8 || plain.message_bytes == 56)) {
+    add([](Point& point) { point.batch = 16; });
   }
   if (transport.family != Family::ringbell) return points;
-  if (plain.wait == Wait::spin) {
-    add([](Point& point) { point.loaned = true; });
-    if (throughput && (plain.message_bytes == 8 || plain.message_bytes == 56)) {
-      add([](Point& point) { point.batch = 16; });
-    }
-  }
   if (!throughput && sleeps(plain.wait)) {
     add([](Point& point) { point.spin_first = false; });
   }

@@ -15,8 +15,9 @@ template <class T>
 TransportEntry entry(std::string_view name, Family family) {
   static_assert(Transport<T>);
   constexpr bool kLoans = requires(typename T::End & end) { end.peek(); };
-  return {name,  family, &RoundTrip<T>::measure, &Throughput<T>::measure, &OpenLoop<T>::measure,
-          kLoans};
+  constexpr bool kBatches = requires(typename T::End & end) { end.flush(); };
+  return {name,   family,  &RoundTrip<T>::measure, &Throughput<T>::measure, &OpenLoop<T>::measure,
+          kLoans, kBatches};
 }
 
 template <class T>

@@ -25,9 +25,10 @@ struct TransportEntry {
   std::string_view name;  // as in the rows and on the command line
   Family family;
   Measure round_trip;
-  Measure throughput;  // null: has none
-  Measure open_loop;   // null: has none
-  bool loans = false;  // has rows with "loaned"
+  Measure throughput;    // null: has none
+  Measure open_loop;     // null: has none
+  bool loans = false;    // has rows with "loaned"
+  bool batches = false;  // has rows with "batch"
 };
 
 // The entry of a Transport, or of one that has round trips only. Declared here and instantiated in

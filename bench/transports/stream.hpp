@@ -6,6 +6,10 @@
 #include <array>
 #include <cstddef>
 #include <span>
+#include <utility>
+#include <vector>
+
+#include <sys/types.h>
 
 #include <ringbell/transport/base/file_descriptor.hpp>
 #include "bench/harness/transport.hpp"
@@ -15,15 +19,50 @@ namespace ringbell::bench {
 class StreamEnd : public Failing {
  public:
   // The descriptors stay the link's. Non-blocking ones are polled.
-  StreamEnd(int in, int out, Polling polling) noexcept : in_(in), out_(out), polling_(polling) {}
+  StreamEnd(int in, int out, Polling polling, std::size_t message_bytes) noexcept
+      : in_(in), out_(out), polling_(polling), message_bytes_(message_bytes) {}
 
   [[nodiscard]] bool send(std::span<const std::byte> message);
   [[nodiscard]] std::size_t receive(std::span<std::byte> into);
 
+  // In batches, as programs do that mind their system calls: several messages in one write, and as
+  // many as came, up to 64 KiB, in one read. A flush() that fails is told by the next stage().
+  [[nodiscard]] bool stage(std::span<const std::byte> message) {
+    outbox_.insert(outbox_.end(), message.begin(), message.end());
+    return !broken_;
+  }
+  void flush() {
+    broken_ = !send(outbox_);
+    outbox_.clear();
+  }
+  // Calls use(message) for at least 1 and at most `limit` messages. Returns how many; 0: failed.
+  template <class Use>
+  [[nodiscard]] std::size_t drain(Use&& use, std::size_t limit) {
+    if (waiting() < message_bytes_ && !fill_inbox()) return 0;
+    std::size_t count = 0;
+    for (; count < limit && waiting() >= message_bytes_; ++count) {
+      use(std::span<const std::byte>(inbox_).subspan(used_, message_bytes_));
+      used_ += message_bytes_;
+    }
+    return count;
+  }
+
  private:
+  // Of read(2), which gave `got`. False: failed.
+  [[nodiscard]] bool may_read_again(ssize_t got);
+  // Reads until a whole message is there.
+  [[nodiscard]] bool fill_inbox();
+  [[nodiscard]] std::size_t waiting() const noexcept { return filled_ - used_; }
+
   int in_;
   int out_;
   Polling polling_;
+  std::size_t message_bytes_;
+  bool broken_ = false;
+  std::vector<std::byte> outbox_;
+  std::vector<std::byte> inbox_;  // its bytes from used_ to before filled_ wait
+  std::size_t used_ = 0;
+  std::size_t filled_ = 0;
 };
 
 // What each party reads from and writes to: two descriptors twice, or one socket twice.
@@ -41,12 +80,19 @@ class StreamLink {
 
   [[nodiscard]] Result<StreamEnd> end(Party party) const;
 
+ protected:
+  // "buffer_bytes", as the socket of this party says.
+  void describe_buffer(Party party, Row& row) const;
+
  private:
-  StreamLink(Ways first, Ways second, Polling polling) noexcept
-      : ways_{std::move(first), std::move(second)}, polling_(polling) {}
+  StreamLink(Ways first, Ways second, const LinkOptions& options) noexcept
+      : ways_{std::move(first), std::move(second)},
+        polling_{options.yield},
+        message_bytes_(options.message_bytes) {}
 
   std::array<Ways, 2> ways_;
   Polling polling_;
+  std::size_t message_bytes_;
 };
 
 // Two one-way descriptors pairs, {read, write}, one for each direction.
@@ -56,5 +102,9 @@ using OneWay = std::array<FileDescriptor, 2>;
 
 // Errors: system.
 [[nodiscard]] Result<void> make_non_blocking(int fd);
+
+// A socket's, to the size of ringbell's ring for messages of this size, as far as any user may
+// (net.core.wmem_max and rmem_max).
+void enlarge_buffers(int socket, std::size_t message_bytes) noexcept;
 
 }  // namespace ringbell::bench

@@ -16,7 +16,7 @@ constexpr const char* kRemedy = "is the loopback up? (ip link set lo up)";
 
 }  // namespace
 
-Result<OneWay> make_tcp_pair() {
+Result<OneWay> make_tcp_pair(std::size_t message_bytes) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -39,12 +39,13 @@ Result<OneWay> make_tcp_pair() {
     if (::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
       return fail_errno("setting TCP_NODELAY failed");
     }
+    enlarge_buffers(fd, message_bytes);
   }
   return OneWay{std::move(first), std::move(second)};
 }
 
 Result<Tcp> Tcp::open(const LinkOptions& options) {
-  Result<OneWay> pair = make_tcp_pair();
+  Result<OneWay> pair = make_tcp_pair(options.message_bytes);
   if (!pair) return tl::unexpected(pair.error());
   Result<StreamLink> link = StreamLink::over({std::move((*pair)[0]), FileDescriptor()},
                                              {std::move((*pair)[1]), FileDescriptor()}, options);

@@ -23,7 +23,7 @@ std::size_t packet_limit(int fd) noexcept {
 }  // namespace
 
 Result<UnixSeqpacket> UnixSeqpacket::open(const LinkOptions& options) {
-  Result<OneWay> pair = make_unix_pair(SOCK_SEQPACKET);
+  Result<OneWay> pair = make_unix_pair(SOCK_SEQPACKET, options.message_bytes);
   if (!pair) return tl::unexpected(pair.error());
   for (const FileDescriptor& socket : *pair) {
     if (options.wait != Wait::polled) break;

@@ -1,5 +1,5 @@
-// A pair of UNIX seqpacket sockets with the kernel's default buffers. A packet keeps its borders
-// and must fit into the send buffer: larger messages are split.
+// A pair of UNIX seqpacket sockets with buffers as large as the ring has. A packet keeps its
+// borders and must fit into the send buffer: larger messages are split.
 #pragma once
 
 #include <array>
