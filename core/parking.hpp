@@ -87,8 +87,8 @@ class Parking {
 
   // C2 and C3, after the release store. True: the other side must be woken, by ring().
   // `must_fence`: this process is not registered for the heavy barrier.
-  [[nodiscard, gnu::always_inline]] static bool somebody_waits(const std::uint32_t& word,
-                                                               bool must_fence) noexcept {
+  [[nodiscard, gnu::always_inline]] static bool peer_waits(const std::uint32_t& word,
+                                                           bool must_fence) noexcept {
     if (must_fence) [[unlikely]] {
       Atomics::fence(std::memory_order_seq_cst, kBell);
     } else {

@@ -125,7 +125,7 @@ class ReadyLanes {
 
   // The lane of the visit under way. REQUIRES: visiting().
   [[nodiscard]] std::uint32_t current() const noexcept { return current_; }
-  [[nodiscard]] bool visiting() const noexcept { return current_ != kNobody; }
+  [[nodiscard]] bool visiting() const noexcept { return current_ != kNoLane; }
 
   // Ends the visit under way, and begins one to the next lane that has something. False: there is
   // none; after the rest of the round and a whole one it gives up.
@@ -186,11 +186,11 @@ class ReadyLanes {
 
  private:
   using Stand = typename Lane::Stand;
-  static constexpr std::uint32_t kNobody = UINT32_MAX;
+  static constexpr std::uint32_t kNoLane = UINT32_MAX;
 
   void end_visit() noexcept {
     const std::uint32_t lane = current_;
-    current_ = kNobody;
+    current_ = kNoLane;
     if (handle(lane).corrupt()) return set_aside(lane);
     push(lane);
   }
@@ -295,7 +295,7 @@ class ReadyLanes {
   std::uint32_t back_ = 0;
   std::uint32_t queued_ = 0;
   std::uint32_t aside_count_ = 0;
-  std::uint32_t current_ = kNobody;  // not in the queue
+  std::uint32_t current_ = kNoLane;  // not in the queue
   std::uint32_t round_left_ = 0;     // as many at the front of the queue belong to this round
   std::uint32_t word_ = 0;           // of ready bits, to be looked at next
   std::uint32_t swept_ = 0;          // the lane to be looked at next, whatever the hints say

@@ -59,7 +59,7 @@ class Asm(unittest.TestCase):
         for architecture in self.each_architecture():
             recorded = asm.recorded_counts(ROOT / "tests" / "asm" / f"{architecture}.txt")
             self.assertGreaterEqual(recorded.keys(), {
-                "spsc_claim", "spsc_commit", "spsc_peek", "spsc_release", "somebody_waits"})
+                "spsc_claim", "spsc_commit", "spsc_peek", "spsc_release", "peer_waits"})
 
     def test_unknown_words_are_refused(self) -> None:
         ended = subprocess.run([ROOT / "tools" / "everywhere" / "asm.py", "mips"], check=False,

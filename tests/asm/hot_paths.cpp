@@ -23,7 +23,7 @@ const std::byte* spsc_peek(Ring::Reader& reader) { return reader.peek().data(); 
 void spsc_release(Ring::Reader& reader) { reader.release(); }
 
 // After a commit: is there anything to wake?
-bool somebody_waits(const std::uint32_t& bell) {
-  return ringbell::core::Parking<>::somebody_waits(bell, false);
+bool peer_waits(const std::uint32_t& bell) {
+  return ringbell::core::Parking<>::peer_waits(bell, false);
 }
 }

@@ -32,8 +32,8 @@ TEST(ParkingTest, NobodyWaitsOnAnOpenWord) {
   Word word = 99;
   Parking<>::open(word, true);
   EXPECT_EQ(word, 0U);
-  EXPECT_FALSE(Parking<>::somebody_waits(word, false));
-  EXPECT_FALSE(Parking<>::somebody_waits(word, true));
+  EXPECT_FALSE(Parking<>::peer_waits(word, false));
+  EXPECT_FALSE(Parking<>::peer_waits(word, true));
   EXPECT_EQ(rings(word), 0);
 }
 
@@ -43,11 +43,11 @@ TEST(ParkingTest, ParkedSideIsRungExactlyOnce) {
   EXPECT_EQ(Parking<>::park(word, true, [&] { ++barriers; }), kParked);
   EXPECT_EQ(barriers, 1);
   EXPECT_EQ(word, kParked);
-  EXPECT_TRUE(Parking<>::somebody_waits(word, false));
+  EXPECT_TRUE(Parking<>::peer_waits(word, false));
   EXPECT_EQ(rings(word), 1);
   EXPECT_EQ(word, 0U);
   EXPECT_EQ(rings(word), 0);
-  EXPECT_FALSE(Parking<>::somebody_waits(word, false));
+  EXPECT_FALSE(Parking<>::peer_waits(word, false));
 }
 
 TEST(ParkingTest, HeavyBarrierComesAfterTheBitIsSet) {
@@ -68,7 +68,7 @@ TEST(ParkingTest, FenceBitSurvivesEverything) {
   const auto never = [] { ADD_FAILURE() << "there is no heavy barrier to be had"; };
   Parking<>::open(word, false);
   EXPECT_EQ(word, kFence);
-  EXPECT_TRUE(Parking<>::somebody_waits(word, false)) << "the publisher must come to the fence";
+  EXPECT_TRUE(Parking<>::peer_waits(word, false)) << "the publisher must come to the fence";
   EXPECT_EQ(rings(word), 0);
   EXPECT_EQ(word, kFence);
   EXPECT_EQ(Parking<>::park(word, false, never), kParked | kFence);
@@ -83,7 +83,7 @@ TEST(ParkingTest, FenceBitSurvivesEverything) {
 TEST(ParkingTest, BitsOfALiarDoNoHarm) {
   for (const Word lie : {Word{4}, Word{0x80000000}, Word{0xfffffffe}, Word{0xffffffff}}) {
     Word word = lie;
-    EXPECT_TRUE(Parking<>::somebody_waits(word, false));
+    EXPECT_TRUE(Parking<>::peer_waits(word, false));
     EXPECT_EQ(rings(word), (lie & kParked) != 0 ? 1 : 0);
     EXPECT_EQ(word, lie & ~kParked);
   }
@@ -119,7 +119,7 @@ TEST(ParkingTest, PublishingWithNobodyParkedIsOneLoad) {
   Word word = 0;
   Counted::open(word, true);
   CountingAtomics::start();
-  EXPECT_FALSE(Counted::somebody_waits(word, false));
+  EXPECT_FALSE(Counted::peer_waits(word, false));
   EXPECT_EQ(CountingAtomics::fences, 0);
   EXPECT_EQ(CountingAtomics::exchanges, 0);
   EXPECT_EQ(CountingAtomics::stores, 0);
@@ -129,7 +129,7 @@ TEST(ParkingTest, PublisherFencesIfTheParkerHasNoBarrier) {
   Word word = 0;
   Counted::open(word, false);
   CountingAtomics::start();
-  EXPECT_TRUE(Counted::somebody_waits(word, false));
+  EXPECT_TRUE(Counted::peer_waits(word, false));
   EXPECT_EQ(rings<Counted>(word), 0);
   EXPECT_EQ(CountingAtomics::fences, 1);
   EXPECT_EQ(CountingAtomics::exchanges, 0);
@@ -139,7 +139,7 @@ TEST(ParkingTest, PublisherFencesIfNoBarrierReachesIt) {
   Word word = 0;
   Counted::open(word, true);
   CountingAtomics::start();
-  EXPECT_FALSE(Counted::somebody_waits(word, true));
+  EXPECT_FALSE(Counted::peer_waits(word, true));
   EXPECT_EQ(CountingAtomics::fences, 1);
 }
 
@@ -200,7 +200,7 @@ class DekkerRace {
     for (Word round = 1; wait_for(start_.word, round, end_.word); ++round) {
       store(condition_.word, round);  // C1
       rang_.word = 0;
-      if (Parking<>::somebody_waits(bell_.word, false)) {
+      if (Parking<>::peer_waits(bell_.word, false)) {
         Parking<>::ring(bell_.word, [this] { rang_.word = 1; });
       }
       store(done_.word, round);

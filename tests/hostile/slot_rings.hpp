@@ -79,7 +79,7 @@ using BroadcastRoom = SlotRoom<core::BroadcastControl>;
 
 // Now and then a participant is said to be dead; a lie names any id.
 template <class Side>
-void recover_from_somebody(Side& side, Choices& choices) {
+void recover_from_any(Side& side, Choices& choices) {
   const core::ParticipantId dead = some_id(choices);
   (void)side.recover([&](core::ParticipantId id) { return id == dead; });
 }
@@ -107,7 +107,7 @@ class MpmcWriter {
       writer_ = typename core::MpmcRing<A>::Writer(room_->mpmc(), some_id(choices));
       return;
     }
-    if (choices.one_in(16)) recover_from_somebody(writer_, choices);
+    if (choices.one_in(16)) recover_from_any(writer_, choices);
     const std::uint32_t count = writer_.claim(some_count(choices));
     HOSTILE_CHECK(count <= room_->slots());
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -137,7 +137,7 @@ class MpmcReader {
       reader_ = typename core::MpmcRing<A>::Reader(room_->mpmc(), some_id(choices));
       return;
     }
-    if (choices.one_in(16)) recover_from_somebody(reader_, choices);
+    if (choices.one_in(16)) recover_from_any(reader_, choices);
     const std::uint32_t count = reader_.take(some_count(choices));
     HOSTILE_CHECK(count <= room_->slots());
     for (std::uint32_t i = 0; i < count; ++i) {

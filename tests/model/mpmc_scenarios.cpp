@@ -58,7 +58,7 @@ class MpmcProgram : public Program {
     } else {
       read(thread);
     }
-    if (somebody_may_die()) {
+    if (any_may_die()) {
       SimulatedAtomics::store(ended_[thread], std::uint64_t{1}, std::memory_order_release, kNoEdge);
     }
   }
@@ -83,7 +83,7 @@ class MpmcProgram : public Program {
   static constexpr std::size_t kMostMessages = 8;
   static constexpr std::uint64_t kPerWriter = 100;
 
-  [[nodiscard]] bool somebody_may_die() const { return cast_.writer_dies || cast_.reader_dies; }
+  [[nodiscard]] bool any_may_die() const { return cast_.writer_dies || cast_.reader_dies; }
   [[nodiscard]] std::uint64_t share() const {
     return cast_.writers * cast_.messages_each / cast_.readers;
   }
@@ -92,7 +92,7 @@ class MpmcProgram : public Program {
   // As a participant that has waited for long does.
   template <class Handle>
   void look_for_the_dead(Handle& handle) {
-    if (!somebody_may_die() || (handle.waits_for() == 0 && !cast_.reader_dies)) return;
+    if (!any_may_die() || (handle.waits_for() == 0 && !cast_.reader_dies)) return;
     handle.recover([](core::ParticipantId id) { return is_dead(id); });
   }
 
@@ -124,8 +124,8 @@ class MpmcProgram : public Program {
   void read(std::size_t thread) {
     Ring::Reader reader(memory_, static_cast<core::ParticipantId>(thread));
     std::array<std::uint64_t, kMaxThreads> last{};
-    while (somebody_may_die() || released_[thread] < share()) {
-      const bool over = somebody_may_die() && all_writers_are_gone();
+    while (any_may_die() || released_[thread] < share()) {
+      const bool over = any_may_die() && all_writers_are_gone();
       const std::uint32_t taken = reader.take(cast_.batch);
       if (taken == 0) {
         look_for_the_dead(reader);

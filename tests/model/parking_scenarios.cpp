@@ -48,7 +48,7 @@ class Side {
   }
 
   void published() {
-    if (!Parking::somebody_waits(peer_, means_.must_fence)) return;
+    if (!Parking::peer_waits(peer_, means_.must_fence)) return;
     Parking::ring(peer_, [&] { Execution::current().futex_wake({&peer_, sizeof peer_}); });
   }
 

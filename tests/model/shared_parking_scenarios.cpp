@@ -55,7 +55,7 @@ class Audience : public Program {
   void publish() {
     for (std::uint64_t number = 1; number <= messages_; ++number) {
       SimulatedAtomics::store(*published_, number, std::memory_order_release, kProgram);
-      if (!Parking::somebody_waits(*bell_, means_.must_fence)) continue;
+      if (!Parking::any_parked(*bell_, means_.must_fence)) continue;
       Parking::ring(*bell_, [&] { Execution::current().futex_wake({bell_, sizeof *bell_}); });
     }
   }

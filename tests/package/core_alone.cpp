@@ -141,7 +141,7 @@ bool parking_works() {
   Parking<>::open(word, false);
   const std::uint32_t parked = Parking<>::park(word, false, [] {});
   bool rung = false;
-  if (Parking<>::somebody_waits(word, true)) Parking<>::ring(word, [&] { rung = true; });
+  if (Parking<>::peer_waits(word, true)) Parking<>::ring(word, [&] { rung = true; });
   return rung && word != parked;
 }
 

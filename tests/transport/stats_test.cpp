@@ -69,7 +69,7 @@ TEST(StatsTest, WhoWakesASleeperHasRungOnce) {
     pair.receiver->release();
   });
   const std::uint32_t& bell = pair.sender->channel().region().spsc_control().data_bell.word;
-  while (!core::Parking<>::somebody_waits(bell, false)) std::this_thread::sleep_for(1ms);
+  while (!core::Parking<>::peer_waits(bell, false)) std::this_thread::sleep_for(1ms);
   EXPECT_TRUE(pair.sender->try_send(kMessage));
   reader.join();
   EXPECT_EQ(pair.sender->stats().rings, 1U);

@@ -95,7 +95,7 @@ Result<Reached> connect(int fd, const Address& address) {
   const Result<RawAddress> to = raw(address);
   if (!to) return tl::unexpected(to.error());
   if (::connect(fd, generic(*to), to->bytes) == 0) return Reached::yes;
-  if (errno == ENOENT || errno == ECONNREFUSED) return Reached::nobody;
+  if (errno == ENOENT || errno == ECONNREFUSED) return Reached::none;
   if (errno == EAGAIN || errno == EINTR) return Reached::later;
   return fail_errno(fmt::format("connecting to {} failed", address.name));
 }

@@ -39,7 +39,7 @@ struct Address {
 [[nodiscard]] Result<bool> bind(int fd, const Address& address);
 [[nodiscard]] Result<void> listen(int fd, int backlog);
 
-enum class Reached { yes, nobody, later };  // later: the listener has too many waiting
+enum class Reached { yes, none, later };  // later: the listener has too many waiting
 [[nodiscard]] Result<Reached> connect(int fd, const Address& address);
 
 // Whether a living SEQPACKET socket is bound there. It does not notice.

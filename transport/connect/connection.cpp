@@ -35,7 +35,7 @@ Result<FileDescriptor> reach(const unix_socket::Address& address, std::string_vi
     if (*reached == Reached::yes) return socket;
     const Timeout left = left_until(deadline);
     if (left == Timeout::zero()) {
-      if (*reached == Reached::nobody) {
+      if (*reached == Reached::none) {
         return fail(ErrorCode::not_found, fmt::format("no listener has the name '{}'", name));
       }
       return fail(ErrorCode::timed_out,

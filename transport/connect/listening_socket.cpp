@@ -27,7 +27,7 @@ Result<std::optional<Error>> living_listener(const unix_socket::Address& address
   if (!probe) return tl::unexpected(std::move(probe.error()));
   const Result<unix_socket::Reached> reached = unix_socket::connect(probe->get(), address);
   if (!reached) return tl::unexpected(reached.error());
-  if (*reached == unix_socket::Reached::nobody) return std::nullopt;
+  if (*reached == unix_socket::Reached::none) return std::nullopt;
   if (*reached == unix_socket::Reached::later) return in_use(name, std::nullopt).value();
   const Result<Peer> by = unix_socket::peer_of(probe->get());
   return in_use(name, by ? std::optional(*by) : std::nullopt).value();

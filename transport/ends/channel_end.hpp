@@ -25,11 +25,13 @@ class ChannelEnd {
   [[nodiscard]] const Channel& channel() const noexcept { return endpoint_.channel(); }
   // Why WaitOptions::quick_wake was asked for but not granted.
   [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
-    return endpoint_.quick_wake_refusal();
+    return endpoint_.parker().quick_wake_refusal();
   }
-  [[nodiscard]] Stats stats() const noexcept { return endpoint_.stats(); }
+  [[nodiscard]] Stats stats() const noexcept { return endpoint_.parker().stats(); }
   // Stats::missed_rings.
-  [[nodiscard]] std::uint64_t missed_rings() const noexcept { return endpoint_.missed_rings(); }
+  [[nodiscard]] std::uint64_t missed_rings() const noexcept {
+    return endpoint_.parker().missed_rings();
+  }
 
  protected:
   explicit ChannelEnd(Endpoint endpoint) noexcept : endpoint_(std::move(endpoint)) {}

@@ -29,14 +29,11 @@ Endpoint::Endpoint(Channel channel, ParticipantLock lock, Role role,
                    const WaitOptions& wait) noexcept
     : channel_(std::move(channel)),
       lock_(std::move(lock)),
-      waiter_(wait, channel_.region().doorbell() != core::DoorbellKind::none),
+      parker_(wait, channel_.region().doorbell() != core::DoorbellKind::none),
       fence_below_bytes_(wait.fence_below_bytes),
       owner_pid_(::getpid()),
       role_(role),
-      rings_(channel_.region().doorbell() != core::DoorbellKind::none),
-      can_barrier_(membarrier::can_issue()),
-      by_barrier_(can_barrier_),
-      must_fence_(!membarrier::register_process()) {
+      by_barrier_(parker_.can_barrier()) {
   core::SpscControl& control = channel_.region().spsc_control();
   std::uint32_t& data_bell = control.data_bell.word;
   std::uint32_t& space_bell = control.space_bell.word;
@@ -51,7 +48,7 @@ Result<Endpoint> Endpoint::open(Channel channel, Role role, const WaitOptions& w
   if (!lock) return tl::unexpected(std::move(lock.error()));
   Endpoint endpoint(std::move(channel), std::move(*lock), role, wait);
   endpoint.sign_of_life_ = std::move(sign_of_life);
-  Parking<>::open(*endpoint.own_bell_, endpoint.can_barrier_);
+  Parking<>::open(*endpoint.own_bell_, endpoint.by_barrier_);
   core::SpscControl& control = endpoint.channel_.region().spsc_control();
   const auto pid = static_cast<std::uint32_t>(::getpid());
   HardwareAtomics::store(role == Role::reader ? control.reader_pid : control.writer_pid, pid,
@@ -109,7 +106,6 @@ void Endpoint::go_back_to_barriers() noexcept {
 }
 
 void Endpoint::sleep(std::uint32_t parked, Timeout longest) const noexcept {
-  if (longest <= longest.zero()) return;
   own_doorbell().sleep(*own_bell_, parked, longest, sign_of_life_.get());
 }
 
@@ -118,7 +114,7 @@ const Doorbell& Endpoint::own_doorbell() const noexcept {
 }
 
 Result<int> Endpoint::waitable_fd() const {
-  if (!waiter_.sleeps()) {
+  if (!parker_.waiter().sleeps()) {
     return fail(ErrorCode::unsupported,
                 "this endpoint never sleeps: the channel has no doorbell or WaitOptions::kind is "
                 "spin; create the channel with DoorbellKind::eventfd, and park");
@@ -130,13 +126,13 @@ Result<int> Endpoint::waitable_fd() const {
 }
 
 SleepingPlace Endpoint::sleeping_place() const noexcept {
-  return {waiter_.sleeps() ? channel_.region().doorbell() : core::DoorbellKind::none,
+  return {parker_.waiter().sleeps() ? channel_.region().doorbell() : core::DoorbellKind::none,
           own_doorbell().fd(), own_bell_, parked_};
 }
 
 void Endpoint::disarm() noexcept {
   armed_ = Armed::no;
-  if (!waiter_.sleeps()) return;
+  if (!parker_.waiter().sleeps()) return;
   Parking<>::unpark(*own_bell_, by_barrier_);
   silence();  // after the bit is gone: a ring that comes later was under way already
 }
@@ -162,16 +158,20 @@ PeerState Endpoint::peer() const noexcept {
   return lock_.is_held(number_of(other(role_))) ? PeerState::alive : PeerState::dead;
 }
 
-bool Endpoint::slept_on(std::uint32_t parked, Clock::time_point until) const noexcept {
+bool Endpoint::says(std::uint32_t parked) const noexcept {
   constexpr core::Edge kBell{"park.K"};
-  return HardwareAtomics::load(*own_bell_, std::memory_order_relaxed, kBell) == parked &&
-         Clock::now() >= until;
+  return HardwareAtomics::load(*own_bell_, std::memory_order_relaxed, kBell) == parked;
+}
+
+void Endpoint::woke_up() noexcept {
+  Parking<>::unpark(*own_bell_, by_barrier_);
+  if (armed_ == Armed::yes) armed_ = Armed::disturbed;
 }
 
 void Endpoint::ring_peer() noexcept {
   const Doorbell& bell = role_ == Role::reader ? channel_.space_bell() : channel_.data_bell();
   Parking<>::ring(*peer_bell_, [&] {
-    ++rings_given_;
+    parker_.rang();
     bell.wake(*peer_bell_);
   });
 }

@@ -16,7 +16,7 @@
 #include <ringbell/transport/liveness/participant_lock.hpp>
 #include <ringbell/transport/names/held_name.hpp>
 #include <ringbell/transport/sleep/event_loop.hpp>
-#include <ringbell/transport/sleep/stats.hpp>
+#include <ringbell/transport/sleep/parker.hpp>
 #include <ringbell/transport/sleep/wait.hpp>
 #include <ringbell/transport/sleep/waiter.hpp>
 
@@ -35,7 +35,7 @@ class RINGBELL_API Endpoint {
 
   // The same on the channel of this name (README, Names). create() makes it or takes a dead one's
   // place; open() waits until the other side is there, or something to read. Errors: busy;
-  // not_found, when time is up; as HeldName::create and open, Channel::create and attach.
+  // not_found, when time is up; as create_named and open_named, Channel::create and attach.
   [[nodiscard]] static Result<Endpoint> create(std::string_view name, Role role,
                                                const ChannelOptions& options,
                                                const WaitOptions& wait);
@@ -62,8 +62,8 @@ class RINGBELL_API Endpoint {
   // Call after a release store that may make the peer's condition true: rings if the peer is
   // parked.
   void published() noexcept {
-    if (!rings_) return;
-    if (core::Parking<>::somebody_waits(*peer_bell_, must_fence_)) [[unlikely]]
+    if (!parker_.rings()) return;
+    if (core::Parking<>::peer_waits(*peer_bell_, parker_.must_fence())) [[unlikely]]
       ring_peer();
   }
 
@@ -71,7 +71,7 @@ class RINGBELL_API Endpoint {
   // side that has not slept for a while spares its peer the fences again.
   void moved_to(std::uint64_t position) noexcept {
     position_ = position;
-    if (can_barrier_ && !by_barrier_ && !sleeps_often()) [[unlikely]]
+    if (parker_.can_barrier() && !by_barrier_ && !sleeps_often()) [[unlikely]]
       go_back_to_barriers();
   }
 
@@ -79,7 +79,8 @@ class RINGBELL_API Endpoint {
   // it.
   template <class Ready>
   [[nodiscard]] Waited wait_until(Ready&& ready, Timeout timeout) {
-    const Waited waited = waiter_.wait_until(std::forward<Ready>(ready), Peer{*this}, timeout);
+    const Waited waited =
+        parker_.waiter().wait_until(std::forward<Ready>(ready), Peer{*this}, timeout);
     if (armed_ == Armed::disturbed) [[unlikely]]
       wake_own_loop();
     return waited;
@@ -94,7 +95,7 @@ class RINGBELL_API Endpoint {
   // ready() is true or the peer has closed.
   template <class Ready>
   [[nodiscard]] bool arm(Ready&& ready) {
-    if (!waiter_.sleeps() || ready() || peer_closed()) return false;
+    if (!parker_.waiter().sleeps() || ready() || peer_closed()) return false;
     silence();  // before the announcement: the next ring must stay
     parked_ = announce_sleep();
     armed_ = Armed::yes;
@@ -108,26 +109,17 @@ class RINGBELL_API Endpoint {
   // A system call, unless the peer has closed or has not come yet.
   [[nodiscard]] PeerState peer() const noexcept;
 
-  [[nodiscard]] Stats stats() const noexcept {
-    return {.waits = waiter_.waits(),
-            .sleeps = sleeps_,
-            .rings = rings_given_,
-            .missed_rings = missed_rings_};
-  }
-  // Stats::missed_rings.
-  [[nodiscard]] std::uint64_t missed_rings() const noexcept { return missed_rings_; }
+  [[nodiscard]] const Parker& parker() const noexcept { return parker_; }
   [[nodiscard]] const Channel& channel() const noexcept { return channel_; }
-  [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
-    return waiter_.quick_wake_refusal();
-  }
+  [[nodiscard]] const Region& region() const noexcept { return channel_.region(); }
 
  private:
-  using Clock = Waiter::Clock;
+  using Clock = Parker::Clock;
 
   // By arm(). Disturbed: a wait of one's own took the announcement back.
   enum class Armed : std::uint8_t { no, yes, disturbed };
 
-  // The one at the other end, as a Waiter asks for it.
+  // The peer, as a Waiter and a Parker want it.
   struct Peer {
     Endpoint& own;
 
@@ -135,24 +127,19 @@ class RINGBELL_API Endpoint {
     [[nodiscard]] Waited ask() const noexcept { return waited_for(own.peer()); }
     template <class Ready>
     [[nodiscard]] bool sleep(Ready&& ready, Clock::time_point until) const {
-      return own.park(ready, until);
+      const bool is_ready = own.parker_.park(ready, until, *this);
+      own.woke_up();
+      return is_ready;
     }
+
+    [[nodiscard]] std::uint32_t announce() const noexcept { return own.announce_sleep(); }
+    [[nodiscard]] bool stay_awake() const noexcept { return closed(); }
+    void on(std::uint32_t parked, Timeout longest) const noexcept { own.sleep(parked, longest); }
+    [[nodiscard]] bool is_still(std::uint32_t parked) const noexcept { return own.says(parked); }
   };
 
   Endpoint(Channel channel, ParticipantLock lock, Role role, const WaitOptions& wait) noexcept;
-
-  template <class Ready>
-  [[nodiscard]] bool park(Ready&& ready, Clock::time_point until) {
-    const std::uint32_t parked = announce_sleep();
-    if (!ready() && !peer_closed()) {
-      ++sleeps_;
-      sleep(parked, until - Clock::now());
-      if (ready() && slept_on(parked, until)) ++missed_rings_;
-    }
-    core::Parking<>::unpark(*own_bell_, by_barrier_);
-    if (armed_ == Armed::yes) armed_ = Armed::disturbed;
-    return ready();
-  }
+  [[nodiscard]] static Result<Endpoint> named(Result<std::pair<Endpoint, HeldName>> found);
 
   [[nodiscard]] bool sleeps_often() const noexcept {
     return position_ - slept_at_ < fence_below_bytes_;
@@ -161,7 +148,8 @@ class RINGBELL_API Endpoint {
   [[nodiscard]] std::uint32_t announce_sleep() noexcept;
   void go_back_to_barriers() noexcept;
   void sleep(std::uint32_t parked, Timeout longest) const noexcept;
-  [[nodiscard]] bool slept_on(std::uint32_t parked, Clock::time_point until) const noexcept;
+  [[nodiscard]] bool says(std::uint32_t parked) const noexcept;
+  void woke_up() noexcept;
   void silence() noexcept;
   void wake_own_loop() noexcept;
   [[nodiscard]] const Doorbell& own_doorbell() const noexcept;
@@ -173,12 +161,9 @@ class RINGBELL_API Endpoint {
   ParticipantLock lock_;
   std::optional<HeldName> name_;
   FileDescriptor sign_of_life_;
-  Waiter waiter_;
-  std::uint32_t* peer_bell_;  // the word on which the peer sleeps
-  std::uint32_t* own_bell_;   // the word on which this side sleeps
-  std::uint64_t sleeps_ = 0;
-  std::uint64_t rings_given_ = 0;
-  std::uint64_t missed_rings_ = 0;
+  Parker parker_;
+  std::uint32_t* peer_bell_;         // the word on which the peer sleeps
+  std::uint32_t* own_bell_;          // the word on which this side sleeps
   std::uint64_t position_ = 0;       // how far the ring has come, as last told
   std::uint64_t slept_at_ = 0;       // position_ at the last sleep
   std::uint64_t fence_below_bytes_;  // WaitOptions
@@ -186,10 +171,7 @@ class RINGBELL_API Endpoint {
   Armed armed_ = Armed::no;
   int owner_pid_;  // the process that opened it
   Role role_;
-  bool rings_;        // the peer may sleep: the channel has a doorbell
-  bool can_barrier_;  // may issue the heavy barrier
-  bool by_barrier_;   // parks with it; else the peer fences
-  bool must_fence_;   // is not reached by the heavy barriers of others
+  bool by_barrier_;  // parks with the heavy barrier; else the peer fences
 };
 
 }  // namespace ringbell

@@ -1,5 +1,5 @@
-// Endpoints that find their channel by name (held_name.hpp): which role a process may take in what
-// is there already.
+// Endpoints that find their channel by name (name_search.hpp): which role a process may take in
+// what is there already.
 #include <algorithm>
 #include <bit>
 #include <utility>
@@ -7,14 +7,13 @@
 #include <fmt/format.h>
 
 #include <ringbell/transport/ends/endpoint.hpp>
-#include <ringbell/transport/names/held_name.hpp>
+#include <ringbell/transport/names/name_search.hpp>
 
 namespace ringbell {
 namespace {
 
 using core::HardwareAtomics;
 using core::SideState;
-using Joined = HeldName::Joined;
 
 constexpr core::Edge kState{"endpoint.S"};
 
@@ -77,6 +76,12 @@ tl::unexpected<Error> in_use(std::string_view name, std::uint32_t pid, std::stri
 
 }  // namespace
 
+Result<Endpoint> Endpoint::named(Result<std::pair<Endpoint, HeldName>> found) {
+  if (!found) return tl::unexpected(std::move(found.error()));
+  found->first.name_.emplace(std::move(found->second));
+  return std::move(found->first);
+}
+
 Result<Endpoint> Endpoint::create(std::string_view name, Role role, const ChannelOptions& options,
                                   const WaitOptions& wait) {
   if (options.doorbell == core::DoorbellKind::eventfd) {
@@ -84,72 +89,55 @@ Result<Endpoint> Endpoint::create(std::string_view name, Role role, const Channe
                 "a channel with a name cannot ring by eventfd, which has none; take futex, or a "
                 "Listener");
   }
-  std::optional<Endpoint> made;
-  const auto join = [&](FileDescriptor file) -> Result<Joined> {
+  const auto join = [&](FileDescriptor file) -> Result<Joined<Endpoint>> {
     Result<Channel> channel = Channel::attach({.memory = file.get()});
     if (!channel) {  // of another version, another kind, or nonsense
-      if (!ParticipantLock::anybody(file.get())) return Joined::replace;
+      if (!ParticipantLock::any_held(file.get())) return NotJoined::replace;
       return fail(ErrorCode::busy, fmt::format("the name '{}' is in use by another program: {}",
                                                name, channel.error().message));
     }
     const Side mine = side_of(*channel, role);
     const Side peer = side_of(*channel, other(role));
-    if (mine.is_leaving()) return Joined::later;
+    if (mine.is_leaving()) return NotJoined::later;
     if (mine.held) return in_use(name, mine.pid);
     if (!is_as_wanted(channel->region(), options) || is_broken(*channel)) {
-      if (!peer.held) return Joined::replace;
-      if (peer.is_leaving()) return Joined::later;
+      if (!peer.held) return NotJoined::replace;
+      if (peer.is_leaving()) return NotJoined::later;
       return in_use(name, peer.pid, ", with other options than these or broken");
     }
     if (!peer.is_there()) forget(*channel, other(role));
-    Result<Endpoint> opened = open(std::move(*channel), role, wait);
-    if (!opened) return tl::unexpected(std::move(opened.error()));
-    made.emplace(std::move(*opened));
-    return Joined::yes;
+    return open(std::move(*channel), role, wait);
   };
-  const auto make = [&](const std::string& folder) -> Result<int> {
+  const auto make = [&](const std::string& folder) -> Result<Endpoint> {
     ChannelOptions in_folder = options;
     in_folder.memory.backing = Backing::file;
     in_folder.memory.name = folder;
     Result<Channel> channel = Channel::create(in_folder);
     if (!channel) return tl::unexpected(std::move(channel.error()));
-    Result<Endpoint> opened = open(std::move(*channel), role, wait);
-    if (!opened) return tl::unexpected(std::move(opened.error()));
-    made.emplace(std::move(*opened));
-    return made->channel().region().fd();
+    return open(std::move(*channel), role, wait);
   };
-  Result<HeldName> held = HeldName::create(name, join, make);
-  if (!held) return tl::unexpected(std::move(held.error()));
-  made->name_.emplace(std::move(*held));
-  return std::move(*made);
+  return named(create_named<Endpoint>(name, join, make));
 }
 
 Result<Endpoint> Endpoint::open(std::string_view name, Role role, Timeout timeout,
                                 const WaitOptions& wait) {
-  std::optional<Endpoint> made;
-  const auto join = [&](FileDescriptor file) -> Result<Joined> {
+  const auto join = [&](FileDescriptor file) -> Result<Joined<Endpoint>> {
     Result<Channel> channel = Channel::attach({.memory = file.get()});
     if (!channel) {
-      if (!ParticipantLock::anybody(file.get())) return Joined::later;
+      if (!ParticipantLock::any_held(file.get())) return NotJoined::later;
       return tl::unexpected(std::move(channel.error()));
     }
     const Side mine = side_of(*channel, role);
-    if (mine.is_leaving()) return Joined::later;
+    if (mine.is_leaving()) return NotJoined::later;
     if (mine.held) return in_use(name, mine.pid);
     // A dead writer's ring is worth something only to a reader, and only if there is something in
     // it.
     const bool worth_it = side_of(*channel, other(role)).is_there() ||
                           (role == Role::reader && holds_records(*channel));
-    if (!worth_it) return Joined::later;
-    Result<Endpoint> opened = open(std::move(*channel), role, wait);
-    if (!opened) return tl::unexpected(std::move(opened.error()));
-    made.emplace(std::move(*opened));
-    return Joined::yes;
+    if (!worth_it) return NotJoined::later;
+    return open(std::move(*channel), role, wait);
   };
-  Result<HeldName> held = HeldName::open(name, timeout, join);
-  if (!held) return tl::unexpected(std::move(held.error()));
-  made->name_.emplace(std::move(*held));
-  return std::move(*made);
+  return named(open_named<Endpoint>(name, timeout, join));
 }
 
 }  // namespace ringbell

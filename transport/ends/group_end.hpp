@@ -28,14 +28,14 @@ End& replace(End& end, End&& by) noexcept {
 class GroupEnd {
  public:
   [[nodiscard]] const Region& region() const noexcept { return participant_.region(); }
-  [[nodiscard]] Stats stats() const noexcept { return participant_.sleeper().stats(); }
+  [[nodiscard]] Stats stats() const noexcept { return participant_.sleeper().parker().stats(); }
   // Stats::missed_rings.
   [[nodiscard]] std::uint64_t missed_rings() const noexcept {
-    return participant_.sleeper().missed_rings();
+    return participant_.sleeper().parker().missed_rings();
   }
   // Why WaitOptions::quick_wake was asked for but not granted.
   [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
-    return participant_.sleeper().quick_wake_refusal();
+    return participant_.sleeper().parker().quick_wake_refusal();
   }
   // Takes arm() back, for a loop that will not look here for a while.
   void disarm() noexcept { participant_.sleeper().disarm(); }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/liveness/participant_lock.hpp>
@@ -45,7 +46,7 @@ class RINGBELL_API Participant {
   // The same in the region of this name (README, Names). create() makes it, or joins what is there
   // with these options, dead or alive; open() waits until a participant is there, or something is
   // left. Errors: also busy, if a living one uses the name for something else; not_found, when time
-  // is up; not_a_region; as HeldName::create and open, Region::create and attach.
+  // is up; not_a_region; as create_named and open_named, Region::create and attach.
   [[nodiscard]] static Result<Participant> create(std::string_view name,
                                                   const RegionOptions& options, const Part& part,
                                                   const WaitOptions& wait);
@@ -99,6 +100,7 @@ class RINGBELL_API Participant {
 
  private:
   Participant(Region region, ParticipantLock lock, const WaitOptions& wait) noexcept;
+  [[nodiscard]] static Result<Participant> named(Result<std::pair<Participant, HeldName>> found);
 
   Region region_;
   ParticipantLock lock_;

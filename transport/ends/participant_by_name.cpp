@@ -1,15 +1,14 @@
-// Participants that find their ring by name (held_name.hpp).
+// Participants that find their ring by name (name_search.hpp).
 #include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 
 #include <ringbell/transport/ends/participant.hpp>
+#include <ringbell/transport/names/name_search.hpp>
 
 namespace ringbell {
 namespace {
-
-using Joined = HeldName::Joined;
 
 // Capacities and slot counts are rounded up when a region is made.
 bool comes_to(std::uint64_t wanted, std::uint64_t given) noexcept {
@@ -32,66 +31,54 @@ tl::unexpected<Error> in_use(std::string_view name, const std::string& how) {
 
 }  // namespace
 
+Result<Participant> Participant::named(Result<std::pair<Participant, HeldName>> found) {
+  if (!found) return tl::unexpected(std::move(found.error()));
+  found->first.name_.emplace(std::move(found->second));
+  return std::move(found->first);
+}
+
 Result<Participant> Participant::create(std::string_view name, const RegionOptions& options,
                                         const Part& part, const WaitOptions& wait) {
-  std::optional<Participant> made;
-  const auto take_part = [&](Region region) -> Result<Joined> {
-    Result<Participant> joined = join(std::move(region), part, wait);
-    if (!joined) return tl::unexpected(std::move(joined.error()));
-    made.emplace(std::move(*joined));
-    return Joined::yes;
-  };
-  const auto join_there = [&](FileDescriptor file) -> Result<Joined> {
-    const bool used = ParticipantLock::anybody(file.get());
+  const auto join_there = [&](FileDescriptor file) -> Result<Joined<Participant>> {
+    const bool used = ParticipantLock::any_held(file.get());
     Result<Region> region = Region::attach(std::move(file));
     if (!region) {  // of another version, or nonsense
-      return used ? in_use(name, "by another program: " + region.error().message)
-                  : Result<Joined>(Joined::replace);
+      if (!used) return NotJoined::replace;
+      return in_use(name, "by another program: " + region.error().message);
     }
     if (!is_as_wanted(*region, options)) {
-      return used ? in_use(name, "for another ring, or one with other options")
-                  : Result<Joined>(Joined::replace);
+      if (!used) return NotJoined::replace;
+      return in_use(name, "for another ring, or one with other options");
     }
-    return take_part(std::move(*region));
+    return join(std::move(*region), part, wait);
   };
-  const auto make = [&](const std::string& folder) -> Result<int> {
+  const auto make = [&](const std::string& folder) -> Result<Participant> {
     RegionOptions in_folder = options;
     in_folder.memory.backing = Backing::file;
     in_folder.memory.name = folder;
     Result<Region> region = Region::create(in_folder);
     if (!region) return tl::unexpected(std::move(region.error()));
-    const Result<Joined> joined = take_part(std::move(*region));
-    if (!joined) return tl::unexpected(joined.error());
-    return made->region().fd();
+    return join(std::move(*region), part, wait);
   };
-  Result<HeldName> held = HeldName::create(name, join_there, make);
-  if (!held) return tl::unexpected(std::move(held.error()));
-  made->name_.emplace(std::move(*held));
-  return std::move(*made);
+  return named(create_named<Participant>(name, join_there, make));
 }
 
 Result<Participant> Participant::open(std::string_view name, const Part& part, Timeout timeout,
                                       const WaitOptions& wait) {
-  std::optional<Participant> made;
-  const auto join_there = [&](FileDescriptor file) -> Result<Joined> {
-    const bool used = ParticipantLock::anybody(file.get());
-    if (!used && part.left_something == nullptr) return Joined::later;
+  const auto join_there = [&](FileDescriptor file) -> Result<Joined<Participant>> {
+    const bool used = ParticipantLock::any_held(file.get());
+    if (!used && part.left_something == nullptr) return NotJoined::later;
     Result<Region> region = Region::attach(std::move(file));
-    if (!region && !used) return Joined::later;
+    if (!region && !used) return NotJoined::later;
     if (!region) return tl::unexpected(std::move(region.error()));
     if (region->kind() != part.kind) {
-      return used ? in_use(name, "for another ring") : Result<Joined>(Joined::later);
+      if (!used) return NotJoined::later;
+      return in_use(name, "for another ring");
     }
-    if (!used && !part.left_something(*region)) return Joined::later;
-    Result<Participant> joined = join(std::move(*region), part, wait);
-    if (!joined) return tl::unexpected(std::move(joined.error()));
-    made.emplace(std::move(*joined));
-    return Joined::yes;
+    if (!used && !part.left_something(*region)) return NotJoined::later;
+    return join(std::move(*region), part, wait);
   };
-  Result<HeldName> held = HeldName::open(name, timeout, join_there);
-  if (!held) return tl::unexpected(std::move(held.error()));
-  made->name_.emplace(std::move(*held));
-  return std::move(*made);
+  return named(open_named<Participant>(name, timeout, join_there));
 }
 
 }  // namespace ringbell

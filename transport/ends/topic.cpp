@@ -8,6 +8,7 @@
 
 #include <ringbell/transport/base/deadline.hpp>
 #include <ringbell/transport/ends/message_size.hpp>
+#include <ringbell/transport/names/name_search.hpp>
 
 namespace ringbell {
 namespace {
@@ -381,12 +382,12 @@ Result<Subscriber> Subscriber::open(Topic topic, Start start, const WaitOptions&
 // write in its control lines, where the bells are.
 Result<Subscriber> Subscriber::open(std::string_view name, Start start, Timeout timeout,
                                     const WaitOptions& wait) {
-  std::optional<Topic> lossy;
-  const auto look = [&](FileDescriptor file) -> Result<HeldName::Joined> {
-    if (!ParticipantLock::anybody(file.get())) return HeldName::Joined::later;
+  using Lossy = std::optional<Topic>;
+  const auto look = [&](FileDescriptor file) -> Result<Joined<Lossy>> {
+    if (!ParticipantLock::any_held(file.get())) return NotJoined::later;
     Result<Region> region = attach_region(file.get(), Access::read_only);
     if (!region) return tl::unexpected(std::move(region.error()));
-    if (region->kind() == RingKind::broadcast_lossless) return HeldName::Joined::yes;
+    if (region->kind() == RingKind::broadcast_lossless) return Lossy{};
     if (region->kind() != RingKind::broadcast_lossy ||
         region->geometry().message_bytes < sizeof(sized::Size)) {
       return fail(ErrorCode::busy, fmt::format("the name '{}' is in use for no topic", name));
@@ -396,13 +397,12 @@ Result<Subscriber> Subscriber::open(std::string_view name, Start start, Timeout 
     if (Result<void> done = bells->make_messages_read_only(); !done) {
       return tl::unexpected(std::move(done.error()));
     }
-    lossy.emplace(Topic(std::move(*region), std::move(*bells), false));
-    return HeldName::Joined::yes;
+    return Lossy(Topic(std::move(*region), std::move(*bells), false));
   };
   const SteadyTime deadline = end_of(timeout);
-  const Result<HeldName> found = HeldName::open(name, timeout, look);
-  if (!found) return tl::unexpected(found.error());
-  if (lossy) return Guest::join(std::move(*lossy), start, wait);
+  Result<std::pair<Lossy, HeldName>> found = open_named<Lossy>(name, timeout, look);
+  if (!found) return tl::unexpected(std::move(found.error()));
+  if (found->first) return Guest::join(std::move(*found->first), start, wait);
   return Member::join(Participant::open(name, kMember, left_until(deadline), wait), start);
 }
 
@@ -445,6 +445,6 @@ PeerState Subscriber::peer() const noexcept { return peer_state(region(), kPubli
 std::uint64_t Subscriber::position() const noexcept { return side_->position(); }
 std::uint64_t Subscriber::missed() const noexcept { return side_->missed(); }
 const Region& Subscriber::region() const noexcept { return side_->region(); }
-Stats Subscriber::stats() const noexcept { return side_->sleeper().stats(); }
+Stats Subscriber::stats() const noexcept { return side_->sleeper().parker().stats(); }
 
 }  // namespace ringbell

@@ -88,7 +88,7 @@ bool ParticipantLock::is_held(int region_fd, std::uint32_t number) noexcept {
   return is_locked(region_fd, byte_of(number));
 }
 
-bool ParticipantLock::anybody(int region_fd) noexcept {
+bool ParticipantLock::any_held(int region_fd) noexcept {
   struct flock all = byte_of(0);
   all.l_len = 0;  // to the end of all files
   return is_locked(region_fd, all);

@@ -40,7 +40,7 @@ class RINGBELL_API ParticipantLock {
   // only.
   [[nodiscard]] static bool is_held(int region_fd, std::uint32_t number) noexcept;
   // Whether it holds any number of the region.
-  [[nodiscard]] static bool anybody(int region_fd) noexcept;
+  [[nodiscard]] static bool any_held(int region_fd) noexcept;
 
  private:
   ParticipantLock(FileDescriptor file, std::uint32_t number) noexcept;

@@ -10,10 +10,8 @@
 // stands for, and of many that create it at a time one wins.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <string>
-#include <string_view>
 
 #include <sys/types.h>
 
@@ -22,39 +20,19 @@
 #include <ringbell/transport/base/file_descriptor.hpp>
 #include <ringbell/transport/liveness/participant_lock.hpp>
 #include <ringbell/transport/names/name_folder.hpp>
-#include <ringbell/transport/sleep/wait.hpp>
 
 namespace ringbell {
 
-// Move-only.
+// Move-only. Made by a NameSearch.
 class RINGBELL_API HeldName {
  public:
-  // What came of an attempt to take part in the region that stands under the name.
-  enum class Joined : std::uint8_t {
-    yes,
-    later,    // a participant is about to leave, or what is awaited has not come yet
-    replace,  // it has no participant, and it is not what is wanted
-  };
-  using Join = std::function<Result<Joined>(FileDescriptor file)>;
-  // Makes a file in the folder of this path (with a '/' at its end) that has no name yet, takes
-  // part in it, and returns a descriptor of it, which stays the callee's.
-  using Make = std::function<Result<int>(const std::string& folder)>;
-
-  // Takes part in what stands under the name, or makes it. Errors: invalid_argument (the name), as
-  // NameFolder::open and lock, what join() or make() failed with, busy, system.
-  [[nodiscard]] static Result<HeldName> create(std::string_view name, const Join& join,
-                                               const Make& make);
-  // Takes part in what stands under the name, waiting until it does. Errors: also not_found, when
-  // time is up.
-  [[nodiscard]] static Result<HeldName> open(std::string_view name, Timeout timeout,
-                                             const Join& join);
-
   // Gives the part up, and takes the name away if no other process has one in the region, unless
   // keep(), which is asked when all that is certain. A process that cannot do so (it was killed, or
   // could not get the folder's lock) leaves what names::remove_dead() finds.
   void leave(ParticipantLock& part, int region_fd, const std::function<bool()>& keep) noexcept;
 
  private:
+  friend class NameSearch;
   HeldName(NameFolder folder, std::string file, ino_t inode) noexcept;
 
   NameFolder folder_;

@@ -64,7 +64,7 @@ std::optional<Entry> look_at_region(const NameFolder& folder, const std::string&
     return Entry{.alive = true};  // a folder, a link: not ringbell's
   }
   if (::fstat(region.get(), &status) != 0) return std::nullopt;
-  Entry entry{.alive = ParticipantLock::anybody(region.get()),
+  Entry entry{.alive = ParticipantLock::any_held(region.get()),
               .inode = status.st_ino,
               .size_bytes = static_cast<std::uint64_t>(status.st_size)};
   if (const std::optional<core::RegionHeader> header = header_of(region.get())) {

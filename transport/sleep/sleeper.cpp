@@ -10,20 +10,16 @@ using core::HardwareAtomics;
 using core::SharedParking;
 
 Sleeper::Sleeper(core::DoorbellKind kind, const WaitOptions& wait) noexcept
-    : waiter_(wait, kind == core::DoorbellKind::futex),
-      doorbell_(kind),
-      rings_(kind == core::DoorbellKind::futex),
-      can_barrier_(membarrier::can_issue()),
-      must_fence_(!membarrier::register_process()) {}
+    : parker_(wait, kind == core::DoorbellKind::futex), doorbell_(kind) {}
 
 Result<int> Sleeper::waitable_fd(std::uint32_t& word) {
-  if (!waiter_.sleeps()) {
+  if (!parker_.waiter().sleeps()) {
     return fail(ErrorCode::unsupported,
                 "this endpoint never sleeps: the ring has no doorbell or WaitOptions::kind is "
                 "spin; create it with DoorbellKind::futex, and park");
   }
   if (!loop_bell_) {
-    Result<std::unique_ptr<LoopBell>> started = LoopBell::start(word, waiter_.slice());
+    Result<std::unique_ptr<LoopBell>> started = LoopBell::start(word, slice());
     if (!started) return tl::unexpected(std::move(started.error()));
     loop_bell_ = std::move(*started);
   }
@@ -31,25 +27,17 @@ Result<int> Sleeper::waitable_fd(std::uint32_t& word) {
 }
 
 std::uint32_t Sleeper::announce(std::uint32_t& word) const noexcept {
-  return SharedParking<>::park(word, can_barrier_, [] { membarrier::heavy_barrier(); });
+  return SharedParking<>::park(word, parker_.can_barrier(), [] { membarrier::heavy_barrier(); });
 }
 
-void Sleeper::sleep_on(const std::uint32_t& word, std::uint32_t parked,
-                       Clock::time_point until) const noexcept {
-  const Timeout longest = until - Clock::now();
-  if (longest > longest.zero()) doorbell_.sleep(word, parked, longest);
-}
-
-bool Sleeper::slept_through(const std::uint32_t& word, std::uint32_t parked,
-                            Clock::time_point until) noexcept {
+bool Sleeper::says(const std::uint32_t& word, std::uint32_t parked) noexcept {
   constexpr core::Edge kBell{"share.K"};
-  return HardwareAtomics::load(word, std::memory_order_relaxed, kBell) == parked &&
-         Clock::now() >= until;
+  return HardwareAtomics::load(word, std::memory_order_relaxed, kBell) == parked;
 }
 
 void Sleeper::ring(std::uint32_t& word) const noexcept {
   SharedParking<>::ring(word, [&] {
-    ++rings_given_;
+    parker_.rang();
     doorbell_.wake(word);
   });
 }

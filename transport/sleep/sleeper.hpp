@@ -12,7 +12,7 @@
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/sleep/doorbell.hpp>
 #include <ringbell/transport/sleep/loop_bell.hpp>
-#include <ringbell/transport/sleep/stats.hpp>
+#include <ringbell/transport/sleep/parker.hpp>
 #include <ringbell/transport/sleep/wait.hpp>
 #include <ringbell/transport/sleep/waiter.hpp>
 
@@ -20,22 +20,22 @@ namespace ringbell {
 
 class RINGBELL_API Sleeper {
  public:
-  using Clock = Waiter::Clock;
+  using Clock = Parker::Clock;
 
   // REQUIRES: kind is none or futex.
   Sleeper(core::DoorbellKind kind, const WaitOptions& wait) noexcept;
 
   // Call after a release store that may make true what the sleepers on `word` wait for.
   void published(std::uint32_t& word) const noexcept {
-    if (!rings_) return;
-    if (core::SharedParking<>::somebody_waits(word, must_fence_)) [[unlikely]]
+    if (!parker_.rings()) return;
+    if (core::SharedParking<>::any_parked(word, parker_.must_fence())) [[unlikely]]
       ring(word);
   }
 
   // Call once for each word before sleeping on it: without a barrier of its own, this side makes
   // the others fence.
   void will_sleep_on(std::uint32_t& word) const noexcept {
-    core::SharedParking<>::open(word, can_barrier_);
+    core::SharedParking<>::open(word, parker_.can_barrier());
   }
 
   // Waits until `ready()` or until the time is up, sleeping on `word`. `others` are the
@@ -48,7 +48,7 @@ class RINGBELL_API Sleeper {
   [[nodiscard]] Waited wait_until(std::uint32_t& word, Ready&& ready, Others&& others,
                                   Timeout timeout) {
     const Peers<Others> peers{*this, word, others};
-    return waiter_.wait_until(ready, peers, timeout);
+    return parker_.waiter().wait_until(ready, peers, timeout);
   }
 
   // For a loop that sleeps by itself (README, Event loops): a descriptor that is readable once
@@ -74,22 +74,12 @@ class RINGBELL_API Sleeper {
   // of wait_until(), it is time to ask after others.
   [[nodiscard]] bool slept_a_slice() noexcept { return loop_bell_ && loop_bell_->time_was_over(); }
 
-  [[nodiscard]] Stats stats() const noexcept {
-    return {.waits = waiter_.waits(),
-            .sleeps = sleeps_,
-            .rings = rings_given_,
-            .missed_rings = missed_rings_};
-  }
+  [[nodiscard]] const Parker& parker() const noexcept { return parker_; }
   // WaitOptions::longest_sleep, as it is used.
-  [[nodiscard]] std::chrono::nanoseconds slice() const noexcept { return waiter_.slice(); }
-  // Stats::missed_rings.
-  [[nodiscard]] std::uint64_t missed_rings() const noexcept { return missed_rings_; }
-  [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
-    return waiter_.quick_wake_refusal();
-  }
+  [[nodiscard]] std::chrono::nanoseconds slice() const noexcept { return parker_.waiter().slice(); }
 
  private:
-  // As a Waiter wants them.
+  // As a Waiter and a Parker want them.
   template <class Others>
   struct Peers {
     Sleeper& own;
@@ -100,33 +90,24 @@ class RINGBELL_API Sleeper {
     [[nodiscard]] Waited ask() const { return others.ask(); }
     template <class Ready>
     [[nodiscard]] bool sleep(Ready&& ready, Clock::time_point until) const {
-      const std::uint32_t parked = own.announce(word);
-      if (ready()) return true;
-      if (others.closed() || others.stay_awake()) return ready();
-      ++own.sleeps_;
-      own.sleep_on(word, parked, until);
-      if (!ready()) return false;
-      if (slept_through(word, parked, until)) ++own.missed_rings_;
-      return true;
+      return own.parker_.park(ready, until, *this);
     }
+
+    [[nodiscard]] std::uint32_t announce() const { return own.announce(word); }
+    [[nodiscard]] bool stay_awake() const { return others.closed() || others.stay_awake(); }
+    void on(std::uint32_t parked, Timeout longest) const {
+      own.doorbell_.sleep(word, parked, longest);
+    }
+    [[nodiscard]] bool is_still(std::uint32_t parked) const { return says(word, parked); }
   };
 
   [[nodiscard]] std::uint32_t announce(std::uint32_t& word) const noexcept;
-  void sleep_on(const std::uint32_t& word, std::uint32_t parked,
-                Clock::time_point until) const noexcept;
-  [[nodiscard]] static bool slept_through(const std::uint32_t& word, std::uint32_t parked,
-                                          Clock::time_point until) noexcept;
+  [[nodiscard]] static bool says(const std::uint32_t& word, std::uint32_t parked) noexcept;
   void ring(std::uint32_t& word) const noexcept;
 
-  Waiter waiter_;
+  Parker parker_;
   Doorbell doorbell_;
   std::unique_ptr<LoopBell> loop_bell_;  // from the first waitable_fd() on
-  std::uint64_t sleeps_ = 0;
-  std::uint64_t missed_rings_ = 0;
-  mutable std::uint64_t rings_given_ = 0;  // publishing is const: it changes nothing of the owner
-  bool rings_;
-  bool can_barrier_;  // may issue the heavy barrier
-  bool must_fence_;   // is not reached by the heavy barriers of others
 };
 
 }  // namespace ringbell

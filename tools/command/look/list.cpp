@@ -1,4 +1,4 @@
-// `ringbell ls`: the names of this user, and whether anybody is behind them.
+// `ringbell ls`: the names of this user, and whether a living process uses each.
 #include <memory>
 #include <optional>
 #include <string>
