@@ -228,7 +228,10 @@ std::string summary_of(const std::vector<Row>& rows) {
     return !row->contains("transport") || row->contains("load") || !is_plain(*row);
   });
   const auto setting = [](const Row& row) { return bench_text(row) + ", " + setting_of(row); };
-  for (const auto& [title, group] : grouped(plain, setting)) {
+  auto settings = grouped(plain, setting);  // measured in an order that means nothing
+  std::sort(settings.begin(), settings.end(),
+            [](const auto& one, const auto& other) { return one.first < other.first; });
+  for (const auto& [title, group] : settings) {
     auto sizes = grouped(group, size_of);
     const bool usual = std::any_of(sizes.begin(), sizes.end(),
                                    [](const auto& one) { return one.first == kUsualBytes; });

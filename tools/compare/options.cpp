@@ -122,7 +122,7 @@ Parsed parse_options(int argc, char** argv) {
   Raw raw;
   Options options;
   const tools::Option quick =
-      program.flag("--quick", raw.quick, "at most 90 s; a tenth of the samples");
+      program.flag("--quick", raw.quick, "at most 90 s; a tenth of the time");
   program.flag("--full", raw.full, "every size, wait and placement, three times; about 30 minutes")
       .excludes(quick);
   const std::string peers = "other libraries too: " + peer_names();
