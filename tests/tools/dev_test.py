@@ -104,6 +104,22 @@ class Dev(unittest.TestCase):
             (ended.returncode, ended.stderr), (1, "dev: a process did not survive, see above\n"))
         self.assertEqual(ended.stdout, "all 10000 --gtest_filter=Mpmc*\nlives 300\n")
 
+    def test_mutants_copies_the_tree_builds_what_is_tried_and_runs_it(self) -> None:
+        self.stand_in("dpkg-query", "printf 'installed %s\\n' shellcheck clang clang-format")
+        self.stand_in("cmake", 'echo "cmake $1 $2" "${*: -1}"')
+        self.stand_in("nproc", "echo 1")
+        script = self.folder / "tests" / "mutants" / "mutants.py"
+        script.parent.mkdir(parents=True)
+        script.write_text("import sys\nprint(*sys.argv[1:])\n", encoding="utf-8")
+        self.assertEqual(self.dev("mutants", "--check").stdout, "--check\n")
+        ended = self.dev("mutants", "--only", "capi")
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        self.assertEqual(ended.stdout.splitlines(), [
+            "--prepare build/mutants/tree", "cmake -S build/mutants/tree "
+            "-DCMAKE_CXX_FLAGS_DEBUG=-O0 -g0 -w -DNDEBUG",
+            "cmake --build build/mutants/build --targets --only capi",
+            "--run build/mutants/tree build/mutants/build --only capi"])
+
     def test_compare_takes_packages_and_configures_again_for_its_peers_only_if_asked(self) -> None:
         (self.folder / "tools" / "packages.txt").write_text(
             "[build]\nshellcheck\n[peers]\nlibnng-dev\n", encoding="utf-8")

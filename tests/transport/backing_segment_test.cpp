@@ -175,6 +175,18 @@ TEST_F(DeviceTest, DeviceThatIsTooSmallIsNoSpace) {
   EXPECT_THAT(large.error().message, HasSubstr("65536 bytes, the region needs 73728"));
 }
 
+TEST_F(DeviceTest, DeviceThatIsAPageTooSmallIsNoSpace) {
+  const FileDescriptor exact = test::make_loop_device(72UL << 10);
+  const FileDescriptor short_by_a_page = test::make_loop_device(68UL << 10);
+  ChannelOptions wanted = options(64UL << 10);
+  wanted.memory.device_fd = exact.get();
+  EXPECT_TRUE(Channel::create(wanted));
+  wanted.memory.device_fd = short_by_a_page.get();
+  const Result<Channel> large = Channel::create(wanted);
+  ASSERT_FALSE(large);
+  EXPECT_EQ(large.error().code, ErrorCode::no_space);
+}
+
 TEST_F(DeviceTest, WhatTheLastUserLeftThereIsGone) {
   const std::string garbage(64UL << 10, 'x');
   ASSERT_EQ(::pwrite(device.get(), garbage.data(), garbage.size(), 0), 64 << 10);

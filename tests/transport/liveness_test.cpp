@@ -1,0 +1,108 @@
+// A role belongs to the process that took it, and to no child that it leaves behind.
+#include <optional>
+#include <string>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ringbell/ringbell.hpp>
+#include <ringbell/transport/liveness/participant_lock.hpp>
+
+#include <tests/support/child_process.hpp>
+
+namespace ringbell {
+namespace {
+
+using test::ChildProcess;
+using test::Signal;
+using ::testing::HasSubstr;
+
+FileDescriptor reopen(const Channel& channel) {
+  const std::string path = "/proc/self/fd/" + std::to_string(channel.fds().memory);
+  return FileDescriptor(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+}
+
+FileDescriptor open_privately(const Channel& channel) {
+  return FileDescriptor::make_private([&] { return reopen(channel); });
+}
+
+// The child lives on after its parent, with copies of all that the parent had open.
+TEST(LivenessTest, RoleOfADeadParentIsFreeAlthoughItsChildLives) {
+  const Channel channel = Channel::create().value();
+  const Signal opened;
+  const Signal over;
+  ChildProcess parent = ChildProcess::fork([&] {
+    const Result<Sender> sender = Sender::attach(channel.fds());
+    if (!sender) return 1;
+    if (::fork() == 0) {
+      opened.tell();
+      ::_exit(over.wait() ? 0 : 1);
+    }
+    ::pause();
+    return 0;
+  });
+  ASSERT_TRUE(opened.wait());
+  EXPECT_EQ(Sender::attach(channel.fds()).error().code, ErrorCode::busy);
+  parent.kill_now();
+  EXPECT_TRUE(Sender::attach(channel.fds())) << "the child keeps its parent's role";
+  over.tell();
+}
+
+TEST(LivenessTest, ChildsCopyOfALockedFileIsOfNothing) {
+  const Channel channel = Channel::create().value();
+  const FileDescriptor own = open_privately(channel);
+  ASSERT_TRUE(own);
+  ChildProcess child = ChildProcess::fork([&] {
+    if (::fcntl(own.get(), F_GETFD) != FD_CLOEXEC) return 1;  // the number stays taken
+    char byte = 0;
+    return ::pread(own.get(), &byte, 1, 0) < 0 ? 0 : 2;
+  });
+  EXPECT_EQ(child.wait(), 0);
+  char byte = 0;
+  EXPECT_EQ(::pread(own.get(), &byte, 1, 0), 1);
+}
+
+// A child must find what its parent has under the number of a lock that is closed by now.
+TEST(LivenessTest, NumberThatIsClosedIsForgotten) {
+  const Channel channel = Channel::create().value();
+  int number = -1;
+  {
+    const FileDescriptor own = open_privately(channel);
+    number = own.get();
+  }
+  const FileDescriptor next = reopen(channel);
+  ASSERT_EQ(next.get(), number);
+  ChildProcess child = ChildProcess::fork([&] {
+    char byte = 0;
+    return ::pread(next.get(), &byte, 1, 0) == 1 ? 0 : 1;
+  });
+  EXPECT_EQ(child.wait(), 0);
+}
+
+TEST(LivenessTest, NumbersAreTakenOnceAndComeFree) {
+  const Channel channel = Channel::create().value();
+  const int fd = channel.region().fd();
+  EXPECT_FALSE(ParticipantLock::any_held(fd));
+  std::optional<ParticipantLock> third(ParticipantLock::take(fd, 3, "third").value());
+  EXPECT_TRUE(ParticipantLock::any_held(fd));
+  EXPECT_TRUE(ParticipantLock::is_held(fd, 3));
+  EXPECT_FALSE(ParticipantLock::is_held(fd, 2) || ParticipantLock::is_held(fd, 4));
+  EXPECT_EQ(ParticipantLock::take(fd, 3, "third").error().code, ErrorCode::busy);
+  const ParticipantLock fourth = ParticipantLock::take_any(fd, 3, 5, "one of two").value();
+  EXPECT_EQ(fourth.number(), 4U);
+  EXPECT_FALSE(fourth.is_held(4)) << "by itself";
+  EXPECT_TRUE(fourth.is_held(3));
+  const Result<ParticipantLock> none = ParticipantLock::take_any(fd, 3, 5, "one of two");
+  EXPECT_EQ(none.error().code, ErrorCode::busy);
+  EXPECT_THAT(none.error().message, HasSubstr("all 2 places for a one of two"));
+  third.reset();
+  EXPECT_EQ(ParticipantLock::take_any(fd, 3, 5, "one of two").value().number(), 3U);
+}
+
+TEST(LivenessTest, DoubtCountsAsAlive) { EXPECT_TRUE(ParticipantLock::is_held(-1, 0)); }
+
+}  // namespace
+}  // namespace ringbell
