@@ -407,5 +407,17 @@ TEST_F(BadListenerTest, OneChannelForBothWaysIsRefused) {
   EXPECT_EQ(error.code, ErrorCode::busy) << error.message;
 }
 
+// Good channels, of which the listener could take the pages away.
+TEST_F(BadListenerTest, MemoryThatIsNotSealedIsRefused) {
+  const ChannelOptions in_files{.capacity_bytes = 4096,
+                                .memory = {.backing = Backing::file, .name = folder.path() + "/"}};
+  const Channel one = Channel::create(in_files).value();
+  const Channel other = Channel::create(in_files).value();
+  const Error error = connect_to([&](int socket) {
+    answer_with(socket, good(Kind::welcome), {one.fds().memory, other.fds().memory});
+  });
+  EXPECT_EQ(error.code, ErrorCode::not_a_region) << error.message;
+}
+
 }  // namespace
 }  // namespace ringbell

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -308,6 +309,77 @@ TEST_F(FolderListenerTest, OfManyThatTakeTheNameOneWins) {
     EXPECT_EQ(winners, 1);
     EXPECT_THAT(folder.files(), IsEmpty());
   }
+}
+
+// --- limits and the end -------------------------------------------------------------------------
+
+std::vector<FileDescriptor> knock(const test::TemporaryNameFolder& folder, std::size_t times) {
+  std::vector<FileDescriptor> peers;
+  while (peers.size() < times) {
+    peers.push_back(unix_socket::create().value());
+    EXPECT_EQ(unix_socket::connect(peers.back().get(), {folder.path() + "/orders.sock"}).value(),
+              unix_socket::Reached::yes);
+  }
+  return peers;
+}
+
+TEST_F(FolderListenerTest, OldestOfTooManySilentPeersIsDropped) {
+  constexpr std::size_t kMost = 64;
+  Listener listener = Listener::open("orders", {.handshake_timeout = 1h}).value();
+  const std::vector<FileDescriptor> peers = knock(folder, kMost);
+  while (listener.accept(10ms).value()) {
+  }
+  EXPECT_EQ(listener.refused(), 0U) << "their time is not up, and so many may be there";
+  const std::vector<FileDescriptor> one_more = knock(folder, 1);
+  for (int i = 0; i < 1000 && listener.refused() == 0; ++i) {
+    EXPECT_FALSE(listener.accept(10ms).value());
+  }
+  ASSERT_EQ(listener.refused(), 1U);
+  EXPECT_EQ(listener.last_refusal()->code, ErrorCode::busy);
+  EXPECT_TRUE(unix_socket::is_hung_up(peers[0].get()));
+  EXPECT_FALSE(unix_socket::is_hung_up(peers[1].get()));
+}
+
+// The child's copies of the objects are destroyed as the parent's will be.
+TEST_F(FolderListenerTest, ChildOfForkTakesNothingFromItsParent) {
+  std::optional<Listener> listener(Listener::open("orders").value());
+  ChildProcess child = ChildProcess::fork([&] {
+    listener.reset();
+    return 0;
+  });
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_THAT(folder.files(), ElementsAre("orders.sock"));
+  connect_pair(*listener, "orders");
+  listener.reset();
+  EXPECT_THAT(folder.files(), IsEmpty());
+}
+
+TEST_F(FolderListenerTest, SocketOfAnotherByNowStays) {
+  std::optional<Listener> first(Listener::open("orders").value());
+  ASSERT_EQ(::unlink((folder.path() + "/orders.sock").c_str()), 0);  // by hand
+  const Listener second = Listener::open("orders").value();
+  first.reset();
+  EXPECT_THAT(folder.files(), ElementsAre("orders.sock"));
+}
+
+TEST_F(FolderListenerTest, WaitOptionsReachBothEndsOfBothSides) {
+  const WaitOptions spin{.kind = WaitOptions::Kind::spin};
+  Listener listener = Listener::open("orders", {.wait = spin}).value();
+  const Pair pair = connect_pair(listener, "orders");
+  EXPECT_EQ(pair.listener.sender.waitable_fd().error().code, ErrorCode::unsupported);
+  EXPECT_EQ(pair.listener.receiver.waitable_fd().error().code, ErrorCode::unsupported);
+  EXPECT_TRUE(pair.connector.sender.waitable_fd());
+  EXPECT_TRUE(pair.connector.receiver.waitable_fd());
+  const Pair other = connect_pair(listener, "orders", {.wait = spin});
+  EXPECT_EQ(other.connector.sender.waitable_fd().error().code, ErrorCode::unsupported);
+  EXPECT_EQ(other.connector.receiver.waitable_fd().error().code, ErrorCode::unsupported);
+}
+
+TEST_F(FolderListenerTest, ChannelsOfOtherMemoryAreRefused) {
+  EXPECT_EQ(Listener::open("orders", {.channel = {.memory = {.backing = Backing::system_v}}})
+                .error()
+                .code,
+            ErrorCode::invalid_argument);
 }
 
 }  // namespace

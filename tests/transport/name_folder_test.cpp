@@ -1,4 +1,5 @@
 // What a name may be, and which folders are trusted with them.
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <optional>
@@ -179,6 +180,19 @@ TEST_F(NameFolderTest, LockDiesWithItsHolder) {
   const Result<NameFolder> ours = NameFolder::open();
   ASSERT_TRUE(ours);
   EXPECT_TRUE(ours->lock());
+}
+
+TEST_F(NameFolderTest, LockThatIsHeldTooLongIsBusy) {
+  const Result<NameFolder> ours = NameFolder::open();
+  const Result<NameFolder> again = NameFolder::open();
+  const auto held = ours->lock();
+  const auto start = std::chrono::steady_clock::now();
+  const auto refused = again->lock();
+  const auto waited = std::chrono::steady_clock::now() - start;
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::busy);
+  EXPECT_THAT(refused.error().message, HasSubstr("is it stopped?"));
+  EXPECT_GE(waited, 5s);
 }
 
 }  // namespace

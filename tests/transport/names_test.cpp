@@ -231,5 +231,13 @@ TEST_F(NamesTest, OnlyTheDeadAreRemoved) {
   EXPECT_EQ(listener.refused(), 0U) << "being looked at is no visit";
 }
 
+TEST_F(NamesTest, NameOfAnotherByNowStays) {
+  std::optional<Sender> first(Sender::create("orders").value());
+  ASSERT_EQ(::unlink((folder.path() + "/orders.ring").c_str()), 0);  // by hand
+  const Sender second = Sender::create("orders").value();
+  first.reset();
+  EXPECT_THAT(folder.files(), ElementsAre("orders.ring"));
+}
+
 }  // namespace
 }  // namespace ringbell

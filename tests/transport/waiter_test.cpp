@@ -77,5 +77,11 @@ TEST(HugeBudgetTest, IsSpentSpinning) {
   }
 }
 
+TEST(LongestSleepTest, LongestSleepIsBetweenAMillisecondAndAnHour) {
+  EXPECT_EQ(Waiter({.longest_sleep = 0ns}, true).slice(), 1ms);
+  EXPECT_EQ(Waiter({.longest_sleep = 7ms}, true).slice(), 7ms);
+  EXPECT_EQ(Waiter({.longest_sleep = 2h}, true).slice(), 1h);
+}
+
 }  // namespace
 }  // namespace ringbell
