@@ -30,10 +30,13 @@ constexpr Timeout kNoWait = Timeout::zero();
 
 // A process that outlives the one that forks it, until `end`, and keeps all that it inherited.
 void leave_a_child(const Signal& end) {
+  const Signal began;
   if (::fork() == 0) {
+    began.tell();
     (void)end.wait();
     ::_exit(0);
   }
+  (void)began.wait();
 }
 
 class NamesAndForksTest : public ::testing::Test {
