@@ -30,6 +30,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include <ringbell/core/atomics.hpp>
 #include <ringbell/core/fan_in_memory.hpp>
@@ -76,6 +77,12 @@ class FanIn<Atomics>::Writer : private SpscRing<Atomics>::Writer {
     Ring::commit(size_bytes);
     signal_();
   }
+  template <class Fill>
+  [[nodiscard]] bool write(std::uint32_t size_bytes, Fill&& fill) {
+    const bool written = Ring::write(size_bytes, std::forward<Fill>(fill));
+    if (written) signal_();
+    return written;
+  }
   void flush() noexcept {
     Ring::flush();
     signal_();
@@ -107,13 +114,13 @@ class FanIn<Atomics>::Reader {
   Reader& operator=(const Reader&) = delete;
   ~Reader() = default;
 
-  // The payload of the next record, in place, and lane() says whose; or an empty span: not now. The
-  // same record again until release(). The bytes stay in shared memory: a hostile writer can change
-  // them while they are read, so copy what must not change after a check.
+  // The payload of the next record, in place, and lane() says whose; or a span without data: not
+  // now. The same record again until release(). The bytes stay in shared memory: a hostile writer
+  // can change them while they are read, so copy what must not change after a check.
   [[nodiscard]] std::span<const std::byte> peek() noexcept {
     if (left_ > 0) [[likely]] {
       const std::span<const std::byte> record = lanes_.handle(lane()).peek();
-      if (!record.empty()) [[likely]]
+      if (record.data() != nullptr) [[likely]]
         return record;
     }
     return next_lane();
@@ -171,7 +178,7 @@ class FanIn<Atomics>::Reader {
     left_ = 0;
     if (!lanes_.next()) return {};
     const std::span<const std::byte> record = lanes_.handle(lane()).peek();
-    if (!record.empty()) left_ = burst_;  // or a hostile writer took it back
+    if (record.data() != nullptr) left_ = burst_;  // or a hostile writer took it back
     return record;
   }
 

@@ -23,13 +23,20 @@ struct FanInMemory {
   std::uint64_t capacity_bytes;     // of each lane
   std::uint32_t record_alignment;
   std::uint32_t lane_count;
+  std::uint32_t payload_alignment = 8;
+  std::uint32_t min_record_bytes = 0;
 
   [[nodiscard]] SpscMemory ring(std::uint32_t lane) const noexcept {
     assert(lane < lane_count && lane_count <= kMaxLanes);
-    return {&lanes[lane].ring, data + lane * lane_stride_bytes, capacity_bytes, record_alignment};
+    return {.control = &lanes[lane].ring,
+            .data = data + lane * lane_stride_bytes,
+            .capacity_bytes = capacity_bytes,
+            .record_alignment = record_alignment,
+            .payload_alignment = payload_alignment,
+            .min_record_bytes = min_record_bytes};
   }
 
-  // An empty lane, as a new one is. Relaxed: the next writer comes by something that orders.
+  // An empty lane. Relaxed: the next writer comes by something that orders.
   template <AtomicsPolicy Atomics>
   void clear(std::uint32_t lane) const noexcept {
     constexpr Edge kClear{"fan_in.R"};
@@ -48,7 +55,7 @@ struct FanInMemory {
   }
   template <class Reader>
   [[nodiscard]] static bool has_something(Reader& reader) noexcept {
-    return !reader.peek().empty();
+    return reader.peek().data() != nullptr;
   }
   [[nodiscard]] std::uint64_t& quiet(std::uint32_t lane) const noexcept {
     return lanes[lane].quiet;

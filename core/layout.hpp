@@ -8,9 +8,12 @@
 //     after creation
 //
 // A page is Geometry::page_bytes: 4 KiB, or 2 MiB for a region of huge pages. ring_shape.hpp says
-// what stands where for each kind of ring. Numbers are
-// little endian; there are no pointers; every field keeps its place, which the asserts below pin. A
-// change of anything here is a new kLayoutVersion.
+// what stands where for each kind of ring. Numbers are little endian; there are no pointers; every
+// field keeps its place, which layout_pins.hpp asserts. A change of anything here is a new
+// kLayoutVersion.
+//
+// Some fields have their place and no use yet: an attach refuses a region in which they are not
+// what they must be until then, so that a ringbell that gives them one needs no new version.
 //
 // Padding between fields that different processes store is a literal 128 bytes: two 64-byte lines,
 // because x86 prefetches lines in adjacent pairs. It must not follow the compiler's -mtune, so
@@ -26,7 +29,7 @@ namespace ringbell::core {
 
 inline constexpr std::size_t kFalseSharingBytes = 128;
 inline constexpr std::array<char, 8> kRegionMagic = {'r', 'i', 'n', 'g', 'b', 'e', 'l', 'l'};
-inline constexpr std::uint32_t kLayoutVersion = 2;
+inline constexpr std::uint32_t kLayoutVersion = 3;
 
 // Which ring a region holds. 0 is no ring, so that zeroed memory is never taken for one.
 enum class RingKind : std::uint32_t {
@@ -54,15 +57,29 @@ struct Geometry {
   std::uint64_t data_offset;       // from the start of the file, a multiple of page_bytes
   std::uint64_t capacity_bytes;    // of an SpscRing or a lane: a power of two, whole pages; else 0
   std::uint64_t slot_count;        // a power of two; 0 where there are no slots
-  std::uint32_t record_alignment;  // records start at multiples of it: 8, 16, 32 or 64; else 0
-  std::uint32_t page_bytes;        // the granularity of the mapping: 4096, or 2 MiB (hugetlb)
+  std::uint32_t record_alignment;  // records take multiples of it: 8, 16, 32 or 64; else 0
+  std::uint32_t page_bytes;        // the granularity of the mapping: 4096, or 2 MiB (hugetlb).
+                                   // 16 and 64 KiB are refused until something makes them
   std::uint32_t message_bytes;     // of a slot, or the largest of a call; else 0
   std::uint32_t participants;      // at a time, writers and readers together
+  // Payloads stand at multiples of it: 8; of records also 16, 32, 64, up to record_alignment.
+  std::uint32_t payload_alignment;
+  std::uint32_t user_header_bytes;  // in front of each payload, a UserHeader; 0 until it is used
 
   friend constexpr bool operator==(const Geometry&, const Geometry&) = default;
 };
 
-// The first bytes of a region. Stored by the creator before anyone else can have the file.
+// What the messages are, where both sides say so. All 0 until it is used.
+struct TypeRecord {
+  std::array<char, 112> name;  // UTF-8, its rest 0
+  std::uint32_t size_bytes;
+  std::uint32_t alignment;
+  std::uint64_t version;  // the application's own
+
+  friend constexpr bool operator==(const TypeRecord&, const TypeRecord&) = default;
+};
+
+// The first bytes of a region. Stored by the creator before any other process can have the file.
 struct RegionHeader {
   std::array<char, 8> magic;     // kRegionMagic
   std::uint32_t layout_version;  // kLayoutVersion
@@ -73,6 +90,7 @@ struct RegionHeader {
   std::uint64_t created_unix_ns;
   std::uint32_t backing;         // where the pages come from, as transport/ numbers it; 0: the file
   std::uint32_t backing_number;  // what names them there, where the file is not it
+  TypeRecord type;
 };
 
 // Where one side says that it sleeps. parking.hpp has the bits and the protocol.
@@ -101,6 +119,14 @@ struct alignas(kFalseSharingBytes) ParticipantLine {
   std::uint32_t role;   // for people: 0 writer or server, 1 reader or caller
 };
 
+// What a writer that tags its records is about to commit: after its death the end of the ring says
+// whether it came to that. All 0 until it is used, and always in a lane: a successor that knows
+// nothing of it would commit another record at that position.
+struct WriterIntent {
+  std::uint64_t position;
+  std::uint64_t tag;
+};
+
 // The control lines of an SpscRing (spsc_ring.hpp).
 struct alignas(kFalseSharingBytes) SpscControl {
   // Stored by the reader.
@@ -110,15 +136,24 @@ struct alignas(kFalseSharingBytes) SpscControl {
   // Stored by the writer.
   alignas(kFalseSharingBytes) std::uint32_t writer_state;  // SideState
   std::uint32_t writer_pid;                                // for people
+  WriterIntent intent;
   // The reader sleeps here until there is something to read; the writer reads it at each commit.
   BellLine data_bell;
   // The writer sleeps here until there is room; the reader reads it when it publishes its head.
   BellLine space_bell;
 };
 
-// In front of every record in the data area: its size in bytes, or 0: nothing here yet.
+// In front of every record in the data area: its size in the low half, the stamp of its position in
+// the high one (spsc_memory.hpp). A word that does not carry the stamp of its place is no header.
 using RecordHeader = std::uint64_t;
 inline constexpr std::size_t kRecordHeaderBytes = sizeof(RecordHeader);
+
+// Between a record's header and its payload, in rings that have it. The writer's, as the payload.
+struct UserHeader {
+  std::uint64_t time_ns;
+  std::uint32_t source;
+  std::uint32_t sequence;
+};
 
 // The first word of every slot of an MpmcRing; mpmc_memory.hpp has its fields.
 using MpmcState = std::uint64_t;
@@ -188,96 +223,6 @@ struct alignas(kFalseSharingBytes) CallGroupLine {
   alignas(kFalseSharingBytes) std::uint64_t quiet;  // 1: it does not poll, set the bit; else 0
 };
 
-static_assert(std::is_standard_layout_v<Geometry> && std::is_trivially_copyable_v<Geometry>);
-static_assert(sizeof(Geometry) == 56 && alignof(Geometry) == 8);
-static_assert(offsetof(Geometry, region_bytes) == 0);
-static_assert(offsetof(Geometry, control_offset) == 8);
-static_assert(offsetof(Geometry, data_offset) == 16);
-static_assert(offsetof(Geometry, capacity_bytes) == 24);
-static_assert(offsetof(Geometry, slot_count) == 32);
-static_assert(offsetof(Geometry, record_alignment) == 40);
-static_assert(offsetof(Geometry, page_bytes) == 44);
-static_assert(offsetof(Geometry, message_bytes) == 48);
-static_assert(offsetof(Geometry, participants) == 52);
-
-static_assert(std::is_standard_layout_v<RegionHeader> &&
-              std::is_trivially_copyable_v<RegionHeader>);
-static_assert(sizeof(RegionHeader) == 96 && alignof(RegionHeader) == 8);
-static_assert(offsetof(RegionHeader, magic) == 0);
-static_assert(offsetof(RegionHeader, layout_version) == 8);
-static_assert(offsetof(RegionHeader, ring_kind) == 12);
-static_assert(offsetof(RegionHeader, geometry) == 16);
-static_assert(offsetof(RegionHeader, doorbell_kind) == 72);
-static_assert(offsetof(RegionHeader, creator_pid) == 76);
-static_assert(offsetof(RegionHeader, created_unix_ns) == 80);
-static_assert(offsetof(RegionHeader, backing) == 88);
-static_assert(offsetof(RegionHeader, backing_number) == 92);
-
-static_assert(std::is_standard_layout_v<BellLine> && sizeof(BellLine) == kFalseSharingBytes);
-static_assert(offsetof(BellLine, word) == 0);
-
-static_assert(std::is_standard_layout_v<GroupBells> && sizeof(GroupBells) == 256);
-static_assert(offsetof(GroupBells, data_bell) == 0 && offsetof(GroupBells, space_bell) == 128);
-
-static_assert(std::is_standard_layout_v<ParticipantLine>);
-static_assert(sizeof(ParticipantLine) == kFalseSharingBytes);
-static_assert(offsetof(ParticipantLine, bell) == 0 && offsetof(ParticipantLine, state) == 4);
-static_assert(offsetof(ParticipantLine, pid) == 8 && offsetof(ParticipantLine, role) == 12);
-
-static_assert(std::is_standard_layout_v<SpscControl>);
-static_assert(sizeof(SpscControl) == 4 * kFalseSharingBytes);
-static_assert(alignof(SpscControl) == kFalseSharingBytes);
-static_assert(offsetof(SpscControl, head) == 0);
-static_assert(offsetof(SpscControl, reader_state) == 8);
-static_assert(offsetof(SpscControl, reader_pid) == 12);
-static_assert(offsetof(SpscControl, writer_state) == 128);
-static_assert(offsetof(SpscControl, writer_pid) == 132);
-static_assert(offsetof(SpscControl, data_bell) == 256);
-static_assert(offsetof(SpscControl, space_bell) == 384);
-
-static_assert(std::is_standard_layout_v<MpmcControl>);
-static_assert(sizeof(MpmcControl) == 3 * kFalseSharingBytes);
-static_assert(alignof(MpmcControl) == kFalseSharingBytes);
-static_assert(offsetof(MpmcControl, tail_hint) == 0);
-static_assert(offsetof(MpmcControl, head_hint) == 128);
-static_assert(offsetof(MpmcControl, returned) == 256);
-static_assert(offsetof(MpmcControl, skipped) == 264);
-
-static_assert(std::is_standard_layout_v<BroadcastCell>);
-static_assert(sizeof(BroadcastCell) == kFalseSharingBytes);
-static_assert(offsetof(BroadcastCell, state) == 0);
-
-static_assert(std::is_standard_layout_v<BroadcastControl>);
-static_assert(sizeof(BroadcastControl) == (1 + kMaxBroadcastReaders) * kFalseSharingBytes);
-static_assert(alignof(BroadcastControl) == kFalseSharingBytes);
-static_assert(offsetof(BroadcastControl, limit) == 0);
-static_assert(offsetof(BroadcastControl, readers) == 128);
-
-static_assert(std::is_standard_layout_v<ReadyLine>);
-static_assert(sizeof(ReadyLine) == kFalseSharingBytes);
-static_assert(offsetof(ReadyLine, bits) == 0);
-
-static_assert(std::is_standard_layout_v<ReadyControl>);
-static_assert(sizeof(ReadyControl) == 16 * kFalseSharingBytes);
-static_assert(alignof(ReadyControl) == kFalseSharingBytes);
-static_assert(offsetof(ReadyControl, ready) == 0);
-
-static_assert(std::is_standard_layout_v<FanInLaneControl>);
-static_assert(sizeof(FanInLaneControl) == 5 * kFalseSharingBytes);
-static_assert(alignof(FanInLaneControl) == kFalseSharingBytes);
-static_assert(offsetof(FanInLaneControl, ring) == 0);
-static_assert(offsetof(FanInLaneControl, quiet) == 512);
-
-static_assert(std::is_standard_layout_v<CallCell>);
-static_assert(sizeof(CallCell) == kFalseSharingBytes && alignof(CallCell) == kFalseSharingBytes);
-static_assert(offsetof(CallCell, state) == 0 && offsetof(CallCell, payload) == 8);
-
-static_assert(std::is_standard_layout_v<CallGroupLine>);
-static_assert(sizeof(CallGroupLine) == 2 * kFalseSharingBytes);
-static_assert(alignof(CallGroupLine) == kFalseSharingBytes);
-static_assert(offsetof(CallGroupLine, cell) == 0 && offsetof(CallGroupLine, quiet) == 128);
-
-static_assert(__atomic_always_lock_free(sizeof(std::uint32_t), nullptr));
-static_assert(__atomic_always_lock_free(sizeof(std::uint64_t), nullptr));
-
 }  // namespace ringbell::core
+
+#include <ringbell/core/layout_pins.hpp>

@@ -32,6 +32,8 @@ struct RingShape {
   std::uint32_t record_alignment = 0;  // of an SpscRing, of lanes
   std::uint32_t message_bytes = 0;     // of a slot, or the largest of a call
   std::uint32_t participants = 2;      // at most, at a time, writers and readers together
+  std::uint32_t payload_alignment = 8;
+  std::uint32_t user_header_bytes = 0;
 
   friend constexpr bool operator==(const RingShape&, const RingShape&) = default;
 };
@@ -67,44 +69,63 @@ inline constexpr std::uint32_t kLargestSlotMessage = 1U << 30U;
   return 0;
 }
 
-// The field of a shape that cannot be, or nullptr. Every field may come from another process.
-[[nodiscard]] constexpr const char* objection_to(const RingShape& shape) noexcept {
-  if (shape.kind < RingKind::spsc || shape.kind > RingKind::bells) return "ring_kind";
+enum class ShapeField : std::uint8_t {
+  none,
+  ring_kind,
+  capacity_bytes,
+  record_alignment,
+  slot_count,
+  message_bytes,
+  participants,
+  payload_alignment,
+  user_header_bytes,
+};
+
+[[nodiscard]] constexpr bool is_alignment(std::uint32_t bytes) noexcept {
+  return std::has_single_bit(bytes) && bytes >= kRecordHeaderBytes && bytes <= 64;
+}
+
+// The field of a shape that cannot be. Every field may come from another process.
+[[nodiscard]] constexpr ShapeField wrong_field(const RingShape& shape) noexcept {
+  if (shape.kind < RingKind::spsc || shape.kind > RingKind::bells) return ShapeField::ring_kind;
   if (has_records(shape.kind)) {
     if (!std::has_single_bit(shape.capacity_bytes) || shape.capacity_bytes < kSmallestCapacity ||
         shape.capacity_bytes > kLargestCapacity) {
-      return "capacity_bytes";
+      return ShapeField::capacity_bytes;
     }
-    if (!std::has_single_bit(shape.record_alignment) ||
-        shape.record_alignment < kRecordHeaderBytes || shape.record_alignment > 64) {
-      return "record_alignment";
-    }
+    if (!is_alignment(shape.record_alignment)) return ShapeField::record_alignment;
   } else if (shape.capacity_bytes != 0 || shape.record_alignment != 0) {
-    return "capacity_bytes";
+    return ShapeField::capacity_bytes;
   }
+  if (!is_alignment(shape.payload_alignment) ||
+      shape.payload_alignment >
+          (has_records(shape.kind) ? shape.record_alignment : kRecordHeaderBytes)) {
+    return ShapeField::payload_alignment;
+  }
+  if (shape.user_header_bytes != 0) return ShapeField::user_header_bytes;
   if (has_slots(shape.kind)) {
     if (!std::has_single_bit(shape.slot_count) || shape.slot_count < 2 ||
         shape.slot_count > kMostSlots) {
-      return "slot_count";
+      return ShapeField::slot_count;
     }
     if (shape.message_bytes == 0 || shape.message_bytes > kLargestSlotMessage) {
-      return "message_bytes";
+      return ShapeField::message_bytes;
     }
   } else if (shape.slot_count != 0) {
-    return "slot_count";
+    return ShapeField::slot_count;
   } else if (shape.message_bytes != 0 && (shape.kind != RingKind::call_group ||
                                           shape.message_bytes > CallState::kMaxSizeBytes)) {
-    return "message_bytes";
+    return ShapeField::message_bytes;
   }
   const std::uint32_t least = most_participants(shape.kind) < 2 ? 1 : 2;
   if (shape.participants < least || shape.participants > most_participants(shape.kind) ||
       (shape.kind == RingKind::spsc && shape.participants != 2)) {
-    return "participants";
+    return ShapeField::participants;
   }
-  return nullptr;
+  return ShapeField::none;
 }
 
-// --- places in a region. REQUIRES: no objection to the shape -------------------------------------
+// --- places in a region. REQUIRES: no field of the shape is wrong --------------------------------
 
 [[nodiscard]] constexpr std::uint64_t round_up(std::uint64_t bytes, std::uint64_t to) noexcept {
   return (bytes + to - 1) / to * to;
@@ -178,7 +199,9 @@ inline constexpr std::uint32_t kLargestSlotMessage = 1U << 30U;
           .record_alignment = shape.record_alignment,
           .page_bytes = page_bytes,
           .message_bytes = shape.message_bytes,
-          .participants = shape.participants};
+          .participants = shape.participants,
+          .payload_alignment = shape.payload_alignment,
+          .user_header_bytes = shape.user_header_bytes};
 }
 
 [[nodiscard]] constexpr RingShape shape_of(RingKind kind, const Geometry& geometry) noexcept {
@@ -187,7 +210,9 @@ inline constexpr std::uint32_t kLargestSlotMessage = 1U << 30U;
           .slot_count = geometry.slot_count,
           .record_alignment = geometry.record_alignment,
           .message_bytes = geometry.message_bytes,
-          .participants = geometry.participants};
+          .participants = geometry.participants,
+          .payload_alignment = geometry.payload_alignment,
+          .user_header_bytes = geometry.user_header_bytes};
 }
 
 }  // namespace ringbell::core

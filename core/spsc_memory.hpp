@@ -1,28 +1,53 @@
-// Where an SpscRing (spsc_ring.hpp) lives: the memory as a side sees it, and the places in it.
+// Where an SpscRing (spsc_ring.hpp) lives: the memory as a side sees it, the places in it, and what
+// a record's header says there.
+//
+//   record at position p: a multiple of the record alignment
+//     +--------------+-------+-------------+---------------+---------+
+//     | size | stamp | user header, if any |    payload    | padding |
+//     +--------------+-------+-------------+---------------+---------+
+//     ^ 8 bytes                            ^ at a multiple of the payload alignment
+//
+// The stamp is made of the position, so that what is left of another lap, header or payload, is not
+// taken for a header, but for a word that by chance or intent carries the stamp of its place: that
+// one the writer takes away in time (spsc_ring.hpp, I1). A stamp is never 0: zeroed memory has no
+// headers, and a record of no bytes has one.
 #pragma once
 
 #include <bit>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include <ringbell/core/layout.hpp>
 
 namespace ringbell::core {
 
-// The memory of a ring, as a side sees it. REQUIRES: capacity_bytes is a power of two; the record
-// alignment is 8, 16, 32 or 64; `data` is aligned to it and followed by capacity_bytes of its
-// mirror image or by at least max_record_bytes() of memory that nothing else uses.
+// The memory of a ring, as a side sees it. REQUIRES: capacity_bytes is a power of two; the
+// alignments are 8, 16, 32 or 64, that of payloads no more than that of records; `data` is aligned
+// to the latter and followed by capacity_bytes of its mirror image or by at least spare_bytes() of
+// memory that nothing else uses; user_header_bytes is 0 or sizeof(UserHeader).
 struct SpscMemory {
   SpscControl* control;
   std::byte* data;
   std::uint64_t capacity_bytes;
   std::uint32_t record_alignment;
+  std::uint32_t payload_alignment = 8;
+  std::uint32_t user_header_bytes = 0;
+  // A record of less is taken for impossible: 1 where an empty record has no meaning.
+  std::uint32_t min_record_bytes = 0;
 
+  [[nodiscard]] constexpr std::uint32_t header_bytes() const noexcept {
+    return kRecordHeaderBytes + user_header_bytes;
+  }
   // The largest record that fits, whatever else is in the ring once the reader has caught up.
   [[nodiscard]] constexpr std::uint32_t max_record_bytes() const noexcept {
-    const std::uint64_t largest = capacity_bytes - record_alignment - kRecordHeaderBytes;
+    const std::uint64_t largest = capacity_bytes - record_alignment - header_bytes();
     return largest < UINT32_MAX ? static_cast<std::uint32_t>(largest) : UINT32_MAX;
+  }
+  // As far as the largest record goes on behind the end, wherever it starts.
+  [[nodiscard]] constexpr std::uint64_t spare_bytes() const noexcept {
+    return capacity_bytes - record_alignment - kRecordHeaderBytes;
   }
 };
 
@@ -31,44 +56,87 @@ class SpscPlaces {
  public:
   explicit SpscPlaces(const SpscMemory& memory) noexcept
       : control_(memory.control),
-        data_(memory.data),
+        records_(memory.data + (0 - memory.header_bytes()) % memory.payload_alignment),
         mask_(memory.capacity_bytes - 1),
         align_mask_(memory.record_alignment - 1),
-        max_record_bytes_(memory.max_record_bytes()) {
+        smallest_header_(kFirstStamp + memory.min_record_bytes),
+        sizes_(memory.max_record_bytes() - memory.min_record_bytes),
+        header_bytes_(memory.header_bytes()),
+        max_record_bytes_(memory.max_record_bytes()),
+        min_record_bytes_(memory.min_record_bytes) {
     assert(std::has_single_bit(memory.capacity_bytes));
-    assert(memory.record_alignment >= kRecordHeaderBytes);
+    assert(memory.payload_alignment >= kRecordHeaderBytes);
+    assert(std::has_single_bit(memory.payload_alignment));
+    assert(memory.record_alignment >= memory.payload_alignment);
     assert(std::has_single_bit(memory.record_alignment));
+    assert(memory.user_header_bytes == 0 || memory.user_header_bytes == sizeof(UserHeader));
     assert(memory.capacity_bytes >= 2 * std::uint64_t{memory.record_alignment});
+    assert(memory.capacity_bytes >=
+           memory.record_alignment + memory.header_bytes() + memory.min_record_bytes);
   }
 
   [[nodiscard]] SpscControl& control() const noexcept { return *control_; }
   [[nodiscard]] std::uint64_t capacity() const noexcept { return mask_ + 1; }
   [[nodiscard]] std::uint32_t max_record_bytes() const noexcept { return max_record_bytes_; }
+  // A size that a record may have here.
+  [[nodiscard]] bool fits(std::uint64_t size_bytes) const noexcept {
+    return size_bytes - min_record_bytes_ <= sizes_;
+  }
 
   [[nodiscard]] RecordHeader& header_at(std::uint64_t position) const noexcept {
-    return *reinterpret_cast<RecordHeader*>(data_ + (position & mask_));
+    return *reinterpret_cast<RecordHeader*>(records_ + (position & mask_));
   }
   [[nodiscard]] std::byte* payload_at(std::uint64_t position) const noexcept {
-    return data_ + (position & mask_) + kRecordHeaderBytes;
+    return records_ + (position & mask_) + header_bytes_;
   }
   // What a record of this size takes, its header and the padding behind it included.
   [[nodiscard]] std::uint64_t footprint(std::uint64_t size_bytes) const noexcept {
-    return (size_bytes + kRecordHeaderBytes + align_mask_) & ~align_mask_;
-  }
-  // A header that may stand in front of a record; 0 may not.
-  [[nodiscard]] bool plausible(RecordHeader header) const noexcept {
-    return header - 1 < max_record_bytes_;
+    return (size_bytes + header_bytes_ + align_mask_) & ~align_mask_;
   }
   [[nodiscard]] bool aligned(std::uint64_t position) const noexcept {
     return (position & align_mask_) == 0;
   }
 
+  // Of a record of this size at this position.
+  [[nodiscard]] static RecordHeader header_of(std::uint64_t position,
+                                              std::uint32_t size_bytes) noexcept {
+    return kFirstStamp + (position << kStampShift) + size_bytes;
+  }
+  [[nodiscard]] static std::uint32_t size_in(RecordHeader header) noexcept {
+    return static_cast<std::uint32_t>(header);
+  }
+  // Whether a word that stands there passes for a header; it may still have an impossible size.
+  [[nodiscard]] static bool passes(RecordHeader word, std::uint64_t position) noexcept {
+    return word - header_of(position, 0) <= UINT32_MAX;
+  }
+  // Whether it is the header of a record that may stand there.
+  [[nodiscard]] bool plausible(RecordHeader word, std::uint64_t position) const noexcept {
+    return word - (position << kStampShift) - smallest_header_ <= sizes_;
+  }
+
  private:
+  // Of the position in units of 8 bytes the lowest 31 bits, and a 1 behind them: it comes again
+  // after 16 GiB.
+  static constexpr unsigned kStampShift = 30;
+  static constexpr RecordHeader kFirstStamp = RecordHeader{1} << 32U;
+
   SpscControl* control_;
-  std::byte* data_;
+  std::byte* records_;  // so far behind the start of the data that payloads are aligned
   std::uint64_t mask_;
   std::uint64_t align_mask_;
+  RecordHeader smallest_header_;  // at position 0
+  std::uint64_t sizes_;           // that there are, less one
+  std::uint64_t header_bytes_;
   std::uint32_t max_record_bytes_;
+  std::uint32_t min_record_bytes_;
 };
+
+// In front of a payload, in a ring that has user headers. The writer stores it before the commit.
+[[nodiscard]] inline UserHeader& user_header_of(std::span<std::byte> payload) noexcept {
+  return *reinterpret_cast<UserHeader*>(payload.data() - sizeof(UserHeader));
+}
+[[nodiscard]] inline const UserHeader& user_header_of(std::span<const std::byte> payload) noexcept {
+  return *reinterpret_cast<const UserHeader*>(payload.data() - sizeof(UserHeader));
+}
 
 }  // namespace ringbell::core

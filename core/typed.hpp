@@ -133,9 +133,9 @@ class TypedReader {
   [[nodiscard]] bool try_read_in_place(T& message) noexcept {
     const std::span<const std::byte> record = reader_->peek();
     // A slot of a ring of one size may be longer than a T; another record says what it is.
-    wrong_size_ = !record.empty() &&
+    wrong_size_ = record.data() != nullptr &&
                   (OfOneSize<Reader> ? record.size() < sizeof(T) : record.size() != sizeof(T));
-    if (record.empty() || wrong_size_) return false;
+    if (record.data() == nullptr || wrong_size_) return false;
     if constexpr (requires { bool(reader_->release()); }) {
       std::array<std::byte, sizeof(T)> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
       std::memcpy(bytes.data(), record.data(), sizeof(T));

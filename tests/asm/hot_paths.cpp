@@ -2,6 +2,8 @@
 // compiler makes of them stands in x86-64.txt and arm64.txt beside this file.
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <span>
 
 #include <ringbell/core/parking.hpp>
 #include <ringbell/core/spsc_ring.hpp>
@@ -18,6 +20,11 @@ std::byte* spsc_claim(Ring::Writer& writer, std::uint32_t size_bytes) {
   return writer.claim(size_bytes).data();
 }
 void spsc_commit(Ring::Writer& writer) { writer.commit(); }
+bool spsc_write(Ring::Writer& writer, std::uint64_t message) {
+  return writer.write(sizeof message, [&](std::span<std::byte> room) {
+    std::memcpy(room.data(), &message, sizeof message);
+  });
+}
 
 const std::byte* spsc_peek(Ring::Reader& reader) { return reader.peek().data(); }
 void spsc_release(Ring::Reader& reader) { reader.release(); }

@@ -178,7 +178,7 @@ TEST(FanInTest, CorruptLaneIsSetAsideAndHarmsNobody) {
   FanIn<>::Writer honest(storage.memory(), 2);
   ASSERT_TRUE(send(liar, number_of(0, 0)));
   ASSERT_NO_FATAL_FAILURE(expect_from(reader, 0, 0));
-  const std::uint64_t nonsense = UINT64_MAX;
+  const RecordHeader nonsense = SpscPlaces::header_of(liar.tail(), UINT32_MAX);
   std::memcpy(storage.memory().data + liar.tail(), &nonsense, sizeof nonsense);
   for (std::uint64_t count = 0; count < 100; ++count) {
     ASSERT_TRUE(send(honest, number_of(2, count)));

@@ -68,14 +68,14 @@ TEST(LayoutTest, BytesOfASmallRegionAreAsCheckedIn) {
     ASSERT_TRUE(sender.try_send(bytes_of("one")));
     ASSERT_TRUE(sender.try_send(bytes_of("sixteen bytes :-)")));
     for (const std::string_view text : {"a", "batch", "of three records"}) {
-      const std::span<std::byte> room = sender.claim(static_cast<std::uint32_t>(text.size()));
+      const std::span<std::byte> room = sender.claim(text.size()).value();
       std::memcpy(room.data(), text.data(), text.size());
       sender.stage();
     }
     sender.flush();
     dump += "\nfive records committed, none read\n" + dump_of(witness);
     for (int i = 0; i < 2; ++i) {
-      ASSERT_FALSE(receiver->peek().empty());
+      ASSERT_TRUE(receiver->peek());
       receiver->release();
     }
     receiver.reset();

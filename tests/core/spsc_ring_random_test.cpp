@@ -1,6 +1,6 @@
 // Any order of calls on the writing side against a plain model of what the reader must see.
-// Payloads are full of words that could be headers: one that was not cleared, whatever lay there
-// before, shows up as a record that was never sent.
+// Payloads are full of words that would pass for headers where they stand, in this lap or in the
+// next ones: one that comes to light shows up as a record that was never sent.
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -21,21 +21,29 @@ namespace {
 using Ring = SpscRing<>;
 
 struct Message {
-  std::uint64_t word;  // fills the payload
+  std::uint64_t position;  // of the first word of the payload, as if a header stood there
+  std::uint64_t lap_bytes;
+  std::uint64_t salt;
   std::uint32_t size_bytes;
   std::uint64_t end;  // staged_position() behind it
 };
 
-void fill(std::span<std::byte> payload, std::uint64_t word) {
-  for (std::size_t at = 0; at < payload.size(); at += sizeof word) {
+// Headers of this lap and of the two that follow, of records that fit and of some that do not.
+void fill(std::span<std::byte> payload, const Message& message) {
+  std::uint64_t random = message.salt;
+  for (std::size_t at = 0; at < payload.size(); at += sizeof(RecordHeader)) {
+    random = test::mix(random);
+    const std::uint64_t position = message.position + at + random % 3 * message.lap_bytes;
+    const auto size = static_cast<std::uint32_t>(random % 5 == 0 ? random >> 8 : random >> 8 & 63);
+    const RecordHeader word = SpscPlaces::header_of(position, size);
     std::memcpy(payload.data() + at, &word, std::min(sizeof word, payload.size() - at));
   }
 }
 
-bool is_filled(std::span<const std::byte> payload, std::uint64_t word) {
+bool is_filled(std::span<const std::byte> payload, const Message& message) {
   std::vector<std::byte> due(payload.size());
-  fill(due, word);
-  return std::memcmp(due.data(), payload.data(), due.size()) == 0;
+  fill(due, message);
+  return std::equal(due.begin(), due.end(), payload.begin());
 }
 
 template <class Memory>
@@ -44,18 +52,23 @@ class SpscRingRandomTest : public ::testing::Test {
   void claim() {
     // Mostly a few sizes, so that records often end where others did.
     const auto size =
-        static_cast<std::uint32_t>(dice.roll(4) == 0 ? 1 + dice.roll(700) : 8 * (1 + dice.roll(6)));
+        static_cast<std::uint32_t>(dice.roll(4) == 0 ? dice.roll(700) : 8 * dice.roll(7));
     const std::span<std::byte> room = writer.claim(size);
     claimed.reset();
-    if (room.empty()) return;
-    claimed = Message{.word = 1 + dice.roll(1000), .size_bytes = size, .end = 0};
-    fill(room, claimed->word);
+    if (room.data() == nullptr) return;
+    const SpscMemory memory = storage.memory();
+    claimed = Message{.position = writer.staged_position() + memory.header_bytes(),
+                      .lap_bytes = memory.capacity_bytes,
+                      .salt = 1 + dice.roll(1000),
+                      .size_bytes = size,
+                      .end = 0};
+    fill(room, *claimed);
   }
 
   void stage() {
     if (!claimed) return;
     if (dice.roll(3) == 0) {
-      claimed->size_bytes = 1 + static_cast<std::uint32_t>(dice.roll(claimed->size_bytes));
+      claimed->size_bytes = static_cast<std::uint32_t>(dice.roll(claimed->size_bytes + 1));
     }
     writer.stage(claimed->size_bytes);
     claimed->end = writer.staged_position();
@@ -90,14 +103,24 @@ class SpscRingRandomTest : public ::testing::Test {
       const std::span<const std::byte> record = reader.peek();
       ASSERT_FALSE(reader.corrupt());
       if (visible.empty()) {
-        ASSERT_TRUE(record.empty()) << record.size() << " bytes that were never sent";
+        ASSERT_EQ(record.data(), nullptr) << record.size() << " bytes that were never sent";
         return;
       }
       ASSERT_EQ(record.size(), visible.front().size_bytes);
-      ASSERT_TRUE(is_filled(record, visible.front().word));
+      ASSERT_NE(record.data(), nullptr);
+      ASSERT_TRUE(is_filled(record, visible.front()));
       visible.pop_front();
       reader.release();
     }
+  }
+
+  // A writer dies, whatever it was about, and the next one comes.
+  void succeed() {
+    writer = Ring::Writer(storage.memory());
+    ASSERT_FALSE(writer.corrupt());
+    ASSERT_EQ(writer.tail(), visible.empty() ? reader.position() : visible.back().end);
+    staged.clear();
+    claimed.reset();
   }
 
   void step() {
@@ -113,7 +136,7 @@ class SpscRingRandomTest : public ::testing::Test {
       case 5:
         return flush_some();
       case 6:
-        return dice.roll(3) == 0 ? abort() : claim();
+        return dice.roll(3) == 0 ? abort() : dice.roll(8) == 0 ? succeed() : claim();
       default:
         return read(dice.roll(4) == 0 ? 100 : dice.roll(4));
     }

@@ -22,7 +22,7 @@ class SpscRingRecoveryTest : public ::testing::Test {
  protected:
   SpscMemory memory() const { return storage.memory(); }
   RecordHeader& header_at(std::uint64_t position) const {
-    return *reinterpret_cast<RecordHeader*>(memory().data + position % memory().capacity_bytes);
+    return SpscPlaces(memory()).header_at(position);
   }
   std::uint32_t align() const { return memory().record_alignment; }
 
@@ -160,18 +160,10 @@ TYPED_TEST(SpscRingRecoveryTest, NewReaderSeesHeldRecordsAgain) {
 }
 
 TYPED_TEST(SpscRingRecoveryTest, ReaderRefusesEveryImpossibleHeader) {
-  const std::uint64_t largest = this->memory().max_record_bytes();
-  const std::vector<std::uint64_t> lies = {largest + 1,
-                                           largest + 8,
-                                           this->memory().capacity_bytes,
-                                           std::uint64_t{1} << 31,
-                                           std::uint64_t{1} << 32,
-                                           (std::uint64_t{1} << 32) + 1,
-                                           std::uint64_t{1} << 63,
-                                           ~std::uint64_t{0},
-                                           ~std::uint64_t{0} - 7};
-  for (const std::uint64_t lie : lies) {
-    this->header_at(0) = lie;
+  const std::uint32_t largest = this->memory().max_record_bytes();
+  for (const std::uint32_t lie :
+       {largest + 1, largest + 8, std::uint32_t{test::kSmallCapacity}, 1U << 31U, UINT32_MAX}) {
+    this->header_at(0) = SpscPlaces::header_of(0, lie);
     Ring::Reader reader(this->memory());
     EXPECT_FALSE(reader.corrupt());
     EXPECT_TRUE(reader.peek().empty()) << lie;
@@ -184,8 +176,23 @@ TYPED_TEST(SpscRingRecoveryTest, ReaderRefusesEveryImpossibleHeader) {
   }
 }
 
+TYPED_TEST(SpscRingRecoveryTest, WordsWithoutTheStampOfTheirPlaceAreNothing) {
+  Ring::Reader reader(this->memory());
+  for (const std::uint64_t word :
+       {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{1} << 63, ~std::uint64_t{0},
+        SpscPlaces::header_of(8, 8), SpscPlaces::header_of(test::kSmallCapacity, 8),
+        SpscPlaces::header_of(0, 0) - 1, SpscPlaces::header_of(0, UINT32_MAX) + 1}) {
+    this->header_at(0) = word;
+    EXPECT_EQ(reader.peek().data(), nullptr) << word;
+    EXPECT_FALSE(reader.corrupt()) << word;
+    const Ring::Writer writer(this->memory());
+    EXPECT_FALSE(writer.corrupt()) << word;
+    EXPECT_EQ(writer.tail(), 0U) << word;
+  }
+}
+
 TYPED_TEST(SpscRingRecoveryTest, ReaderTakesTheLargestHeader) {
-  this->header_at(0) = this->memory().max_record_bytes();
+  this->header_at(0) = SpscPlaces::header_of(0, this->memory().max_record_bytes());
   Ring::Reader reader(this->memory());
   EXPECT_EQ(reader.peek().size(), this->memory().max_record_bytes());
   EXPECT_FALSE(reader.corrupt());
@@ -200,12 +207,14 @@ TYPED_TEST(SpscRingRecoveryTest, WriterRefusesEveryImpossibleHead) {
     TypeParam fresh;
     Ring::Writer writer(fresh.memory());
     Ring::Reader reader(fresh.memory());
-    // Head and what the writer knows of it are at 3 * align, the tail is at `full`.
-    const auto size = static_cast<std::uint32_t>(3 * this->align() - kRecordHeaderBytes);
+    // Head and what the writer knows of it are at 3 or 4 records' alignments, the tail at `full`.
+    const std::uint64_t behind = std::max<std::uint64_t>(3 * this->align(), 32);
+    const auto size = static_cast<std::uint32_t>(behind - this->memory().header_bytes());
     ASSERT_TRUE(this->send(writer, 1, size));
     this->expect(reader, 1, size);
     ASSERT_TRUE(reader.peek().empty());
-    const auto rest = static_cast<std::uint32_t>(full - writer.tail() - kRecordHeaderBytes);
+    const auto rest =
+        static_cast<std::uint32_t>(full - writer.tail() - this->memory().header_bytes());
     ASSERT_TRUE(this->send(writer, 2, rest));
     ASSERT_EQ(writer.tail(), full);
     ASSERT_TRUE(writer.has_room(1));
@@ -238,15 +247,14 @@ TYPED_TEST(SpscRingRecoveryTest, MisalignedHeadIsRefusedAtAttach) {
 }
 
 TYPED_TEST(SpscRingRecoveryTest, NewWriterRefusesImpossibleRecords) {
-  const std::uint64_t largest = this->memory().max_record_bytes();
-  for (const std::uint64_t lie :
-       {largest + 1, std::uint64_t{1} << 32, std::uint64_t{1} << 63, ~std::uint64_t{0}}) {
+  const std::uint32_t largest = this->memory().max_record_bytes();
+  for (const std::uint32_t lie : {largest + 1, 1U << 31U, UINT32_MAX}) {
     TypeParam fresh;
     Ring::Writer writer(fresh.memory());
     for (std::uint64_t number = 0; number < 5; ++number) {
       ASSERT_TRUE(this->send(writer, number, 100));
     }
-    std::memcpy(fresh.memory().data + writer.tail(), &lie, sizeof lie);
+    SpscPlaces(fresh.memory()).header_at(writer.tail()) = SpscPlaces::header_of(writer.tail(), lie);
     Ring::Writer second(fresh.memory());
     EXPECT_TRUE(second.corrupt()) << lie;
     EXPECT_TRUE(second.claim(1).empty()) << lie;
@@ -255,8 +263,9 @@ TYPED_TEST(SpscRingRecoveryTest, NewWriterRefusesImpossibleRecords) {
 
 TYPED_TEST(SpscRingRecoveryTest, NewWriterRefusesMoreRecordsThanTheRingHolds) {
   // Plausible headers all around: a walk without a bound would never end.
-  for (std::uint64_t at = 0; at < test::kSmallCapacity; at += this->align()) {
-    this->header_at(at) = 1;
+  const SpscPlaces places(this->memory());
+  for (std::uint64_t at = 0; at < test::kSmallCapacity; at += places.footprint(1)) {
+    this->header_at(at) = SpscPlaces::header_of(at, 1);
   }
   Ring::Writer writer(this->memory());
   EXPECT_TRUE(writer.corrupt());

@@ -21,7 +21,7 @@ class SpscRingTest : public ::testing::Test {
  protected:
   bool send(std::uint64_t number, std::uint32_t size_bytes) {
     const std::span<std::byte> room = writer.claim(size_bytes);
-    if (room.empty()) return false;
+    if (room.data() == nullptr) return false;
     EXPECT_EQ(room.size(), size_bytes);
     write_message(room, number);
     writer.commit();
@@ -30,6 +30,7 @@ class SpscRingTest : public ::testing::Test {
 
   void expect(std::uint64_t number, std::uint32_t size_bytes) {
     const std::span<const std::byte> record = reader.peek();
+    ASSERT_NE(record.data(), nullptr) << "message " << number;
     ASSERT_EQ(record.size(), size_bytes) << "message " << number;
     ASSERT_TRUE(is_message(record, number)) << "message " << number;
     reader.release();
@@ -38,7 +39,7 @@ class SpscRingTest : public ::testing::Test {
   // What a record takes of the ring.
   std::uint64_t footprint(std::uint64_t size_bytes) const {
     const std::uint64_t align = storage.memory().record_alignment;
-    return (size_bytes + kRecordHeaderBytes + align - 1) / align * align;
+    return (size_bytes + storage.memory().header_bytes() + align - 1) / align * align;
   }
 
   Memory storage;
@@ -77,10 +78,10 @@ TYPED_TEST(SpscRingTest, PeekReturnsTheSameRecordUntilRelease) {
 }
 
 TYPED_TEST(SpscRingTest, EverySizeArrivesWhole) {
-  for (std::uint32_t size = 1; size <= this->writer.max_record_bytes(); ++size) {
+  for (std::uint32_t size = 0; size <= this->writer.max_record_bytes(); ++size) {
     ASSERT_TRUE(this->send(size, size)) << size;
     this->expect(size, size);
-    ASSERT_TRUE(this->reader.peek().empty()) << size;  // publishes the head
+    ASSERT_EQ(this->reader.peek().data(), nullptr) << size;  // publishes the head
     if (::testing::Test::HasFatalFailure()) return;
   }
 }
@@ -90,9 +91,14 @@ TYPED_TEST(SpscRingTest, PayloadsAndHeadersStandWhereTheAlignmentSays) {
   for (std::uint32_t i = 0; i < 500; ++i) {
     const std::span<std::byte> room = this->writer.claim(1 + i % 100);
     ASSERT_FALSE(room.empty());
-    const auto offset = static_cast<std::uint64_t>(room.data() - memory.data);
-    EXPECT_EQ((offset - kRecordHeaderBytes) % memory.record_alignment, 0U);
-    EXPECT_LT(offset - kRecordHeaderBytes, memory.capacity_bytes);
+    const auto payload = static_cast<std::uint64_t>(room.data() - memory.data);
+    const std::uint64_t header = payload - memory.header_bytes();
+    EXPECT_EQ(payload % memory.payload_alignment, 0U);
+    EXPECT_LE(header + kRecordHeaderBytes, memory.capacity_bytes);
+    // The same distance from a multiple of the record alignment for all.
+    EXPECT_EQ(header % memory.record_alignment,
+              (memory.payload_alignment - memory.header_bytes() % memory.payload_alignment) %
+                  memory.payload_alignment);
     this->writer.commit();
     (void)this->reader.peek();
     this->reader.release();
@@ -102,7 +108,8 @@ TYPED_TEST(SpscRingTest, PayloadsAndHeadersStandWhereTheAlignmentSays) {
 
 TYPED_TEST(SpscRingTest, LargestRecordFitsAtEveryPosition) {
   const std::uint32_t largest = this->writer.max_record_bytes();
-  EXPECT_EQ(largest, test::kSmallCapacity - this->storage.memory().record_alignment - 8);
+  const SpscMemory memory = this->storage.memory();
+  EXPECT_EQ(largest, test::kSmallCapacity - memory.record_alignment - memory.header_bytes());
   // A small record in between moves the start, so that the large one crosses the end everywhere.
   for (std::uint64_t number = 0; number < 3 * test::kSmallCapacity / 8; number += 2) {
     ASSERT_TRUE(this->send(number, 1));
@@ -119,8 +126,8 @@ TYPED_TEST(SpscRingTest, LargestRecordFitsAtEveryPosition) {
 TYPED_TEST(SpscRingTest, FullRingHasNoRoomAndKeepsWhatItHas) {
   std::uint64_t sent = 0;
   while (this->send(sent, 56)) ++sent;
-  // All but the 8 bytes of I2, which cost a whole record here: 64 divides the capacity.
-  EXPECT_EQ(sent, test::kSmallCapacity / this->footprint(56) - 1);
+  // All but the 8 bytes of I2.
+  EXPECT_EQ(sent, (test::kSmallCapacity - kRecordHeaderBytes) / this->footprint(56));
   EXPECT_FALSE(this->writer.has_room(56));
   for (std::uint64_t number = 0; number < sent; ++number) this->expect(number, 56);
   EXPECT_TRUE(this->reader.peek().empty());
@@ -194,6 +201,73 @@ TYPED_TEST(SpscRingTest, CommitMayBeShorterThanTheClaim) {
     ASSERT_FALSE(this->reader.corrupt());
     if (::testing::Test::HasFatalFailure()) return;
   }
+}
+
+TYPED_TEST(SpscRingTest, EmptyRecordIsOneAndNothingIsNone) {
+  for (std::uint64_t number = 0; number < 1000; ++number) {
+    ASSERT_EQ(this->reader.peek().data(), nullptr);
+    ASSERT_TRUE(this->send(number, 0));
+    ASSERT_TRUE(this->send(number, 0));
+    this->expect(number, 0);
+    this->expect(number, 0);
+  }
+  EXPECT_EQ(this->writer.tail(), 2000 * this->footprint(0));
+  EXPECT_FALSE(this->reader.corrupt());
+}
+
+TYPED_TEST(SpscRingTest, WrittenAtOnceIsAsClaimedFilledAndCommitted) {
+  std::uint64_t sent = 0;
+  const auto write = [&] {
+    return this->writer.write(40, [&](std::span<std::byte> room) {
+      EXPECT_EQ(room.size(), 40U);
+      EXPECT_EQ(this->reader.peek().data(), nullptr) << "seen before it was whole";
+      write_message(room, sent);
+    });
+  };
+  for (; sent < 300; ++sent) {
+    ASSERT_TRUE(write());
+    this->expect(sent, 40);
+  }
+  ASSERT_EQ(this->reader.peek().data(), nullptr);
+  while (this->writer.write(40, [&](std::span<std::byte> room) { write_message(room, sent); })) {
+    ++sent;
+  }
+  EXPECT_FALSE(this->writer.write(40, [](std::span<std::byte>) { FAIL() << "there is no room"; }));
+  for (std::uint64_t number = 300; number < sent; ++number) this->expect(number, 40);
+}
+
+TYPED_TEST(SpscRingTest, WrittenAtOnceBehindStagedRecordsFlushesThem) {
+  write_message(this->writer.claim(24), 1);
+  this->writer.stage();
+  ASSERT_TRUE(this->writer.write(24, [](std::span<std::byte> room) { write_message(room, 2); }));
+  this->expect(1, 24);
+  this->expect(2, 24);
+  EXPECT_EQ(this->writer.tail(), this->writer.staged_position());
+}
+
+TYPED_TEST(SpscRingTest, UserHeaderTravelsWithItsRecord) {
+  if (this->storage.memory().user_header_bytes == 0) GTEST_SKIP() << "a ring without";
+  for (std::uint32_t number = 0; number < 500; ++number) {
+    const std::span<std::byte> room = this->writer.claim(number % 50);
+    write_message(room, number);
+    user_header_of(room) = {.time_ns = ~std::uint64_t{number}, .source = 7, .sequence = number};
+    this->writer.commit();
+    const UserHeader& header = user_header_of(this->reader.peek());
+    EXPECT_EQ(header.time_ns, ~std::uint64_t{number});
+    EXPECT_EQ(header.source, 7U);
+    EXPECT_EQ(header.sequence, number);
+    this->expect(number, number % 50);
+  }
+}
+
+TYPED_TEST(SpscRingTest, RingWithoutEmptyRecordsTakesOneForImpossible) {
+  ASSERT_TRUE(this->send(0, 0));
+  SpscMemory memory = this->storage.memory();
+  memory.min_record_bytes = 1;
+  Ring::Reader strict(memory);
+  EXPECT_EQ(strict.peek().data(), nullptr);
+  EXPECT_TRUE(strict.corrupt());
+  EXPECT_TRUE(Ring::Writer(memory).corrupt());
 }
 
 TYPED_TEST(SpscRingTest, HeadIsPublishedAnEighthLateAtMostAndAtOnceWhenEmpty) {

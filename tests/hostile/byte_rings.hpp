@@ -21,10 +21,14 @@ namespace ringbell::hostile {
   return choices.one_in(2) ? Against::left_wall : Against::right_wall;
 }
 
-// The size of the next record: mostly small.
+// The size of the next message: mostly small.
 [[nodiscard]] inline std::uint32_t some_size(std::uint32_t largest, Choices& choices) noexcept {
   const std::uint32_t below = choices.one_in(8) ? largest : std::min<std::uint32_t>(largest, 40);
   return 1 + static_cast<std::uint32_t>(choices.roll(below));
+}
+// Of the next record, which may be empty.
+[[nodiscard]] inline std::uint32_t some_record(std::uint32_t largest, Choices& choices) noexcept {
+  return choices.one_in(16) ? 0 : some_size(largest, choices);
 }
 
 // --- SpscRing ------------------------------------------------------------------------------------
@@ -34,18 +38,27 @@ class SpscRoom {
   explicit SpscRoom(Choices& choices)
       : capacity_(std::uint64_t{128} << choices.roll(5)),
         alignment_(8U << choices.roll(4)),
+        payload_alignment_(std::min(8U << choices.roll(4), alignment_)),
+        user_header_bytes_(choices.one_in(2) ? sizeof(core::UserHeader) : 0),
         control_(sizeof(core::SpscControl), alignof(core::SpscControl), some_wall(choices)),
-        data_(2 * capacity_ - alignment_ - core::kRecordHeaderBytes, alignment_,
-              some_wall(choices)) {}
+        data_(capacity_ + core::SpscMemory{nullptr, nullptr, capacity_, alignment_}.spare_bytes(),
+              alignment_, some_wall(choices)) {}
 
   [[nodiscard]] core::SpscMemory memory() const noexcept {
-    return {control_.as<core::SpscControl>(), data_.data(), capacity_, alignment_};
+    return {.control = control_.as<core::SpscControl>(),
+            .data = data_.data(),
+            .capacity_bytes = capacity_,
+            .record_alignment = alignment_,
+            .payload_alignment = payload_alignment_,
+            .user_header_bytes = user_header_bytes_};
   }
   [[nodiscard]] bool holds(std::span<const std::byte> bytes) const noexcept {
     return data_.holds(bytes.data(), bytes.size());
   }
   [[nodiscard]] std::vector<Target> targets() const {
-    return {{control_.data(), 16}, {data_.data(), capacity_, alignment_}};
+    auto* const headers = reinterpret_cast<std::byte*>(&core::SpscPlaces(memory()).header_at(0));
+    const auto before = static_cast<std::size_t>(headers - data_.data());
+    return {{control_.data(), 16}, {headers, capacity_ - before, alignment_}};
   }
   [[nodiscard]] Landmarks landmarks() const {
     return {capacity_, memory().max_record_bytes(), alignment_, capacity_ / 8};
@@ -57,6 +70,8 @@ class SpscRoom {
  private:
   std::uint64_t capacity_;
   std::uint32_t alignment_;
+  std::uint32_t payload_alignment_;
+  std::uint32_t user_header_bytes_;
   WalledBytes control_;
   WalledBytes data_;
 };
@@ -65,14 +80,14 @@ class SpscRoom {
 template <class Writer>
 void fill_and_publish(Writer& writer, std::span<std::byte> room, Choices& choices, Tally& tally) {
   tally.write(room);
-  const auto size = static_cast<std::uint32_t>(room.size());
+  const auto some = [&] { return static_cast<std::uint32_t>(choices.roll(room.size() + 1)); };
   switch (choices.roll(8)) {
     case 0:
       return writer.abort();
     case 1:
-      return writer.commit(1 + static_cast<std::uint32_t>(choices.roll(size)));
+      return writer.commit(some());
     case 2:
-      return writer.stage(1 + static_cast<std::uint32_t>(choices.roll(size)));
+      return writer.stage(some());
     case 3: {
       const std::uint64_t position = choices.one_in(2) ? writer.staged_position() : writer.tail();
       writer.stage();
@@ -96,11 +111,11 @@ class SpscWriter {
       writer_ = typename core::SpscRing<A>::Writer(room_->memory());
       return;
     }
-    const std::uint32_t size = some_size(writer_.max_record_bytes(), choices);
+    const std::uint32_t size = some_record(writer_.max_record_bytes(), choices);
     const bool expected = choices.one_in(4) && writer_.has_room(size);
     const std::span<std::byte> room = writer_.claim(size);
-    HOSTILE_CHECK(!expected || room.size() == size);  // or a wait for room would never end
-    if (room.empty()) return writer_.flush();
+    HOSTILE_CHECK(!expected || room.data() != nullptr);  // or a wait for room would never end
+    if (room.data() == nullptr) return writer_.flush();
     HOSTILE_CHECK(room.size() == size && room_->holds(room));
     fill_and_publish(writer_, room, choices, tally);
   }
@@ -126,7 +141,7 @@ class SpscReader {
       return;
     }
     const std::span<const std::byte> record = reader_.peek();
-    if (record.empty()) return;
+    if (record.data() == nullptr) return;
     HOSTILE_CHECK(record.size() <= reader_.max_record_bytes() && room_->holds(record));
     tally.read(record);
     if (++held_ < 4 && choices.one_in(4)) {
@@ -217,9 +232,9 @@ class FanInWriter {
       writer_ = Writer(room_->memory(), lane_);
       return;
     }
-    const std::uint32_t size = some_size(writer_.max_record_bytes(), choices);
+    const std::uint32_t size = some_record(writer_.max_record_bytes(), choices);
     const std::span<std::byte> room = writer_.claim(size);
-    if (room.empty()) return writer_.flush();
+    if (room.data() == nullptr) return writer_.flush();
     HOSTILE_CHECK(room.size() == size && room_->holds(lane_, room));
     fill_and_publish(writer_, room, choices, tally);
   }
@@ -249,7 +264,7 @@ class FanInReader {
       }
       tally.report(tally.last);
     }
-    if (!record.empty()) {
+    if (record.data() != nullptr) {
       HOSTILE_CHECK(room_->holds(reader_.lane(), record));
       tally.read(record);
       reader_.release();

@@ -29,7 +29,7 @@ using Landmarks = std::vector<std::uint64_t>;
                                              Choices& choices) noexcept {
   const std::uint64_t bit = std::uint64_t{1} << choices.roll(64);
   const std::uint64_t mark = landmarks[choices.roll(landmarks.size())];
-  switch (choices.roll(10)) {
+  switch (choices.roll(11)) {
     case 0:
       return 0;
     case 1:
@@ -46,7 +46,9 @@ using Landmarks = std::vector<std::uint64_t>;
       return truth + (bit - 2 * choices.roll(2) * bit);
     case 7:
       return truth + choices.roll(33) - 16;
-    case 8:  // sign bits
+    case 8:  // a header that keeps its stamp
+      return (truth >> 32U << 32U) | static_cast<std::uint32_t>(mark + choices.roll(33) - 16);
+    case 9:  // sign bits
       return truth ^ 0x8000'0000'8000'0000;
     default:
       return choices.word() >> (choices.one_in(2) ? 0 : choices.roll(64));

@@ -259,11 +259,13 @@ TEST(CorruptErrorTest, NamesTheFieldAndWhatStoodThere) {
   const Channel channel = Channel::create({.capacity_bytes = 4096}).value();
   Receiver receiver = Receiver::attach(channel.fds()).value();
   Sender sender = Sender::attach(channel.fds()).value();
-  std::memset(channel.region().data(), 0xee, 8);
+  // With the stamp of its place, or it would be nothing.
+  const core::RecordHeader header = core::SpscPlaces::header_of(0, 0xeeeeeeee);
+  std::memcpy(channel.region().data(), &header, sizeof header);
   const auto record = receiver.peek_for(0ns);
   ASSERT_FALSE(record);
   EXPECT_EQ(record.error().code, ErrorCode::corrupt);
-  EXPECT_THAT(record.error().message, testing::HasSubstr("RecordHeader is 0xeeeeeeeeeeeeeeee"));
+  EXPECT_THAT(record.error().message, testing::HasSubstr("RecordHeader is 0x1eeeeeeee"));
 
   while (sender.try_send(std::vector<std::byte>(64))) {
   }

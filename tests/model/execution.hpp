@@ -155,6 +155,7 @@ class Execution {
   [[nodiscard]] bool seen_before();
 
   [[nodiscard]] std::size_t locate(Word word);
+  [[nodiscard]] bool is_left_out(std::string_view label) const;
   [[nodiscard]] std::memory_order effective(std::memory_order order, Operation operation,
                                             std::string_view label);
   void note(std::uint64_t what);

@@ -51,6 +51,7 @@ std::memory_order Mutation::weakened(std::memory_order order) const {
 }
 
 std::string Mutation::name() const {
+  if (takes == Takes::store) return fmt::format("{}: {}'s store left out", label, role);
   const char* taken = takes == Takes::acquire   ? "acquire"
                       : takes == Takes::release ? "release"
                                                 : "seq_cst";
@@ -60,6 +61,10 @@ std::string Mutation::name() const {
 std::vector<Mutation> mutations_of(const std::set<Site>& sites) {
   std::set<Mutation> all;
   for (const Site& site : sites) {
+    if (site.label == kCheckLabel && site.operation == Operation::store) {
+      all.insert({site.role, site.label, site.operation, Mutation::Takes::store});
+      continue;
+    }
     for (const auto takes :
          {Mutation::Takes::acquire, Mutation::Takes::release, Mutation::Takes::fence}) {
       if (takes == Mutation::Takes::fence && site.order != std::memory_order_seq_cst) continue;

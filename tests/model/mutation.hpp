@@ -1,4 +1,5 @@
-// What an algorithm asks of memory, and how to ask for one thing less.
+// What an algorithm asks of memory, and how to ask for one thing less: half of an order, or a store
+// that an algorithm makes only to be safe.
 #pragma once
 
 #include <atomic>
@@ -13,6 +14,9 @@ namespace ringbell::model {
 
 enum class Operation : std::uint8_t { load, store, read_modify_write, fence };
 
+// A relaxed store under this label takes away what would be mistaken: left out, it must be missed.
+inline constexpr std::string_view kCheckLabel = "spsc.C";
+
 // One end of an edge: the thread's role, the operation, its label, and its order.
 struct Site {
   std::string role;  // of the thread: "writer", "reader"
@@ -25,9 +29,9 @@ struct Site {
 };
 
 // Takes the acquire or the release half from what one role does under one label; a seq_cst fence
-// loses the half or all of it.
+// loses the half or all of it. Or takes away the store itself.
 struct Mutation {
-  enum class Takes : std::uint8_t { acquire, release, fence };
+  enum class Takes : std::uint8_t { acquire, release, fence, store };
 
   std::string role;
   std::string label;

@@ -73,12 +73,17 @@ std::memory_order Execution::effective(std::memory_order order, Operation operat
   if (sequential_) return order;
   const std::string& role = fibers_[running_].role;
   if (mutation_ == nullptr) {
-    if (order != std::memory_order_relaxed) {
+    if (order != std::memory_order_relaxed || label == kCheckLabel) {
       sites_.insert({role, std::string(label), operation, order});
     }
     return order;
   }
   return mutation_->hits(role, label, operation) ? mutation_->weakened(order) : order;
+}
+
+bool Execution::is_left_out(std::string_view label) const {
+  return !sequential_ && mutation_ != nullptr && mutation_->takes == Mutation::Takes::store &&
+         mutation_->hits(fibers_[running_].role, label, Operation::store);
 }
 
 void Execution::check_race(Word word, const char* what) {
@@ -105,6 +110,7 @@ std::uint64_t Execution::load(Word word, std::memory_order order, std::string_vi
 
 void Execution::store(Word word, std::uint64_t value, std::memory_order order,
                       std::string_view label) {
+  if (is_left_out(label)) return;
   decide_who();
   order = effective(order, Operation::store, label);
   fence_first(order);

@@ -78,7 +78,7 @@ class ParkedStream : public Program {
     memory_.control = execution.shared<core::SpscControl>();
     memory_.capacity_bytes = 32;  // one record: the second waits for the first
     memory_.record_alignment = 8;
-    memory_.data = execution.shared<std::byte>(32 + memory_.max_record_bytes());
+    memory_.data = execution.shared<std::byte>(32 + memory_.spare_bytes());
     // Both sides said so when they attached.
     Parking::open(memory_.control->data_bell.word, reader_.by_barrier);
     Parking::open(memory_.control->space_bell.word, writer_.by_barrier);

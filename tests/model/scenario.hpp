@@ -24,6 +24,7 @@ template <class P, class... Arguments>
 }
 
 [[nodiscard]] std::vector<Scenario> spsc_scenarios();
+[[nodiscard]] std::vector<Scenario> spsc_record_scenarios();
 [[nodiscard]] std::vector<Scenario> parking_scenarios();
 [[nodiscard]] std::vector<Scenario> shared_parking_scenarios();
 [[nodiscard]] std::vector<Scenario> mpmc_scenarios();

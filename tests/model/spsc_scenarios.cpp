@@ -4,90 +4,13 @@
 #include <span>
 #include <string>
 
-#include <ringbell/core/spsc_ring.hpp>
-
 #include "tests/model/scenario.hpp"
-#include "tests/model/simulated_atomics.hpp"
+#include "tests/model/spsc_program.hpp"
 
 namespace ringbell::model {
 namespace {
 
-using Ring = core::SpscRing<SimulatedAtomics>;
-
-constexpr std::size_t kWriter = 1;
-constexpr std::size_t kReader = 2;
-constexpr std::size_t kSuccessor = 3;
-constexpr std::uint64_t kFirstOfSuccessor = 100;
-
-// The ring in shared memory, and threads that send and expect numbers.
-class SpscProgram : public Program {
- public:
-  explicit SpscProgram(std::uint64_t capacity_bytes) : capacity_bytes_(capacity_bytes) {}
-
-  [[nodiscard]] std::size_t threads() const override { return 2; }
-  [[nodiscard]] std::string role(std::size_t thread) const override {
-    return thread == kWriter ? "writer" : "reader";
-  }
-
-  void begin() override {
-    Execution& execution = Execution::current();
-    memory_.control = execution.shared<core::SpscControl>();
-    memory_.capacity_bytes = capacity_bytes_;
-    memory_.record_alignment = 8;
-    memory_.data = execution.shared<std::byte>(capacity_bytes_ + memory_.max_record_bytes());
-    ended_ = execution.shared<std::uint64_t>();
-  }
-
- protected:
-  [[nodiscard]] const core::SpscMemory& memory() const { return memory_; }
-
-  static void send(Ring::Writer& writer, std::uint64_t number, std::uint32_t size_bytes = 8) {
-    write_payload(claim(writer, size_bytes), number);
-    writer.commit();
-  }
-  static std::span<std::byte> claim(Ring::Writer& writer, std::uint32_t size_bytes = 8) {
-    while (true) {
-      const std::span<std::byte> room = writer.claim(size_bytes);
-      require(!writer.corrupt(), "the writer takes the ring for corrupt");
-      if (!room.empty()) return room;
-      SimulatedAtomics::pause();
-    }
-  }
-  // The next number, or nothing: not now.
-  static std::optional<std::uint64_t> try_receive(Ring::Reader& reader) {
-    const std::span<const std::byte> record = reader.peek();
-    require(!reader.corrupt(), "the reader takes the ring for corrupt");
-    if (record.empty()) return std::nullopt;
-    const std::uint64_t number = read_payload(record);
-    return number;
-  }
-  static std::uint64_t receive(Ring::Reader& reader) {
-    while (true) {
-      if (const std::optional<std::uint64_t> number = try_receive(reader)) return *number;
-      SimulatedAtomics::pause();
-    }
-  }
-  static void expect(Ring::Reader& reader, std::uint64_t number) {
-    require(receive(reader) == number, "a message lost, repeated or out of order");
-    reader.release();
-  }
-
-  // How a side that did not die tells its successor.
-  void say_ended() { SimulatedAtomics::store(*ended_, std::uint64_t{1}, kRelease, kNoEdge); }
-  [[nodiscard]] bool has_ended() const {
-    return SimulatedAtomics::load(*ended_, std::memory_order_acquire, kNoEdge) != 0;
-  }
-  void wait_for_the_end_of(std::size_t thread) const {
-    while (!has_ended() && !is_dead(thread)) SimulatedAtomics::pause();
-  }
-
- private:
-  static constexpr std::memory_order kRelease = std::memory_order_release;
-
-  std::uint64_t capacity_bytes_;
-  core::SpscMemory memory_{};
-  std::uint64_t* ended_ = nullptr;
-};
+using Ring = SpscUnderTest;
 
 // So many messages, of 8 bytes or of 8 and 16 in turn.
 class Stream : public SpscProgram {

@@ -18,7 +18,8 @@ namespace ringbell::test {
 inline constexpr std::uint64_t kSmallCapacity = 4096;
 
 // Whatever lies behind the spare area is checked: nothing may ever be written there.
-template <std::uint32_t kAlignment>
+template <std::uint32_t kAlignment, std::uint32_t kPayloadAlignment = 8,
+          std::uint32_t kUserHeaderBytes = 0>
 class PlainMemory {
  public:
   explicit PlainMemory(std::uint64_t capacity_bytes = kSmallCapacity)
@@ -40,7 +41,9 @@ class PlainMemory {
     return {.control = control_.get(),
             .data = data_.get(),
             .capacity_bytes = capacity_bytes_,
-            .record_alignment = kAlignment};
+            .record_alignment = kAlignment,
+            .payload_alignment = kPayloadAlignment,
+            .user_header_bytes = kUserHeaderBytes};
   }
 
  private:
@@ -51,7 +54,8 @@ class PlainMemory {
   };
 
   [[nodiscard]] std::uint64_t used_bytes() const noexcept {
-    return capacity_bytes_ + (capacity_bytes_ - kAlignment - core::kRecordHeaderBytes);
+    return capacity_bytes_ +
+           core::SpscMemory{nullptr, nullptr, capacity_bytes_, kAlignment}.spare_bytes();
   }
 
   std::unique_ptr<core::SpscControl> control_;
@@ -59,23 +63,30 @@ class PlainMemory {
   std::uint64_t capacity_bytes_;
 };
 
-template <std::uint32_t kAlignment>
+// Empty records too, as core has them.
+template <std::uint32_t kAlignment, std::uint32_t kPayloadAlignment = 8>
 class RegionMemory {
  public:
   explicit RegionMemory(std::uint64_t capacity_bytes = kSmallCapacity)
-      : region_(Region::create(
-                    ChannelOptions{.capacity_bytes = capacity_bytes, .record_alignment = kAlignment}
-                        .region())
+      : region_(Region::create(ChannelOptions{.capacity_bytes = capacity_bytes,
+                                              .record_alignment = kAlignment,
+                                              .payload_alignment = kPayloadAlignment}
+                                   .region())
                     .value()) {}
 
-  [[nodiscard]] core::SpscMemory memory() const noexcept { return region_.spsc_memory(); }
+  [[nodiscard]] core::SpscMemory memory() const noexcept {
+    core::SpscMemory memory = region_.spsc_memory();
+    memory.min_record_bytes = 0;
+    return memory;
+  }
 
  private:
   Region region_;
 };
 
-using EveryMemory =
-    ::testing::Types<PlainMemory<8>, PlainMemory<16>, PlainMemory<32>, PlainMemory<64>,
-                     RegionMemory<8>, RegionMemory<16>, RegionMemory<32>, RegionMemory<64>>;
+using EveryMemory = ::testing::Types<PlainMemory<8>, PlainMemory<16>, PlainMemory<32>,
+                                     PlainMemory<64>, PlainMemory<16, 16>, PlainMemory<64, 32>,
+                                     PlainMemory<8, 8, 16>, PlainMemory<64, 64, 16>,
+                                     RegionMemory<8>, RegionMemory<64>, RegionMemory<64, 64>>;
 
 }  // namespace ringbell::test

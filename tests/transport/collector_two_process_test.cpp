@@ -99,7 +99,7 @@ TEST(CollectorTest, CorruptLaneIsToldAndHarmsNobody) {
   Collector collector = Collector::open(copy_of(region)).value();
   Contributor liar = Contributor::open(copy_of(region)).value();
   Contributor honest = Contributor::open(copy_of(region)).value();
-  const std::uint64_t nonsense = 0x7777777777777777;
+  const std::uint64_t nonsense = core::SpscPlaces::header_of(0, 0x77777777);
   std::memcpy(region.fan_in_memory().ring(liar.lane()).data, &nonsense, sizeof nonsense);
   EXPECT_FALSE(collector.peek_for(10ms).value());
   EXPECT_EQ(collector.corrupt_lanes(), 1U);

@@ -295,11 +295,14 @@ TEST_P(EndpointTest, StagedRecordsAreFlushedBeforeTheSenderWaits) {
 
 TEST_P(EndpointTest, LyingSenderIsReportedAndNeverHangsTheReceiver) {
   Region& region = channel->region();
-  for (std::size_t at = 0; at < region.geometry().capacity_bytes; at += 8) {
-    region.data()[at] = std::byte{1};
+  const core::SpscPlaces places(region.spsc_memory());
+  const std::uint64_t start = receiver->position();
+  for (std::uint64_t at = 0; at < region.geometry().capacity_bytes; at += places.footprint(1)) {
+    places.header_at(start + at) = core::SpscPlaces::header_of(start + at, 1);
   }
   EXPECT_LE(receiver->drain([](auto) {}), region.geometry().capacity_bytes / 16) << "a full circle";
-  std::memset(region.data(), 0xff, region.geometry().capacity_bytes);
+  const std::uint64_t next = receiver->position();
+  places.header_at(next) = core::SpscPlaces::header_of(next, UINT32_MAX);
   const auto got = receiver->receive(buffer);
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, ErrorCode::corrupt);

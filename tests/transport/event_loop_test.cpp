@@ -165,7 +165,9 @@ TEST_F(EventLoopTest, ClosingRingsAndIsSeenByArm) {
 }
 
 TEST_F(EventLoopTest, CorruptRingIsNothingToSleepOn) {
-  std::memset(channel.region().data(), 0xff, 4096);
+  const core::SpscPlaces places(channel.region().spsc_memory());
+  places.header_at(receiver->position()) =
+      core::SpscPlaces::header_of(receiver->position(), UINT32_MAX);
   EXPECT_FALSE(receiver->arm());
   EXPECT_EQ(receiver->peek_for(0ns).error().code, ErrorCode::corrupt);
 }

@@ -36,12 +36,15 @@ RegionHeader good_header() {
                        .record_alignment = 8,
                        .page_bytes = 4096,
                        .message_bytes = 0,
-                       .participants = 2},
+                       .participants = 2,
+                       .payload_alignment = 8,
+                       .user_header_bytes = 0},
           .doorbell_kind = 2,
           .creator_pid = 1,
           .created_unix_ns = 1,
           .backing = 0,
-          .backing_number = 0};
+          .backing_number = 0,
+          .type = {}};
 }
 
 FileDescriptor make_memfd(const RegionHeader& header, std::uint64_t bytes, int seals) {
@@ -132,6 +135,43 @@ TEST(RegionAttachTest, WrongAlignmentIsNamed) {
     expect_lie_refused([&](RegionHeader& h) { h.geometry.record_alignment = alignment; },
                        "record_alignment is " + std::to_string(alignment));
   }
+}
+
+TEST(RegionAttachTest, WrongPayloadAlignmentIsNamed) {
+  for (const std::uint32_t alignment : {0U, 1U, 4U, 16U, 24U, 64U, 128U, 0x80000000U}) {
+    expect_lie_refused([&](RegionHeader& h) { h.geometry.payload_alignment = alignment; },
+                       "payload_alignment is " + std::to_string(alignment));
+  }
+}
+
+TEST(RegionAttachTest, WhatHasItsPlaceButNoUseYetIsRefused) {
+  expect_lie_refused([](RegionHeader& h) { h.geometry.user_header_bytes = 16; },
+                     "user_header_bytes is 16");
+  for (const auto lie : {+[](core::TypeRecord& type) { type.name[111] = 'x'; },
+                         +[](core::TypeRecord& type) { type.size_bytes = 8; },
+                         +[](core::TypeRecord& type) { type.alignment = 8; },
+                         +[](core::TypeRecord& type) { type.version = 1; }}) {
+    expect_lie_refused([&](RegionHeader& h) { lie(h.type); }, "the type of its messages",
+                       ErrorCode::version_mismatch);
+  }
+}
+
+TEST(RegionAttachTest, RingThatIsWrittenWithTagsIsRefused) {
+  const Region made = Region::create(ChannelOptions{.capacity_bytes = 4096}.region()).value();
+  core::WriterIntent& intent = made.spsc_control().intent;
+  for (std::uint64_t* const word : {&intent.position, &intent.tag}) {
+    *word = 8;
+    expect_refused(FileDescriptor(::fcntl(made.fd(), F_DUPFD_CLOEXEC, 0)),
+                   ErrorCode::version_mismatch, "written with tags");
+    *word = 0;
+  }
+  EXPECT_TRUE(Region::attach(FileDescriptor(::fcntl(made.fd(), F_DUPFD_CLOEXEC, 0))));
+}
+
+TEST(RegionAttachTest, CardOfAnOlderVersionIsNamed) {
+  RegionHeader header = good_header();
+  header.layout_version = 2;
+  expect_refused(make_memfd(header, 96, kSeals), ErrorCode::version_mismatch, "layout version 2");
 }
 
 TEST(RegionAttachTest, WrongPageSizeIsNamed) {

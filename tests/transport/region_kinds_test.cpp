@@ -151,6 +151,8 @@ TEST(RegionKindsTest, ShapesThatCannotBeAreRefused) {
           "participants is 1026");
   refused({.kind = RingKind::call_group, .message_bytes = 1U << 31U}, "message_bytes is");
   refused({.kind = RingKind{8}}, "ring_kind is 8");
+  refused({.kind = RingKind::mpmc, .slot_count = 8, .message_bytes = 8, .payload_alignment = 16},
+          "payload_alignment is 16");
 }
 
 TEST(RegionKindsTest, HeaderThatLiesAboutAShapeIsRefused) {
@@ -183,8 +185,10 @@ TEST(RegionKindsTest, HeaderThatLiesAboutAShapeIsRefused) {
   for (const RingShape& shape : kShapes) {
     EXPECT_TRUE(lie(shape, [](core::RegionHeader&) {}));
     for (const std::uint32_t wrong : {0U, 1U, 2U, 3U, 7U, 4096U, 0x7fffffffU, ~0U}) {
-      for (const auto field : {&core::Geometry::message_bytes, &core::Geometry::participants,
-                               &core::Geometry::record_alignment, &core::Geometry::page_bytes}) {
+      for (const auto field :
+           {&core::Geometry::message_bytes, &core::Geometry::participants,
+            &core::Geometry::record_alignment, &core::Geometry::page_bytes,
+            &core::Geometry::payload_alignment, &core::Geometry::user_header_bytes}) {
         accepted += harmless(shape, field, wrong) ? 1 : 0;
         ++tried;
       }

@@ -53,6 +53,13 @@ TEST(RegionTest, ImpossibleAlignmentIsRefused) {
   }
 }
 
+TEST(RegionTest, ImpossiblePayloadAlignmentIsRefused) {
+  for (const std::uint32_t alignment : {0U, 1U, 4U, 12U, 32U, 128U, 0x80000000U}) {
+    expect_refused({.record_alignment = 16, .payload_alignment = alignment},
+                   "payload_alignment is " + std::to_string(alignment));
+  }
+}
+
 TEST(RegionTest, ImpossibleDoorbellIsRefused) {
   for (const std::uint32_t kind : {0U, 4U, 0xffffffffU}) {
     expect_refused({.doorbell = DoorbellKind{kind}}, "doorbell");
@@ -82,6 +89,7 @@ TEST(RegionTest, BothSidesSeeTheSameGeometry) {
     for (const auto doorbell : {DoorbellKind::none, DoorbellKind::futex, DoorbellKind::eventfd}) {
       const Region made = Region::create(ChannelOptions{.capacity_bytes = 8192,
                                                         .record_alignment = alignment,
+                                                        .payload_alignment = alignment,
                                                         .doorbell = doorbell}
                                              .region())
                               .value();
@@ -89,6 +97,7 @@ TEST(RegionTest, BothSidesSeeTheSameGeometry) {
       EXPECT_EQ(made.geometry(), attached.geometry());
       EXPECT_EQ(attached.doorbell(), doorbell);
       EXPECT_EQ(attached.geometry().record_alignment, alignment);
+      EXPECT_EQ(attached.geometry().payload_alignment, alignment);
       EXPECT_EQ(attached.geometry().capacity_bytes, 8192U);
       EXPECT_EQ(attached.mapped_bytes(), made.mapped_bytes());
     }

@@ -143,7 +143,9 @@ TEST_F(UringWriteTest, FullDiskEndsAWriteInTheMiddle) {
 
 TEST_F(UringWriteTest, LyingSenderEndsAWrite) {
   const FileDescriptor file = make_file();
-  std::fill_n(channel.region().data(), kCapacity, std::byte{0xff});
+  const core::SpscPlaces places(channel.region().spsc_memory());
+  places.header_at(receiver->position()) =
+      core::SpscPlaces::header_of(receiver->position(), UINT32_MAX);
   ASSERT_TRUE(loop->write_from(*receiver, file.get(), {}, note_end()));
   ASSERT_TRUE(turn_until([&] { return end.has_value(); }));
   EXPECT_EQ(end->result.error().code, ErrorCode::corrupt);

@@ -6,6 +6,8 @@
 // or passed over a UNIX socket (connection.hpp does that); or it has a name (Sender::create).
 #pragma once
 
+#include <cstdint>
+
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/memory/region.hpp>
 #include <ringbell/transport/sleep/doorbell.hpp>
@@ -19,13 +21,16 @@ struct ChannelOptions {
   std::uint64_t capacity_bytes = kDefaultCapacityBytes;
   // 8, 16, 32 or 64. With 64 no two records share a cache line.
   std::uint32_t record_alignment = 8;
+  // 8, 16, 32 or 64, no more than record_alignment: messages stand at multiples of it.
+  std::uint32_t payload_alignment = 8;
   core::DoorbellKind doorbell = core::DoorbellKind::futex;
   MemoryOptions memory = {};
 
   [[nodiscard]] RegionOptions region() const {
     return {.shape = {.kind = core::RingKind::spsc,
                       .capacity_bytes = capacity_bytes,
-                      .record_alignment = record_alignment},
+                      .record_alignment = record_alignment,
+                      .payload_alignment = payload_alignment},
             .doorbell = doorbell,
             .memory = memory};
   }

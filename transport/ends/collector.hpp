@@ -27,6 +27,7 @@ struct CollectorOptions {
   std::uint32_t contributors = 16;           // at a time, at most 1024
   std::uint64_t capacity_bytes = 64 * 1024;  // of each contributor's lane; a power of two
   std::uint32_t record_alignment = 8;        // 8, 16, 32 or 64
+  std::uint32_t payload_alignment = 8;       // as ChannelOptions has it
   core::DoorbellKind doorbell = core::DoorbellKind::futex;  // or none
   MemoryOptions memory = {};
 
@@ -34,7 +35,8 @@ struct CollectorOptions {
     return {.shape = {.kind = core::RingKind::fan_in,
                       .capacity_bytes = capacity_bytes,
                       .record_alignment = record_alignment,
-                      .participants = contributors + 1},
+                      .participants = contributors + 1,
+                      .payload_alignment = payload_alignment},
             .doorbell = doorbell,
             .memory = memory};
   }

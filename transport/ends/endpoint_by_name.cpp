@@ -59,6 +59,7 @@ bool is_as_wanted(const Region& region, const ChannelOptions& options) noexcept 
                                           std::uint64_t{geometry.page_bytes});
   return geometry.capacity_bytes == capacity &&
          geometry.record_alignment == options.record_alignment &&
+         geometry.payload_alignment == options.payload_alignment &&
          region.doorbell() == options.doorbell;
 }
 

@@ -44,13 +44,38 @@ RingShape rounded(RingShape shape, std::uint32_t page_bytes) noexcept {
   return shape;
 }
 
-// The field of a shape that an objection names, for people.
-std::uint64_t field(const RingShape& shape, std::string_view name) noexcept {
-  if (name == "ring_kind") return std::uint64_t(shape.kind);
-  if (name == "capacity_bytes") return shape.capacity_bytes;
-  if (name == "record_alignment") return shape.record_alignment;
-  if (name == "slot_count") return shape.slot_count;
-  return name == "message_bytes" ? shape.message_bytes : shape.participants;
+// A field of a shape, for people.
+struct FieldText {
+  const char* name;
+  std::uint64_t value;
+  const char* remedy;
+};
+
+FieldText text_of(core::ShapeField field, const RingShape& shape) noexcept {
+  using enum core::ShapeField;
+  constexpr const char* kNotTaken = "a ring of this kind does not take that";
+  switch (field) {
+    case capacity_bytes:
+      return {"capacity_bytes", shape.capacity_bytes, "it must be between 4 KiB and 1 TiB"};
+    case record_alignment:
+      return {"record_alignment", shape.record_alignment, "it must be 8, 16, 32 or 64"};
+    case payload_alignment:
+      return {
+          "payload_alignment", shape.payload_alignment,
+          "it must be 8, 16, 32 or 64, no more than record_alignment, and 8 in a ring of slots"};
+    case slot_count:
+      return {"slot_count", shape.slot_count, "it must be between 2 and 2^32"};
+    case message_bytes:
+      return {"message_bytes", shape.message_bytes, "it must be at least 1 and less than 512 MiB"};
+    case participants:
+      return {"participants", shape.participants, kNotTaken};
+    case user_header_bytes:
+      return {"user_header_bytes", shape.user_header_bytes, kNotTaken};
+    case ring_kind:
+    case none:
+      break;
+  }
+  return {"ring_kind", std::uint64_t(shape.kind), kNotTaken};
 }
 
 // Why this geometry cannot be, or nothing. It came from another process: every field is suspect,
@@ -60,8 +85,9 @@ std::optional<std::string> objection_to(core::RingKind kind, const Geometry& geo
     return fmt::format("its page size is {}", geometry.page_bytes);
   }
   const RingShape shape = core::shape_of(kind, geometry);
-  if (const char* const wrong = core::objection_to(shape)) {
-    return fmt::format("its {} is {}", wrong, field(shape, wrong));
+  if (const auto wrong = core::wrong_field(shape); wrong != core::ShapeField::none) {
+    const FieldText text = text_of(wrong, shape);
+    return fmt::format("its {} is {}", text.name, text.value);
   }
   if (core::has_records(kind) && geometry.capacity_bytes < geometry.page_bytes) {
     return fmt::format("its capacity_bytes is {}", geometry.capacity_bytes);
@@ -70,6 +96,14 @@ std::optional<std::string> objection_to(core::RingKind kind, const Geometry& geo
     return "its offsets do not follow from its capacity";
   }
   return std::nullopt;
+}
+
+// Of the same layout, but a part of it is in use that this ringbell only knows the place of.
+tl::unexpected<Error> fail_newer(const char* what) {
+  return fail(ErrorCode::version_mismatch,
+              fmt::format("the region {}, which this program cannot; build both sides with the "
+                          "same ringbell",
+                          what));
 }
 
 Result<void> check_header(const RegionHeader& header) {
@@ -93,22 +127,27 @@ Result<void> check_header(const RegionHeader& header) {
   if (const auto objection = objection_to(kind, header.geometry)) {
     return fail(ErrorCode::not_a_region, "not a usable region: " + *objection);
   }
+  if (header.type != core::TypeRecord{}) return fail_newer("says the type of its messages");
   return {};
 }
 
-const char* remedy_for(std::string_view wrong) noexcept {
-  if (wrong == "capacity_bytes") return "it must be between 4 KiB and 1 TiB";
-  if (wrong == "record_alignment") return "it must be 8, 16, 32 or 64";
-  if (wrong == "slot_count") return "it must be between 2 and 2^32";
-  if (wrong == "message_bytes") return "it must be at least 1 and less than 512 MiB";
-  return "a ring of this kind does not take that";
+// REQUIRES: the region is mapped, its header checked.
+Result<void> check_intent(const core::SpscControl& control) {
+  constexpr core::Edge kIntent{"spsc.R"};
+  for (const std::uint64_t* const word : {&control.intent.position, &control.intent.tag}) {
+    if (core::HardwareAtomics::load(*word, std::memory_order_relaxed, kIntent) != 0) {
+      return fail_newer("is written with tags");
+    }
+  }
+  return {};
 }
 
 // REQUIRES: rounded.
 Result<void> check_options(const RingShape& shape, core::DoorbellKind doorbell) {
-  if (const char* const wrong = core::objection_to(shape)) {
+  if (const auto wrong = core::wrong_field(shape); wrong != core::ShapeField::none) {
+    const FieldText text = text_of(wrong, shape);
     return fail(ErrorCode::invalid_argument,
-                fmt::format("{} is {}; {}", wrong, field(shape, wrong), remedy_for(wrong)));
+                fmt::format("{} is {}; {}", text.name, text.value, text.remedy));
   }
   if (!valid_doorbell(std::uint32_t(doorbell))) {
     return fail(
@@ -177,7 +216,8 @@ RegionHeader header_of(const RegionOptions& options, const Geometry& geometry,
           .created_unix_ns = static_cast<std::uint64_t>(
               std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()),
           .backing = std::uint32_t(source.backing()),
-          .backing_number = source.backing_number()};
+          .backing_number = source.backing_number(),
+          .type = {}};
 }
 
 Result<std::string> path_of(Backing backing, const std::string& name) {
@@ -268,6 +308,10 @@ Result<Region> Region::attach(FileDescriptor file, const AttachOptions& options)
   }
   if (!options.in_core_dumps) memory::leave_out_of_core_dumps(*mapping);
   checked = check_sleeping(core::DoorbellKind{header->doorbell_kind}, *mapping);
+  if (checked && kind == core::RingKind::spsc) {
+    checked = check_intent(*reinterpret_cast<const core::SpscControl*>(
+        mapping->base() + header->geometry.control_offset));
+  }
   if (checked && options.prefault) checked = memory::prefault(*mapping, options.access, {});
   if (checked && options.lock_memory) checked = memory::lock(*mapping);
   if (!checked) return tl::unexpected(std::move(checked.error()));

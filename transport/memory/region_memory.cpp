@@ -8,6 +8,9 @@ namespace {
 
 using core::RingKind;
 
+// An end takes an empty message for none.
+constexpr std::uint32_t kMinRecordBytes = 1;
+
 template <class Part>
 Part* part_at(std::byte* at) noexcept {
   return reinterpret_cast<Part*>(at);
@@ -28,7 +31,9 @@ core::SpscMemory Region::spsc_memory() const noexcept {
   return {.control = &spsc_control(),
           .data = data(),
           .capacity_bytes = geometry_.capacity_bytes,
-          .record_alignment = geometry_.record_alignment};
+          .record_alignment = geometry_.record_alignment,
+          .payload_alignment = geometry_.payload_alignment,
+          .min_record_bytes = kMinRecordBytes};
 }
 
 core::MpmcMemory Region::mpmc_memory() const noexcept {
@@ -66,7 +71,9 @@ core::FanInMemory Region::fan_in_memory() const noexcept {
           .lane_stride_bytes = 2 * geometry_.capacity_bytes,
           .capacity_bytes = geometry_.capacity_bytes,
           .record_alignment = geometry_.record_alignment,
-          .lane_count = core::lane_count(shape())};
+          .lane_count = core::lane_count(shape()),
+          .payload_alignment = geometry_.payload_alignment,
+          .min_record_bytes = kMinRecordBytes};
 }
 
 core::CallGroupMemory Region::call_group_memory() const noexcept {

@@ -156,7 +156,11 @@ Result<core::RegionHeader> Source::read_header() const {
   core::RegionHeader header{};
   const ssize_t got = ::pread(file_.get(), &header, sizeof header, 0);
   if (got < 0) return fail_errno("reading the region's header failed");
-  if (static_cast<std::size_t>(got) == sizeof header) return header;
+  // A card of another version may be shorter.
+  const bool of_another_version =
+      static_cast<std::size_t>(got) >= offsetof(core::RegionHeader, ring_kind) &&
+      header.magic == core::kRegionMagic && header.layout_version != core::kLayoutVersion;
+  if (static_cast<std::size_t>(got) == sizeof header || of_another_version) return header;
   return fail(ErrorCode::not_a_region,
               fmt::format("not a ringbell region: the file ends after {} bytes", got));
 }

@@ -44,8 +44,8 @@ std::optional<Fill> fill_of(const core::SpscMemory& memory) noexcept {
     fill.written_position = fill.read_position;
     while (fill.bytes() + core::kRecordHeaderBytes <= at.capacity()) {
       const core::RecordHeader header = loaded(at.header_at(fill.written_position));
-      if (!at.plausible(header)) break;
-      fill.written_position += at.footprint(header);
+      if (!at.plausible(header, fill.written_position)) break;
+      fill.written_position += at.footprint(core::SpscPlaces::size_in(header));
       ++fill.records;
     }
     if (loaded(memory.control->head) == fill.read_position && fill.bytes() <= at.capacity()) {

@@ -1,0 +1,35 @@
+// How the next writer of an SpscRing (spsc_ring.hpp) finds where the one before it stopped: record
+// by record from the reader's position to the first word that is no header.
+#pragma once
+
+#include <cstdint>
+
+#include <ringbell/core/atomics.hpp>
+#include <ringbell/core/layout.hpp>
+#include <ringbell/core/spsc_memory.hpp>
+#include <ringbell/core/witness.hpp>
+
+namespace ringbell::core {
+
+struct SpscEnd {
+  std::uint64_t position;  // behind the last record
+  Finding finding;         // what cannot be; no field, if nothing is wrong
+};
+
+// At most as many steps as records fit. `edge` labels the loads, which are relaxed. REQUIRES:
+// `head` is a multiple of the record alignment.
+template <AtomicsPolicy Atomics>
+[[nodiscard]] SpscEnd end_of_records(const SpscPlaces& at, std::uint64_t head, Edge edge) noexcept {
+  for (std::uint64_t position = head;;) {
+    const RecordHeader header =
+        Atomics::load(at.header_at(position), std::memory_order_relaxed, edge);
+    if (!SpscPlaces::passes(header, position)) return {position, {}};
+    const bool plausible = at.plausible(header, position);
+    if (plausible) position += at.footprint(SpscPlaces::size_in(header));
+    if (!plausible || position + kRecordHeaderBytes - head > at.capacity()) {  // I2
+      return {position, {"RecordHeader", header}};
+    }
+  }
+}
+
+}  // namespace ringbell::core
