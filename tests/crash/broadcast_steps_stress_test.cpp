@@ -80,8 +80,8 @@ class LosslessVictim : public test::Victim {
     living->release();
     ++read;
   }
-  // A newcomer takes the place of the dead reader and sees all that comes; and so does the living
-  // one.
+  // A newcomer takes the place of the dead reader and sees all that comes; so does the reader that
+  // lived on.
   void pass_some(Lossless::Writer& by) {
     ASSERT_TRUE(living->peek().empty());
     std::optional<Lossless::Reader> next =

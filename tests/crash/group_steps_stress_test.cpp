@@ -55,7 +55,7 @@ class QueueVictim : public GroupVictim {
 
  protected:
   void pass_some() {
-    // The dead process's number is free again: the living ones need all the places.
+    // The dead process's number is free again: all the places are needed.
     QueueSender sender = QueueSender::open(attach(region_), kWait).value();
     for (std::uint64_t number = 1; number < 40; ++number) {
       QueueSender& by = number % 2 == 0 ? sender : sender_;

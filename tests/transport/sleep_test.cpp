@@ -75,7 +75,7 @@ TEST(DoorbellTest, EventfdOfACarelessPeerIsMadeNonBlocking) {
   EXPECT_NE(::fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
 }
 
-// As a hostile peer can, who holds the same open file.
+// As a hostile peer can that holds the same open file.
 TEST(DoorbellTest, SilenceDoesNotWaitIfTheBellBlocks) {
   const Doorbell bell = Doorbell::create_eventfd().value();
   ASSERT_EQ(::fcntl(bell.fd(), F_SETFL, 0), 0);

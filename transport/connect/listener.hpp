@@ -26,7 +26,7 @@ struct ListenerOptions {
   // With eventfds a sleeping side learns at once that its peer died; with futexes it learns within
   // WaitOptions::longest_sleep. A connector that asks for one of these two gets it.
   core::DoorbellKind doorbell = core::DoorbellKind::eventfd;
-  // Users who may connect besides the one this process runs as.
+  // Users that may connect, besides the one that this process runs as.
   std::vector<uid_t> also_allowed = {};
   // For one peer's handshake. A peer that takes longer is dropped.
   std::chrono::nanoseconds handshake_timeout = std::chrono::seconds(1);

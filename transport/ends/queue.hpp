@@ -74,7 +74,7 @@ class RINGBELL_API QueueEnd : public OpenedEnd<Self, QueueOptions> {
   void ring_data() const noexcept { participant_.sleeper().published(bells().data_bell.word); }
   void ring_space() const noexcept { participant_.sleeper().published(bells().space_bell.word); }
 
-  // `own_too`: also what the last one with this end's number held. Wakes those whom that helps.
+  // `own_too`: also what the last one with this end's number held. Wakes the ends that this helps.
   core::MpmcRecovered take_from_dead(bool own_too) noexcept;
   // A poll found nothing.
   void polled_in_vain() noexcept {
