@@ -15,11 +15,10 @@ FOLDERS = ["core", "transport", "capi", "bench", "tests", "tools", "examples", "
 PATTERNS = ["*.hpp", "*.cpp", "*.h", "*.c", "*.py", "*.md"]
 TOP_LEVEL = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
 
+ROLES = ("reader|writer|peer|process|sender|receiver|one|publisher|subscriber|participant|owner"
+         "|client|server|member|collector|contributor|caller|end|ends|readers|writers|claim|lane")
 PERSONS = re.compile(r"\b(who|whom|whoever|nobody|somebody|anybody|everybody|he|him|liars?"
-                     r"|the (?:dead|living))\b(?![-_(:]|\.\w)(?! (?:reader|writer|peer|process"
-                     r"|sender|receiver|one|publisher|subscriber|participant|owner|client|server"
-                     r"|member|collector|end|ends|readers|writers|claim|contributor|lane|caller)\b)",
-                     re.IGNORECASE)
+                     rf"|the (?:dead|living)(?! (?:{ROLES})\b))\b(?![-_(:]|\.\w)", re.IGNORECASE)
 # A comment to the end of its line, or a text in quotation marks, whichever begins first.
 SPOKEN_C = re.compile(r'//(?P<comment>.*)|"(?P<text>(?:[^"\\]|\\.)*)"')
 QUOTED = re.compile(r"`[^`]*`")

@@ -33,7 +33,7 @@ def findings(build, path):
 
 
 def self_test(build):
-    """A finding of the compiler's and one of clang-tidy's are found, and nothing is where none is."""
+    """A finding of the compiler's and one of clang-tidy's are found, nothing in a clean file."""
     with tempfile.TemporaryDirectory(dir=Path(__file__).parent) as folder:
         bad, good = Path(folder) / "bad.cpp", Path(folder) / "good.cpp"
         bad.write_text("static int unused() { return 0; }\nint* nothing() { return 0; }\n")
