@@ -162,17 +162,23 @@ def throughput(results: Results, setting: Setting, who: Who = members) -> Canvas
 
 
 def latency_by_load(results: Results) -> Canvas | None:
-    """The first class and size of the open loop: p50 and, beside it, p99, each by load."""
+    """The first class and size of the open loop: p50 and, beside it, p99 if known, by load."""
     settings = open_loop.settings(results)
     if not settings:
         return None
     size = open_loop.sizes(results, settings[0])[0]
     rows = [r for r in open_loop.rows_of(results, settings[0]) if r.message_bytes == size]
-    canvas, panels = pyplot.subplots(1, 2, figsize=(11.4, 5.0), sharey=True)
-    for axes, metric in zip(panels, ("p50_ns", "p99_ns")):
+    lines_of = {}
+    for metric in ("p50_ns", "p99_ns"):  # in a short run no p99 has samples enough
         lines = [Line(*who, [(round(100 * load, 2), f.median) for load, f in of_who.items() if f])
                  for who, of_who in open_loop.by_load(rows, metric).items()]
-        lines = [line for line in lines if line.points]
+        if lines := [line for line in lines if line.points]:
+            lines_of[metric] = lines
+    if not lines_of:
+        return None
+    canvas, (panels,) = pyplot.subplots(1, len(lines_of), figsize=(11.4, 5.0), sharey=True,
+                                        squeeze=False)
+    for axes, (metric, lines) in zip(panels, lines_of.items()):
         for line in lines:
             axes.plot(*zip(*line.points), **line.style)
         axes.set_yscale("log")
@@ -181,7 +187,7 @@ def latency_by_load(results: Results) -> Canvas | None:
         axes.set_xlabel("load, % of the transport's own capacity")
         axes.set_title(f"{metric.removesuffix('_ns')} from the intended time, {text.size(size)}")
     canvas.subplots_adjust(left=0.075, right=0.845, top=0.93, bottom=0.115, wspace=0.08)
-    _name_at_the_right(canvas, panels[1], lines)
+    _name_at_the_right(canvas, panels[-1], lines)
     return canvas
 
 
