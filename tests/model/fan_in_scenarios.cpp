@@ -260,7 +260,7 @@ class Sleeper : public FanInProgram {
       const auto lane = static_cast<std::uint32_t>(thread - 1);
       FanIn::Writer own = writer(lane);
       send(own, lane * kPerWriter + 1);
-      if (!Parking::any_parked(*bell_, false)) return;
+      if (!Parking::peer_waits(*bell_, false)) return;
       Parking::ring(*bell_, [&] { Execution::current().futex_wake({bell_, sizeof *bell_}); });
       return;
     }
