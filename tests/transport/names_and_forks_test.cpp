@@ -45,8 +45,8 @@ class NamesAndForksTest : public ::testing::Test {
 };
 
 TEST_F(NamesAndForksTest, ListenersChildDoesNotKeepItsName) {
-  const Signal end;
   for (const Place place : {Place::folder, Place::abstract}) {
+    const Signal end;
     const std::string name = "talks" + std::to_string(::getpid());
     ChildProcess parent = ChildProcess::fork([&] {
       const Result<Listener> listener = Listener::open(name, {.place = place});
@@ -59,8 +59,8 @@ TEST_F(NamesAndForksTest, ListenersChildDoesNotKeepItsName) {
     EXPECT_EQ(connect(name, {.place = place, .timeout = kNoWait}).error().code,
               ErrorCode::not_found);
     EXPECT_TRUE(Listener::open(name, {.place = place}));
+    end.tell();
   }
-  end.tell();
 }
 
 TEST_F(NamesAndForksTest, ConnectedProcessesChildDoesNotHideItsDeath) {
