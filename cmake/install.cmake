@@ -8,9 +8,8 @@ set(generated ${CMAKE_CURRENT_BINARY_DIR}/install)
 # The headers, in the shape of their include lines. The headers named here serve only the library's
 # own sources.
 set(RINGBELL_PRIVATE_HEADERS sleep/membarrier.hpp memory/advice.hpp memory/anonymous.hpp
-  memory/device.hpp memory/file.hpp memory/memfd.hpp memory/numa.hpp memory/owner.hpp
-  memory/reserve.hpp memory/system_v.hpp uring/uring.hpp uring/uring_operation.hpp
-  uring/uring_stream.hpp uring/uring_watch.hpp)
+  memory/device.hpp memory/memfd.hpp memory/numa.hpp memory/owner.hpp memory/system_v.hpp
+  uring/uring.hpp uring/uring_operation.hpp uring/uring_stream.hpp uring/uring_watch.hpp)
 foreach(folder IN ITEMS core transport)
   set(excluded)
   if(folder STREQUAL "transport")

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/base/file_descriptor.hpp>
 #include <ringbell/transport/memory/options.hpp>
 #include <ringbell/transport/memory/reserve.hpp>
@@ -27,7 +28,7 @@ namespace ringbell::memory::file {
 
 // The name that a file has before it is published where the file system has no files without a name
 // (O_TMPFILE), or /proc is not mounted. Taken away with this. Move-only.
-class TemporaryName {
+class RINGBELL_API TemporaryName {
  public:
   TemporaryName() noexcept = default;
   explicit TemporaryName(std::string path) noexcept : path_(std::move(path)) {}
