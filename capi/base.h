@@ -24,14 +24,20 @@ enum ringbell_code {
   RINGBELL_UNSUPPORTED = -5,
   RINGBELL_NOT_A_REGION = -6,     /* the descriptor is not, or not safely, of a ringbell region */
   RINGBELL_VERSION_MISMATCH = -7, /* a region of another layout version */
-  RINGBELL_BUSY = -8,             /* a living process plays the role */
+  RINGBELL_BUSY = -8,             /* a living process plays the role: the message names it */
   RINGBELL_CORRUPT = -9,          /* the peer wrote something impossible: drop the channel */
   RINGBELL_CLOSED = -10,          /* the peer closed in order */
   RINGBELL_PEER_DEAD = -11,       /* the peer is gone without closing */
   RINGBELL_TOO_LARGE = -12,
   RINGBELL_NOT_FOUND = -13,
-  RINGBELL_TIMED_OUT = -14, /* the peer did not answer a handshake in time */
-  RINGBELL_CANCELLED = -15  /* the caller ended it before its end */
+  RINGBELL_TIMED_OUT = -14,  /* the peer did not answer a handshake in time */
+  RINGBELL_CANCELLED = -15,  /* the caller ended it before its end */
+  RINGBELL_OTHER_RING = -16, /* in use, for a ring of another kind or with other options */
+  RINGBELL_NO_PLACE = -17,   /* as many living processes as there can be */
+  RINGBELL_EVICTED = -18,    /* this end was taken for dead: open it anew */
+  RINGBELL_NO_READER = -19,  /* a reader is required, and none has come */
+  RINGBELL_STALE = -20,      /* a file that was in use when the power went */
+  RINGBELL_DROPPED = -21     /* the server gave the call up without an answer */
 };
 
 typedef struct ringbell_error {
@@ -69,13 +75,15 @@ enum ringbell_huge_pages {
 
 enum ringbell_memory_flags {
   RINGBELL_NO_PREFAULT = 1, /* pages are made when they are first touched */
-  RINGBELL_LOCK_MEMORY = 2  /* mlock */
+  RINGBELL_LOCK_MEMORY = 2, /* mlock */
+  RINGBELL_FOR_GROUP = 4    /* by name: other users too, in a folder that their group shares */
 };
 
 enum ringbell_wait_flags {
-  RINGBELL_WAIT_SPIN = 1,      /* never sleep; needs a CPU to itself */
-  RINGBELL_WAIT_YIELD = 2,     /* give the CPU away between two looks */
-  RINGBELL_WAIT_QUICK_WAKE = 4 /* hold /dev/cpu_dma_latency at 0, where that is permitted */
+  RINGBELL_WAIT_SPIN = 1,       /* never sleep; needs a CPU to itself */
+  RINGBELL_WAIT_YIELD = 2,      /* give the CPU away between two looks */
+  RINGBELL_WAIT_QUICK_WAKE = 4, /* hold /dev/cpu_dma_latency at 0, where that is permitted */
+  RINGBELL_WAIT_PAST_QUOTA = 8  /* spin even where a control group's CPU quota is used up by it */
 };
 
 typedef struct ringbell_wait_options {

@@ -1,4 +1,8 @@
 // The C API of channels: Channel, Sender and Receiver behind handles.
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -16,6 +20,38 @@ ringbell_stats stats_of(const Side& side) noexcept {
           .sleeps = stats.sleeps,
           .rings = stats.rings,
           .missed_rings = stats.missed_rings};
+}
+
+// A record that was peeked, or why there is none.
+int show(const Result<std::optional<std::span<const std::byte>>>& peeked, const void** record,
+         size_t* size_bytes, ringbell_error* error) noexcept {
+  if (!peeked) return report(peeked.error(), error);
+  if (!*peeked) return RINGBELL_NOT_NOW;
+  *record = (*peeked)->data();
+  *size_bytes = (*peeked)->size();
+  return RINGBELL_OK;
+}
+
+// As open_side(), with what ringbell_channel_set_peer() was given.
+template <class Side, class Handle>
+int open_end(ringbell_channel* channel, const ringbell_wait_options* wait, Handle** handle,
+             ringbell_error* error) noexcept {
+  return guarded_whole(error, [&] {
+    const std::unique_ptr<ringbell_channel> owned(channel);
+    const Result<WaitOptions> options = wait_options_of(wait);
+    if (!options) return report(options.error(), error);
+    return hand_out(Side::open(std::move(owned->value), *options, std::move(owned->peer)), handle,
+                    error);
+  });
+}
+
+template <class Side>
+int wait_for_peer(Side& side, std::int64_t timeout_ns, ringbell_error* error) noexcept {
+  return guarded(error, [&]() -> int {
+    const Result<bool> came = side.wait_for_peer(timeout_of(timeout_ns));
+    if (!came) return report(came.error(), error);
+    return *came ? RINGBELL_OK : RINGBELL_NOT_NOW;
+  });
 }
 
 }  // namespace
@@ -51,9 +87,18 @@ ringbell_channel_fds ringbell_channel_get_fds(const ringbell_channel* channel) {
 
 void ringbell_channel_destroy(ringbell_channel* channel) { destroy(channel); }
 
+int ringbell_channel_set_peer(ringbell_channel* channel, int fd, ringbell_error* error) {
+  return guarded_whole(error, [&]() -> int {
+    auto copy = ringbell::duplicate(fd);
+    if (!copy) return report(copy.error(), error);
+    channel->peer = std::move(*copy);
+    return RINGBELL_OK;
+  });
+}
+
 int ringbell_sender_open(ringbell_channel* channel, const ringbell_wait_options* wait,
                          ringbell_sender** sender, ringbell_error* error) {
-  return open_side<ringbell::Sender>(channel, wait, sender, error);
+  return open_end<ringbell::Sender>(channel, wait, sender, error);
 }
 
 int ringbell_sender_claim(ringbell_sender* sender, uint32_t size_bytes, int64_t timeout_ns,
@@ -89,9 +134,15 @@ int ringbell_sender_send(ringbell_sender* sender, const void* bytes, size_t size
   });
 }
 
+void ringbell_sender_require_reader(ringbell_sender* sender, int required) {
+  sender->value.require_reader(required != 0);
+}
+
 uint32_t ringbell_sender_max_record_bytes(const ringbell_sender* sender) {
   return sender->value.max_record_bytes();
 }
+
+uint64_t ringbell_sender_fill(const ringbell_sender* sender) { return sender->value.fill(); }
 
 int ringbell_sender_create(const char* name, const ringbell_channel_options* options,
                            const ringbell_wait_options* wait, ringbell_sender** sender,
@@ -103,6 +154,11 @@ int ringbell_sender_open_name(const char* name, int64_t timeout_ns,
                               const ringbell_wait_options* wait, ringbell_sender** sender,
                               ringbell_error* error) {
   return open_named<ringbell::Sender>(name, wait, sender, error, timeout_of(timeout_ns));
+}
+
+int ringbell_sender_open_device(const char* path, const ringbell_wait_options* wait,
+                                ringbell_sender** sender, ringbell_error* error) {
+  return open_device<ringbell::Sender>(path, wait, sender, error);
 }
 
 ringbell_stats ringbell_sender_stats(const ringbell_sender* sender) {
@@ -119,26 +175,53 @@ int ringbell_sender_arm(ringbell_sender* sender, uint32_t size_bytes) {
 
 void ringbell_sender_disarm(ringbell_sender* sender) { sender->value.disarm(); }
 
+void ringbell_sender_interrupt(ringbell_sender* sender) { sender->value.interrupt(); }
+
 int ringbell_sender_peer(const ringbell_sender* sender) { return number_of(sender->value.peer()); }
+
+int ringbell_sender_wait_for_peer(ringbell_sender* sender, int64_t timeout_ns,
+                                  ringbell_error* error) {
+  return wait_for_peer(sender->value, timeout_ns, error);
+}
+
+int ringbell_sender_name_lost(const ringbell_sender* sender) { return name_lost(sender); }
 
 void ringbell_sender_close(ringbell_sender* sender) { destroy(sender); }
 
 int ringbell_receiver_open(ringbell_channel* channel, const ringbell_wait_options* wait,
                            ringbell_receiver** receiver, ringbell_error* error) {
-  return open_side<ringbell::Receiver>(channel, wait, receiver, error);
+  return open_end<ringbell::Receiver>(channel, wait, receiver, error);
 }
 
 int ringbell_receiver_peek(ringbell_receiver* receiver, int64_t timeout_ns, const void** record,
                            size_t* size_bytes, ringbell_error* error) {
-  return guarded(error, [&]() -> int {
-    const auto peeked = receiver->value.peek_for(timeout_of(timeout_ns));
-    if (!peeked) return report(peeked.error(), error);
-    if (!*peeked) return RINGBELL_NOT_NOW;
-    *record = (*peeked)->data();
-    *size_bytes = (*peeked)->size();
-    return RINGBELL_OK;
+  return guarded(error, [&] {
+    return show(receiver->value.peek_for(timeout_of(timeout_ns)), record, size_bytes, error);
   });
 }
+
+int ringbell_receiver_peek_newest(ringbell_receiver* receiver, int64_t timeout_ns,
+                                  const void** record, size_t* size_bytes, ringbell_error* error) {
+  return guarded(error, [&] {
+    return show(receiver->value.peek_newest_for(timeout_of(timeout_ns)), record, size_bytes, error);
+  });
+}
+
+int ringbell_receiver_peek_fresh(ringbell_receiver* receiver, int64_t time_to_live_ns,
+                                 int64_t timeout_ns, const void** record, size_t* size_bytes,
+                                 ringbell_error* error) {
+  return guarded(error, [&] {
+    return show(receiver->value.peek_fresh_for(std::chrono::nanoseconds(time_to_live_ns),
+                                               timeout_of(timeout_ns)),
+                record, size_bytes, error);
+  });
+}
+
+uint64_t ringbell_receiver_expired(const ringbell_receiver* receiver) {
+  return receiver->value.expired();
+}
+
+uint64_t ringbell_receiver_lag(const ringbell_receiver* receiver) { return receiver->value.lag(); }
 
 void ringbell_receiver_release(ringbell_receiver* receiver) {
   receiver->value.hold();
@@ -171,6 +254,11 @@ int ringbell_receiver_open_name(const char* name, int64_t timeout_ns,
   return open_named<ringbell::Receiver>(name, wait, receiver, error, timeout_of(timeout_ns));
 }
 
+int ringbell_receiver_open_device(const char* path, const ringbell_wait_options* wait,
+                                  ringbell_receiver** receiver, ringbell_error* error) {
+  return open_device<ringbell::Receiver>(path, wait, receiver, error);
+}
+
 ringbell_stats ringbell_receiver_stats(const ringbell_receiver* receiver) {
   return stats_of(receiver->value);
 }
@@ -184,9 +272,18 @@ int ringbell_receiver_arm(ringbell_receiver* receiver) { return receiver->value.
 
 void ringbell_receiver_disarm(ringbell_receiver* receiver) { receiver->value.disarm(); }
 
+void ringbell_receiver_interrupt(ringbell_receiver* receiver) { receiver->value.interrupt(); }
+
 int ringbell_receiver_peer(const ringbell_receiver* receiver) {
   return number_of(receiver->value.peer());
 }
+
+int ringbell_receiver_wait_for_peer(ringbell_receiver* receiver, int64_t timeout_ns,
+                                    ringbell_error* error) {
+  return wait_for_peer(receiver->value, timeout_ns, error);
+}
+
+int ringbell_receiver_name_lost(const ringbell_receiver* receiver) { return name_lost(receiver); }
 
 void ringbell_receiver_close(ringbell_receiver* receiver) { destroy(receiver); }
 

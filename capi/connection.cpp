@@ -2,23 +2,55 @@
 #include <optional>
 #include <utility>
 
+#include <unistd.h>
+
 #include <ringbell/capi/handles.hpp>
 #include <ringbell/capi/options.hpp>
 #include <ringbell/capi/status.hpp>
 
 using namespace ringbell::capi;
 
+namespace {
+
+ringbell::Result<ringbell::Place> place_of(int place) {
+  switch (place) {
+    case RINGBELL_PLACE_FOLDER:
+      return ringbell::Place::folder;
+    case RINGBELL_PLACE_GROUP:
+      return ringbell::Place::group;
+    case RINGBELL_PLACE_ABSTRACT:
+      return ringbell::Place::abstract;
+    default:
+      return ringbell::fail(ringbell::ErrorCode::invalid_argument,
+                            "place is none of enum ringbell_place");
+  }
+}
+
+}  // namespace
+
 extern "C" {
 
 int ringbell_listener_open(const char* name, const ringbell_channel_options* channels,
                            const ringbell_wait_options* wait, ringbell_listener** listener,
                            ringbell_error* error) {
+  return ringbell_listener_open_at(name, RINGBELL_PLACE_FOLDER, nullptr, 0, channels, wait,
+                                   listener, error);
+}
+
+int ringbell_listener_open_at(const char* name, int place, const uint32_t* also_allowed,
+                              size_t count, const ringbell_channel_options* channels,
+                              const ringbell_wait_options* wait, ringbell_listener** listener,
+                              ringbell_error* error) {
   return guarded_whole(error, [&] {
+    const ringbell::Result<ringbell::Place> where = place_of(place);
+    if (!where) return report(where.error(), error);
     const ringbell::Result<ringbell::ChannelOptions> each = channel_options_of(channels);
     if (!each) return report(each.error(), error);
     const ringbell::Result<ringbell::WaitOptions> waiting = wait_options_of(wait);
     if (!waiting) return report(waiting.error(), error);
     ringbell::ListenerOptions options;
+    options.place = *where;
+    options.also_allowed.assign(also_allowed, also_allowed + count);
     options.channel = *each;
     if (channels != nullptr) options.doorbell = each->doorbell;
     options.wait = *waiting;
@@ -39,18 +71,35 @@ int ringbell_listener_accept(ringbell_listener* listener, int64_t timeout_ns,
 
 int ringbell_listener_fd(const ringbell_listener* listener) { return listener->value.fd(); }
 
+int ringbell_listener_name_lost(const ringbell_listener* listener) { return name_lost(listener); }
+
 void ringbell_listener_close(ringbell_listener* listener) { destroy(listener); }
 
 int ringbell_connect(const char* name, int64_t timeout_ns, const ringbell_wait_options* wait,
                      ringbell_connection** connection, ringbell_error* error) {
+  return ringbell_connect_at(name, RINGBELL_PLACE_FOLDER, ::geteuid(), timeout_ns, wait, connection,
+                             error);
+}
+
+int ringbell_connect_at(const char* name, int place, uint32_t listener_uid, int64_t timeout_ns,
+                        const ringbell_wait_options* wait, ringbell_connection** connection,
+                        ringbell_error* error) {
   return guarded_whole(error, [&] {
+    const ringbell::Result<ringbell::Place> where = place_of(place);
+    if (!where) return report(where.error(), error);
     const ringbell::Result<ringbell::WaitOptions> waiting = wait_options_of(wait);
     if (!waiting) return report(waiting.error(), error);
     ringbell::ConnectOptions options;
+    options.place = *where;
+    options.listener_uid = listener_uid;
     options.timeout = timeout_of(timeout_ns);
     options.wait = *waiting;
     return hand_out(ringbell::connect(name, options), connection, error);
   });
+}
+
+uint32_t ringbell_connection_peer_uid(const ringbell_connection* connection) {
+  return connection->peer_uid;
 }
 
 ringbell_sender* ringbell_connection_sender(ringbell_connection* connection) {

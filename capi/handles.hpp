@@ -2,6 +2,9 @@
 #pragma once
 
 #include <utility>
+#include <vector>
+
+#include <sys/types.h>
 
 #include <ringbell/ringbell.h>
 #include <ringbell/ringbell.hpp>
@@ -9,6 +12,7 @@
 // NOLINTBEGIN(readability-identifier-naming): named as C users see them
 struct ringbell_channel {
   ringbell::Channel value;
+  ringbell::FileDescriptor peer = {};  // the sign of life of the end that it will be
 };
 struct ringbell_sender {
   ringbell::Sender value;
@@ -23,11 +27,13 @@ struct ringbell_connection {
   explicit ringbell_connection(ringbell::Connection connection) noexcept
       : sender{std::move(connection.sender)},
         receiver{std::move(connection.receiver)},
-        socket(std::move(connection.socket)) {}
+        socket(std::move(connection.socket)),
+        peer_uid(connection.peer.uid) {}
 
   ringbell_sender sender;
   ringbell_receiver receiver;
   ringbell::FileDescriptor socket;
+  uid_t peer_uid;
 };
 struct ringbell_topic {
   ringbell::Topic value;
@@ -47,5 +53,24 @@ struct ringbell_client {
 };
 struct ringbell_server {
   ringbell::Server value;
+};
+struct ringbell_ticket {
+  ringbell::Ticket value;
+};
+struct ringbell_taken {
+  ringbell::TakenRequest value;
+};
+struct ringbell_state {
+  ringbell::State value;
+};
+struct ringbell_state_writer {
+  ringbell::StateWriter value;
+};
+struct ringbell_state_reader {
+  ringbell::StateReader value;
+};
+struct ringbell_waitset {
+  ringbell::WaitSet value;
+  std::vector<ringbell::WaitSet::Event> told = {};  // for which there was no room yet
 };
 // NOLINTEND(readability-identifier-naming)

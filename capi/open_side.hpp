@@ -48,4 +48,15 @@ template <class Side, class Handle, class... More>
   });
 }
 
+// Side::open_device(path, wait options) behind a new handle.
+template <class Side, class Handle>
+[[nodiscard]] int open_device(const char* path, const ringbell_wait_options* wait, Handle** handle,
+                              ringbell_error* error) noexcept {
+  return guarded_whole(error, [&] {
+    const Result<WaitOptions> options = wait_options_of(wait);
+    if (!options) return report(options.error(), error);
+    return hand_out(Side::open_device(path, *options), handle, error);
+  });
+}
+
 }  // namespace ringbell::capi

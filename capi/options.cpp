@@ -45,7 +45,8 @@ Result<HugePages> huge_pages_of(std::uint32_t huge_pages) {
 // What every kind has: doorbell, memory, and what is reserved. Empty: taken over.
 template <class Given, class Options>
 std::optional<Error> take_common(const Given& given, Options& options) {
-  constexpr std::uint32_t kKnown = RINGBELL_NO_PREFAULT | RINGBELL_LOCK_MEMORY;
+  constexpr std::uint32_t kKnown = RINGBELL_NO_PREFAULT | RINGBELL_LOCK_MEMORY | RINGBELL_FOR_GROUP;
+  constexpr mode_t kModeForGroup = 0660;
   if ((given.memory_flags & ~kKnown) != 0)
     return refused("memory_flags has an unknown flag").value();
   if (!all_zero(given.reserved)) {
@@ -59,6 +60,7 @@ std::optional<Error> take_common(const Given& given, Options& options) {
   options.memory.huge_pages = *huge_pages;
   options.memory.prefault = (given.memory_flags & RINGBELL_NO_PREFAULT) == 0;
   options.memory.lock_memory = (given.memory_flags & RINGBELL_LOCK_MEMORY) != 0;
+  if ((given.memory_flags & RINGBELL_FOR_GROUP) != 0) options.memory.mode = kModeForGroup;
   return std::nullopt;
 }
 
@@ -73,6 +75,14 @@ Result<ChannelOptions> channel_options_of(const ringbell_channel_options* given)
   ChannelOptions options;
   if (given == nullptr) return options;
   if (std::optional<Error> wrong = take_common(*given, options)) return tl::unexpected(*wrong);
+  constexpr std::uint64_t kKnown =
+      RINGBELL_CHANNEL_TIMED | RINGBELL_CHANNEL_WHEN_DRAINED | RINGBELL_CHANNEL_SEALS;
+  if ((given->flags & ~kKnown) != 0) {
+    return refused("flags has none of enum ringbell_channel_flags");
+  }
+  options.timed = (given->flags & RINGBELL_CHANNEL_TIMED) != 0;
+  options.seals = (given->flags & RINGBELL_CHANNEL_SEALS) != 0;
+  if ((given->flags & RINGBELL_CHANNEL_WHEN_DRAINED) != 0) options.replace = Replace::when_drained;
   take_unless_0(given->capacity_bytes, options.capacity_bytes);
   take_unless_0(given->record_alignment, options.record_alignment);
   return options;
@@ -96,19 +106,27 @@ Result<ServiceOptions> service_options_of(const ringbell_service_options* given)
   ServiceOptions options;
   if (given == nullptr) return options;
   if (std::optional<Error> wrong = take_common(*given, options)) return tl::unexpected(*wrong);
-  if (given->reserved_flags != 0) {
-    return refused("something reserved is not 0: start from a zeroed struct");
-  }
   take_unless_0(given->clients, options.clients);
+  options.tickets = given->tickets;
   take_unless_0(given->message_bytes, options.message_bytes);
+  return options;
+}
+
+Result<StateOptions> state_options_of(const ringbell_state_options* given) {
+  StateOptions options;
+  if (given == nullptr) return options;
+  if (std::optional<Error> wrong = take_common(*given, options)) return tl::unexpected(*wrong);
+  take_unless_0(given->value_bytes, options.value_bytes);
+  take_unless_0(given->keys, options.keys);
+  options.readers_in_place = given->readers_in_place;
   return options;
 }
 
 Result<WaitOptions> wait_options_of(const ringbell_wait_options* options) {
   WaitOptions wait;
   if (options == nullptr) return wait;
-  constexpr std::uint32_t kKnown =
-      RINGBELL_WAIT_SPIN | RINGBELL_WAIT_YIELD | RINGBELL_WAIT_QUICK_WAKE;
+  constexpr std::uint32_t kKnown = RINGBELL_WAIT_SPIN | RINGBELL_WAIT_YIELD |
+                                   RINGBELL_WAIT_QUICK_WAKE | RINGBELL_WAIT_PAST_QUOTA;
   if ((options->flags & ~kKnown) != 0 || options->reserved_flags != 0 ||
       !all_zero(options->reserved)) {
     return refused(
@@ -124,6 +142,7 @@ Result<WaitOptions> wait_options_of(const ringbell_wait_options* options) {
     wait.longest_sleep = std::chrono::nanoseconds(options->longest_sleep_ns);
   }
   wait.yield = (options->flags & RINGBELL_WAIT_YIELD) != 0;
+  wait.within_quota = (options->flags & RINGBELL_WAIT_PAST_QUOTA) == 0;
   wait.quick_wake = (options->flags & RINGBELL_WAIT_QUICK_WAKE) != 0;
   return wait;
 }

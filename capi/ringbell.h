@@ -21,8 +21,11 @@
 #include <ringbell/capi/base.h>
 #include <ringbell/capi/channel.h>
 #include <ringbell/capi/connection.h>
+#include <ringbell/capi/sealed.h>
 #include <ringbell/capi/service.h>
+#include <ringbell/capi/state.h>
 #include <ringbell/capi/topic.h>
+#include <ringbell/capi/waitset.h>
 #include <ringbell/transport/base/version.h>
 
 #endif

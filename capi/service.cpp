@@ -10,6 +10,20 @@
 namespace ringbell::capi {
 namespace {
 
+int number_of(ringbell::Fate fate) noexcept {
+  switch (fate) {
+    case ringbell::Fate::none:
+      return RINGBELL_FATE_NONE;
+    case ringbell::Fate::withdrawn:
+      return RINGBELL_FATE_WITHDRAWN;
+    case ringbell::Fate::maybe_served:
+      return RINGBELL_FATE_MAYBE_SERVED;
+    case ringbell::Fate::served:
+      return RINGBELL_FATE_SERVED;
+  }
+  return RINGBELL_FATE_NONE;
+}
+
 int refuse_second_call(ringbell_error* error) noexcept {
   return report(RINGBELL_INVALID_ARGUMENT, "a call is under way: finish or abandon it first",
                 error);
@@ -76,7 +90,8 @@ int ringbell_client_begin(ringbell_client* client, const void* request, size_t r
     const auto room = client->value.claim_for(request_bytes, ringbell::Timeout::zero());
     if (!room) return report(room.error(), error);
     if (!*room) return RINGBELL_NOT_NOW;
-    std::memcpy((*room)->data(), request, request_bytes);
+    ringbell::copy_message((*room)->data(),
+                           {static_cast<const std::byte*>(request), request_bytes});
     client->value.call();
     client->calling = true;
     return RINGBELL_OK;
@@ -89,15 +104,21 @@ int ringbell_client_finish(ringbell_client* client, void* response, size_t room_
     return report(RINGBELL_INVALID_ARGUMENT, "no call was begun", error);
   }
   return guarded(error, [&]() -> int {
-    if (!client->value.answered()) return RINGBELL_NOT_NOW;
+    const ringbell::Result<bool> answered = client->value.answered_for(ringbell::Timeout::zero());
+    if (answered && !*answered) return RINGBELL_NOT_NOW;
+    if (!answered) {  // there is no server any more
+      ringbell_client_abandon(client);
+      return report(answered.error(), error);
+    }
     const auto answer = client->value.answer_for(ringbell::Timeout::zero());
     if (answer && *answer && (*answer)->size() > room_bytes) {
+      client->value.put_back();
       return report(RINGBELL_TOO_LARGE, "the response is longer than the room for it", error);
     }
     client->calling = false;
     if (!answer) return report(answer.error(), error);
     if (!*answer) return RINGBELL_NOT_NOW;
-    std::memcpy(response, (*answer)->data(), (*answer)->size());
+    ringbell::copy_message(static_cast<std::byte*>(response), **answer);
     *response_bytes = (*answer)->size();
     return RINGBELL_OK;
   });
@@ -109,6 +130,42 @@ void ringbell_client_abandon(ringbell_client* client) {
   client->value.abandon();
 }
 
+int ringbell_client_fate(const ringbell_client* client) { return number_of(client->value.fate()); }
+
+int ringbell_client_start(ringbell_client* client, const void* request, size_t request_bytes,
+                          ringbell_ticket** ticket, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    return hand_out(client->value.start({static_cast<const std::byte*>(request), request_bytes}),
+                    ticket, error);
+  });
+}
+
+int ringbell_client_wait_any(ringbell_client* client, int64_t timeout_ns, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    const ringbell::Result<bool> any = client->value.any_answered_for(timeout_of(timeout_ns));
+    if (!any) return report(any.error(), error);
+    return *any ? RINGBELL_OK : RINGBELL_NOT_NOW;
+  });
+}
+
+int ringbell_ticket_wait(ringbell_ticket* ticket, int64_t timeout_ns, const void** response,
+                         size_t* size_bytes, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    const auto answer = ticket->value.wait(timeout_of(timeout_ns));
+    if (!answer) return report(answer.error(), error);
+    if (!*answer) return RINGBELL_NOT_NOW;
+    *response = (*answer)->data();
+    *size_bytes = (*answer)->size();
+    return RINGBELL_OK;
+  });
+}
+
+int ringbell_ticket_abandon(ringbell_ticket* ticket) { return number_of(ticket->value.abandon()); }
+
+int ringbell_ticket_fate(const ringbell_ticket* ticket) { return number_of(ticket->value.fate()); }
+
+void ringbell_ticket_destroy(ringbell_ticket* ticket) { destroy(ticket); }
+
 int ringbell_client_waitable_fd(ringbell_client* client, int* fd, ringbell_error* error) {
   return waitable_fd(client->value, fd, error);
 }
@@ -117,7 +174,11 @@ int ringbell_client_arm(ringbell_client* client) { return client->value.arm() ? 
 
 void ringbell_client_disarm(ringbell_client* client) { client->value.disarm(); }
 
+void ringbell_client_interrupt(ringbell_client* client) { client->value.interrupt(); }
+
 int ringbell_client_peer(const ringbell_client* client) { return number_of(client->value.peer()); }
+
+int ringbell_client_name_lost(const ringbell_client* client) { return name_lost(client); }
 
 void ringbell_client_close(ringbell_client* client) { destroy(client); }
 
@@ -144,11 +205,14 @@ int ringbell_server_request(ringbell_server* server, int64_t timeout_ns, const v
   });
 }
 
+uint64_t ringbell_server_lag(const ringbell_server* server) { return server->value.lag(); }
+
+int ringbell_server_is_cancelled(const ringbell_server* server) {
+  return server->value.is_cancelled() ? 1 : 0;
+}
+
 int ringbell_server_respond(ringbell_server* server, const void* response, size_t size_bytes,
                             ringbell_error* error) {
-  if (size_bytes == 0) {
-    return report(RINGBELL_INVALID_ARGUMENT, "a response of 0 bytes: the smallest has 1", error);
-  }
   if (size_bytes > server->value.max_message_bytes()) {
     return report(RINGBELL_TOO_LARGE, "the response is longer than message_bytes of the service",
                   error);
@@ -157,10 +221,42 @@ int ringbell_server_respond(ringbell_server* server, const void* response, size_
   if (!room) {
     return report(RINGBELL_INVALID_ARGUMENT, "no request is being served", error);
   }
-  std::memmove(room->data(), response, size_bytes);  // it may be a part of the request, in place
+  // It may be a part of the request, in place; of 0 bytes it may be null.
+  if (size_bytes > 0) std::memmove(room->data(), response, size_bytes);
   server->value.respond();
   return RINGBELL_OK;
 }
+
+int ringbell_server_take(ringbell_server* server, int64_t timeout_ns, ringbell_taken** taken,
+                         ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    auto asked = server->value.take_for(timeout_of(timeout_ns));
+    if (!asked) return report(asked.error(), error);
+    if (!*asked) return RINGBELL_NOT_NOW;
+    *taken = new ringbell_taken{std::move(**asked)};
+    return RINGBELL_OK;
+  });
+}
+
+const void* ringbell_taken_request(const ringbell_taken* taken, size_t* size_bytes) {
+  const std::span<const std::byte> request = taken->value.request();
+  *size_bytes = request.size();
+  return request.data();
+}
+
+int ringbell_taken_is_cancelled(const ringbell_taken* taken) {
+  return taken->value.is_cancelled() ? 1 : 0;
+}
+
+int ringbell_taken_respond(ringbell_taken* taken, const void* response, size_t size_bytes,
+                           ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    const auto done = taken->value.respond({static_cast<const std::byte*>(response), size_bytes});
+    return done ? RINGBELL_OK : report(done.error(), error);
+  });
+}
+
+void ringbell_taken_destroy(ringbell_taken* taken) { destroy(taken); }
 
 int ringbell_server_waitable_fd(ringbell_server* server, int* fd, ringbell_error* error) {
   return waitable_fd(server->value, fd, error);
@@ -169,6 +265,10 @@ int ringbell_server_waitable_fd(ringbell_server* server, int* fd, ringbell_error
 int ringbell_server_arm(ringbell_server* server) { return server->value.arm() ? 1 : 0; }
 
 void ringbell_server_disarm(ringbell_server* server) { server->value.disarm(); }
+
+void ringbell_server_interrupt(ringbell_server* server) { server->value.interrupt(); }
+
+int ringbell_server_name_lost(const ringbell_server* server) { return name_lost(server); }
 
 void ringbell_server_close(ringbell_server* server) { destroy(server); }
 

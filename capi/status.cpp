@@ -37,6 +37,18 @@ int code_of(ErrorCode code) noexcept {
       return RINGBELL_TIMED_OUT;
     case ErrorCode::cancelled:
       return RINGBELL_CANCELLED;
+    case ErrorCode::other_ring:
+      return RINGBELL_OTHER_RING;
+    case ErrorCode::no_place:
+      return RINGBELL_NO_PLACE;
+    case ErrorCode::evicted:
+      return RINGBELL_EVICTED;
+    case ErrorCode::no_reader:
+      return RINGBELL_NO_READER;
+    case ErrorCode::stale:
+      return RINGBELL_STALE;
+    case ErrorCode::dropped:
+      return RINGBELL_DROPPED;
   }
   return RINGBELL_SYSTEM;
 }

@@ -47,6 +47,13 @@ void destroy(Handle* handle) noexcept {
   delete handle;
 }
 
+// Of an end: 1 or 0.
+template <class Handle>
+[[nodiscard]] int name_lost(const Handle* handle) noexcept {
+  const NoCancellation whole;
+  return handle->value.name_lost() ? 1 : 0;
+}
+
 // Moves what was made into a new handle, or reports why it was not made.
 template <class Handle, class T>
 [[nodiscard]] int hand_out(Result<T> made, Handle** handle, ringbell_error* error) {

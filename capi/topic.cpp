@@ -72,6 +72,28 @@ int ringbell_publisher_publish(ringbell_publisher* publisher, const void* bytes,
   });
 }
 
+void ringbell_publisher_require_reader(ringbell_publisher* publisher, int required) {
+  publisher->value.require_reader(required != 0);
+}
+
+uint64_t ringbell_publisher_fill(const ringbell_publisher* publisher) {
+  return publisher->value.fill();
+}
+
+uint32_t ringbell_publisher_subscribers(const ringbell_publisher* publisher) {
+  return publisher->value.subscribers();
+}
+
+int ringbell_publisher_wait_for_subscribers(ringbell_publisher* publisher, uint32_t count,
+                                            int64_t timeout_ns, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    const ringbell::Result<bool> there =
+        publisher->value.wait_for_subscribers(count, timeout_of(timeout_ns));
+    if (!there) return report(there.error(), error);
+    return *there ? RINGBELL_OK : RINGBELL_NOT_NOW;
+  });
+}
+
 int ringbell_publisher_waitable_fd(ringbell_publisher* publisher, int* fd, ringbell_error* error) {
   return waitable_fd(publisher->value, fd, error);
 }
@@ -79,6 +101,12 @@ int ringbell_publisher_waitable_fd(ringbell_publisher* publisher, int* fd, ringb
 int ringbell_publisher_arm(ringbell_publisher* publisher) { return publisher->value.arm() ? 1 : 0; }
 
 void ringbell_publisher_disarm(ringbell_publisher* publisher) { publisher->value.disarm(); }
+
+void ringbell_publisher_interrupt(ringbell_publisher* publisher) { publisher->value.interrupt(); }
+
+int ringbell_publisher_name_lost(const ringbell_publisher* publisher) {
+  return name_lost(publisher);
+}
 
 void ringbell_publisher_close(ringbell_publisher* publisher) { destroy(publisher); }
 
@@ -99,6 +127,23 @@ int ringbell_subscriber_open_name(const char* name, int start, int64_t timeout_n
   if (!from) return refuse_start(error);
   return open_named<ringbell::Subscriber>(name, wait, subscriber, error, *from,
                                           timeout_of(timeout_ns));
+}
+
+int ringbell_subscriber_open_at(ringbell_topic* topic, uint64_t position,
+                                const ringbell_wait_options* wait, ringbell_subscriber** subscriber,
+                                ringbell_error* error) {
+  return open_side<ringbell::Subscriber>(topic, wait, subscriber, error, Start::at(position));
+}
+
+int ringbell_subscriber_open_name_at(const char* name, uint64_t position, int64_t timeout_ns,
+                                     const ringbell_wait_options* wait,
+                                     ringbell_subscriber** subscriber, ringbell_error* error) {
+  return open_named<ringbell::Subscriber>(name, wait, subscriber, error, Start::at(position),
+                                          timeout_of(timeout_ns));
+}
+
+uint64_t ringbell_subscriber_position(const ringbell_subscriber* subscriber) {
+  return subscriber->value.position();
 }
 
 int ringbell_subscriber_receive(ringbell_subscriber* subscriber, void* into, size_t room_bytes,
@@ -125,8 +170,16 @@ int ringbell_subscriber_arm(ringbell_subscriber* subscriber) {
 
 void ringbell_subscriber_disarm(ringbell_subscriber* subscriber) { subscriber->value.disarm(); }
 
+void ringbell_subscriber_interrupt(ringbell_subscriber* subscriber) {
+  subscriber->value.interrupt();
+}
+
 int ringbell_subscriber_peer(const ringbell_subscriber* subscriber) {
   return number_of(subscriber->value.peer());
+}
+
+uint64_t ringbell_subscriber_lag(const ringbell_subscriber* subscriber) {
+  return subscriber->value.lag();
 }
 
 uint64_t ringbell_subscriber_missed(const ringbell_subscriber* subscriber) {
@@ -135,6 +188,10 @@ uint64_t ringbell_subscriber_missed(const ringbell_subscriber* subscriber) {
 
 uint32_t ringbell_subscriber_max_message_bytes(const ringbell_subscriber* subscriber) {
   return subscriber->value.max_message_bytes();
+}
+
+int ringbell_subscriber_name_lost(const ringbell_subscriber* subscriber) {
+  return name_lost(subscriber);
 }
 
 void ringbell_subscriber_close(ringbell_subscriber* subscriber) { destroy(subscriber); }

@@ -61,6 +61,20 @@ RINGBELL_C_API int ringbell_publisher_create(const char* name,
 RINGBELL_C_API int ringbell_publisher_publish(ringbell_publisher* publisher, const void* bytes,
                                               size_t size_bytes, int64_t timeout_ns,
                                               ringbell_error* error);
+/* Not 0: from now on publishing is RINGBELL_NO_READER while there is no subscriber. */
+RINGBELL_C_API void ringbell_publisher_require_reader(ringbell_publisher* publisher, int required);
+/* How many messages the slowest subscriber of a lossless topic is behind, as far as it has told:
+ * after an eighth of the ring, and when it has read all. 0 for a lossy one. */
+RINGBELL_C_API uint64_t ringbell_publisher_fill(const ringbell_publisher* publisher);
+
+/* How many living subscribers there are: each sees all that is published from now on. Asks the
+ * kernel about each. A subscriber of a lossy topic is counted by a lock that it takes if it can. */
+RINGBELL_C_API uint32_t ringbell_publisher_subscribers(const ringbell_publisher* publisher);
+/* Waits until there are as many. RINGBELL_INVALID_ARGUMENT if the topic takes fewer. */
+RINGBELL_C_API int ringbell_publisher_wait_for_subscribers(ringbell_publisher* publisher,
+                                                           uint32_t count, int64_t timeout_ns,
+                                                           ringbell_error* error);
+
 /* For epoll, poll and other loops. The descriptor is readable once there may be room, and after
  * longest_sleep_ns; it stays the publisher's. RINGBELL_UNSUPPORTED for a lossy topic, which always
  * has room. */
@@ -71,10 +85,15 @@ RINGBELL_C_API int ringbell_publisher_waitable_fd(ringbell_publisher* publisher,
 RINGBELL_C_API int ringbell_publisher_arm(ringbell_publisher* publisher);
 /* Takes it back, for a loop that will not look for a while. */
 RINGBELL_C_API void ringbell_publisher_disarm(ringbell_publisher* publisher);
+/* As ringbell_sender_interrupt(). */
+RINGBELL_C_API void ringbell_publisher_interrupt(ringbell_publisher* publisher);
+/* As ringbell_sender_name_lost(). */
+RINGBELL_C_API int ringbell_publisher_name_lost(const ringbell_publisher* publisher);
 /* Subscribers read to the end, then learn RINGBELL_CLOSED. NULL is allowed. */
 RINGBELL_C_API void ringbell_publisher_close(ringbell_publisher* publisher);
 
-/* `start` is an enum ringbell_start. The topic belongs to the call, whether it succeeds or not. */
+/* `start` is an enum ringbell_start: for a lossy topic RINGBELL_START_NEWEST, unless what was
+ * published before is wanted, too. The topic belongs to the call, whether it succeeds or not. */
 RINGBELL_C_API int ringbell_subscriber_open(ringbell_topic* topic, int start,
                                             const ringbell_wait_options* wait,
                                             ringbell_subscriber** subscriber,
@@ -84,6 +103,20 @@ RINGBELL_C_API int ringbell_subscriber_open_name(const char* name, int start, in
                                                  const ringbell_wait_options* wait,
                                                  ringbell_subscriber** subscriber,
                                                  ringbell_error* error);
+/* The same two, from where a subscriber of the same ring was: its ringbell_subscriber_position().
+ * What is gone by now counts as missed. A position that the ring has not reached is of another one:
+ * as RINGBELL_START_OLDEST. */
+RINGBELL_C_API int ringbell_subscriber_open_at(ringbell_topic* topic, uint64_t position,
+                                               const ringbell_wait_options* wait,
+                                               ringbell_subscriber** subscriber,
+                                               ringbell_error* error);
+RINGBELL_C_API int ringbell_subscriber_open_name_at(const char* name, uint64_t position,
+                                                    int64_t timeout_ns,
+                                                    const ringbell_wait_options* wait,
+                                                    ringbell_subscriber** subscriber,
+                                                    ringbell_error* error);
+/* Of the message that is due: how many there were before it. */
+RINGBELL_C_API uint64_t ringbell_subscriber_position(const ringbell_subscriber* subscriber);
 /* Copies the next message out, into room for ringbell_subscriber_max_message_bytes() or
  * more. */
 RINGBELL_C_API int ringbell_subscriber_receive(ringbell_subscriber* subscriber, void* into,
@@ -98,8 +131,15 @@ RINGBELL_C_API int ringbell_subscriber_waitable_fd(ringbell_subscriber* subscrib
 RINGBELL_C_API int ringbell_subscriber_arm(ringbell_subscriber* subscriber);
 /* Takes it back, for a loop that will not look for a while. */
 RINGBELL_C_API void ringbell_subscriber_disarm(ringbell_subscriber* subscriber);
+/* As ringbell_sender_interrupt(). */
+RINGBELL_C_API void ringbell_subscriber_interrupt(ringbell_subscriber* subscriber);
+/* As ringbell_sender_name_lost(). The name of a lossy topic also goes when its publisher closes. */
+RINGBELL_C_API int ringbell_subscriber_name_lost(const ringbell_subscriber* subscriber);
 /* An enum ringbell_peer: the publisher. A system call. */
 RINGBELL_C_API int ringbell_subscriber_peer(const ringbell_subscriber* subscriber);
+/* How far this one is behind: messages that were published and not received. If a lossy topic has
+ * more of them than it keeps, the oldest will be missed. */
+RINGBELL_C_API uint64_t ringbell_subscriber_lag(const ringbell_subscriber* subscriber);
 /* How many messages this one missed since it joined. */
 RINGBELL_C_API uint64_t ringbell_subscriber_missed(const ringbell_subscriber* subscriber);
 RINGBELL_C_API uint32_t

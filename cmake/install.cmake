@@ -1,15 +1,24 @@
-# `cmake --install` and, by CPack, a Debian package: headers, both libraries, the command, a CMake
-# package, and pkg-config files. Nothing of it knows where it will stand, so it may be moved.
+# `cmake --install` and, by CPack, Debian packages: headers, both libraries, the command, a CMake
+# package, and pkg-config files. Nothing of it knows where it will stand, so it may be moved. A
+# component is a Debian package (cmake/debian.cmake); `elsewhere` is what Debian has in another
+# form.
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME libringbell-dev)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/ringbell)
 set(generated ${CMAKE_CURRENT_BINARY_DIR}/install)
 
 # The headers, in the shape of their include lines. The headers named here serve only the library's
 # own sources.
-set(RINGBELL_PRIVATE_HEADERS sleep/membarrier.hpp memory/advice.hpp memory/anonymous.hpp
-  memory/device.hpp memory/memfd.hpp memory/numa.hpp memory/owner.hpp memory/system_v.hpp
-  uring/uring.hpp uring/uring_operation.hpp uring/uring_stream.hpp uring/uring_watch.hpp)
+set(RINGBELL_PRIVATE_HEADERS base/control_groups.hpp base/crc32c.hpp base/known_ids.hpp
+  base/probes.hpp sleep/futex_words.hpp sleep/membarrier.hpp sleep/priority.hpp
+  sleep/silent_thread.hpp waitset/descriptor_watch.hpp waitset/wait_set_state.hpp
+  memory/advice.hpp memory/anonymous.hpp
+  ends/other_ring.hpp ends/taken_requests.hpp ends/tickets.hpp
+  memory/device.hpp memory/memfd.hpp memory/numa.hpp memory/owner.hpp
+  memory/shape_text.hpp memory/system_v.hpp memory/power.hpp memory/type_text.hpp
+  names/generations.hpp uring/uring.hpp
+  uring/uring_operation.hpp uring/uring_stream.hpp uring/uring_watch.hpp)
 foreach(folder IN ITEMS core transport)
   set(excluded)
   if(folder STREQUAL "transport")
@@ -34,13 +43,14 @@ install(TARGETS ringbell EXPORT ringbell_static)
 install(EXPORT ringbell_static NAMESPACE ringbell:: FILE ringbell-static.cmake
   DESTINATION ${package_dir})
 if(TARGET ringbell_shared)
-  install(TARGETS ringbell_shared EXPORT ringbell_shared)
+  install(TARGETS ringbell_shared EXPORT ringbell_shared
+    LIBRARY COMPONENT libringbell0 NAMELINK_COMPONENT libringbell-dev)
   install(EXPORT ringbell_shared NAMESPACE ringbell:: FILE ringbell-shared.cmake
     DESTINATION ${package_dir})
 endif()
 
 if(TARGET ringbell-command)
-  install(TARGETS ringbell-command)
+  install(TARGETS ringbell-command COMPONENT ringbell)
 endif()
 
 configure_package_config_file(cmake/ringbell-config.cmake.in ${generated}/ringbell-config.cmake
@@ -57,20 +67,11 @@ foreach(name IN ITEMS ringbell ringbell-core)
   install(FILES ${generated}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()
 
-install(FILES README.md CHANGELOG.md docs/guide.md docs/how_it_works.md docs/coming_from.md
-  docs/glossary.md docs/recovery.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
+install(FILES README.md CHANGELOG.md docs/tour.md docs/guide.md docs/how_it_works.md
+  docs/coming_from.md docs/glossary.md docs/operations.md docs/recovery.md docs/beyond.md
+  DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT elsewhere)
 
-set(CPACK_GENERATOR DEB)
-set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
-set(CPACK_STRIP_FILES ON)
-set(CPACK_PACKAGE_CONTACT "The ringbell authors <ringbell@localhost>")
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
-set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS libexpected-dev)
-# Only the static library asks its users for these.
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libfmt-dev, liburing-dev")
-include(CPack)
+if(TARGET ringbell_shared)
+  include(cmake/debian.cmake)
+endif()

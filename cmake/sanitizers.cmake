@@ -11,8 +11,8 @@ if(RINGBELL_SANITIZE)
   endif()
 endif()
 
-# How much longer a test may take than in a release build.
-set(RINGBELL_TIMEOUT_FACTOR 1)
+# How much longer a test may take.
+set(RINGBELL_TIMEOUT_FACTOR 1 CACHE STRING "How many times as long as in a release build")
 if(RINGBELL_SANITIZE)
   set(RINGBELL_TIMEOUT_FACTOR 5)
 endif()

@@ -19,6 +19,7 @@
 // Progress: wait-free.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -31,6 +32,31 @@ template <AtomicsPolicy Atomics>
 class BroadcastCells {
  public:
   class Held;
+
+  // How many readers there are of which `counts(id)`; one that is joining may be among them. Such a
+  // one sees all that is committed after that.
+  template <class Counts>
+  [[nodiscard]] static std::uint32_t count(const BroadcastMemory& memory, Counts&& counts) {
+    std::uint32_t found = 0;
+    for (std::uint32_t i = 0; i < memory.max_readers; ++i) {
+      const BroadcastCellState cell(
+          Atomics::load(memory.control->readers[i].state, std::memory_order_relaxed, kRelaxed));
+      if (cell.owner() != 0 && counts(cell.owner())) ++found;
+    }
+    return found;
+  }
+
+  // How far the slowest reader is behind this position, as the cells say: at most the slot count.
+  [[nodiscard]] static std::uint64_t most_behind(const BroadcastMemory& memory,
+                                                 std::uint64_t position) noexcept {
+    std::int64_t most = 0;
+    for (std::uint32_t i = 0; i < memory.max_readers; ++i) {
+      const BroadcastCellState cell(
+          Atomics::load(memory.control->readers[i].state, std::memory_order_relaxed, kRelaxed));
+      if (cell.owner() != 0) most = std::max(most, cell.behind(position));
+    }
+    return std::min(static_cast<std::uint64_t>(most), memory.slots.slot_count);
+  }
 
   // Frees the cells of dead readers. Returns how many.
   template <class IsDead>

@@ -130,6 +130,9 @@ class BroadcastLossless<Atomics>::Writer : public Witness {
     return Cells::evict(memory_, is_dead, std::memory_order_relaxed);  // E
   }
 
+  // How many messages the slowest reader is behind, as it last published: at most the slot count.
+  [[nodiscard]] std::uint64_t in_use() const noexcept { return Cells::most_behind(memory_, tail_); }
+
   // Of the next message: how many there were before it.
   [[nodiscard]] std::uint64_t position() const noexcept { return tail_; }
   [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }
@@ -238,6 +241,11 @@ class BroadcastLossless<Atomics>::Reader : public Witness {
   void forget() noexcept { cell_.forget(); }
 
   [[nodiscard]] ParticipantId id() const noexcept { return id_; }
+  // How many messages were committed and not given back, the peeked one included. Looks at as many
+  // slots as their count has bits.
+  [[nodiscard]] std::uint64_t lag() const noexcept {
+    return broadcast_lag<Atomics>(at_, next_, kRelaxed);
+  }
   // Up to where the writer knows that this one has read.
   [[nodiscard]] std::uint64_t published_position() const noexcept { return published_; }
   // Of the message that is due.
@@ -298,7 +306,7 @@ class BroadcastLossless<Atomics>::Reader : public Witness {
 
   BroadcastMemory memory_;
   BroadcastPlaces<std::byte> at_;
-  typename Cells::Held cell_;
+  typename Cells::Held cell_{};
   std::uint64_t next_ = 0;
   std::uint64_t published_ = 0;  // what the cell says
   bool peeked_ = false;

@@ -43,6 +43,7 @@
 
 #include <ringbell/core/atomics.hpp>
 #include <ringbell/core/broadcast_memory.hpp>
+#include <ringbell/core/object_at.hpp>
 
 namespace ringbell::core {
 
@@ -107,7 +108,7 @@ class BroadcastLossy<Atomics>::Writer : public Witness {
     Word& sequence = at_.sequence_at(next_);
     Atomics::store(sequence, writing_sequence(next_), std::memory_order_relaxed, kRelaxed);  // I2
     Atomics::fence(std::memory_order_release, kTorn);                                        // T
-    copy(reinterpret_cast<Word*>(at_.payload_at(next_)));
+    copy(object_at<Word>(at_.payload_at(next_)));
     Atomics::store(sequence, holding_sequence(next_), std::memory_order_release, kPublish);  // P
     ++next_;
   }
@@ -140,6 +141,12 @@ class BroadcastLossy<Atomics>::Reader : public Witness {
     if (!end) saw(found);
     if (end) next_ = start == BroadcastStart::newest ? *end : oldest(*end);
   }
+  // Goes on at a position() that a reader of this ring had: missed() counts what is gone since. A
+  // position that is not reached yet is of another ring: joins at the oldest record.
+  Reader(const BroadcastSlots<const std::byte>& memory, std::uint64_t position) noexcept
+      : Reader(memory, BroadcastStart::newest) {
+    next_ = position <= next_ ? position : oldest(next_);
+  }
 
   Reader(Reader&&) noexcept = default;
   Reader& operator=(Reader&&) noexcept = default;
@@ -170,7 +177,7 @@ class BroadcastLossy<Atomics>::Reader : public Witness {
       saw("message size", size);
       return std::nullopt;
     }
-    return static_cast<std::size_t>(size);
+    return size;
   }
 
   // Whether there is something to receive, or to find out about (missed(), corrupt()). Copies
@@ -181,6 +188,12 @@ class BroadcastLossy<Atomics>::Reader : public Witness {
     return corrupt() || found >= holding_sequence(next_) || !at_.plausible(found, next_);
   }
 
+  // How many records were published that were neither received nor passed over. Those that will be
+  // missed are among them: it can be more than the slot count. Looks at as many slots as their
+  // count has bits.
+  [[nodiscard]] std::uint64_t lag() const noexcept {
+    return broadcast_lag<Atomics>(at_, next_, kRelaxed);
+  }
   // Of the record that is due. It moves on with what was received and what was missed, and with
   // nothing else.
   [[nodiscard]] std::uint64_t position() const noexcept { return next_; }
@@ -202,7 +215,7 @@ class BroadcastLossy<Atomics>::Reader : public Witness {
       const BroadcastSequence due = holding_sequence(next_);
       BroadcastSequence found = Atomics::load(sequence, std::memory_order_acquire, kPublish);  // P
       if (found == due) [[likely]] {
-        copy(reinterpret_cast<const Word*>(at_.payload_at(next_)));
+        copy(object_at<Word>(at_.payload_at(next_)));
         Atomics::fence(std::memory_order_acquire, kTorn);  // T
         found = Atomics::load(sequence, std::memory_order_relaxed, kRelaxed);
         if (found == due) [[likely]] {  // I3

@@ -14,6 +14,7 @@
 #include <ringbell/core/atomics.hpp>
 #include <ringbell/core/layout.hpp>
 #include <ringbell/core/mpmc_memory.hpp>
+#include <ringbell/core/object_at.hpp>
 #include <ringbell/core/witness.hpp>
 
 namespace ringbell::core {
@@ -125,7 +126,7 @@ class BroadcastPlaces {
   }
 
   [[nodiscard]] Word& sequence_at(std::uint64_t position) const noexcept {
-    return *reinterpret_cast<Word*>(slots_ + (position & mask_) * slot_bytes_);
+    return *object_at<Word>(slots_ + (position & mask_) * slot_bytes_);
   }
   [[nodiscard]] Byte* payload_at(std::uint64_t position) const noexcept {
     return slots_ + (position & mask_) * slot_bytes_ + sizeof(Word);
@@ -180,6 +181,20 @@ template <AtomicsPolicy Atomics, class Byte>
     return std::nullopt;
   }
   return first == 0 ? 0 : broadcast_end<Atomics>(at, position_in(first), edge, found);
+}
+
+// How many records there are from `position` on, overwritten ones included; 0 if a sequence is
+// impossible. A snapshot: the writer may go on meanwhile. REQUIRES: those before it were published.
+template <AtomicsPolicy Atomics, class Byte>
+[[nodiscard]] std::uint64_t broadcast_lag(const BroadcastPlaces<Byte>& at, std::uint64_t position,
+                                          Edge edge) noexcept {
+  const BroadcastSequence due =
+      Atomics::load(at.sequence_at(position), std::memory_order_relaxed, edge);
+  if (!at.plausible(due, position) || due < holding_sequence(position)) return 0;
+  Finding found;
+  const std::optional<std::uint64_t> end =
+      broadcast_end<Atomics>(at, position_in(due), edge, found);
+  return end ? *end - position : 0;
 }
 
 }  // namespace ringbell::core

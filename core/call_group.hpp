@@ -67,6 +67,7 @@ class CallGroup {
  public:
   class Caller;
   class Server;
+  using Taken = typename CallLine<Atomics>::Taken;
   // What a server keeps of a line: the embedder gives it as many of these as there are lines.
   using ServerLine = typename ReadyLanes<Atomics, CallGroupMemory>::Lane;
 };
@@ -86,6 +87,7 @@ class CallGroup<Atomics>::Caller : private CallLine<Atomics>::Caller {
   using Line::answered;
   using Line::claim;
   using Line::corrupt;
+  using Line::dropped;
   using Line::failed;
   using Line::finding;
   using Line::has_room;
@@ -120,13 +122,13 @@ class CallGroup<Atomics>::Server {
   Server& operator=(const Server&) = delete;
   ~Server() = default;
 
-  // The next request, in place, and line() says whose; or an empty span: not now. It is from now on
-  // this server's to answer, and the same one comes again until respond(). The bytes stay in shared
-  // memory: copy what must not change after a check.
+  // The next request, in place, and line() says whose; or a span without data: not now. It is from
+  // now on this server's to answer, and the same one comes again until respond(). The bytes stay in
+  // shared memory: copy what must not change after a check.
   [[nodiscard]] std::span<const std::byte> request() noexcept {
     if (!serving_ && !lines_.next()) return {};
     const std::span<const std::byte> request = lines_.handle(line()).request();
-    serving_ = !request.empty();
+    serving_ = request.data() != nullptr;
     return request;
   }
 
@@ -135,7 +137,7 @@ class CallGroup<Atomics>::Server {
 
   // Room for the response, uninitialised. Where both are short it is where the request is: have
   // what is needed of that before writing. REQUIRES: a request is being served;
-  // 0 < size_bytes <= max_message_bytes().
+  // size_bytes <= max_message_bytes().
   [[nodiscard]] std::span<std::byte> claim(std::uint32_t size_bytes) noexcept {
     assert(serving_);
     return lines_.handle(line()).claim(size_bytes);
@@ -148,11 +150,35 @@ class CallGroup<Atomics>::Server {
     serving_ = false;
   }
 
+  // Whether the caller of the request that is being served has given up. REQUIRES: there is one.
+  [[nodiscard]] bool is_cancelled() const noexcept {
+    assert(serving_);
+    return lines_.handle(line()).is_cancelled();
+  }
+
+  // The request that is being served, to be answered later; the next request() gives another.
+  // REQUIRES: there is one.
+  [[nodiscard]] Taken take() noexcept {
+    assert(serving_);
+    serving_ = false;
+    return lines_.handle(line()).take();
+  }
+
   // Whether any line has a call; request() finds it then. Looks at all of them: for a server that
   // is about to sleep, after announcing it (parking.hpp). REQUIRES: the last request() gave none.
   [[nodiscard]] bool anything() noexcept {
     assert(!serving_);
     return lines_.look_at_all();
+  }
+
+  // How many calls have not been answered, the one that is being served included. Looks at each
+  // line.
+  [[nodiscard]] std::uint32_t calls() const noexcept {
+    std::uint32_t found = 0;
+    for (std::uint32_t line = 0; line < line_count(); ++line) {
+      if (!corrupt(line) && lines_.handle(line).is_asked()) ++found;
+    }
+    return found;
   }
 
   [[nodiscard]] std::uint32_t max_message_bytes() const noexcept {

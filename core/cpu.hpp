@@ -7,6 +7,7 @@
 //   prefetch_for_write()    prefetchw                   prfm pstl1keep
 //   copied_at_once()        rep movsq                   none: ldp and stp are as fast
 //   stream_line()           movntdq, sfence at the end  none: stnp is a hint that most cores ignore
+//   crc32c()                crc32, where SSE4.2 is      crc32cx, where the compiler may assume it
 //
 // Barriers: none of these orders anything, but for rep movsq, whose stores keep their order, and
 // end_of_stream(). Order comes from the acquire loads and release stores of atomics.hpp.
@@ -22,6 +23,8 @@
 #else
 #define RINGBELL_CPU_STREAMS 0
 #endif
+
+#include <ringbell/core/object_at.hpp>
 
 namespace ringbell::core::cpu {
 
@@ -72,8 +75,8 @@ inline constexpr std::size_t kStreamedBytes = 64;
 #if RINGBELL_CPU_STREAMS
 // Copies one line past the caches. REQUIRES: `line` is aligned to kStreamedBytes.
 [[gnu::always_inline]] inline void stream_line(std::byte* line, const std::byte* from) noexcept {
-  const auto* const source = reinterpret_cast<const __m128i*>(from);
-  auto* const into = reinterpret_cast<__m128i*>(line);
+  const auto* const source = object_at<__m128i>(from);
+  auto* const into = object_at<__m128i>(line);
   const __m128i a = _mm_loadu_si128(source);
   const __m128i b = _mm_loadu_si128(source + 1);
   const __m128i c = _mm_loadu_si128(source + 2);
@@ -89,6 +92,32 @@ inline constexpr std::size_t kStreamedBytes = 64;
 inline void stream_line(std::byte*, const std::byte*) noexcept {}
 inline void end_of_stream() noexcept {}
 #endif
+
+// Whether crc32c() is there.
+[[nodiscard]] inline bool has_crc32c() noexcept {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("sse4.2") != 0;
+#elif defined(__ARM_FEATURE_CRC32)
+  return true;
+#else
+  return false;
+#endif
+}
+// A CRC32C (its register, which is inverted at the beginning and the end) after 8 more bytes.
+// REQUIRES: has_crc32c().
+[[nodiscard, gnu::always_inline]] inline std::uint32_t crc32c(
+    std::uint32_t crc, [[maybe_unused]] std::uint64_t bytes) noexcept {
+#if defined(__x86_64__)
+  std::uint64_t wide = crc;
+  asm("crc32q %1, %0" : "+r"(wide) : "rm"(bytes));
+  return static_cast<std::uint32_t>(wide);
+#elif defined(__ARM_FEATURE_CRC32)
+  asm("crc32cx %w0, %w0, %1" : "+r"(crc) : "r"(bytes));
+  return crc;
+#else
+  return crc;
+#endif
+}
 
 #undef RINGBELL_CPU_STREAMS
 

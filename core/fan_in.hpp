@@ -64,6 +64,7 @@ class FanIn<Atomics>::Writer : private SpscRing<Atomics>::Writer {
   using Ring::corrupt;
   using Ring::finding;
   using Ring::has_room;
+  using Ring::in_use;
   using Ring::max_record_bytes;
   using Ring::stage;
   using Ring::staged_position;
@@ -147,6 +148,18 @@ class FanIn<Atomics>::Reader {
   [[nodiscard]] bool anything() noexcept {
     assert(left_ == 0);
     return lanes_.look_at_all();
+  }
+
+  // SpscRing's unread() of all lanes but those that are set aside.
+  [[nodiscard]] SpscUnread unread() const noexcept {
+    SpscUnread all;
+    for (std::uint32_t lane = 0; lane < lane_count(); ++lane) {
+      if (corrupt(lane)) continue;
+      const SpscUnread found = lanes_.handle(lane).unread();
+      all.records += found.records;
+      all.bytes += found.bytes;
+    }
+    return all;
   }
 
   // Up to where the writer of a lane knows that its bytes are its own again. It changes only for

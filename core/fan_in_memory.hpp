@@ -24,7 +24,6 @@ struct FanInMemory {
   std::uint32_t record_alignment;
   std::uint32_t lane_count;
   std::uint32_t payload_alignment = 8;
-  std::uint32_t min_record_bytes = 0;
 
   [[nodiscard]] SpscMemory ring(std::uint32_t lane) const noexcept {
     assert(lane < lane_count && lane_count <= kMaxLanes);
@@ -32,8 +31,7 @@ struct FanInMemory {
             .data = data + lane * lane_stride_bytes,
             .capacity_bytes = capacity_bytes,
             .record_alignment = record_alignment,
-            .payload_alignment = payload_alignment,
-            .min_record_bytes = min_record_bytes};
+            .payload_alignment = payload_alignment};
   }
 
   // An empty lane. Relaxed: the next writer comes by something that orders.

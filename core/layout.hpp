@@ -7,10 +7,10 @@
 //   ^ never written         ^ control_offset        ^ data_offset
 //     after creation
 //
-// A page is Geometry::page_bytes: 4 KiB, or 2 MiB for a region of huge pages. ring_shape.hpp says
-// what stands where for each kind of ring. Numbers are little endian; there are no pointers; every
-// field keeps its place, which layout_pins.hpp asserts. A change of anything here is a new
-// kLayoutVersion.
+// A page is Geometry::page_bytes: 4, 16 or 64 KiB, as its maker's machine has them, or 2 MiB for a
+// region of huge pages. ring_shape.hpp says what stands where for each kind of ring. Numbers are
+// little endian; there are no pointers; every field keeps its place, which layout_pins.hpp asserts.
+// A change of anything here is a new kLayoutVersion.
 //
 // Some fields have their place and no use yet: an attach refuses a region in which they are not
 // what they must be until then, so that a ringbell that gives them one needs no new version.
@@ -39,7 +39,9 @@ enum class RingKind : std::uint32_t {
   broadcast_lossy = 4,
   fan_in = 5,
   call_group = 6,
-  bells = 7,  // no ring: what the readers of a lossy ring may write, which is not in its own region
+  bells = 7,  // no ring: what the readers of a lossy ring or a state may write, which is not in its
+              // own region
+  state = 8,
 };
 
 // How a process that sleeps on this region is woken. Fixed at creation: both sides must agree.
@@ -58,20 +60,23 @@ struct Geometry {
   std::uint64_t capacity_bytes;    // of an SpscRing or a lane: a power of two, whole pages; else 0
   std::uint64_t slot_count;        // a power of two; 0 where there are no slots
   std::uint32_t record_alignment;  // records take multiples of it: 8, 16, 32 or 64; else 0
-  std::uint32_t page_bytes;        // the granularity of the mapping: 4096, or 2 MiB (hugetlb).
-                                   // 16 and 64 KiB are refused until something makes them
+  std::uint32_t page_bytes;        // the granularity of the mapping: 4, 16, 64 KiB or 2 MiB; no
+                                   // less than the pages of a machine that attaches
   std::uint32_t message_bytes;     // of a slot, or the largest of a call; else 0
   std::uint32_t participants;      // at a time, writers and readers together
-  // Payloads stand at multiples of it: 8; of records also 16, 32, 64, up to record_alignment.
+  // Payloads stand at multiples of it: 8, and of records and slots 16, 32 or 64; of records up to
+  // record_alignment. In a slot a word with the message's size stands in front of it.
   std::uint32_t payload_alignment;
-  std::uint32_t user_header_bytes;  // in front of each payload, a UserHeader; 0 until it is used
+  std::uint32_t user_header_bytes;  // in front of each payload, a UserHeader; 0: there is none.
+                                    // Only of an SpscRing until others take it
 
   friend constexpr bool operator==(const Geometry&, const Geometry&) = default;
 };
 
-// What the messages are, where both sides say so. All 0 until it is used.
+// What the messages are, where the creator said so; else all 0. The library compares it, and looks
+// at no message by it.
 struct TypeRecord {
-  std::array<char, 112> name;  // UTF-8, its rest 0
+  std::array<char, 112> name;  // UTF-8 without control characters, its rest 0; at most 111 bytes
   std::uint32_t size_bytes;
   std::uint32_t alignment;
   std::uint64_t version;  // the application's own
@@ -91,6 +96,23 @@ struct RegionHeader {
   std::uint32_t backing;         // where the pages come from, as transport/ numbers it; 0: the file
   std::uint32_t backing_number;  // what names them there, where the file is not it
   TypeRecord type;
+};
+
+// What a region in a file keeps for the case that the power goes, behind its header in the same
+// page: then its pages can be of different times. Stored by the process that makes it, attaches to
+// it for writing, or settles it. All 0 in other memory.
+struct PowerMark {
+  std::array<char, 16> boot_id;  // of the boot in which it was last used
+  std::uint32_t unclean;         // 1: used since it was last on the disk as a whole; else 0
+  std::uint32_t seals;           // 1: a RecordSeal stands in each record's UserHeader; else 0
+};
+inline constexpr std::uint64_t kPowerMarkOffset = 256;  // from the start of the file
+
+// That a record is whole, and of which lap. In the place of the UserHeader, as large.
+struct RecordSeal {
+  std::uint64_t position;
+  std::uint32_t crc32c;  // of position, size and payload
+  std::uint32_t size_bytes;
 };
 
 // Where one side says that it sleeps. parking.hpp has the bits and the protocol.
@@ -117,11 +139,12 @@ struct alignas(kFalseSharingBytes) ParticipantLine {
   std::uint32_t state;  // SideState
   std::uint32_t pid;    // for people
   std::uint32_t role;   // for people: 0 writer or server, 1 reader or caller
+  std::uint64_t pin;    // of a state's reader: what it looks at in place (state_memory.hpp)
 };
 
 // What a writer that tags its records is about to commit: after its death the end of the ring says
-// whether it came to that. All 0 until it is used, and always in a lane: a successor that knows
-// nothing of it would commit another record at that position.
+// whether it came to that (spsc_intent.hpp has the bits). All 0 until it is used, and always in a
+// lane.
 struct WriterIntent {
   std::uint64_t position;
   std::uint64_t tag;
@@ -150,8 +173,8 @@ inline constexpr std::size_t kRecordHeaderBytes = sizeof(RecordHeader);
 
 // Between a record's header and its payload, in rings that have it. The writer's, as the payload.
 struct UserHeader {
-  std::uint64_t time_ns;
-  std::uint32_t source;
+  std::uint64_t time_ns;  // CLOCK_MONOTONIC, when room for the record was claimed
+  std::uint32_t source;   // 0 until it is used, as the next
   std::uint32_t sequence;
 };
 
@@ -221,6 +244,16 @@ struct alignas(kFalseSharingBytes) CallGroupLine {
   CallCell cell;
   // Stored by the server.
   alignas(kFalseSharingBytes) std::uint64_t quiet;  // 1: it does not poll, set the bit; else 0
+};
+
+// In front of the buffers of each value of a State (state.hpp). Stored by the writer.
+struct alignas(kFalseSharingBytes) StateHead {
+  std::uint64_t newest;  // StateVersion
+};
+// In front of the value in each of them.
+struct alignas(64) StateBuffer {
+  std::uint64_t version;  // StateVersion, or 0: it is being written
+  std::uint64_t size_bytes;
 };
 
 }  // namespace ringbell::core

@@ -45,6 +45,13 @@ static_assert(offsetof(RegionHeader, backing) == 96);
 static_assert(offsetof(RegionHeader, backing_number) == 100);
 static_assert(offsetof(RegionHeader, type) == 104);
 
+static_assert(std::is_standard_layout_v<PowerMark> && sizeof(PowerMark) == 24);
+static_assert(offsetof(PowerMark, boot_id) == 0 && offsetof(PowerMark, unclean) == 16);
+static_assert(offsetof(PowerMark, seals) == 20 && kPowerMarkOffset >= sizeof(RegionHeader));
+static_assert(std::is_standard_layout_v<RecordSeal> && sizeof(RecordSeal) == sizeof(UserHeader));
+static_assert(offsetof(RecordSeal, position) == 0 && offsetof(RecordSeal, crc32c) == 8);
+static_assert(offsetof(RecordSeal, size_bytes) == 12);
+
 static_assert(std::is_standard_layout_v<BellLine> && sizeof(BellLine) == kFalseSharingBytes);
 static_assert(offsetof(BellLine, word) == 0);
 
@@ -55,6 +62,7 @@ static_assert(std::is_standard_layout_v<ParticipantLine>);
 static_assert(sizeof(ParticipantLine) == kFalseSharingBytes);
 static_assert(offsetof(ParticipantLine, bell) == 0 && offsetof(ParticipantLine, state) == 4);
 static_assert(offsetof(ParticipantLine, pid) == 8 && offsetof(ParticipantLine, role) == 12);
+static_assert(offsetof(ParticipantLine, pin) == 16);
 
 static_assert(std::is_standard_layout_v<WriterIntent> && sizeof(WriterIntent) == 16);
 static_assert(offsetof(WriterIntent, position) == 0 && offsetof(WriterIntent, tag) == 8);
@@ -117,6 +125,11 @@ static_assert(std::is_standard_layout_v<CallGroupLine>);
 static_assert(sizeof(CallGroupLine) == 2 * kFalseSharingBytes);
 static_assert(alignof(CallGroupLine) == kFalseSharingBytes);
 static_assert(offsetof(CallGroupLine, cell) == 0 && offsetof(CallGroupLine, quiet) == 128);
+
+static_assert(std::is_standard_layout_v<StateHead> && std::is_standard_layout_v<StateBuffer>);
+static_assert(sizeof(StateHead) == kFalseSharingBytes && offsetof(StateHead, newest) == 0);
+static_assert(sizeof(StateBuffer) == 64 && alignof(StateBuffer) == 64);
+static_assert(offsetof(StateBuffer, version) == 0 && offsetof(StateBuffer, size_bytes) == 8);
 
 static_assert(__atomic_always_lock_free(sizeof(std::uint32_t), nullptr));
 static_assert(__atomic_always_lock_free(sizeof(std::uint64_t), nullptr));

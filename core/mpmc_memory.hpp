@@ -9,6 +9,7 @@
 #include <limits>
 
 #include <ringbell/core/layout.hpp>
+#include <ringbell/core/object_at.hpp>
 
 namespace ringbell::core {
 
@@ -118,7 +119,7 @@ class MpmcPlaces {
     return lap << lap_shift_ | slot;
   }
   [[nodiscard]] MpmcState& state_at(std::uint64_t position) const noexcept {
-    return *reinterpret_cast<MpmcState*>(slots_ + (position & mask_) * slot_bytes_);
+    return *object_at<MpmcState>(slots_ + (position & mask_) * slot_bytes_);
   }
   [[nodiscard]] std::byte* payload_at(std::uint64_t position) const noexcept {
     return slots_ + (position & mask_) * slot_bytes_ + sizeof(MpmcState);

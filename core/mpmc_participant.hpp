@@ -18,6 +18,43 @@ struct MpmcRecovered {
   std::uint64_t returned = 0;  // messages that were taken and not released: to be read again
 };
 
+// What stands in the slots of a ring.
+struct MpmcContents {
+  std::uint64_t claimed = 0;  // room in a writer's hand
+  std::uint64_t ready = 0;    // messages that no reader has taken, or that come again
+  std::uint64_t taken = 0;    // messages in a reader's hand
+  std::uint64_t freed = 0;    // since the ring was made: given back, aborted or skipped
+
+  [[nodiscard]] constexpr std::uint64_t all() const noexcept { return claimed + ready + taken; }
+  // Since the ring was made. Never less than an earlier look found, as freed never is.
+  [[nodiscard]] constexpr std::uint64_t ever_claimed() const noexcept { return freed + all(); }
+};
+
+// Looks at each slot, once, and stores nothing: exact while all rest, else a picture in which each
+// slot was so at some time. `edge` labels the loads, which are relaxed.
+template <AtomicsPolicy Atomics>
+[[nodiscard]] MpmcContents contents_of(const MpmcPlaces& at, Edge edge) noexcept {
+  MpmcContents found;
+  for (std::uint64_t slot = 0; slot < at.slot_count(); ++slot) {
+    const MpmcSlotState state(Atomics::load(at.state_at(slot), std::memory_order_relaxed, edge));
+    found.freed += state.lap();
+    switch (state.phase()) {
+      case MpmcSlotState::kClaimed:
+        ++found.claimed;
+        break;
+      case MpmcSlotState::kReady:
+        ++found.ready;
+        break;
+      case MpmcSlotState::kTaken:
+        ++found.taken;
+        break;
+      default:
+        break;  // free, or no ring's
+    }
+  }
+  return found;
+}
+
 // What writers and readers have in common. Not thread-safe; the memory must outlive it.
 template <AtomicsPolicy Atomics>
 class MpmcParticipant : public Witness {
@@ -32,6 +69,9 @@ class MpmcParticipant : public Witness {
   // The participant whose slot was in the way when the last call found "not now"; 0: none, the ring
   // was full or empty. Ask whether it lives if it stays so.
   [[nodiscard]] ParticipantId waits_for() const noexcept { return waits_for_; }
+  [[nodiscard]] MpmcContents contents() const noexcept {
+    return contents_of<Atomics>(at_, kRelaxed);
+  }
   // Messages that this participant held when another one declared it dead.
   [[nodiscard]] std::uint64_t evicted() const noexcept { return evicted_; }
 

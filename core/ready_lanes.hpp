@@ -79,10 +79,10 @@ class ReadyLane {
 
   enum class Stand : std::uint32_t { quiet, active, aside };
 
-  std::optional<Handle> handle_;
+  std::optional<Handle> handle_{};
   std::uint32_t empty_visits_ = 0;  // in a row; from `patience` on the quiet word is set
   std::uint32_t next_ = 0;          // the lane behind it in the queue
-  Finding finding_;                 // why it was last set aside
+  Finding finding_{};               // why it was last set aside
   bool is_queued_ = false;
   Stand stand_ = Stand::quiet;
 };

@@ -8,10 +8,12 @@
 //   broadcast_lossless  bells, participants, BroadcastControl             slots
 //   broadcast_lossy     (bells), participant: its writer                  slots
 //   call_group          bells, participants, ready bits, a line each      two buffers for each line
-//   bells               bells                                             none
+//   state               (bells), participants: its writer, readers' pins  buffers of each key
+//   bells               bells, participants as the state's                none
 //
 // Participant 0 of a fan_in, a call_group or a broadcast is the one that is alone: reader, server,
-// writer. The others are 1, 2 and so on: lane 0's writer is participant 1.
+// writer. The others are 1, 2 and so on: lane 0's writer is participant 1. A caller may have
+// several lines: lanes_of_each() in a row.
 #pragma once
 
 #include <bit>
@@ -21,17 +23,20 @@
 #include <ringbell/core/call_line.hpp>
 #include <ringbell/core/layout.hpp>
 #include <ringbell/core/mpmc_memory.hpp>
+#include <ringbell/core/state_memory.hpp>
 
 namespace ringbell::core {
 
 // Fields that a kind does not have are 0.
 struct RingShape {
   RingKind kind = RingKind::spsc;
-  std::uint64_t capacity_bytes = 0;    // of an SpscRing, of each lane
-  std::uint64_t slot_count = 0;        // of an MpmcRing, of a broadcast ring
+  std::uint64_t capacity_bytes = 0;  // of an SpscRing, of each lane
+  // Of an MpmcRing, of a broadcast ring; of a State, its keys; of a CallGroup, the lines of each
+  // caller beside its first.
+  std::uint64_t slot_count = 0;
   std::uint32_t record_alignment = 0;  // of an SpscRing, of lanes
-  std::uint32_t message_bytes = 0;     // of a slot, or the largest of a call
-  std::uint32_t participants = 2;      // at most, at a time, writers and readers together
+  std::uint32_t message_bytes = 0;  // of a slot, or the largest of a call, or of a State's values
+  std::uint32_t participants = 2;   // at most, at a time, writers and readers together
   std::uint32_t payload_alignment = 8;
   std::uint32_t user_header_bytes = 0;
 
@@ -42,6 +47,7 @@ inline constexpr std::uint64_t kSmallestCapacity = 4096;
 inline constexpr std::uint64_t kLargestCapacity = std::uint64_t{1} << 40;
 inline constexpr std::uint64_t kMostSlots = std::uint64_t{1} << 32;
 inline constexpr std::uint32_t kLargestSlotMessage = 1U << 30U;
+inline constexpr std::uint32_t kMostPayloadAlignment = 64;
 
 [[nodiscard]] constexpr bool has_records(RingKind kind) noexcept {
   return kind == RingKind::spsc || kind == RingKind::fan_in;
@@ -60,13 +66,20 @@ inline constexpr std::uint32_t kLargestSlotMessage = 1U << 30U;
     case RingKind::broadcast_lossless:
       return 1 + kMaxBroadcastReaders;
     case RingKind::broadcast_lossy:
-    case RingKind::bells:
       return 1;
+    case RingKind::state:
+    case RingKind::bells:
+      return 1 + kMaxStateReaders;
     case RingKind::fan_in:
     case RingKind::call_group:
       return 1 + kMaxLanes;
   }
   return 0;
+}
+[[nodiscard]] constexpr std::uint32_t least_participants(RingKind kind) noexcept {
+  const bool alone =
+      kind == RingKind::broadcast_lossy || kind == RingKind::state || kind == RingKind::bells;
+  return alone ? 1 : 2;
 }
 
 enum class ShapeField : std::uint8_t {
@@ -81,13 +94,31 @@ enum class ShapeField : std::uint8_t {
   user_header_bytes,
 };
 
+// The lines of each caller, or the lane of each writer.
+[[nodiscard]] constexpr std::uint64_t lanes_of_each(const RingShape& shape) noexcept {
+  return shape.kind == RingKind::call_group ? 1 + shape.slot_count : 1;
+}
+// More would be more than kMaxLanes, or another kind of ring.
+[[nodiscard]] constexpr bool can_have_more_lanes(const RingShape& shape) noexcept {
+  return shape.kind == RingKind::call_group && shape.slot_count < kMaxLanes &&
+         shape.participants <= 1 + kMaxLanes &&
+         (shape.participants - std::uint64_t{1}) * lanes_of_each(shape) <= kMaxLanes;
+}
+
 [[nodiscard]] constexpr bool is_alignment(std::uint32_t bytes) noexcept {
-  return std::has_single_bit(bytes) && bytes >= kRecordHeaderBytes && bytes <= 64;
+  return std::has_single_bit(bytes) && bytes >= kRecordHeaderBytes &&
+         bytes <= kMostPayloadAlignment;
+}
+
+// Of records it is theirs that bounds it; the line of a call has its payload at 8 of 64 bytes.
+[[nodiscard]] constexpr std::uint32_t most_payload_alignment(const RingShape& shape) noexcept {
+  if (has_records(shape.kind)) return shape.record_alignment;
+  return has_slots(shape.kind) ? kMostPayloadAlignment : kRecordHeaderBytes;
 }
 
 // The field of a shape that cannot be. Every field may come from another process.
 [[nodiscard]] constexpr ShapeField wrong_field(const RingShape& shape) noexcept {
-  if (shape.kind < RingKind::spsc || shape.kind > RingKind::bells) return ShapeField::ring_kind;
+  if (shape.kind < RingKind::spsc || shape.kind > RingKind::state) return ShapeField::ring_kind;
   if (has_records(shape.kind)) {
     if (!std::has_single_bit(shape.capacity_bytes) || shape.capacity_bytes < kSmallestCapacity ||
         shape.capacity_bytes > kLargestCapacity) {
@@ -98,11 +129,13 @@ enum class ShapeField : std::uint8_t {
     return ShapeField::capacity_bytes;
   }
   if (!is_alignment(shape.payload_alignment) ||
-      shape.payload_alignment >
-          (has_records(shape.kind) ? shape.record_alignment : kRecordHeaderBytes)) {
+      shape.payload_alignment > most_payload_alignment(shape)) {
     return ShapeField::payload_alignment;
   }
-  if (shape.user_header_bytes != 0) return ShapeField::user_header_bytes;
+  if (shape.user_header_bytes != 0 &&
+      (shape.kind != RingKind::spsc || shape.user_header_bytes != sizeof(UserHeader))) {
+    return ShapeField::user_header_bytes;
+  }
   if (has_slots(shape.kind)) {
     if (!std::has_single_bit(shape.slot_count) || shape.slot_count < 2 ||
         shape.slot_count > kMostSlots) {
@@ -111,18 +144,29 @@ enum class ShapeField : std::uint8_t {
     if (shape.message_bytes == 0 || shape.message_bytes > kLargestSlotMessage) {
       return ShapeField::message_bytes;
     }
-  } else if (shape.slot_count != 0) {
+  } else if (shape.kind == RingKind::state) {
+    if (shape.slot_count == 0 || shape.slot_count > kMaxStateKeys) return ShapeField::slot_count;
+    if (shape.message_bytes == 0 || shape.message_bytes > kLargestSlotMessage) {
+      return ShapeField::message_bytes;
+    }
+  } else if (shape.slot_count != 0 && !can_have_more_lanes(shape)) {
     return ShapeField::slot_count;
   } else if (shape.message_bytes != 0 && (shape.kind != RingKind::call_group ||
                                           shape.message_bytes > CallState::kMaxSizeBytes)) {
     return ShapeField::message_bytes;
   }
-  const std::uint32_t least = most_participants(shape.kind) < 2 ? 1 : 2;
-  if (shape.participants < least || shape.participants > most_participants(shape.kind) ||
+  if (shape.participants < least_participants(shape.kind) ||
+      shape.participants > most_participants(shape.kind) ||
       (shape.kind == RingKind::spsc && shape.participants != 2)) {
     return ShapeField::participants;
   }
   return ShapeField::none;
+}
+
+// Whether a region can have such pages: 4, 16 or 64 KiB, or 2 MiB. Each is a multiple of those
+// before it.
+[[nodiscard]] constexpr bool is_page_size(std::uint32_t bytes) noexcept {
+  return bytes == 4U << 10U || bytes == 16U << 10U || bytes == 64U << 10U || bytes == 2U << 20U;
 }
 
 // --- places in a region. REQUIRES: no field of the shape is wrong --------------------------------
@@ -133,7 +177,7 @@ enum class ShapeField : std::uint8_t {
 
 // The lanes of a FanIn, the lines of a CallGroup.
 [[nodiscard]] constexpr std::uint32_t lane_count(const RingShape& shape) noexcept {
-  return shape.participants - 1;
+  return static_cast<std::uint32_t>((shape.participants - 1) * lanes_of_each(shape));
 }
 // How many stretches of records there are, each of them mapped twice.
 [[nodiscard]] constexpr std::uint32_t mirrored_count(const RingShape& shape) noexcept {
@@ -141,9 +185,16 @@ enum class ShapeField : std::uint8_t {
   return shape.kind == RingKind::fan_in ? lane_count(shape) : 0;
 }
 [[nodiscard]] constexpr std::uint32_t slot_bytes(const RingShape& shape) noexcept {
-  return shape.kind == RingKind::mpmc
-             ? MpmcMemory::slot_bytes_for(shape.message_bytes)
-             : BroadcastSlots<std::byte>::slot_bytes_for(shape.message_bytes);
+  const std::uint32_t bytes = shape.kind == RingKind::mpmc
+                                  ? MpmcMemory::slot_bytes_for(shape.message_bytes)
+                                  : BroadcastSlots<std::byte>::slot_bytes_for(shape.message_bytes);
+  return static_cast<std::uint32_t>(round_up(bytes, shape.payload_alignment));
+}
+// Where the first slot stands in the data: so that what follows a slot's own word and the size of
+// its message is aligned.
+[[nodiscard]] constexpr std::uint32_t slots_offset(const RingShape& shape) noexcept {
+  constexpr std::uint32_t kInFront = 2 * sizeof(std::uint64_t);
+  return shape.payload_alignment > kInFront ? shape.payload_alignment - kInFront : 0;
 }
 // Of a CallGroup: for each line one for the request, one for the response. 0: the lines suffice.
 [[nodiscard]] constexpr std::uint32_t call_buffer_bytes(const RingShape& shape) noexcept {
@@ -169,21 +220,26 @@ enum class ShapeField : std::uint8_t {
     case RingKind::broadcast_lossless:
       return ring_control_offset(shape) + sizeof(BroadcastControl);
     case RingKind::broadcast_lossy:
+    case RingKind::state:
+    case RingKind::bells:
       return ring_control_offset(shape);
     case RingKind::fan_in:
       return lanes_offset(shape) + lane_count(shape) * sizeof(FanInLaneControl);
     case RingKind::call_group:
       return lanes_offset(shape) + lane_count(shape) * sizeof(CallGroupLine);
-    case RingKind::bells:
-      return sizeof(GroupBells);
   }
   return 0;
 }
 
 [[nodiscard]] constexpr std::uint64_t data_bytes(const RingShape& shape) noexcept {
   if (has_records(shape.kind)) return mirrored_count(shape) * shape.capacity_bytes;
-  if (has_slots(shape.kind)) return shape.slot_count * slot_bytes(shape);
+  if (has_slots(shape.kind)) return slots_offset(shape) + shape.slot_count * slot_bytes(shape);
   if (shape.kind == RingKind::bells) return 0;
+  if (shape.kind == RingKind::state) {
+    return shape.slot_count *
+           StateMemory<std::byte>::key_bytes_for(
+               shape.message_bytes, StateMemory<std::byte>::buffers_for(shape.participants));
+  }
   return std::uint64_t{2} * lane_count(shape) * call_buffer_bytes(shape);
 }
 

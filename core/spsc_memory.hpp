@@ -13,6 +13,7 @@
 // headers, and a record of no bytes has one.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <cstddef>
@@ -20,6 +21,7 @@
 #include <span>
 
 #include <ringbell/core/layout.hpp>
+#include <ringbell/core/object_at.hpp>
 
 namespace ringbell::core {
 
@@ -34,16 +36,15 @@ struct SpscMemory {
   std::uint32_t record_alignment;
   std::uint32_t payload_alignment = 8;
   std::uint32_t user_header_bytes = 0;
-  // A record of less is taken for impossible: 1 where an empty record has no meaning.
-  std::uint32_t min_record_bytes = 0;
 
   [[nodiscard]] constexpr std::uint32_t header_bytes() const noexcept {
     return kRecordHeaderBytes + user_header_bytes;
   }
-  // The largest record that fits, whatever else is in the ring once the reader has caught up.
+  // The largest record that fits, whatever else is in the ring once the reader has caught up. No
+  // record has UINT32_MAX bytes, which an end takes for no size.
   [[nodiscard]] constexpr std::uint32_t max_record_bytes() const noexcept {
     const std::uint64_t largest = capacity_bytes - record_alignment - header_bytes();
-    return largest < UINT32_MAX ? static_cast<std::uint32_t>(largest) : UINT32_MAX;
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(largest, UINT32_MAX - 1));
   }
   // As far as the largest record goes on behind the end, wherever it starts.
   [[nodiscard]] constexpr std::uint64_t spare_bytes() const noexcept {
@@ -59,11 +60,8 @@ class SpscPlaces {
         records_(memory.data + (0 - memory.header_bytes()) % memory.payload_alignment),
         mask_(memory.capacity_bytes - 1),
         align_mask_(memory.record_alignment - 1),
-        smallest_header_(kFirstStamp + memory.min_record_bytes),
-        sizes_(memory.max_record_bytes() - memory.min_record_bytes),
         header_bytes_(memory.header_bytes()),
-        max_record_bytes_(memory.max_record_bytes()),
-        min_record_bytes_(memory.min_record_bytes) {
+        max_record_bytes_(memory.max_record_bytes()) {
     assert(std::has_single_bit(memory.capacity_bytes));
     assert(memory.payload_alignment >= kRecordHeaderBytes);
     assert(std::has_single_bit(memory.payload_alignment));
@@ -71,8 +69,7 @@ class SpscPlaces {
     assert(std::has_single_bit(memory.record_alignment));
     assert(memory.user_header_bytes == 0 || memory.user_header_bytes == sizeof(UserHeader));
     assert(memory.capacity_bytes >= 2 * std::uint64_t{memory.record_alignment});
-    assert(memory.capacity_bytes >=
-           memory.record_alignment + memory.header_bytes() + memory.min_record_bytes);
+    assert(memory.capacity_bytes >= memory.record_alignment + memory.header_bytes());
   }
 
   [[nodiscard]] SpscControl& control() const noexcept { return *control_; }
@@ -80,14 +77,17 @@ class SpscPlaces {
   [[nodiscard]] std::uint32_t max_record_bytes() const noexcept { return max_record_bytes_; }
   // A size that a record may have here.
   [[nodiscard]] bool fits(std::uint64_t size_bytes) const noexcept {
-    return size_bytes - min_record_bytes_ <= sizes_;
+    return size_bytes <= max_record_bytes_;
   }
 
   [[nodiscard]] RecordHeader& header_at(std::uint64_t position) const noexcept {
-    return *reinterpret_cast<RecordHeader*>(records_ + (position & mask_));
+    return *object_at<RecordHeader>(records_ + (position & mask_));
   }
+  // Never null, which the compiler is told: a span without data is "nothing".
   [[nodiscard]] std::byte* payload_at(std::uint64_t position) const noexcept {
-    return records_ + (position & mask_) + header_bytes_;
+    std::byte* const payload = records_ + (position & mask_) + header_bytes_;
+    if (payload == nullptr) __builtin_unreachable();
+    return payload;
   }
   // What a record of this size takes, its header and the padding behind it included.
   [[nodiscard]] std::uint64_t footprint(std::uint64_t size_bytes) const noexcept {
@@ -111,7 +111,7 @@ class SpscPlaces {
   }
   // Whether it is the header of a record that may stand there.
   [[nodiscard]] bool plausible(RecordHeader word, std::uint64_t position) const noexcept {
-    return word - (position << kStampShift) - smallest_header_ <= sizes_;
+    return word - header_of(position, 0) <= max_record_bytes_;
   }
 
  private:
@@ -124,19 +124,16 @@ class SpscPlaces {
   std::byte* records_;  // so far behind the start of the data that payloads are aligned
   std::uint64_t mask_;
   std::uint64_t align_mask_;
-  RecordHeader smallest_header_;  // at position 0
-  std::uint64_t sizes_;           // that there are, less one
   std::uint64_t header_bytes_;
   std::uint32_t max_record_bytes_;
-  std::uint32_t min_record_bytes_;
 };
 
 // In front of a payload, in a ring that has user headers. The writer stores it before the commit.
 [[nodiscard]] inline UserHeader& user_header_of(std::span<std::byte> payload) noexcept {
-  return *reinterpret_cast<UserHeader*>(payload.data() - sizeof(UserHeader));
+  return *object_at<UserHeader>(payload.data() - sizeof(UserHeader));
 }
 [[nodiscard]] inline const UserHeader& user_header_of(std::span<const std::byte> payload) noexcept {
-  return *reinterpret_cast<const UserHeader*>(payload.data() - sizeof(UserHeader));
+  return *object_at<UserHeader>(payload.data() - sizeof(UserHeader));
 }
 
 }  // namespace ringbell::core

@@ -10,6 +10,7 @@
 #include <ringbell/core/layout.hpp>
 #include <ringbell/core/spsc_memory.hpp>
 #include <ringbell/core/spsc_ring.hpp>
+#include <ringbell/core/spsc_walk.hpp>
 #include <ringbell/core/witness.hpp>
 
 namespace ringbell::core {
@@ -89,6 +90,23 @@ class SpscRing<Atomics>::Reader : public Witness {
     if (published_ == head()) return;
     published_ = head();
     Atomics::store(at_.control().head, published_, std::memory_order_release, kFree);  // F
+  }
+
+  // What was committed and is neither held nor given back, the peeked record included. Looks at the
+  // header of each such record, and stores nothing. Never more than the ring holds.
+  [[nodiscard]] SpscUnread unread() const noexcept {
+    SpscUnread found;
+    for (;;) {
+      const std::uint64_t position = cursor_ + found.bytes;
+      const RecordHeader header =
+          Atomics::load(at_.header_at(position), std::memory_order_acquire, kPublish);  // P
+      if (!at_.plausible(header, position)) return found;
+      const std::uint64_t behind =
+          found.bytes + at_.footprint(SpscPlaces::size_in(header)) + kRecordHeaderBytes;
+      if (behind > at_.capacity()) return found;  // I2: a hostile writer's
+      found.bytes = behind - kRecordHeaderBytes;
+      ++found.records;
+    }
   }
 
   // Free-running: the end of what was peeked and held or released; and of what the writer knows of.

@@ -1,5 +1,6 @@
-// How the next writer of an SpscRing (spsc_ring.hpp) finds where the one before it stopped: record
-// by record from the reader's position to the first word that is no header.
+// Record by record through an SpscRing (spsc_ring.hpp), from a position to the first word that is
+// no header: how the next writer finds where the one before it stopped, and a reader how far it is
+// behind.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,12 @@
 #include <ringbell/core/witness.hpp>
 
 namespace ringbell::core {
+
+// What lies between two positions.
+struct SpscUnread {
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;  // with headers and padding
+};
 
 struct SpscEnd {
   std::uint64_t position;  // behind the last record

@@ -1,15 +1,18 @@
 // The writing side of an SpscRing: spsc_ring.hpp has the picture, the invariants and the edges.
 #pragma once
 
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 
 #include <ringbell/core/atomics.hpp>
 #include <ringbell/core/cpu.hpp>
 #include <ringbell/core/layout.hpp>
+#include <ringbell/core/spsc_intent.hpp>
 #include <ringbell/core/spsc_memory.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 #include <ringbell/core/spsc_walk.hpp>
@@ -34,8 +37,7 @@ class SpscRing<Atomics>::Writer : public Witness {
 
   // Room for one record, contiguous, uninitialised; or a span without data: not now, the reader is
   // behind. Nothing is visible to the reader before commit() or flush(). Claiming again without one
-  // of them forgets the first claim. REQUIRES: min_record_bytes <= size_bytes <=
-  // max_record_bytes().
+  // of them forgets the first claim. REQUIRES: size_bytes <= max_record_bytes().
   [[nodiscard]] std::span<std::byte> claim(std::uint32_t size_bytes) noexcept {
     assert(at_.fits(size_bytes));
     const std::uint64_t footprint = at_.footprint(size_bytes);
@@ -52,8 +54,7 @@ class SpscRing<Atomics>::Writer : public Witness {
   // Makes the claimed record visible to the reader, and with it all that were staged before it.
   void commit() noexcept { commit(static_cast<std::uint32_t>(claim_)); }
 
-  // The same for a record that turned out shorter. REQUIRES: min_record_bytes <= size_bytes <= what
-  // was claimed.
+  // The same for a record that turned out shorter. REQUIRES: size_bytes <= what was claimed.
   void commit(std::uint32_t size_bytes) noexcept {
     assert(is_claimed(size_bytes));
     publish(size_bytes);
@@ -93,6 +94,17 @@ class SpscRing<Atomics>::Writer : public Witness {
     batch_ = kNowhere;
   }
 
+  // The same, with a tag: whether it came to this a successor's last_tag() tells. REQUIRES: tag <
+  // kTagLimit; settle_tag() was called, before anything was made visible.
+  void flush(std::uint64_t tag) noexcept {
+    if (!in_batch()) return;
+    intent().announce(batch_, tag);
+    flush();
+  }
+  void settle_tag() noexcept { intent().settle(tail()); }
+  // The last tag of any writer of this ring.
+  [[nodiscard]] std::optional<LastTag> last_tag() const noexcept { return intent().last(tail()); }
+
   // Makes the staged records visible that end at or before `position`, a value of
   // staged_position(): for payloads that are completed one after the other, such as reads in
   // flight.
@@ -123,6 +135,14 @@ class SpscRing<Atomics>::Writer : public Witness {
   [[nodiscard]] std::uint64_t staged_position() const noexcept { return position_; }
   [[nodiscard]] std::uint32_t max_record_bytes() const noexcept { return at_.max_record_bytes(); }
 
+  // Bytes that are visible and, as far as the reader has published, not given back. At most the
+  // capacity, whatever the reader says.
+  [[nodiscard]] std::uint64_t in_use() const noexcept {
+    const std::uint64_t head =
+        Atomics::load(at_.control().head, std::memory_order_relaxed, kRelaxed);
+    return std::min(tail() - head, at_.capacity());
+  }
+
   // Whether a claim of this size would find room now. What a sleeper asks before it sleeps.
   [[nodiscard]] bool has_room(std::uint32_t size_bytes) noexcept {
     return has_room_up_to(position_ + at_.footprint(size_bytes));
@@ -134,6 +154,9 @@ class SpscRing<Atomics>::Writer : public Witness {
   static constexpr std::uint64_t kAheadBytes = 512;
   static constexpr std::uint64_t kLineBytes = 64;
 
+  [[nodiscard]] SpscIntent<Atomics> intent() const noexcept {
+    return SpscIntent<Atomics>(at_.control().intent);
+  }
   [[nodiscard]] bool in_batch() const noexcept { return batch_ != kNowhere; }
 
   // One word, over by itself when the position moves on: a message costs one private store less.

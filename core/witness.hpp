@@ -29,7 +29,7 @@ class Witness {
   void saw(const Finding& finding) noexcept { saw(finding.field, finding.value); }
 
  private:
-  Finding finding_;
+  Finding finding_{};
 };
 
 }  // namespace ringbell::core

@@ -2,13 +2,15 @@
 
 A comment that stands alone documents what follows it, one behind code documents that code, and the
 first of a file documents the file. Lines that are set off by more spaces are pictures or code, and
-stay as they are. Pages keep their tables and links; a link to a folder is text."""
+stay as they are. What befriends another is left out: it would be taken for a member. Pages keep
+their tables and links; a link to a folder is text."""
 
 import re
 import sys
 from pathlib import Path
 
 ALONE = re.compile(r"^(\s*)//(?: |$)(.*)$")
+FRIEND = re.compile(r"^\s*friend [^()]*;")
 BEHIND = re.compile(r"^(\s*[^\s/].*?[;,{(])  // (.*)$|^(\s*\w+(?: = \S+)?)  // (.*)$")
 
 
@@ -36,7 +38,7 @@ def source(text):
     while lines:
         match = ALONE.match(lines[0])
         if not match:
-            line = lines.pop(0)
+            line = FRIEND.sub("", lines.pop(0))
             behind = BEHIND.match(line)
             if behind:
                 code, comment = (group for group in behind.groups() if group is not None)

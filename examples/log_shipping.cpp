@@ -1,10 +1,10 @@
-// Many processes log, one writes to disk. Each has a lane of its own, so that none waits for
-// another, and one that dies in the middle of a line costs the others nothing.
+// Logs by name: `log_shipping collect` in one terminal, `log_shipping log` in others. Each program
+// has a lane of its own, so that none waits for another, and one that dies in the middle of a line
+// costs the others nothing. Without an argument: four programs, and one that writes to disk.
 #include <cstddef>
 #include <cstdio>
 #include <span>
-#include <string>
-#include <utility>
+#include <string_view>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,10 +16,8 @@ namespace {
 constexpr int kPrograms = 4;
 constexpr int kLines = 1000;
 
-int log_lines(int fd, int program) {
-  auto region = ringbell::Region::attach(ringbell::FileDescriptor(::dup(fd)));
-  if (!region) return 1;
-  auto log = ringbell::Contributor::open(std::move(*region));
+int log_lines(int program) {
+  auto log = ringbell::Contributor::open("log");
   for (int line = 0; log && line < kLines; ++line) {
     auto room = log->claim_for(64);  // formatted into the ring itself
     if (!room) return 1;             // the writer is gone
@@ -30,27 +28,32 @@ int log_lines(int fd, int program) {
   return log ? 0 : 1;
 }
 
-}  // namespace
-
-int main() {
-  auto region = ringbell::Region::create(ringbell::CollectorOptions{.contributors = 8}.region());
-  if (!region) return std::puts(region.error().message.c_str()), 1;
-  for (int program = 0; program < kPrograms; ++program) {
-    if (::fork() == 0) ::_exit(log_lines(region->fd(), program));
-  }
+int collect(int programs) {
+  auto collector = ringbell::Collector::create("log", {.contributors = 8});
   std::FILE* file = std::tmpfile();
-  auto collector = ringbell::Collector::open(std::move(*region));
-  if (!collector || file == nullptr) return 1;
+  if (!collector || file == nullptr) return std::puts("the log is in use"), 1;
   int written = 0;
-  while (written < kPrograms * kLines) {
+  while (written < programs * kLines) {
     const auto line = collector->peek_for(std::chrono::seconds(5));
     if (!line || !*line) break;  // nothing was logged for a while
     const std::span<const std::byte> text = **line;
     written += std::fwrite(text.data(), 1, text.size(), file) == text.size() ? 1 : 0;
     collector->release();
   }
-  std::printf("%d lines of %d programs, %ld bytes\n", written, kPrograms, std::ftell(file));
-  int failed = std::fclose(file) != 0 || written != kPrograms * kLines;
+  std::printf("%d lines of %d programs, %ld bytes\n", written, programs, std::ftell(file));
+  return std::fclose(file) != 0 || written != programs * kLines;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count > 1) {
+    return std::string_view(arguments[1]) == "collect" ? collect(1) : log_lines(::getpid());
+  }
+  for (int program = 0; program < kPrograms; ++program) {
+    if (::fork() == 0) ::_exit(log_lines(program));
+  }
+  int failed = collect(kPrograms);
   for (int status = 1; ::wait(&status) > 0;) failed += status != 0;
   return failed;
 }

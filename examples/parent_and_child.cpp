@@ -2,6 +2,7 @@
 // and the child adds them up until the parent closes its side.
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -28,8 +29,11 @@ int child(ringbell::Channel channel) {
   return sum == kNumbers * (kNumbers - 1) / 2 ? 0 : 1;
 }
 
-bool parent(ringbell::Channel channel) {
-  auto sender = ringbell::Sender::open(std::move(channel));
+// The pidfd tells of a child that ends before it has opened its end; valgrind 3.19 gives none.
+bool parent(ringbell::Channel channel, pid_t pid) {
+  auto life = ringbell::open_process(pid);
+  auto sender = ringbell::Sender::open(std::move(channel), {},
+                                       life ? std::move(*life) : ringbell::FileDescriptor());
   if (!sender) return false;
   for (std::uint64_t number = 0; number < kNumbers; ++number) {
     auto room = sender->claim_for(sizeof number);  // waits if the child is behind
@@ -48,12 +52,8 @@ int main() {
   if (!channel) return std::puts(channel.error().message.c_str()), 1;
   const pid_t pid = ::fork();
   if (pid < 0) return 1;
-  if (pid == 0) {
-    const int result = child(std::move(*channel));
-    std::fflush(stdout);
-    ::_exit(result);
-  }
-  const bool sent = parent(std::move(*channel));
+  if (pid == 0) std::exit(child(std::move(*channel)));
+  const bool sent = parent(std::move(*channel), pid);
   int status = 1;
   ::waitpid(pid, &status, 0);
   return sent && status == 0 ? 0 : 1;

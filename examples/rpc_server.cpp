@@ -1,11 +1,12 @@
-// Calls: clients ask a server to add numbers. A short question and its answer travel in one cache
-// line; a client that dies, or gives up, costs the server nothing.
+// Calls by name: `rpc_server serve` in one terminal, `rpc_server ask` in others. A client has four
+// calls under way; one that dies, or gives up, costs the server nothing. Without an argument: both.
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
-#include <span>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,45 +15,46 @@
 
 namespace {
 
+using namespace std::chrono_literals;
 using Numbers = std::array<std::int64_t, 2>;
-constexpr int kClients = 3;
-constexpr int kCalls = 1000;
+constexpr int kUnderWay = 4;
+constexpr int kCalls = 250 * kUnderWay;
+using Server = ringbell::typed::Server<Numbers, std::int64_t>;
+using Client = ringbell::typed::Client<Numbers, std::int64_t>;
 
-int ask(int fd) {
-  auto region = ringbell::Region::attach(ringbell::FileDescriptor(::dup(fd)));
-  if (!region) return 1;
-  auto client = ringbell::Client::open(std::move(*region));
-  for (std::int64_t i = 0; client && i < kCalls; ++i) {
-    const Numbers numbers{i, ::getpid()};
-    std::int64_t sum = 0;
-    auto size = client->call(std::as_bytes(std::span(numbers)),
-                             std::as_writable_bytes(std::span(&sum, 1)), std::chrono::seconds(5));
-    if (!size || !*size || sum != numbers[0] + numbers[1]) return 1;  // failed, or time is up
+int serve() {
+  auto server = Server::create("sums", {.tickets = kUnderWay});
+  if (!server) return std::puts(server.error().message.c_str()), 1;
+  const auto add = [](const Numbers& numbers) { return numbers[0] + numbers[1]; };
+  const auto served = server->serve(add, kCalls, 10s).value_or(0);
+  return std::printf("%d calls served\n", int(served)), served == kCalls ? 0 : 1;
+}
+
+int ask() {
+  auto client = Client::open("sums");
+  if (!client) return std::puts(client.error().message.c_str()), 1;
+  for (std::int64_t i = 0; i < kCalls; i += kUnderWay) {
+    std::vector<ringbell::typed::Ticket<std::int64_t>> tickets;
+    for (std::int64_t j = 0; j < kUnderWay; ++j) {
+      auto ticket = client->start({i, j});
+      if (!ticket) return 1;  // as many are under way as the service has tickets
+      tickets.push_back(std::move(*ticket));
+    }
+    for (std::int64_t j = 0; j < kUnderWay; ++j) {
+      auto sum = tickets[std::size_t(j)].wait(10s);
+      if (!sum || !*sum || **sum != i + j) return 1;  // failed, or the time is up
+    }
   }
-  return client ? 0 : 1;
+  return 0;
 }
 
 }  // namespace
 
-int main() {
-  auto region = ringbell::Region::create(ringbell::ServiceOptions{.clients = 8}.region());
-  if (!region) return std::puts(region.error().message.c_str()), 1;
-  for (int i = 0; i < kClients; ++i) {
-    if (::fork() == 0) ::_exit(ask(region->fd()));
-  }
-  auto server = ringbell::Server::open(std::move(*region));
-  if (!server) return std::puts(server.error().message.c_str()), 1;
-  const auto add = [](std::span<const std::byte> request, auto&& claim) {
-    Numbers numbers{};
-    if (request.size() != sizeof numbers) return;  // nonsense is answered with a zero byte
-    std::memcpy(numbers.data(), request.data(), sizeof numbers);
-    const std::int64_t sum = numbers[0] + numbers[1];
-    std::memcpy(claim(sizeof sum)->data(), &sum, sizeof sum);
-  };
-  const auto served = server->serve(add, kClients * kCalls, std::chrono::seconds(5));
-  if (!served) return std::puts(served.error().message.c_str()), 1;
-  std::printf("%llu calls served\n", static_cast<unsigned long long>(*served));
-  int failed = *served != kClients * kCalls;
-  for (int status = 1; ::wait(&status) > 0;) failed += status != 0;
-  return failed;
+int main(int count, char** arguments) {
+  if (count > 1) return std::string_view(arguments[1]) == "serve" ? serve() : ask();
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(ask());
+  const int failed = serve();
+  int status = 1;
+  return ::waitpid(pid, &status, 0) == pid && status == 0 ? failed : 1;
 }

@@ -65,6 +65,11 @@ void add_group(const Chosen& chosen, const Point& like, bool asleep, std::vector
       point.wait = wait;
       point.spin_first = chosen.spin_first || !asleep || transport.family != Family::ringbell;
       set_amount(point, chosen);
+      point.group = chosen.group;
+      if (chosen.group != nullptr && transport.family == Family::ringbell) {
+        points.push_back(point);
+        point.within_quota = false;
+      }
       points.push_back(std::move(point));
     }
   }

@@ -30,6 +30,9 @@ struct Chosen {
   std::chrono::milliseconds duration{1000};
   std::vector<double> loads;        // open_loop: shares of the capacity
   std::vector<double> rates_per_s;  // open_loop: messages
+  // open_loop: the group that both sides are in. Ringbell's ends once keep within its quota, and
+  // once not. Null: none.
+  const CpuGroup* group = nullptr;
   int repeats = 3;
 };
 

@@ -78,6 +78,7 @@ Row meta_row(const Options& options, Row findings) {
   const Mode mode = options.plan.mode;
   Row meta = meta_row(name_of(mode), repeats_of(mode), options.cpus, std::move(findings));
   meta["seed"] = options.plan.seed;
+  meta["has_end"] = true;  // where the last line is not of the bench `end`, the run was cut short
   if (!options.plan.sizes.empty()) meta["only_sizes"] = options.plan.sizes;
   if (!options.plan.transports.empty()) meta["only_transports"] = options.plan.transports;
   if (options.plan.peers) {

@@ -45,6 +45,7 @@ std::string label_of(const Row& row) {
   if (name.starts_with("ringbell") && row.contains("wait")) name += " " + text_of(row, "wait");
   if (row.contains("backing")) name += ", huge pages: " + text_of(row, "huge_pages");
   if (!row.value("spin_first", true)) name += " (no spinning)";
+  if (!row.value("within_quota", true)) name += " (whatever the quota)";
   if (flag_of(row, "loaned")) name += " (loaned)";
   if (row.contains("batch")) name += fmt::format(" (batch {})", row["batch"].get<int>());
   if (flag_of(row, "checksum")) name += " (checksum)";
@@ -69,6 +70,7 @@ constexpr std::array kColumns{
     Column{"p99", "p99_ns", duration_text},
     Column{"p99.9", "p999_ns", duration_text},
     Column{"max", "max_ns", duration_text},
+    Column{"stopped", "times_stopped", plain_text},
     Column{"floor", "floor_p50_ns", duration_text},
     Column{"messages", "messages_per_s", message_rate_text},
     Column{"bytes", "bytes_per_s", byte_rate_text},

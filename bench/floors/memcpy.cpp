@@ -9,11 +9,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "bench/floors/floor.hpp"
+#include "bench/harness/message_size.hpp"
 #include "bench/transports/ringbell.hpp"
 
 namespace ringbell::bench {
@@ -70,32 +70,9 @@ class Slots {
 // Keeps the compiler from seeing through a private buffer.
 inline void touch(void* bytes) noexcept { asm volatile("" : : "r"(bytes) : "memory"); }
 
-// A compile-time size where the copy is a few instructions, else 0.
-template <std::size_t size_bytes>
-using FixedSize = std::integral_constant<std::size_t, size_bytes>;
-
-template <class Use>
-auto with_size(std::size_t message_bytes, Use&& use) {
-  switch (message_bytes) {
-    case 8:
-      return use(FixedSize<8>{});
-    case 56:
-      return use(FixedSize<56>{});
-    case 256:
-      return use(FixedSize<256>{});
-    default:
-      return use(FixedSize<0>{});
-  }
-}
-
-template <std::size_t fixed_bytes>
-void copy(std::byte* to, const std::byte* from, std::size_t size_bytes) noexcept {
-  std::memcpy(to, from, fixed_bytes == 0 ? size_bytes : fixed_bytes);
-}
-
-template <std::size_t fixed_bytes>
-void copy_in(const Slots& slots, Control& control, std::size_t message_bytes) {
-  std::vector<std::byte> message(message_bytes, std::byte{1});
+template <class Size>
+void copy_in(const Slots& slots, Control& control, Size size) {
+  std::vector<std::byte> message(size.size(), std::byte{1});
   std::uint64_t freed = 0;
   std::size_t index = 0;
   for (std::uint64_t i = 1;; ++i) {
@@ -104,7 +81,7 @@ void copy_in(const Slots& slots, Control& control, std::size_t message_bytes) {
       if (load(control.stop) != 0) return;
     }
     touch(message.data());
-    copy<fixed_bytes>(slots.message(index), message.data(), message_bytes);
+    std::memcpy(slots.message(index), message.data(), size.size());
     store(slots.stamp(index), i);
     index = index + 1 == slots.count() ? 0 : index + 1;
   }
@@ -142,17 +119,17 @@ FloorFigures time_batches(std::size_t message_bytes, double seconds, Batch&& bat
   return figures_of(batches_ns, batches_ns.size() * count, message_bytes, previous_ns - begin_ns);
 }
 
-template <std::size_t fixed_bytes>
-void copy_out(const Slots& slots, Control& control, std::size_t message_bytes, double seconds) {
-  std::vector<std::byte> message(message_bytes);
+template <class Size>
+void copy_out(const Slots& slots, Control& control, Size size, double seconds) {
+  std::vector<std::byte> message(size.size());
   const std::size_t free_every = std::max<std::size_t>(slots.count() / kFreedEvery, 1);
   std::uint64_t i = 0;
   std::uint64_t freed = 0;
   std::size_t index = 0;
-  control.figures = time_batches(message_bytes, seconds, [&](std::uint64_t count) {
+  control.figures = time_batches(size.size(), seconds, [&](std::uint64_t count) {
     for (std::uint64_t left = count; left > 0; --left) {
       await(slots.stamp(index), ++i);
-      copy<fixed_bytes>(message.data(), slots.message(index), message_bytes);
+      std::memcpy(message.data(), slots.message(index), size.size());
       touch(message.data());
       index = index + 1 == slots.count() ? 0 : index + 1;
       if (i - freed == free_every) {
@@ -176,11 +153,11 @@ Result<FloorFigures> shared_memcpy(const PairOptions& pair, std::size_t message_
     const Result<void> ran = run_pair(
         pair,
         [&]() -> Result<void> {
-          copy_in<size()>(*slots, **control, message_bytes);
+          copy_in(*slots, **control, size);
           return {};
         },
         [&]() -> Result<void> {
-          copy_out<size()>(*slots, **control, message_bytes, seconds);
+          copy_out(*slots, **control, size, seconds);
           return {};
         });
     if (!ran) return tl::unexpected(ran.error());

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/harness/over_link.hpp"
 #include "bench/harness/throughput.hpp"
 
 namespace ringbell::bench {
@@ -174,43 +175,34 @@ class Throughput {
  public:
   // Adds the figures to the row. Errors: corrupt, if something wrong came; whatever stopped it.
   [[nodiscard]] static Result<void> measure(const Point& point, const CpuPair& cpus, Row& row) {
-    const Result<T> link = T::open(point.link_options());
-    if (!link) return tl::unexpected(link.error());
-    const Result<Shared<Stream>> stream = Shared<Stream>::create();
-    if (!stream) return tl::unexpected(stream.error());
-    link->describe(row);
     Usage usage;
-    const Result<void> ran = with_size<T>(point.message_bytes, [&](auto size) {
-      return run_pair(
-          point.pair_options(cpus, &usage),
-          [&] { return side(*link, Party::first, point, size, **stream); },
-          [&] { return side(*link, Party::second, point, size, **stream); });
-    });
-    if (!ran) return ran;
+    const Result<Shared<Stream>> stream = run_over_link<T, Stream>(
+        point, cpus, row, usage, [&](typename T::End& end, Party party, auto size, Stream& shared) {
+          return side(end, party, point, size, shared);
+        });
+    if (!stream) return tl::unexpected(stream.error());
     describe_throughput(**stream, point, row);
     describe_usage(usage, std::max<std::uint64_t>((*stream)->verified, 1), row);
-    return ran;
+    return {};
   }
 
  private:
   template <class Size>
-  [[nodiscard]] static Result<void> side(const T& link, Party party, const Point& point, Size size,
-                                         Stream& stream) {
-    Result<typename T::End> end = link.end(party);
-    if (!end) return tl::unexpected(end.error());
+  [[nodiscard]] static Result<void> side(typename T::End& end, Party party, const Point& point,
+                                         Size size, Stream& stream) {
     const auto run = [&](auto lane) {
       return party == Party::first ? send_until_stopped(std::move(lane), stream)
                                    : receive_until_stopped(std::move(lane), point, stream);
     };
-    if constexpr (requires { end->peek(); }) {
-      if (point.loaned) return run(LoanedLane(*end, size));
+    if constexpr (requires { end.peek(); }) {
+      if (point.loaned) return run(LoanedLane(end, size));
     }
-    if constexpr (requires { end->flush(); }) {
-      if (point.batch > 1) return run(BatchLane(*end, size));
+    if constexpr (requires { end.flush(); }) {
+      if (point.batch > 1) return run(BatchLane(end, size));
     }
     using End = typename T::End;
-    if (point.checksum) return run(CopiedLane<End, Size, true>(*end, size));
-    return run(CopiedLane<End, Size, false>(*end, size));
+    if (point.checksum) return run(CopiedLane<End, Size, true>(end, size));
+    return run(CopiedLane<End, Size, false>(end, size));
   }
 };
 

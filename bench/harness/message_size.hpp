@@ -29,24 +29,31 @@ struct AnySize {
   }
 };
 
-// Calls use(size) with FixedSize where it matters and T's End can make use of it.
-template <class T, class Use>
+// Calls use(size), with FixedSize where the copy is a few instructions.
+template <class Use>
 auto with_size(std::size_t message_bytes, Use&& use) {
+  switch (message_bytes) {
+    case 8:
+      return use(FixedSize<8>{});
+    case 56:
+      return use(FixedSize<56>{});
+    case 256:
+      return use(FixedSize<256>{});
+    default:
+      return use(AnySize{message_bytes});
+  }
+}
+
+// The same for T's End, if it can make use of such a size.
+template <class T, class Use>
+auto with_size_for(std::size_t message_bytes, Use&& use) {
   if constexpr (requires(typename T::End & end, std::span<std::byte, 8> message) {
                   end.template send<8>(message);
                 }) {
-    switch (message_bytes) {
-      case 8:
-        return use(FixedSize<8>{});
-      case 56:
-        return use(FixedSize<56>{});
-      case 256:
-        return use(FixedSize<256>{});
-      default:
-        break;
-    }
+    return with_size(message_bytes, use);
+  } else {
+    return use(AnySize{message_bytes});
   }
-  return use(AnySize{message_bytes});
 }
 
 // What was copied into `message` counts as used: the copy is not optimised away.

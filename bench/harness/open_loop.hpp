@@ -2,8 +2,9 @@
 // intended time.
 //
 // The n-th message is due at begin + n / rate by the clock, whatever became of those before it. The
-// sender waits for that time, or, if it is late, sends at once; it never moves the schedule. The
-// message carries the time at which it was due, and the receiver records how much later it has it:
+// sender waits for that time (asleep, where both sides have a quota of CPU time), or, if it is
+// late, sends at once; it never moves the schedule. The message carries the time at which it was
+// due, and the receiver records how much later it has it:
 //
 //   | sequence number | due, in ns | word over both | ...
 //
@@ -20,6 +21,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <ctime>
 #include <type_traits>
 
 #include <sched.h>
@@ -27,6 +29,7 @@
 #include "bench/harness/clock.hpp"
 #include "bench/harness/histogram.hpp"
 #include "bench/harness/message_size.hpp"
+#include "bench/harness/over_link.hpp"
 #include "bench/harness/pattern.hpp"
 #include "bench/harness/point.hpp"
 #include "bench/harness/process_pair.hpp"
@@ -90,6 +93,7 @@ class ScheduledSender {
         rate_per_s_(point.rate_per_s),
         duration_ns_(static_cast<std::uint64_t>(point.duration.count())),
         yield_(point.placement == Placement::one_cpu),
+        naps_(point.group != nullptr),
         figures_(figures) {}
 
   [[nodiscard]] Result<void> run() {
@@ -131,10 +135,17 @@ class ScheduledSender {
   [[nodiscard]] std::uint64_t await(std::uint64_t due_ns) const noexcept {
     std::uint64_t now = now_ns();
     while (now < due_ns) {
+      if (naps_ && due_ns - now > kShortestNapNs) nap(due_ns - now);
       if (yield_) ::sched_yield();
       now = now_ns();
     }
     return now;
+  }
+
+  static void nap(std::uint64_t time_ns) noexcept {
+    const timespec time{.tv_sec = 0,
+                        .tv_nsec = static_cast<long>(std::min(time_ns, kLongestNapNs))};
+    ::clock_nanosleep(CLOCK_MONOTONIC, 0, &time, nullptr);
   }
 
   [[nodiscard]] bool put(std::uint64_t sequence, std::uint64_t due_ns) {
@@ -144,6 +155,8 @@ class ScheduledSender {
   }
 
   static constexpr std::uint64_t kPatienceNs = 1'000'000'000;
+  static constexpr std::uint64_t kShortestNapNs = 10'000;
+  static constexpr std::uint64_t kLongestNapNs = 100'000'000;
 
   End& end_;
   [[no_unique_address]] Size size_;
@@ -151,6 +164,7 @@ class ScheduledSender {
   double rate_per_s_;
   std::uint64_t duration_ns_;
   bool yield_;
+  bool naps_;  // the time until a message is due is not the group's to spend
   OpenLoopFigures& figures_;
 };
 
@@ -185,41 +199,24 @@ class OpenLoop {
   // timed_out, if the sender fell so far behind that the rate is over what the transport carries;
   // corrupt, if something wrong came; whatever stopped it.
   [[nodiscard]] static Result<void> measure(const Point& point, const CpuPair& cpus, Row& row) {
-    const Result<T> link = T::open(point.link_options());
-    if (!link) return tl::unexpected(link.error());
-    const Result<Shared<OpenLoopFigures>> figures = Shared<OpenLoopFigures>::create();
-    if (!figures) return tl::unexpected(figures.error());
-    link->describe(row);
+    if (point.message_bytes < kSmallestOpenLoopBytes) return fail_too_small();
     Usage usage;
-    const Result<void> ran = with_size<T>(point.message_bytes, [&](auto size) -> Result<void> {
-      if constexpr (std::is_same_v<decltype(size), FixedSize<8>>) {
-        return fail_too_small();
-      } else {
-        if (size.size() < kSmallestOpenLoopBytes) return fail_too_small();
-        return run_pair(
-            point.pair_options(cpus, &usage), [&] { return sender(*link, point, size, **figures); },
-            [&] { return receiver(*link, size, **figures); });
-      }
-    });
-    if (!ran) return ran;
+    const std::uint64_t stopped = point.group != nullptr ? point.group->times_stopped() : 0;
+    const Result<Shared<OpenLoopFigures>> figures = run_over_link<T, OpenLoopFigures>(
+        point, cpus, row, usage,
+        [&](typename T::End& end, Party party, auto size, OpenLoopFigures& shared) -> Result<void> {
+          if constexpr (std::is_same_v<decltype(size), FixedSize<8>>) {
+            return fail_too_small();
+          } else {
+            if (party == Party::second) return receive_scheduled(end, size, shared);
+            return ScheduledSender(end, size, point, shared).run();
+          }
+        });
+    if (!figures) return tl::unexpected(figures.error());
     describe_open_loop(**figures, row);
+    if (point.group != nullptr) set(row, "times_stopped", point.group->times_stopped() - stopped);
     describe_usage(usage, std::max<std::uint64_t>((*figures)->received, 1), row);
-    return ran;
-  }
-
- private:
-  template <class Size>
-  [[nodiscard]] static Result<void> sender(const T& link, const Point& point, Size size,
-                                           OpenLoopFigures& figures) {
-    Result<typename T::End> end = link.end(Party::first);
-    if (!end) return tl::unexpected(end.error());
-    return ScheduledSender(*end, size, point, figures).run();
-  }
-  template <class Size>
-  [[nodiscard]] static Result<void> receiver(const T& link, Size size, OpenLoopFigures& figures) {
-    Result<typename T::End> end = link.end(Party::second);
-    if (!end) return tl::unexpected(end.error());
-    return receive_scheduled(*end, size, figures);
+    return {};
   }
 };
 

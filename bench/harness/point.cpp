@@ -14,6 +14,7 @@ Row Point::labels() const {
   row["message_bytes"] = message_bytes;
   if (sleeps(wait)) row["quick_wake"] = quick_wake;
   if (!spin_first) row["spin_first"] = false;
+  if (!within_quota) row["within_quota"] = false;
   if (loaned) row["loaned"] = true;
   if (batch > 1) row["batch"] = batch;
   if (checksum) row["checksum"] = true;
@@ -32,6 +33,7 @@ std::string Point::title() const {
                   placement == Placement::two_cpus ? "two CPUs" : "one CPU", message_bytes);
   if (quick_wake) text += ", quick wake";
   if (!spin_first) text += ", no spinning";
+  if (!within_quota) text += ", whatever the quota";
   if (loaned) text += ", loaned";
   if (batch > 1) text += fmt::format(", batch {}", batch);
   if (checksum) text += ", checksum";

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "bench/harness/cpu_group.hpp"
 #include "bench/harness/process_pair.hpp"
 #include "bench/harness/row.hpp"
 #include "bench/harness/transport.hpp"
@@ -32,6 +33,8 @@ struct Point {
   bool checksum = false;                  // content filled in and verified too
   std::size_t batch = 1;                  // messages that become visible together
   const MemoryOptions* memory = nullptr;  // of ringbell's channels; null: the usual
+  const CpuGroup* group = nullptr;        // open_loop: both sides are in it; null: in none
+  bool within_quota = true;               // of ringbell's waits
   int repeat = 0;
   std::chrono::nanoseconds duration{0};  // of what is measured, after a tenth as much warm-up
   std::uint64_t samples = UINT64_MAX;    // round_trip: no more than these
@@ -51,7 +54,8 @@ struct Point {
             .wait = wait,
             .yield = placement == Placement::one_cpu && !sleeps(wait),
             .spin_first = spin_first,
-            .memory = memory};
+            .memory = memory,
+            .within_quota = within_quota};
   }
 
   [[nodiscard]] PairOptions pair_options(const CpuPair& cpus,

@@ -15,6 +15,7 @@
 #include "bench/harness/clock.hpp"
 #include "bench/harness/histogram.hpp"
 #include "bench/harness/message_size.hpp"
+#include "bench/harness/over_link.hpp"
 #include "bench/harness/pattern.hpp"
 #include "bench/harness/point.hpp"
 #include "bench/harness/process_pair.hpp"
@@ -155,38 +156,30 @@ class RoundTrip {
  public:
   // Adds the figures to the row. Errors: corrupt, if something wrong came; whatever stopped it.
   [[nodiscard]] static Result<void> measure(const Point& point, const CpuPair& cpus, Row& row) {
-    const Result<T> link = T::open(point.link_options());
-    if (!link) return tl::unexpected(link.error());
-    const Result<Shared<RoundTripFigures>> figures = Shared<RoundTripFigures>::create();
-    if (!figures) return tl::unexpected(figures.error());
-    link->describe(row);
     Usage usage;
-    const Result<void> ran = with_size<T>(point.message_bytes, [&](auto size) {
-      return run_pair(
-          point.pair_options(cpus, &usage),
-          [&] { return side(*link, Party::first, point, size, **figures); },
-          [&] { return side(*link, Party::second, point, size, **figures); });
-    });
-    if (!ran) return ran;
+    const Result<Shared<RoundTripFigures>> figures = run_over_link<T, RoundTripFigures>(
+        point, cpus, row, usage,
+        [&](typename T::End& end, Party party, auto size, RoundTripFigures& shared) {
+          return side(end, party, point, size, shared);
+        });
+    if (!figures) return tl::unexpected(figures.error());
     describe_latency((*figures)->latency, row);
     describe_usage(usage, 2 * (*figures)->trips, row);
-    return ran;
+    return {};
   }
 
  private:
   template <class Size>
-  [[nodiscard]] static Result<void> side(const T& link, Party party, const Point& point, Size size,
-                                         RoundTripFigures& figures) {
-    Result<typename T::End> end = link.end(party);
-    if (!end) return tl::unexpected(end.error());
+  [[nodiscard]] static Result<void> side(typename T::End& end, Party party, const Point& point,
+                                         Size size, RoundTripFigures& figures) {
     const auto exchange = [&](auto one) {
       return party == Party::first ? ask_all(std::move(one), point, figures)
                                    : answer_all(std::move(one));
     };
-    if constexpr (requires { end->peek(); }) {
-      if (point.loaned) return exchange(LoanedExchange(*end, size));
+    if constexpr (requires { end.peek(); }) {
+      if (point.loaned) return exchange(LoanedExchange(end, size));
     }
-    return exchange(CopiedExchange(*end, size));
+    return exchange(CopiedExchange(end, size));
   }
 };
 

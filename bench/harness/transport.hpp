@@ -54,6 +54,7 @@ struct LinkOptions {
   bool yield = false;      // between two looks give the CPU away: both processes share one
   bool spin_first = true;  // ringbell's park and eventfd: spin for a budget before going to sleep
   const MemoryOptions* memory = nullptr;  // ringbell's: of the channels; null: the usual
+  bool within_quota = true;               // ringbell's: WaitOptions
 };
 
 template <class E>

@@ -1,7 +1,7 @@
 // A round trip of 56 bytes between two processes that sleep at once whenever they have nothing to
 // do, in every way to sleep: UringLoop on eventfds (a multishot poll each) and on the futex words
-// (IORING_OP_FUTEX_WAIT), epoll on waitable_fd(), and the endpoint's own waiting calls on both
-// kinds of doorbell. On one CPU and on two. Every answer is checked.
+// (IORING_OP_FUTEX_WAIT), epoll on waitable_fd(), the endpoint's own waiting calls on both kinds of
+// doorbell, and a WaitSet of 1, 16 and 127 ends. On one CPU and on two. Every answer is checked.
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -87,6 +87,32 @@ Await by_uring(Receiver& receiver) {
   };
 }
 
+// Among ends on which nothing comes, in as many queues.
+template <std::size_t ends>
+Await by_wait_set(Receiver& receiver) {
+  struct State {
+    std::vector<QueueReceiver> idle;  // before the set: it goes after it
+    WaitSet set;
+  };
+  Result<WaitSet> set =
+      WaitSet::create({.wait = {.spin_budget = std::chrono::nanoseconds::zero()}, .words = ends});
+  if (!set) return {};
+  const auto state = std::make_shared<State>(State{{}, std::move(*set)});
+  for (std::size_t i = 1; i < ends; ++i) {
+    Result<Region> queue = Region::create(QueueOptions{.messages = 8, .participants = 2}.region());
+    if (!queue) return {};
+    state->idle.push_back(QueueReceiver::open(std::move(*queue)).value());
+  }
+  for (QueueReceiver& idle : state->idle) {
+    if (!state->set.add(idle)) return {};
+  }
+  if (!state->set.add(receiver)) return {};
+  return [state](Receiver& /*from*/) {
+    const auto events = state->set.wait();
+    return events && events->front().what == WaitSet::What::ready;
+  };
+}
+
 struct Way {
   const char* name;
   DoorbellKind doorbell;
@@ -99,6 +125,9 @@ constexpr Way kWays[] = {
     {"epoll", DoorbellKind::eventfd, by_epoll},
     {"receiver_eventfd", DoorbellKind::eventfd, by_waiting_call},
     {"receiver_futex", DoorbellKind::futex, by_waiting_call},
+    {"wait_set_of_1", DoorbellKind::futex, by_wait_set<1>},
+    {"wait_set_of_16", DoorbellKind::futex, by_wait_set<16>},
+    {"wait_set_of_127", DoorbellKind::futex, by_wait_set<127>},
 };
 
 // One of the two processes.

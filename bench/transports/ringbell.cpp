@@ -27,6 +27,7 @@ WaitOptions wait_of(const LinkOptions& options) noexcept {
   wait.kind = sleeps(options.wait) ? WaitOptions::Kind::park : WaitOptions::Kind::spin;
   if (!options.spin_first) wait.spin_budget = std::chrono::nanoseconds::zero();
   wait.yield = options.yield;
+  wait.within_quota = options.within_quota;
   return wait;
 }
 

@@ -61,6 +61,21 @@ class Asm(unittest.TestCase):
             self.assertGreaterEqual(recorded.keys(), {
                 "spsc_claim", "spsc_commit", "spsc_peek", "spsc_release", "peer_waits"})
 
+    def test_a_type_costs_no_instruction(self) -> None:
+        compiler = asm.COMPILERS["x86-64"]
+        if not shutil.which(compiler):
+            self.skipTest(f"{compiler} is not installed")
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "ringbell").mkdir()
+            (Path(folder) / "ringbell" / "transport").symlink_to(ROOT / "transport")
+            listing = asm.functions(asm.compile_to_text(
+                compiler, ROOT / "tests" / "asm" / "typed_paths.cpp", Path(folder)))
+        for call in ["send", "receive"]:
+            of_type, of_bytes = (asm.count(listing[f"{call}_{what}"])
+                                 for what in ["typed", "bytes"])
+            self.assertLessEqual(of_type, of_bytes, call)
+            self.assertGreater(of_bytes, 20, f"{call}: the ring's own instructions are there")
+
     def test_unknown_words_are_refused(self) -> None:
         ended = subprocess.run([ROOT / "tools" / "everywhere" / "asm.py", "mips"], check=False,
                                capture_output=True, text=True)

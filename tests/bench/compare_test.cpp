@@ -110,7 +110,8 @@ TEST_F(Compare, WritesRowsWithThePromisedFields) {
   const std::map<std::string, std::vector<std::string>> promised{
       {"meta",
        {"commit", "dirty", "cpu", "kernel", "compiler", "flags", "date", "cpus", "mode", "seed",
-        "clock_step_ns", "doctor"}},
+        "clock_step_ns", "doctor", "has_end"}},
+      {"end", {"complete"}},
       {"round_trip",
        {"transport", "wait", "placement", "message_bytes", "samples", "mean_ns", "p50_ns", "max_ns",
         "buckets", "cpu_ns_per_message", "switches_per_message"}},
@@ -140,6 +141,7 @@ TEST_F(Compare, WritesRowsWithThePromisedFields) {
     EXPECT_EQ(row["message_bytes"], 56) << row;
   }
   EXPECT_EQ(seen.size(), promised.size());
+  EXPECT_EQ(rows.back(), (nlohmann::json{{"bench", "end"}, {"complete", true}}));
   EXPECT_TRUE(fs::exists(path("out") + "/hgrm/round_trip-pipe-polled-two_cpus-56B.hgrm") ||
               !fs::exists("/usr/bin/python3"));
 }
@@ -176,7 +178,7 @@ TEST_F(Compare, EachBackingIsTouchedAndCarriesVerifiedMessages) {
   std::map<std::string, int> rows;
   for (const std::string& line : lines_of(content_of(path("out") + "/backings.jsonl"))) {
     const nlohmann::json row = nlohmann::json::parse(line);
-    if (row.at("bench") == "meta") continue;
+    if (row.at("bench") == "meta" || row.at("bench") == "end") continue;
     if (row.at("huge_pages") == "require" && row.contains("error")) continue;  // none are reserved
     EXPECT_FALSE(row.contains("error")) << row;
     EXPECT_GE(row.at("page_bytes"), 4096) << row;
@@ -199,6 +201,14 @@ TEST_F(Compare, CtrlCLeavesNothing) {
   EXPECT_EQ(ended.status, 1);
   ASSERT_FALSE(ended.err.empty());
   EXPECT_THAT(ended.err.back(), HasSubstr("interrupted by SIGINT"));
+  // Each line can be read, and the last one says that there should be more.
+  nlohmann::json last;
+  for (const std::string& line : lines_of(content_of(path("out") + "/compare.jsonl"))) {
+    last = nlohmann::json::parse(line);
+  }
+  EXPECT_EQ(last.at("bench"), "end");
+  EXPECT_EQ(last.at("complete"), false);
+  EXPECT_THAT(last.at("why").get<std::string>(), HasSubstr("interrupted by SIGINT"));
   EXPECT_TRUE(all_gone(pids));
   EXPECT_EQ(sysv_queues(), before);
   EXPECT_THAT(named_leftovers(), testing::IsEmpty());

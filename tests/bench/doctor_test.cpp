@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -43,10 +44,11 @@ class Doctor : public testing::Test {
     put("sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "64\n");
     put("sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "60\n");
     put("sys/devices/system/node/online", "0\n");
-    trials_.shm_bytes = 8UL << 30;
-    trials_.shm_free_bytes = 7UL << 30;
+    trials_.names_folder = "/dev/shm/ringbell-1000";
+    trials_.names_on = FileSystem{"tmpfs", true, 8UL << 30, 7UL << 30};
     trials_.memlock_bytes = UINT64_MAX;
     trials_.user_id = 1000;
+    trials_.user_name = "ada";
     trials_.cpus = {0, 1, 2, 3};
     trials_.wake_up = WakeUp{3.5, 1.5};
   }
@@ -115,10 +117,10 @@ TEST_F(Doctor, CallsAKernelMissingThatIsTooOldOrShowsNoProc) {
 TEST_F(Doctor, CallsMissingWhatNothingReplaces) {
   trials_.memfd = false;
   trials_.ofd_locks = false;
-  trials_.shm_bytes = 0;
+  trials_.names_on.reset();
   expect("memfd", Level::missing, "refused", "seccomp");
   expect("locks", Level::missing, "refused", "seccomp");
-  expect("shm", Level::missing, "no /dev/shm", "mount -t tmpfs");
+  expect("names", Level::missing, "/dev/shm/ringbell-1000 cannot be made", "mount -t tmpfs");
 }
 
 TEST_F(Doctor, KnowsFromWhatItFallsBack) {
@@ -137,10 +139,19 @@ TEST_F(Doctor, SeesOneCpuAndAQuota) {
   trials_.wake_up.reset();
   expect("cpus", Level::costs, "1 (3)", "taskset");
   EXPECT_EQ(one("wake-up").level, Level::good);
-  put("sys/fs/cgroup/cpu.max", "max 100000\n");
+  put("proc/self/cgroup", "0::/a\n");
+  put("proc/self/mountinfo", "30 24 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+  put("sys/fs/cgroup/a/cpu.max", "max 100000\n");
   EXPECT_EQ(one("quota").level, Level::good);
-  put("sys/fs/cgroup/cpu.max", "150000 100000\n");
-  expect("quota", Level::costs, "150000 100000", "echo max");
+  put("sys/fs/cgroup/a/cpu.max", "50000 100000\n");
+  expect("quota", Level::costs, "0.50 CPUs", "echo max");
+}
+
+TEST_F(Doctor, SeesWhetherRealTimeThreadsAreThrottled) {
+  put("proc/sys/kernel/sched_rt_runtime_us", "950000\n");
+  EXPECT_EQ(one("real-time").level, Level::good);
+  put("proc/sys/kernel/sched_rt_runtime_us", "-1\n");
+  expect("real-time", Level::costs, "no throttling", "sysctl kernel.sched_rt_runtime_us=950000");
 }
 
 TEST_F(Doctor, IsolatesCpusThatTheMachineHas) {
@@ -191,9 +202,51 @@ TEST_F(Doctor, KnowsSlowClocks) {
 }
 
 TEST_F(Doctor, WantsRoomForRings) {
-  trials_.shm_bytes = 64UL << 20;
-  trials_.shm_free_bytes = 64UL << 20;
-  expect("shm", Level::costs, "64.0 MiB free of 64.0 MiB", "--shm-size");
+  trials_.names_on = FileSystem{"tmpfs", true, 64UL << 20, 64UL << 20};
+  expect("names", Level::costs, "64.0 MiB free of 64.0 MiB", "--shm-size");
+  trials_.names_on = FileSystem{"tmpfs", true, 0, 0};
+  EXPECT_EQ(one("names").level, Level::good) << "a tmpfs without a limit";
+}
+
+TEST_F(Doctor, JudgesTheFolderInWhichNamesAre) {
+  trials_.names_folder = "/var/lib/app";
+  trials_.names_on = FileSystem{"ext4", false, 8UL << 30, 7UL << 30};
+  expect("names", Level::costs, "/var/lib/app on ext4: 7.00 GiB free", "RINGBELL_DIR");
+  EXPECT_NE(one("names").why.find("disk"), std::string::npos);
+}
+
+TEST_F(Doctor, SaysWhyTheFolderOfNamesCannotBeUsed) {
+  fs::permissions(root_, fs::perms::all);
+  ::setenv("RINGBELL_DIR", root_.c_str(), 1);
+  trials_ = try_machine(false);
+  ::unsetenv("RINGBELL_DIR");
+  expect("names", Level::missing, "open to others", "RINGBELL_DIR");
+}
+
+TEST_F(Doctor, KnowsFileSystemsOfMemoryAndOfDisks) {
+  const std::optional<FileSystem> memory = file_system_of("/dev/shm");
+  ASSERT_TRUE(memory);
+  EXPECT_EQ(memory->type, "tmpfs");
+  EXPECT_TRUE(memory->in_memory);
+  EXPECT_FALSE(file_system_of("/sys")->in_memory);
+  EXPECT_FALSE(file_system_of("/dev/shm/there/is/none"));
+}
+
+TEST_F(Doctor, FindsTheFolderThatIsInUse) {
+  ::setenv("RINGBELL_DIR", root_.c_str(), 1);
+  Trials trials = try_machine(false);
+  EXPECT_EQ(trials.names_folder, root_);
+  EXPECT_TRUE(trials.names_on);
+  ::setenv("RINGBELL_DIR", (root_ / "new").c_str(), 1);
+  EXPECT_TRUE(try_machine(false).names_on) << "it is made when it is needed";
+  ::setenv("RINGBELL_DIR", (root_ / "no" / "such").c_str(), 1);
+  EXPECT_FALSE(try_machine(false).names_on);
+  ::setenv("RINGBELL_DIR", "relative", 1);
+  trials = try_machine(false);
+  EXPECT_EQ(trials.names_folder, "relative");
+  EXPECT_NE(trials.names_refusal.find("absolute"), std::string::npos);
+  EXPECT_FALSE(trials.names_on);
+  ::unsetenv("RINGBELL_DIR");
 }
 
 TEST_F(Doctor, LooksForHugePagesOfBothKinds) {
@@ -229,6 +282,24 @@ TEST_F(Doctor, ReadsLogindsConfigurationWithItsDropIns) {
   fs::remove_all(root_ / "etc");
   trials_.user_id = 0;
   EXPECT_EQ(one("remove-ipc").level, Level::good);
+  trials_.user_id = 1000;
+  EXPECT_EQ(one("remove-ipc").level, Level::costs);
+  trials_.names_folder = "/srv/names";
+  EXPECT_EQ(one("remove-ipc").level, Level::good);
+}
+
+TEST_F(Doctor, KnowsWhatGoesAtLogout) {
+  EXPECT_EQ(one("runtime-dir").level, Level::good);
+  trials_.names_folder = "/run/user/1000/ringbell";
+  EXPECT_EQ(one("runtime-dir").level, Level::good);  // no systemd
+  fs::create_directories(root_ / "run/systemd/system");
+  expect("runtime-dir", Level::costs, "/run/user/1000/ringbell goes", "enable-linger");
+  trials_.names_folder = "/dev/shm/ringbell-1000";
+  EXPECT_EQ(one("remove-ipc").level, Level::costs);
+  put("var/lib/systemd/linger/ada", "");
+  EXPECT_EQ(one("remove-ipc").level, Level::good);
+  trials_.names_folder = "/run/user/1000/ringbell";
+  EXPECT_EQ(one("runtime-dir").level, Level::good);
 }
 
 }  // namespace

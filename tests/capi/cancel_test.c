@@ -1,5 +1,6 @@
 /* pthread_cancel() does not come amid a call: the call ends first, and the thread then. */
 #define _DEFAULT_SOURCE
+#include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 
 #include <ringbell/ringbell.h>
 
+#include "both_ends.h"
 #include "check.h"
 
 static ringbell_error error;
@@ -54,7 +56,57 @@ static void a_cancelled_wait_ends_with_its_message(uint32_t doorbell) {
   ringbell_sender_close(sender);
 }
 
+struct set_waiter {
+  ringbell_waitset* set;
+  ringbell_event event;
+  int ended_with;
+};
+
+static void* wait_for_an_event(void* given) {
+  struct set_waiter* const waiter = given;
+  size_t count = 0;
+  waiter->ended_with =
+      ringbell_waitset_wait(waiter->set, RINGBELL_FOREVER, &waiter->event, 1, &count, NULL);
+  for (;;) pause();
+  return NULL;
+}
+
+/* Of a descriptor alone, or of one and a receiver that is slept on by its word. */
+static void a_cancelled_wait_of_a_set_ends_with_its_event(int with_receiver) {
+  ringbell_sender* sender = NULL;
+  ringbell_receiver* receiver = NULL;
+  open_both(NULL, &sender, &receiver);
+  struct set_waiter waiter = {NULL, {0, 0, 0}, RINGBELL_NOT_NOW};
+  CHECK_CODE(RINGBELL_OK, ringbell_waitset_create(NULL, &waiter.set, &error));
+  int ends[2];
+  CHECK(pipe(ends) == 0);
+  uint64_t readable = 0;
+  uint64_t id = 0;
+  CHECK_CODE(RINGBELL_OK, ringbell_waitset_add_fd(waiter.set, ends[0], POLLIN, &readable, &error));
+  if (with_receiver) {
+    const int added = ringbell_waitset_add_receiver(waiter.set, receiver, &id, &error);
+    CHECK(added == RINGBELL_OK || added == RINGBELL_UNSUPPORTED); /* before Linux 5.16 */
+  }
+
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, wait_for_an_event, &waiter) == 0);
+  usleep(20 * 1000);
+  CHECK(pthread_cancel(thread) == 0);
+  usleep(10 * 1000);
+  CHECK(write(ends[1], "x", 1) == 1);
+  void* result = NULL;
+  CHECK(pthread_join(thread, &result) == 0);
+  CHECK(result == PTHREAD_CANCELED);
+  CHECK(waiter.ended_with == RINGBELL_OK && waiter.event.id == readable);
+  ringbell_waitset_destroy(waiter.set);
+  ringbell_sender_close(sender);
+  ringbell_receiver_close(receiver);
+  CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+}
+
 int main(void) {
+  a_cancelled_wait_of_a_set_ends_with_its_event(0);
+  a_cancelled_wait_of_a_set_ends_with_its_event(1);
   a_cancelled_wait_ends_with_its_message(RINGBELL_DOORBELL_FUTEX);
   a_cancelled_wait_ends_with_its_message(RINGBELL_DOORBELL_EVENTFD);
   return 0;

@@ -77,6 +77,118 @@ static void a_channel_is_found_by_name(void) {
   ringbell_receiver_close(receiver);
 }
 
+/* What was asked for by name is what is used: a ring that is this small, an end that spins. */
+static void ends_by_name_have_their_options(void) {
+  const ringbell_channel_options small = {.capacity_bytes = 4096};
+  const ringbell_wait_options spins = {.flags = RINGBELL_WAIT_SPIN};
+  const int64_t a_slice = 2 * 1000 * 1000;
+  ringbell_sender* sender = NULL;
+  ringbell_receiver* receiver = NULL;
+  static char bytes[4096];
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_OK, ringbell_receiver_create("small", &small, &spins, &receiver, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_sender_open_name("small", kPatience, &spins, &sender, &error));
+  const uint32_t most = ringbell_sender_max_record_bytes(sender);
+  CHECK(most < 4096);
+  CHECK_CODE(RINGBELL_NOT_NOW,
+             ringbell_receiver_receive(receiver, bytes, sizeof bytes, a_slice, &size, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_sender_send(sender, bytes, most, 0, &error));
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_sender_send(sender, bytes, most, a_slice, &error));
+  const ringbell_stats reader = ringbell_receiver_stats(receiver);
+  const ringbell_stats writer = ringbell_sender_stats(sender);
+  CHECK(reader.waits == 1 && reader.sleeps == 0);
+  CHECK(writer.waits == 1 && writer.sleeps == 0);
+  ringbell_sender_close(sender);
+  ringbell_receiver_close(receiver);
+}
+
+/* Whether the receiver of a connection has slept, after a wait for nothing. */
+static int sleeps(ringbell_connection* connection) {
+  ringbell_receiver* receiver = ringbell_connection_receiver(connection);
+  char letter = 0;
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_NOT_NOW,
+             ringbell_receiver_receive(receiver, &letter, 1, 2 * 1000 * 1000, &size, &error));
+  return ringbell_receiver_stats(receiver).sleeps > 0;
+}
+
+static void expect_letter(ringbell_connection* connection) {
+  char letter = 0;
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_OK, ringbell_receiver_receive(ringbell_connection_receiver(connection),
+                                                    &letter, 1, kPatience, &size, &error));
+}
+
+static void send_letter(ringbell_connection* connection) {
+  CHECK_CODE(RINGBELL_OK, ringbell_sender_send(ringbell_connection_sender(connection), "x", 1,
+                                               kPatience, &error));
+}
+
+/* One side spins, the other one sleeps; the listener chooses the ring and its bells. */
+static void connections_have_their_options(void) {
+  const ringbell_wait_options spins = {.flags = RINGBELL_WAIT_SPIN};
+  for (int listener_sleeps = 0; listener_sleeps < 2; ++listener_sleeps) {
+    const ringbell_channel_options channels = {
+        .capacity_bytes = 4096,
+        .doorbell = listener_sleeps ? RINGBELL_DOORBELL_EVENTFD : RINGBELL_DOORBELL_FUTEX};
+    ringbell_listener* listener = NULL;
+    ringbell_connection* connection = NULL;
+    CHECK_CODE(RINGBELL_OK,
+               ringbell_listener_open("options", &channels, listener_sleeps ? NULL : &spins,
+                                      &listener, &error));
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+      CHECK_CODE(RINGBELL_OK,
+                 ringbell_connect("options", kPatience, listener_sleeps ? &spins : NULL,
+                                  &connection, &error));
+      CHECK(sleeps(connection) == !listener_sleeps);
+      send_letter(connection);
+      expect_letter(connection);
+      ringbell_connection_close(connection);
+      _exit(0);
+    }
+    CHECK_CODE(RINGBELL_OK, ringbell_listener_accept(listener, kPatience, &connection, &error));
+    ringbell_sender* sender = ringbell_connection_sender(connection);
+    int fd = -1;
+    CHECK(ringbell_sender_max_record_bytes(sender) < 4096);
+    /* An end that never sleeps has no descriptor either. */
+    CHECK_CODE(listener_sleeps ? RINGBELL_OK : RINGBELL_UNSUPPORTED,
+               ringbell_sender_waitable_fd(sender, &fd, &error));
+    expect_letter(connection);
+    CHECK(sleeps(connection) == listener_sleeps);
+    send_letter(connection);
+    check_child_succeeds(child);
+    ringbell_connection_close(connection);
+    ringbell_listener_close(listener);
+  }
+}
+
+/* The doorbell of `channels` is what a connector gets that asks for none. */
+static void a_listener_chooses_the_doorbell(void) {
+  const ringbell_channel_options by_futex = {.doorbell = RINGBELL_DOORBELL_FUTEX};
+  for (int chosen = 0; chosen < 2; ++chosen) {
+    ringbell_listener* listener = NULL;
+    ringbell_connection* connection = NULL;
+    CHECK_CODE(RINGBELL_OK, ringbell_listener_open("doorbell", chosen ? &by_futex : NULL, NULL,
+                                                   &listener, &error));
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+      int fd = -1;
+      CHECK_CODE(RINGBELL_OK, ringbell_connect("doorbell", kPatience, NULL, &connection, &error));
+      CHECK_CODE(chosen ? RINGBELL_UNSUPPORTED : RINGBELL_OK,
+                 ringbell_sender_waitable_fd(ringbell_connection_sender(connection), &fd, &error));
+      ringbell_connection_close(connection);
+      _exit(0);
+    }
+    CHECK_CODE(RINGBELL_OK, ringbell_listener_accept(listener, kPatience, &connection, &error));
+    check_child_succeeds(child);
+    ringbell_connection_close(connection);
+    ringbell_listener_close(listener);
+  }
+}
+
 static void a_topic_is_found_by_name(void) {
   ringbell_publisher* publisher = NULL;
   ringbell_subscriber* subscriber = NULL;
@@ -93,6 +205,14 @@ static void a_topic_is_found_by_name(void) {
   CHECK_CODE(RINGBELL_OK, ringbell_subscriber_receive(subscriber, message, sizeof message,
                                                       kPatience, &size, &error));
   CHECK(size == 3 && memcmp(message, "new", 3) == 0);
+  const uint64_t position = ringbell_subscriber_position(subscriber);
+  ringbell_subscriber_close(subscriber);
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_publish(publisher, "one", 3, 0, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_subscriber_open_name_at("news", position, kPatience, NULL,
+                                                           &subscriber, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_subscriber_receive(subscriber, message, sizeof message,
+                                                      kPatience, &size, &error));
+  CHECK(size == 3 && memcmp(message, "one", 3) == 0);
   ringbell_subscriber_close(subscriber);
   ringbell_publisher_close(publisher);
 }
@@ -142,6 +262,9 @@ int main(void) {
   CHECK(ringbell_listener_fd(listener) >= 0);
 
   a_channel_is_found_by_name();
+  ends_by_name_have_their_options();
+  connections_have_their_options();
+  a_listener_chooses_the_doorbell();
   a_topic_is_found_by_name();
   a_service_is_found_by_name();
 

@@ -46,6 +46,8 @@ void expect_common_fields(Convert convert) {
   const auto locked = of({.memory_flags = RINGBELL_LOCK_MEMORY}).value();
   EXPECT_TRUE(locked.memory.prefault);
   EXPECT_TRUE(locked.memory.lock_memory);
+  EXPECT_EQ(locked.memory.mode, 0600U);
+  EXPECT_EQ(of({.memory_flags = RINGBELL_FOR_GROUP}).value().memory.mode, 0660U);
 
   for (const std::uint32_t unknown : {3U, 0x80000000U}) {
     EXPECT_EQ(of({.doorbell = unknown}).error().code, ErrorCode::invalid_argument);
@@ -53,10 +55,11 @@ void expect_common_fields(Convert convert) {
   }
   for (std::uint32_t bit = 0; bit < 32; ++bit) {
     const std::uint32_t flag = std::uint32_t{1} << bit;
-    const bool known = flag == RINGBELL_NO_PREFAULT || flag == RINGBELL_LOCK_MEMORY;
+    const bool known =
+        flag == RINGBELL_NO_PREFAULT || flag == RINGBELL_LOCK_MEMORY || flag == RINGBELL_FOR_GROUP;
     EXPECT_EQ(bool(of({.memory_flags = flag})), known) << flag;
   }
-  for (std::size_t i = 0; i < sizeof Given{}.reserved / sizeof Given{}.reserved[0]; ++i) {
+  for (std::size_t i = 0; i < std::size(Given{}.reserved); ++i) {
     Given given{};
     given.reserved[i] = 1;
     EXPECT_EQ(of(given).error().code, ErrorCode::invalid_argument) << i;
@@ -94,13 +97,14 @@ TEST(OptionsTest, OfATopic) {
 
 TEST(OptionsTest, OfAService) {
   expect_common_fields<ringbell_service_options>(service_options_of);
-  const ringbell_service_options given{.clients = 3, .message_bytes = 100};
+  const ringbell_service_options given{.clients = 3, .message_bytes = 100, .tickets = 5};
+  EXPECT_EQ(service_options_of(&given)->tickets, 5U);
   EXPECT_EQ(service_options_of(&given)->clients, 3U);
   EXPECT_EQ(service_options_of(&given)->message_bytes, 100U);
   const ringbell_service_options zero{};
   EXPECT_EQ(service_options_of(&zero)->clients, ServiceOptions{}.clients);
   EXPECT_EQ(service_options_of(&zero)->message_bytes, ServiceOptions{}.message_bytes);
-  const ringbell_service_options reserved{.reserved_flags = 1};
+  const ringbell_service_options reserved{.reserved = {1}};
   EXPECT_EQ(service_options_of(&reserved).error().code, ErrorCode::invalid_argument);
 }
 
@@ -118,10 +122,12 @@ TEST(OptionsTest, OfAWait) {
   EXPECT_FALSE(of({.flags = RINGBELL_WAIT_YIELD})->quick_wake);
   EXPECT_TRUE(of({.flags = RINGBELL_WAIT_QUICK_WAKE})->quick_wake);
   EXPECT_FALSE(of({.flags = RINGBELL_WAIT_QUICK_WAKE})->yield);
+  EXPECT_TRUE(of({.flags = RINGBELL_WAIT_QUICK_WAKE})->within_quota);
+  EXPECT_FALSE(of({.flags = RINGBELL_WAIT_PAST_QUOTA})->within_quota);
   EXPECT_EQ(of({.spin_budget_ns = 7})->spin_budget, 7ns);
   EXPECT_EQ(of({.spin_budget_ns = -7})->spin_budget, 0ns);
   EXPECT_EQ(of({.longest_sleep_ns = 7'000'000})->longest_sleep, 7ms);
-  EXPECT_EQ(of({.flags = 8}).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(of({.flags = 16}).error().code, ErrorCode::invalid_argument);
   EXPECT_EQ(of({.reserved_flags = 1}).error().code, ErrorCode::invalid_argument);
   ringbell_wait_options reserved{};
   reserved.reserved[sizeof reserved.reserved / sizeof reserved.reserved[0] - 1] = 1;

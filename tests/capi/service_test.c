@@ -58,7 +58,6 @@ static void calls_are_answered_between_processes(void) {
     if (i == 0) {
       CHECK_CODE(RINGBELL_TOO_LARGE,
                  ringbell_server_respond(server, response, 2 * kLargest, &error));
-      CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_server_respond(server, response, 0, &error));
     }
     CHECK_CODE(RINGBELL_OK, ringbell_server_respond(server, response, size + 1, &error));
   }
@@ -80,9 +79,15 @@ static void a_call_that_nobody_serves_ends(void) {
   CHECK_CODE(RINGBELL_NOT_NOW, ringbell_client_call(client, "?", 1, response, sizeof response,
                                                     1000 * 1000, &size, &error));
   CHECK_CODE(RINGBELL_OK, ringbell_server_open(service, NULL, &server, &error));
-  /* Served all the same: it may do so in place. */
+  CHECK(ringbell_client_fate(client) == RINGBELL_FATE_WITHDRAWN);
+  CHECK(ringbell_server_lag(server) == 0);
+  CHECK_CODE(RINGBELL_OK, ringbell_client_begin(client, "?", 1, &error));
+  CHECK(ringbell_server_lag(server) == 1);
   CHECK_CODE(RINGBELL_OK, ringbell_server_request(server, 0, &request, &size, &error));
+  ringbell_client_abandon(client);
+  /* Served all the same: it may do so in place. */
   CHECK_CODE(RINGBELL_OK, ringbell_server_respond(server, request, size, &error));
+  CHECK(ringbell_server_lag(server) == 0);
   CHECK_CODE(RINGBELL_NOT_NOW, ringbell_server_request(server, 0, &request, &size, &error));
   ringbell_server_close(server);
   CHECK_CODE(RINGBELL_CLOSED, ringbell_client_call(client, "?", 1, response, sizeof response,
@@ -114,6 +119,10 @@ static void a_loop_is_woken_by_calls_and_by_answers(void) {
     CHECK(ringbell_server_arm(server) == 1);
     CHECK_CODE(RINGBELL_OK, ringbell_client_begin(client, "ask", 3, &error));
     CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_client_begin(client, "ask", 3, &error));
+    CHECK(strstr(error.message, "finish or abandon") != NULL);
+    CHECK_CODE(RINGBELL_INVALID_ARGUMENT,
+               ringbell_client_call(client, "ask", 3, response, sizeof response, 0, &size, &error));
+    CHECK(strstr(error.message, "finish or abandon") != NULL);
     CHECK(poll(&called, 1, 20000) == 1);
     CHECK_CODE(RINGBELL_OK, ringbell_server_request(server, 0, &request, &size, &error));
     CHECK(size == 3);
@@ -129,6 +138,17 @@ static void a_loop_is_woken_by_calls_and_by_answers(void) {
   }
   CHECK_CODE(RINGBELL_OK, ringbell_client_begin(client, "ask", 3, &error));
   ringbell_client_abandon(client);
+  CHECK(ringbell_client_fate(client) == RINGBELL_FATE_WITHDRAWN);
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_server_request(server, 0, &request, &size, &error));
+  CHECK_CODE(RINGBELL_NOT_NOW,
+             ringbell_client_call(client, "ask", 3, response, sizeof response, 0, &size, &error));
+  CHECK(ringbell_client_fate(client) == RINGBELL_FATE_WITHDRAWN);
+  CHECK_CODE(RINGBELL_OK, ringbell_client_begin(client, "ask", 3, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_server_request(server, 0, &request, &size, &error));
+  CHECK(ringbell_server_is_cancelled(server) == 0);
+  ringbell_client_abandon(client);
+  CHECK(ringbell_client_fate(client) == RINGBELL_FATE_MAYBE_SERVED);
+  CHECK(ringbell_server_is_cancelled(server) == 1);
   CHECK_CODE(RINGBELL_NOT_NOW, ringbell_client_begin(client, "ask", 3, &error));
   CHECK(ringbell_client_arm(client) == 1);
   ringbell_client_disarm(client);
@@ -138,9 +158,88 @@ static void a_loop_is_woken_by_calls_and_by_answers(void) {
   ringbell_client_close(client);
 }
 
+static void many_calls_are_under_way(void) {
+  enum { kTickets = 3 };
+  const ringbell_service_options options = {.clients = 1, .tickets = kTickets};
+  ringbell_service* service = NULL;
+  ringbell_service* other = NULL;
+  ringbell_client* client = NULL;
+  ringbell_server* server = NULL;
+  ringbell_ticket* tickets[kTickets] = {NULL};
+  ringbell_ticket* more = NULL;
+  const void* answer = NULL;
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_OK, ringbell_service_create(&options, &service, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_service_attach(ringbell_service_fd(service), &other, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_client_open(other, NULL, &client, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_server_open(service, NULL, &server, &error));
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_client_wait_any(client, 0, &error));
+  for (int i = 0; i < kTickets; ++i) {
+    CHECK_CODE(RINGBELL_OK, ringbell_client_start(client, "ask", 3, &tickets[i], &error));
+  }
+  CHECK_CODE(RINGBELL_NO_PLACE, ringbell_client_start(client, "ask", 3, &more, &error));
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_client_wait_any(client, 0, &error));
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_ticket_wait(tickets[2], 0, &answer, &size, &error));
+  CHECK(ringbell_ticket_abandon(tickets[1]) == RINGBELL_FATE_WITHDRAWN);
+  CHECK(ringbell_ticket_fate(tickets[1]) == RINGBELL_FATE_WITHDRAWN);
+  for (int i = 0; i < 2; ++i) {
+    const void* request = NULL;
+    CHECK_CODE(RINGBELL_OK, ringbell_server_request(server, 0, &request, &size, &error));
+    CHECK_CODE(RINGBELL_OK, ringbell_server_respond(server, "told", 4, &error));
+  }
+  CHECK_CODE(RINGBELL_OK, ringbell_client_wait_any(client, 0, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_ticket_wait(tickets[2], 0, &answer, &size, &error));
+  CHECK(size == 4 && memcmp(answer, "told", 4) == 0);
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT,
+             ringbell_ticket_wait(tickets[1], 0, &answer, &size, &error));
+  ringbell_client_close(client);
+  CHECK_CODE(RINGBELL_CLOSED, ringbell_ticket_wait(tickets[0], 0, &answer, &size, &error));
+  CHECK(ringbell_ticket_fate(tickets[0]) == RINGBELL_FATE_SERVED);
+  for (int i = 0; i < kTickets; ++i) ringbell_ticket_destroy(tickets[i]);
+  ringbell_ticket_destroy(NULL);
+  ringbell_server_close(server);
+}
+
+static void a_request_is_answered_later(void) {
+  ringbell_service* service = NULL;
+  ringbell_service* other = NULL;
+  ringbell_client* client = NULL;
+  ringbell_server* server = NULL;
+  ringbell_taken* taken = NULL;
+  char response[48];
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_OK, ringbell_service_create(NULL, &service, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_service_attach(ringbell_service_fd(service), &other, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_client_open(other, NULL, &client, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_server_open(service, NULL, &server, &error));
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_server_take(server, 0, &taken, &error));
+  for (int answered = 0; answered < 2; ++answered) {
+    CHECK_CODE(RINGBELL_OK, ringbell_client_begin(client, "ask", 3, &error));
+    CHECK_CODE(RINGBELL_OK, ringbell_server_take(server, 0, &taken, &error));
+    const void* const request = ringbell_taken_request(taken, &size);
+    CHECK(size == 3 && memcmp(request, "ask", 3) == 0);
+    CHECK(ringbell_taken_is_cancelled(taken) == 0);
+    CHECK_CODE(RINGBELL_TOO_LARGE, ringbell_taken_respond(taken, response, 1000, &error));
+    if (answered) CHECK_CODE(RINGBELL_OK, ringbell_taken_respond(taken, "told", 4, &error));
+    ringbell_taken_destroy(taken);
+    CHECK_CODE(answered ? RINGBELL_OK : RINGBELL_DROPPED,
+               ringbell_client_finish(client, response, sizeof response, &size, &error));
+  }
+  CHECK(size == 4 && memcmp(response, "told", 4) == 0);
+  CHECK_CODE(RINGBELL_OK, ringbell_client_begin(client, "ask", 3, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_server_take(server, 0, &taken, &error));
+  ringbell_server_close(server);
+  CHECK(ringbell_taken_is_cancelled(taken) == 1);
+  CHECK_CODE(RINGBELL_CLOSED, ringbell_taken_respond(taken, "told", 4, &error));
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_taken_respond(taken, "told", 4, &error));
+  ringbell_taken_destroy(taken);
+  ringbell_taken_destroy(NULL);
+  ringbell_client_close(client);
+}
+
 static void what_cannot_be_is_refused(void) {
   ringbell_service* service = NULL;
-  const ringbell_service_options wrong = {.reserved_flags = 1};
+  const ringbell_service_options wrong = {.reserved = {1}};
   CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_service_create(&wrong, &service, &error));
   CHECK_CODE(RINGBELL_SYSTEM, ringbell_service_attach(-1, &service, &error));
   CHECK(error.errno_value != 0);
@@ -151,6 +250,8 @@ static void what_cannot_be_is_refused(void) {
 
 int main(void) {
   a_loop_is_woken_by_calls_and_by_answers();
+  many_calls_are_under_way();
+  a_request_is_answered_later();
   what_cannot_be_is_refused();
   a_call_that_nobody_serves_ends();
   calls_are_answered_between_processes();

@@ -2,6 +2,7 @@
  * learns what it missed. */
 #define _POSIX_C_SOURCE 200809L
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
 #include <string.h>
@@ -93,6 +94,56 @@ static void who_is_lapped_learns_what_it_missed(void) {
   ringbell_publisher_close(publisher);
 }
 
+static void a_subscriber_starts_where_it_wants(void) {
+  for (int start = RINGBELL_START_OLDEST; start <= RINGBELL_START_NEWEST; ++start) {
+    ringbell_topic* topic = NULL;
+    ringbell_topic* other = NULL;
+    ringbell_subscriber* subscriber = NULL;
+    ringbell_publisher* publisher = NULL;
+    CHECK_CODE(RINGBELL_OK, ringbell_topic_create(NULL, &topic, &error));
+    const ringbell_topic_fds fds = ringbell_topic_get_fds(topic);
+    CHECK_CODE(RINGBELL_OK, ringbell_topic_attach(&fds, &other, &error));
+    CHECK_CODE(RINGBELL_OK, ringbell_publisher_open(topic, NULL, &publisher, &error));
+    CHECK_CODE(RINGBELL_OK, ringbell_publisher_publish(publisher, "old", 3, 0, &error));
+    CHECK_CODE(RINGBELL_OK, ringbell_subscriber_open(other, start, NULL, &subscriber, &error));
+    CHECK_CODE(RINGBELL_OK, ringbell_publisher_publish(publisher, "new", 3, 0, &error));
+    char message[256];
+    size_t size = 0;
+    CHECK_CODE(RINGBELL_OK,
+               ringbell_subscriber_receive(subscriber, message, sizeof message, 0, &size, &error));
+    CHECK(size == 3);
+    CHECK(memcmp(message, start == RINGBELL_START_OLDEST ? "old" : "new", 3) == 0);
+    ringbell_subscriber_close(subscriber);
+    ringbell_publisher_close(publisher);
+  }
+}
+
+/* A position that another one had. */
+static void a_subscriber_goes_on_where_another_was(uint32_t policy) {
+  const ringbell_topic_options options = {.policy = policy, .message_bytes = 8, .messages = 16};
+  ringbell_topic* topic = NULL;
+  ringbell_topic* other = NULL;
+  ringbell_publisher* publisher = NULL;
+  ringbell_subscriber* subscriber = NULL;
+  uint64_t number = 0;
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_OK, ringbell_topic_create(&options, &topic, &error));
+  const ringbell_topic_fds fds = ringbell_topic_get_fds(topic);
+  CHECK_CODE(RINGBELL_OK, ringbell_topic_attach(&fds, &other, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_open(topic, NULL, &publisher, &error));
+  for (uint64_t i = 0; i < 5; ++i) {
+    CHECK_CODE(RINGBELL_OK, ringbell_publisher_publish(publisher, &i, sizeof i, 0, &error));
+  }
+  CHECK_CODE(RINGBELL_OK, ringbell_subscriber_open_at(other, 3, NULL, &subscriber, &error));
+  CHECK(ringbell_subscriber_position(subscriber) == 3);
+  CHECK_CODE(RINGBELL_OK,
+             ringbell_subscriber_receive(subscriber, &number, sizeof number, 0, &size, &error));
+  CHECK(number == 3 && ringbell_subscriber_position(subscriber) == 4);
+  CHECK(ringbell_subscriber_missed(subscriber) == 0);
+  ringbell_subscriber_close(subscriber);
+  ringbell_publisher_close(publisher);
+}
+
 static void a_loop_is_woken_by_a_message_and_by_room(void) {
   const ringbell_topic_options options = {
       .policy = RINGBELL_TOPIC_LOSSLESS, .message_bytes = 8, .messages = 4};
@@ -133,6 +184,35 @@ static void a_loop_is_woken_by_a_message_and_by_room(void) {
   ringbell_subscriber_close(subscriber);
 }
 
+static void subscribers_are_counted_and_so_is_what_they_lack(uint32_t policy) {
+  const ringbell_topic_options options = {.policy = policy, .message_bytes = 8, .messages = 16};
+  ringbell_topic* topic = NULL;
+  ringbell_publisher* publisher = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_topic_create(&options, &topic, &error));
+  const ringbell_topic_fds fds = ringbell_topic_get_fds(topic);
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_open(topic, NULL, &publisher, &error));
+  CHECK(ringbell_publisher_subscribers(publisher) == 0);
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_publisher_wait_for_subscribers(publisher, 1, 1000, &error));
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT,
+             ringbell_publisher_wait_for_subscribers(publisher, UINT32_MAX, 0, &error));
+  ringbell_subscriber* subscriber = subscribe(&fds);
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_wait_for_subscribers(publisher, 1, kPatience, &error));
+  CHECK(ringbell_publisher_subscribers(publisher) == 1);
+  for (uint64_t i = 0; i < 3; ++i) {
+    CHECK_CODE(RINGBELL_OK, ringbell_publisher_publish(publisher, &i, sizeof i, 0, &error));
+  }
+  CHECK(ringbell_subscriber_lag(subscriber) == 3);
+  CHECK(ringbell_publisher_fill(publisher) == (policy == RINGBELL_TOPIC_LOSSLESS ? 3 : 0));
+  ringbell_publisher_require_reader(publisher, 1);
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_publish(publisher, "one", 3, 0, &error));
+  ringbell_subscriber_close(subscriber);
+  CHECK(ringbell_publisher_subscribers(publisher) == 0);
+  CHECK_CODE(RINGBELL_NO_READER, ringbell_publisher_publish(publisher, "two", 3, 0, &error));
+  ringbell_publisher_require_reader(publisher, 0);
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_publish(publisher, "two", 3, 0, &error));
+  ringbell_publisher_close(publisher);
+}
+
 static void what_cannot_be_is_refused(void) {
   ringbell_topic* topic = NULL;
   ringbell_subscriber* subscriber = NULL;
@@ -141,8 +221,10 @@ static void what_cannot_be_is_refused(void) {
   CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_topic_create(&wrong, &topic, &error));
   CHECK(ringbell_topic_attach(&no_topic, &topic, &error) < 0);
   CHECK_CODE(RINGBELL_OK, ringbell_topic_create(NULL, &topic, &error));
+  const int memory = ringbell_topic_get_fds(topic).memory;
   CHECK_CODE(RINGBELL_INVALID_ARGUMENT,
              ringbell_subscriber_open(topic, 2, NULL, &subscriber, &error));
+  CHECK(fcntl(memory, F_GETFD) == -1); /* the topic is gone with the call */
   ringbell_topic_destroy(NULL);
   ringbell_publisher_close(NULL);
   ringbell_subscriber_close(NULL);
@@ -151,7 +233,12 @@ static void what_cannot_be_is_refused(void) {
 int main(void) {
   every_message_reaches_another_process();
   who_is_lapped_learns_what_it_missed();
+  a_subscriber_starts_where_it_wants();
+  a_subscriber_goes_on_where_another_was(RINGBELL_TOPIC_LOSSY);
+  a_subscriber_goes_on_where_another_was(RINGBELL_TOPIC_LOSSLESS);
   a_loop_is_woken_by_a_message_and_by_room();
+  subscribers_are_counted_and_so_is_what_they_lack(RINGBELL_TOPIC_LOSSY);
+  subscribers_are_counted_and_so_is_what_they_lack(RINGBELL_TOPIC_LOSSLESS);
   what_cannot_be_is_refused();
   return 0;
 }

@@ -125,6 +125,18 @@ TEST_F(BroadcastLosslessTest, ReaderTellsInStepsAndWhenItFindsNothing) {
   EXPECT_EQ(send_all_there_is_room_for(), kSlots + 1 + kStep);
 }
 
+TEST_F(BroadcastLosslessTest, ReaderTellsBetweenTwoSteps) {
+  Lossless::Reader alice = join(kAlice);
+  alice.publish_position();
+  EXPECT_EQ(send_all_there_is_room_for(), kSlots) << "nothing new was told";
+  expect(alice, 0);
+  EXPECT_FALSE(send(writer_, kSlots));
+  alice.publish_position();
+  alice.publish_position();
+  EXPECT_TRUE(send(writer_, kSlots));
+  EXPECT_FALSE(send(writer_, kSlots + 1));
+}
+
 TEST_F(BroadcastLosslessTest, LateReadersJoinAtTheOldestOrTheNewest) {
   for (std::uint64_t sent = 0; sent < 5 * kSlots; ++sent) {
     {
@@ -270,6 +282,7 @@ TEST_F(BroadcastLosslessTest, OverwrittenRecordOfAReaderThatWasNotEvictedIsCorru
   storage_.sequence(0) = holding_sequence(kSlots);
   EXPECT_TRUE(alice.peek().empty());
   EXPECT_TRUE(alice.corrupt());
+  alice.publish_position();  // of nothing
   storage_.sequence(0) = holding_sequence(0);
   EXPECT_TRUE(alice.peek().empty()) << "for good";
   EXPECT_FALSE(alice.evicted());

@@ -75,6 +75,7 @@ TEST_F(BroadcastLossyTest, SizeThatCannotBeIsCorrupt) {
   writer_.publish(message);
   EXPECT_EQ(own.receive_sized(into), std::nullopt);
   EXPECT_TRUE(own.corrupt());
+  EXPECT_TRUE(own.anything()) << "to find out about";
 }
 
 TEST_F(BroadcastLossyTest, LookSaysWhetherThereIsSomethingToReceive) {
@@ -289,8 +290,11 @@ TEST_F(BroadcastLossyTest, SequenceOfAnotherSlotIsCorrupt) {
     test::PlainBroadcastMemory storage(kSlots, kMessageBytes);
     Lossy::Reader reading(storage.slots<const std::byte>());
     storage.sequence(0) = nonsense;
+    EXPECT_TRUE(reading.anything()) << "there is something to find out about";
+    EXPECT_EQ(reading.lag(), 0U) << nonsense;
     EXPECT_TRUE(is_empty(reading)) << nonsense;
     EXPECT_TRUE(reading.corrupt()) << nonsense;
+    EXPECT_TRUE(reading.anything()) << nonsense;
     storage.sequence(0) = holding_sequence(0);
     EXPECT_TRUE(is_empty(reading)) << "for good";
     storage.sequence(0) = nonsense;

@@ -180,6 +180,7 @@ TEST(CallGroupTest, ALineOfNonsenseIsSetAsideAndHarmsNobody) {
   EXPECT_EQ(server.finding(2).field, nullptr);
   EXPECT_FALSE(server.corrupt(2));
   EXPECT_FALSE(server.anything());
+  EXPECT_EQ(server.calls(), 0U) << "a spoilt line asks nothing";
 }
 
 }  // namespace

@@ -63,8 +63,8 @@ TEST_F(CallLineTest, RequestIsTheSameUntilTheResponse) {
 }
 
 TEST_F(CallLineTest, EverySizeInTheLineAndBeyond) {
-  for (std::uint32_t size = 1; size <= kBufferBytes; size += size < 64 ? 1 : 117) {
-    const std::uint32_t back = kBufferBytes + 1 - size;
+  for (std::uint32_t size = 0; size <= kBufferBytes; size += size < 64 ? 1 : 117) {
+    const std::uint32_t back = kBufferBytes - size;
     ASSERT_NO_FATAL_FAILURE(call(caller_, size, size));
     ASSERT_EQ(server_.request().size(), size);
     ASSERT_NO_FATAL_FAILURE(serve(server_, size, back));
@@ -84,8 +84,109 @@ TEST_F(CallLineTest, WithoutBuffersTheLineIsTheLimit) {
   EXPECT_EQ(caller.max_message_bytes(), kInlineCallBytes);
 }
 
+TEST_F(CallLineTest, CallThatIsNotBegunIsTakenBack) {
+  EXPECT_EQ(caller_.abandon(), CallFate::none);
+  call(caller_, 1);
+  EXPECT_EQ(caller_.abandon(), CallFate::withdrawn);
+  EXPECT_EQ(caller_.abandon(), CallFate::none);
+  EXPECT_FALSE(server_.is_called());
+  EXPECT_TRUE(server_.request().empty());
+  EXPECT_TRUE(caller_.has_room()) << "at once";
+  call(caller_, 2);
+  serve(server_, 2);
+  expect(caller_, 2);
+}
+
+// Between the server's look and its claim: what it looked at is not there any more.
+TEST_F(CallLineTest, CallThatIsTakenBackInBetweenIsNotBegun) {
+  call(caller_, 1);
+  ASSERT_TRUE(server_.is_called());
+  ASSERT_EQ(caller_.abandon(), CallFate::withdrawn);
+  Line::Caller successor(memory_);
+  EXPECT_TRUE(server_.request().empty());
+  EXPECT_FALSE(server_.corrupt());
+  call(successor, 2);
+  serve(server_, 2);
+  expect(successor, 2);
+}
+
+TEST_F(CallLineTest, CallThatIsBegunMayBeServedAndTheServerLearnsThatItIsCancelled) {
+  call(caller_, 1);
+  ASSERT_FALSE(server_.request().empty());
+  EXPECT_FALSE(server_.is_cancelled());
+  EXPECT_EQ(caller_.abandon(), CallFate::maybe_served);
+  EXPECT_TRUE(server_.is_cancelled());
+  serve(server_, 1);
+  EXPECT_TRUE(caller_.has_room());
+}
+
+TEST_F(CallLineTest, CallThatIsAnsweredWhileItIsGivenUpIsServed) {
+  call(caller_, 1);
+  EXPECT_FALSE(caller_.answered());
+  serve(server_, 1);
+  EXPECT_EQ(caller_.abandon(), CallFate::served);
+  EXPECT_TRUE(test::is_message(caller_.response(), ~std::uint64_t{1}));
+  EXPECT_TRUE(caller_.has_room());
+}
+
+TEST_F(CallLineTest, CallThatFailedWhileItIsGivenUpMayBeServed) {
+  call(caller_, 1);
+  ASSERT_FALSE(server_.request().empty());
+  const Line::Server successor(memory_);
+  EXPECT_EQ(caller_.abandon(), CallFate::maybe_served);
+  EXPECT_TRUE(caller_.has_room());
+}
+
+TEST_F(CallLineTest, NewServerFailsWhatWasBegunAndCancelled) {
+  call(caller_, 1);
+  ASSERT_FALSE(server_.request().empty());
+  ASSERT_EQ(caller_.abandon(), CallFate::maybe_served);
+  const Line::Server successor(memory_);
+  EXPECT_TRUE(caller_.has_room());
+}
+
+TEST_F(CallLineTest, NewCallerCancelsWhatTheOldOneHadAsked) {
+  call(caller_, 1);
+  ASSERT_FALSE(server_.request().empty());
+  Line::Caller successor(memory_);
+  EXPECT_TRUE(server_.is_cancelled());
+  EXPECT_FALSE(successor.has_room());
+  serve(server_, 1);
+  EXPECT_TRUE(successor.has_room());
+}
+
+TEST_F(CallLineTest, RequestThatIsTakenIsAnsweredLater) {
+  for (std::uint64_t number = 0; number < 3; ++number) {
+    call(caller_, number, 100);
+    ASSERT_FALSE(server_.request().empty());
+    Line::Taken taken = server_.take();
+    EXPECT_TRUE(server_.request().empty()) << "it is not this handle's any more";
+    EXPECT_TRUE(test::is_message(taken.request(), number));
+    EXPECT_FALSE(taken.is_cancelled());
+    EXPECT_FALSE(caller_.answered());
+    test::write_message(taken.claim(200), ~number);
+    taken.respond();
+    expect(caller_, number, 200);
+  }
+}
+
+TEST_F(CallLineTest, RequestThatIsTakenAndDroppedFails) {
+  call(caller_, 1);
+  ASSERT_FALSE(server_.request().empty());
+  Line::Taken taken = server_.take();
+  taken.drop();
+  ASSERT_TRUE(caller_.answered());
+  EXPECT_TRUE(caller_.failed());
+  EXPECT_TRUE(caller_.dropped());
+  call(caller_, 2);
+  serve(server_, 2);
+  expect(caller_, 2);
+  EXPECT_FALSE(caller_.dropped());
+}
+
 TEST_F(CallLineTest, AbandonedCallKeepsTheLineUntilItIsAnswered) {
   call(caller_, 1);
+  ASSERT_FALSE(server_.request().empty());
   EXPECT_TRUE(caller_.waiting());
   EXPECT_FALSE(caller_.has_room());
   caller_.abandon();
@@ -143,10 +244,8 @@ TEST_F(CallLineTest, GenerationsWrapAround) {
 
 TEST_F(CallLineTest, NonsenseFromTheServerIsCorrupt) {
   const std::array nonsense{CallState(CallState::kResponse, 2, 8),
-                            CallState(CallState::kResponse, 1, 0),
                             CallState(CallState::kResponse, 1, kBufferBytes + 1),
-                            CallState(CallState::kIdle, 1, 0),
-                            CallState(CallState::kFailed, 0, 0),
+                            CallState(CallState::kIdle, 1, 0), CallState(CallState::kFailed, 0, 0),
                             CallState(~std::uint64_t{0})};
   for (const CallState state : nonsense) {
     cell_ = {};
@@ -155,16 +254,31 @@ TEST_F(CallLineTest, NonsenseFromTheServerIsCorrupt) {
     cell_.state = state.word();
     EXPECT_FALSE(caller.answered()) << state.word();
     EXPECT_TRUE(caller.corrupt()) << state.word();
+    cell_.state = CallState(CallState::kResponse, 1, 8).word();
+    EXPECT_FALSE(caller.answered()) << "for good";
+    EXPECT_EQ(caller.abandon(), CallFate::maybe_served) << "nothing is known";
   }
 }
 
 TEST_F(CallLineTest, NonsenseFromTheCallerIsCorrupt) {
-  for (const std::uint32_t size : {0U, kBufferBytes + 1, CallState::kMaxSizeBytes}) {
+  for (const std::uint32_t size : {kBufferBytes + 1, CallState::kMaxSizeBytes}) {
     cell_.state = CallState(CallState::kRequest, 1, size).word();
     Line::Server server(memory_);
     EXPECT_TRUE(server.request().empty()) << size;
     EXPECT_TRUE(server.corrupt()) << size;
+    cell_.state = CallState(CallState::kRequest, 1, 8).word();
+    EXPECT_TRUE(server.request().empty()) << "for good";
   }
+}
+
+TEST_F(CallLineTest, ALineHasNoRoomBeforeAnAbandonedCallIsAnswered) {
+  Line::Caller caller(memory_);
+  EXPECT_TRUE(caller.has_room());
+  ASSERT_NO_FATAL_FAILURE(call(caller, 1));
+  EXPECT_FALSE(caller.has_room());
+  ASSERT_FALSE(server_.request().empty());
+  caller.abandon();
+  EXPECT_FALSE(caller.has_room());
 }
 
 }  // namespace

@@ -190,6 +190,7 @@ TEST(FanInTest, CorruptLaneIsSetAsideAndHarmsNobody) {
   EXPECT_NE(reader.finding(0).field, nullptr);
   EXPECT_EQ(reader.finding(2).field, nullptr);
   EXPECT_FALSE(reader.corrupt(2));
+  EXPECT_EQ(reader.unread().records, 0U) << "what stands in a spoilt lane is no record";
 }
 
 TEST(FanInTest, BitsOfLanesThatAreNotThereAreIgnored) {

@@ -260,16 +260,6 @@ TYPED_TEST(SpscRingTest, UserHeaderTravelsWithItsRecord) {
   }
 }
 
-TYPED_TEST(SpscRingTest, RingWithoutEmptyRecordsTakesOneForImpossible) {
-  ASSERT_TRUE(this->send(0, 0));
-  SpscMemory memory = this->storage.memory();
-  memory.min_record_bytes = 1;
-  Ring::Reader strict(memory);
-  EXPECT_EQ(strict.peek().data(), nullptr);
-  EXPECT_TRUE(strict.corrupt());
-  EXPECT_TRUE(Ring::Writer(memory).corrupt());
-}
-
 TYPED_TEST(SpscRingTest, HeadIsPublishedAnEighthLateAtMostAndAtOnceWhenEmpty) {
   const std::uint64_t& head = this->storage.memory().control->head;
   std::uint64_t number = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <initializer_list>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -25,7 +26,7 @@ TEST(StreamCopyTest, CopiesExactlyTheseBytesAtAnyAlignment) {
   std::vector<std::byte> target(6 * kLine);
   for (std::size_t size = 0; size <= 4 * kLine; size += 7) {
     for (std::size_t at = 0; at < kLine; ++at) {
-      for (const std::size_t from : {0, 1, 8, 31}) {
+      for (const std::size_t from : std::initializer_list<std::size_t>{0, 1, 8, 31}) {
         std::fill(target.begin(), target.end(), kUntouched);
         stream_copy(target.data() + at, source.data() + from, size);
         const auto begin = target.begin() + static_cast<std::ptrdiff_t>(at);

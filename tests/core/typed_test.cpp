@@ -15,6 +15,7 @@
 #include <tests/support/fan_in_memory.hpp>
 #include <tests/support/mpmc_memory.hpp>
 #include <tests/support/ring_memory.hpp>
+#include <tests/support/watched_atomics.hpp>
 
 namespace ringbell::core {
 namespace {
@@ -80,6 +81,23 @@ TEST(TypedTest, TypeGoesThroughAnMpmcRing) {
     EXPECT_EQ(quote, kQuote);
     EXPECT_FALSE(received.try_read(quote));
   }
+}
+
+// It is taken for dead between any two steps of its call.
+TEST(TypedTest, MessageThatWentToAnotherReaderIsNotSeen) {
+  using Watched = test::WatchedAtomics;
+  const test::PlainMpmcMemory storage(4, sizeof(Quote));
+  MpmcRing<>::Writer writer(storage.memory(), 1);
+  MpmcRing<Watched>::Reader reader(storage.memory(), 2);
+  MpmcRing<>::Reader other(storage.memory(), 3);
+  ASSERT_TRUE(typed_writer<Quote>(writer).try_write(kQuote));
+  Watched::watch().before = [&] { (void)writer.recover([](auto id) { return id == 2; }); };
+  Quote quote{};
+  EXPECT_FALSE(typed_reader<Quote>(reader).try_read(quote));
+  Watched::watch() = {};
+  EXPECT_EQ(quote, Quote{});
+  EXPECT_TRUE(typed_reader<Quote>(other).try_read(quote));
+  EXPECT_EQ(quote, kQuote);
 }
 
 TEST(TypedTest, TypeGoesThroughALossyRing) {

@@ -283,33 +283,33 @@ class LossyVictim : public test::Victim {
       }
       if (sent % 2 == 0) read_next();  // no lap behind, and not at the end
     }
-    while (read < sent) read_next();
+    while (read_ < sent) read_next();
   }
 
   void operate() override { operation_(*this); }
 
   void survive() override {
-    const std::uint64_t start = read;
+    const std::uint64_t start = read_;
     while (living->receive(into_)) {
-      ASSERT_TRUE(messages.is(into_, read)) << read;
-      ++read;
+      ASSERT_TRUE(messages.is(into_, read_)) << read_;
+      ++read_;
     }
-    ASSERT_GE(read - start, progress.least()) << "published, and lost";
-    ASSERT_LE(read - start, progress.most()) << "never published";
+    ASSERT_GE(read_ - start, progress.least()) << "published, and lost";
+    ASSERT_LE(read_ - start, progress.most()) << "never published";
     // The reader whose next message the dead writer was overwriting is lapped, or finds it whole.
     while (laggard_.receive(into_)) {
       ASSERT_TRUE(messages.is(into_, laggard_.position() - 1)) << laggard_.position() - 1;
     }
-    ASSERT_EQ(laggard_.position(), read);
+    ASSERT_EQ(laggard_.position(), read_);
     Lossy::Writer next(slots);
     Lossy::Reader newcomer(view);
-    ASSERT_EQ(next.position(), read);
+    ASSERT_EQ(next.position(), read_);
     // What the newcomer finds is whole, and ends where the others are.
     std::uint64_t oldest = newcomer.position();
     for (; newcomer.receive(into_); ++oldest) ASSERT_TRUE(messages.is(into_, oldest)) << oldest;
-    ASSERT_EQ(oldest, read);
-    sent = read;
-    for (const std::uint64_t end = read + 40; sent < end; ++sent) {
+    ASSERT_EQ(oldest, read_);
+    sent = read_;
+    for (const std::uint64_t end = read_ + 40; sent < end; ++sent) {
       next.publish(messages.get(sent));
       ASSERT_TRUE(newcomer.receive(into_));
       ASSERT_TRUE(messages.is(into_, sent));
@@ -352,12 +352,12 @@ class LossyVictim : public test::Victim {
 
  private:
   void read_next() {
-    ASSERT_TRUE(living->receive(into_)) << read;
-    ASSERT_TRUE(messages.is(into_, read)) << read;
-    ++read;
+    ASSERT_TRUE(living->receive(into_)) << read_;
+    ASSERT_TRUE(messages.is(into_, read_)) << read_;
+    ++read_;
   }
 
-  std::uint64_t read = 0;
+  std::uint64_t read_ = 0;
   std::vector<std::byte> into_{std::vector<std::byte>(bytes_)};
   Lossy::Reader laggard_{view};
   void (*operation_)(LossyVictim&);

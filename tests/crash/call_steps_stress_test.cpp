@@ -112,6 +112,7 @@ class CallVictim : public test::Victim {
   test::Progress& called = *pages_.take<test::Progress>();
   test::Progress& begun = *pages_.take<test::Progress>();
   test::Progress& answered = *pages_.take<test::Progress>();
+  test::Progress& withdrawn = *pages_.take<test::Progress>();
   std::uint64_t number = 0;
 
   // Empty, if there is none within as many rounds as there are lines.
@@ -163,8 +164,8 @@ class DyingCaller : public CallVictim<Line> {
       respond(this->server, this->number++);
       ++served;
     }
-    ASSERT_GE(served, this->called.least()) << "called, and lost";
-    ASSERT_LE(served, this->called.most()) << "never called";
+    ASSERT_GE(served + this->withdrawn.most(), this->called.least()) << "called, and lost";
+    ASSERT_LE(served + this->withdrawn.least(), this->called.most()) << "never called, or gone";
     ASSERT_NO_FATAL_FAILURE(this->go_many_rounds(next, this->server));
   }
 };
@@ -179,10 +180,13 @@ void call_one(CallVictim<Line>& at) {
   (void)at.caller.answered();
 }
 
+// The server has not begun it: it is taken back.
 template <class Line>
 void call_and_abandon(CallVictim<Line>& at) {
   call_one(at);
-  at.caller.abandon();
+  at.withdrawn.begin();
+  (void)at.caller.abandon();
+  at.withdrawn.finish();
   (void)at.caller.claim(kShort);
 }
 
@@ -202,6 +206,22 @@ class DyingCallersHeir : public DyingCaller<Line> {
     this->called.finish();
   }
 };
+
+// The server has begun the call.
+template <class Line>
+class DyingCallerOfBegun : public DyingCallersHeir<Line> {
+ public:
+  explicit DyingCallerOfBegun(void (*operation)(CallVictim<Line>&))
+      : DyingCallersHeir<Line>(operation) {
+    EXPECT_FALSE(this->request(this->server).empty());
+  }
+};
+
+template <class Line>
+void abandon_begun(CallVictim<Line>& at) {
+  (void)at.caller.abandon();
+  (void)at.caller.claim(kShort);
+}
 
 template <class Line>
 void take_over_called(CallVictim<Line>& at) {
@@ -254,6 +274,20 @@ void serve_one(CallVictim<Line>& at) {
 }
 
 template <class Line>
+void take_and_serve_one(CallVictim<Line>& at) {
+  at.begun.begin();
+  (void)at.request(at.server);
+  at.begun.finish();
+  auto taken = at.server.take();
+  const std::span<std::byte> room = taken.claim(size_of(at.number));
+  messages_of(at.number).put(room, at.number + kAnswer);
+  at.answered.begin();
+  taken.respond();
+  at.answered.finish();
+  (void)at.server.request();
+}
+
+template <class Line>
 void take_over_serving(CallVictim<Line>& at) {
   at.server = at.line.server();
   serve_one(at);
@@ -296,11 +330,16 @@ TYPED_TEST(CallStepsTest, DeadCallersLineIsTakenOverAsIfItHadGivenUp) {
   }
   kill_at_every_instruction<TypeParam, DyingCallersHeir>(
       {"caller, take over what was called", take_over_called<TypeParam>});
+  kill_at_every_instruction<TypeParam, DyingCallerOfBegun>(
+      {"caller, abandon what is begun", abandon_begun<TypeParam>});
+  kill_at_every_instruction<TypeParam, DyingCallerOfBegun>(
+      {"caller, take over what is begun", take_over_called<TypeParam>});
 }
 
 TYPED_TEST(CallStepsTest, DeadServersCallIsAnsweredOnceOrFails) {
   for (const CaseOf<TypeParam>& one :
        {CaseOf<TypeParam>{"server, serve", serve_one<TypeParam>},
+        CaseOf<TypeParam>{"server, take and serve", take_and_serve_one<TypeParam>},
         CaseOf<TypeParam>{"server, take over", take_over_serving<TypeParam>}}) {
     kill_at_every_instruction<TypeParam, DyingServer>(one);
   }

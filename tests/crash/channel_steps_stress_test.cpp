@@ -73,6 +73,7 @@ class ChannelVictim : public test::Victim {
   Operation before;
   Operation operation;
   bool may_be_closed = false;
+  bool tagged = false;  // the operation's messages have the tags 1, 2, 3
 
  private:
   test::SharedPages pages_{4096};
@@ -142,6 +143,11 @@ class DyingSender : public ChannelVictim {
     ASSERT_NO_FATAL_FAILURE(expect_end(more.error()));
     Result<Sender> next = Sender::attach(channel.fds(), kWait);
     ASSERT_TRUE(next) << next.error().message;
+    if (tagged) {
+      const std::optional<core::LastTag> last = next->last_tag();
+      const std::uint64_t visible = !last ? 0 : last->visible ? last->tag : last->tag - 1;
+      ASSERT_EQ(visible, read - start - 2) << "what a successor resumes from is wrong";
+    }
     sent = read;
     ASSERT_NO_FATAL_FAILURE(pass_some(*next, survivor_));
   }
@@ -176,6 +182,17 @@ void flush_batch(ChannelVictim& at) {
   at.progress.begin(3);
   at.sender->flush();
   at.progress.finish();
+}
+
+void flush_tagged(ChannelVictim& at) {
+  for (std::uint64_t tag = 1; tag <= 3; ++tag) {
+    const std::span<const std::byte> from = message(at.sent++);
+    std::memcpy(at.sender->claim(from.size()).value().data(), from.data(), from.size());
+    at.sender->stage();
+    at.progress.begin();
+    at.sender->flush_tagged(tag);
+    at.progress.finish();
+  }
 }
 
 void fill(ChannelVictim& at) {
@@ -277,6 +294,7 @@ struct Case {
   void (*operation)(ChannelVictim&);
   void (*before)(ChannelVictim&) = [](ChannelVictim&) {};
   bool closes = false;
+  bool tagged = false;
 };
 
 struct CaseOfDoorbell {
@@ -315,6 +333,7 @@ void kill_at_every_instruction(const char* role, const CaseOfDoorbell& one) {
         victim->before = one.what.before;
         victim->operation = one.what.operation;
         victim->may_be_closed = one.what.closes;
+        victim->tagged = one.what.tagged;
         return victim;
       });
 }
@@ -327,6 +346,7 @@ INSTANTIATE_TEST_SUITE_P(Every, SenderStepsTest,
                              {{"Send", send_two},
                               {"SendToSleeper", send_to_sleeper},
                               {"Flush", flush_batch},
+                              {.name = "FlushTagged", .operation = flush_tagged, .tagged = true},
                               {"WaitForRoom", wait_for_room, fill},
                               {"Arm", arm_sender, fill},
                               {"Close", close_sender, [](ChannelVictim&) {}, true}})),

@@ -24,7 +24,7 @@ namespace ringbell::crash {
 // not count.
 inline constexpr WaitOptions kWait{.spin_budget = std::chrono::nanoseconds(0),
                                    .longest_sleep = std::chrono::milliseconds(1)};
-inline constexpr Timeout kLong = std::chrono::seconds(10);
+inline constexpr Timeout kLong = std::chrono::seconds(60);
 inline constexpr std::uint32_t kBytes = 40;
 inline constexpr const char* kRing = "crash";
 inline constexpr std::uint64_t kTorn = UINT64_MAX;

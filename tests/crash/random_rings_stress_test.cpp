@@ -154,6 +154,7 @@ TEST(RandomKillsTest, FanIn) {
 
 constexpr std::uint32_t kSlotMessageBytes = 48;
 
+// NOLINTNEXTLINE(readability-function-size): the lives of both sides, in turn
 TEST(RandomKillsTest, MpmcRing) {
   constexpr std::uint64_t kSlots = 64;
   constexpr std::uint64_t kMost = std::uint64_t{1} << 26;  // of each writer

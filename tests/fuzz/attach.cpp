@@ -19,8 +19,10 @@
 #include <ringbell/core/fan_in.hpp>
 #include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/core/spsc_ring.hpp>
+#include <ringbell/core/state.hpp>
 #include <ringbell/transport/memory/region.hpp>
 
+#include <tests/fuzz/region_file.hpp>
 #include <tests/fuzz/target.hpp>
 #include <tests/hostile/choices.hpp>
 #include <tests/hostile/tally.hpp>
@@ -32,7 +34,6 @@ namespace {
 using core::RingKind;
 using hostile::Choices;
 
-constexpr std::uint64_t kLargestFile = std::uint64_t{64} << 20U;
 constexpr int kAllSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 constexpr std::array<int, 8> kSeals = {kAllSeals,
                                        kAllSeals,
@@ -43,27 +44,12 @@ constexpr std::array<int, 8> kSeals = {kAllSeals,
                                        F_SEAL_SEAL,
                                        F_SEAL_SHRINK | F_SEAL_GROW};
 
-// The input: a byte for the seals; one for the size (0: what the header says); a header; what
-// stands at the beginning of the control lines and of the data.
+// The input: a byte for the seals, then what fill_file() takes.
 FileDescriptor make_file(Choices& choices) {
   const int seals = kSeals[choices.roll(kSeals.size())];
-  const std::uint64_t other_size = choices.one_in(4) ? 0 : choices.roll(1U << 20U);
-  core::RegionHeader header{};
-  const auto bytes = choices.take(sizeof header);
-  std::copy(bytes.begin(), bytes.end(), reinterpret_cast<std::uint8_t*>(&header));
   FileDescriptor file(::memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  const std::uint64_t size =
-      std::min(other_size != 0 ? other_size : header.geometry.region_bytes, kLargestFile);
-  HOSTILE_CHECK(file && ::ftruncate(file.get(), static_cast<off_t>(size)) == 0);
-  const auto put = [&](std::uint64_t at, std::span<const std::uint8_t> what) {
-    if (at >= size) return;
-    const std::size_t count = std::min<std::uint64_t>(what.size(), size - at);
-    HOSTILE_CHECK(::pwrite(file.get(), what.data(), count, static_cast<off_t>(at)) ==
-                  static_cast<ssize_t>(count));
-  };
-  put(0, bytes);
-  put(header.geometry.control_offset, choices.take(choices.roll(2048)));
-  put(header.geometry.data_offset, choices.take(choices.roll(2048)));
+  HOSTILE_CHECK(file);
+  fill_file(file.get(), choices);
   HOSTILE_CHECK(seals == 0 || ::fcntl(file.get(), F_ADD_SEALS, seals) == 0);
   return file;
 }
@@ -130,12 +116,27 @@ void use_calls(const Region& region) {
   for (int i = 0; i < 8; ++i) {
     const std::span<const std::byte> request = server.request();
     use(request);
-    if (request.empty()) continue;
+    if (request.data() == nullptr) continue;
     write_into(server.claim(server.max_message_bytes()));
     server.respond();
   }
   core::CallGroup<>::Caller caller(memory, memory.lane_count - 1);
   write_into(caller.claim(caller.max_message_bytes()));
+}
+
+void use_state(const Region& region) {
+  core::StateMemory<const std::byte> view = region.state_view();
+  view.pins = region.participants().data();
+  core::State<>::Reader reader(view, view.participants - 1);
+  std::vector<std::byte> value(reader.value_bytes());
+  for (std::uint32_t key = 0; key < view.keys && key < 8; ++key) {
+    (void)reader.get(key, value);
+    if (reader.may_look()) use(reader.look(key).value_or(std::span<const std::byte>()));
+  }
+  core::StateMemory<std::byte> memory = region.state_memory();
+  memory.pins = view.pins;
+  core::State<>::Writer writer(memory);
+  (void)writer.set(view.keys - 1, value);
 }
 
 void use(const Region& region) {
@@ -152,44 +153,21 @@ void use(const Region& region) {
       return use_fan_in(region);
     case RingKind::call_group:
       return use_calls(region);
+    case RingKind::state:
+      return use_state(region);
     case RingKind::bells:
       use(std::as_bytes(std::span(&region.bells(), 1)));
       return;
   }
 }
 
-Input seed_for(const core::RingShape& shape) {
-  const Region region = Region::create({.shape = shape}).value();
-  Input input{0, 0};
-  const auto* const header = reinterpret_cast<const std::uint8_t*>(region.base());
-  input.insert(input.end(), header, header + sizeof(core::RegionHeader));
-  for (const std::uint64_t offset :
-       {region.geometry().control_offset, region.geometry().data_offset}) {
-    const std::size_t count = offset < region.mapped_bytes() ? 1024 : 0;
-    const auto* const first = reinterpret_cast<const std::uint8_t*>(region.base()) + offset;
-    input.push_back(static_cast<std::uint8_t>(count >> 8U));
-    input.push_back(static_cast<std::uint8_t>(count));
-    input.insert(input.end(), first, first + count);
-  }
-  return input;
-}
-
 }  // namespace
 
 std::vector<Input> seeds() {
-  const std::vector<core::RingShape> shapes = {
-      {.kind = RingKind::spsc, .capacity_bytes = 4096, .record_alignment = 8},
-      {.kind = RingKind::mpmc, .slot_count = 8, .message_bytes = 24, .participants = 4},
-      {.kind = RingKind::broadcast_lossless,
-       .slot_count = 8,
-       .message_bytes = 24,
-       .participants = 4},
-      {.kind = RingKind::broadcast_lossy, .slot_count = 8, .message_bytes = 24, .participants = 1},
-      {.kind = RingKind::fan_in, .capacity_bytes = 4096, .record_alignment = 64, .participants = 4},
-      {.kind = RingKind::call_group, .message_bytes = 100, .participants = 4},
-      {.kind = RingKind::bells, .participants = 1}};
   std::vector<Input> inputs;
-  for (const core::RingShape& shape : shapes) inputs.push_back(seed_for(shape));
+  for (const core::RingShape& shape : all_shapes()) {
+    inputs.push_back(region_input(shape, Backing::memfd, {0}));
+  }
   return inputs;
 }
 

@@ -1,6 +1,7 @@
 // Any bytes, and any descriptors, on the socket of a listener and on that of a connector.
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <iterator>
@@ -56,6 +57,10 @@ std::vector<std::byte> some_message(Choices& choices) {
     for (std::uint64_t changes = choices.roll(4); changes > 0; --changes) {
       message[choices.roll(message.size())] = static_cast<std::byte>(choices.roll(256));
     }
+    const bool is_welcome = kind == std::uint64_t(Kind::welcome);
+    if (is_welcome && choices.one_in(2)) {
+      message[offsetof(Greeting, descriptors)] = std::byte{handshake::kWithSockets};
+    }
   } else {
     const auto bytes = choices.take(choices.roll(100));
     std::transform(bytes.begin(), bytes.end(), std::back_inserter(message),
@@ -64,7 +69,8 @@ std::vector<std::byte> some_message(Choices& choices) {
   return message;
 }
 
-// Two regions and four bells, as a good listener sends them; choices leave some out, or swap them.
+// Two regions, and four bells or two sockets, as a good listener sends them; choices leave some
+// out, or swap them.
 class Descriptors {
  public:
   [[nodiscard]] std::vector<int> some(Choices& choices) const {
@@ -72,6 +78,9 @@ class Descriptors {
     const ChannelFds back = back_.fds();
     std::vector<int> all{there.memory, there.data_bell, there.space_bell,
                          back.memory,  back.data_bell,  back.space_bell};
+    if (choices.one_in(2)) {
+      all = {there.memory, sockets_.first.get(), back.memory, sockets_.second.get()};
+    }
     switch (choices.roll(4)) {
       case 0:
         return {};
@@ -96,6 +105,7 @@ class Descriptors {
 
   Channel there_ = channel();
   Channel back_ = channel();
+  std::pair<FileDescriptor, FileDescriptor> sockets_ = unix_socket::pair().value();
 };
 
 void use(Connection& connection) {
@@ -142,7 +152,8 @@ void against_connector(Choices& choices) {
     }
     const FileDescriptor socket = std::move(*unix_socket::accept(listening.get()).value());
     for (std::uint64_t messages = choices.roll(3); messages > 0; --messages) {
-      (void)unix_socket::send(socket.get(), some_message(choices), descriptors.some(choices));
+      const std::vector<std::byte> message = some_message(choices);
+      (void)unix_socket::send(socket.get(), message, descriptors.some(choices));
     }
   });
   Result<Connection> connection = connect(name, {.place = Place::abstract, .timeout = 30s});
@@ -175,8 +186,9 @@ std::vector<Input> seeds() {
   inputs.push_back({kListening, 2, 1, 1, 0, 1, 3, 0});
   inputs.push_back({kListening, 3, 0, 3, 1, 1, 1, 5, 9, 1, 3, 0, 1, 1, 0});
   // a welcome with all it should have; a refusal
-  inputs.push_back({kConnecting, 1, 2, 0, 3, 1});
-  inputs.push_back({kConnecting, 2, 4, 1, 20, 1, 3, 1, 2, 1, 24, 2, 3, 1});
+  inputs.push_back({kConnecting, 1, 2, 0, 1, 1, 3, 1});
+  inputs.push_back({kConnecting, 1, 2, 0, 0, 0, 3, 1});  // by sockets
+  inputs.push_back({kConnecting, 2, 4, 1, 20, 1, 1, 3, 1, 2, 1, 24, 2, 1, 1, 3, 1});
   // bytes of no shape
   inputs.push_back({kListening, 1, 1, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8});
   inputs.push_back({kConnecting, 1, 0, 64, 'r', 'i', 'n', 'g', 'b', 'h', 'i', 0, 1, 0, 0, 0});

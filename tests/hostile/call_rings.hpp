@@ -74,9 +74,9 @@ class Calling {
   void step(Caller& caller, const CallRoom& room, std::uint32_t line, Choices& choices,
             Tally& tally) {
     if (!waiting_) {
-      const std::uint32_t size = some_size(caller.max_message_bytes(), choices);
+      const std::uint32_t size = some_record(caller.max_message_bytes(), choices);
       const std::span<std::byte> request = caller.claim(size);
-      if (request.empty()) return;
+      if (request.data() == nullptr) return;
       HOSTILE_CHECK(request.size() == size && room.holds(line, request, false));
       tally.write(request);
       caller.call();
@@ -84,12 +84,14 @@ class Calling {
     } else if (caller.answered()) {
       waiting_ = false;
       const std::span<const std::byte> response = caller.response();
-      HOSTILE_CHECK(response.empty() == caller.failed());
-      HOSTILE_CHECK(response.empty() || room.holds(line, response, true));
+      HOSTILE_CHECK((response.data() == nullptr) == caller.failed());
+      HOSTILE_CHECK(response.data() == nullptr || room.holds(line, response, true));
       tally.read(response);
     } else if (choices.one_in(16)) {
-      caller.abandon();
       waiting_ = false;
+      if (caller.abandon() != core::CallFate::served) return;
+      HOSTILE_CHECK(room.holds(line, caller.response(), true));
+      tally.read(caller.response());
     }
   }
 
@@ -140,11 +142,19 @@ void serve(Server& server, const CallRoom& room, std::uint32_t line,
   HOSTILE_CHECK(room.holds(line, request, false));
   tally.read(request);
   if (choices.one_in(8)) return;  // later
-  const std::uint32_t size = some_size(server.max_message_bytes(), choices);
-  const std::span<std::byte> response = server.claim(size);
-  HOSTILE_CHECK(response.size() == size && room.holds(line, response, true));
-  tally.write(response);
-  server.respond();
+  const std::uint32_t size = some_record(server.max_message_bytes(), choices);
+  const auto answer = [&](auto& by) {
+    (void)by.is_cancelled();
+    const std::span<std::byte> response = by.claim(size);
+    HOSTILE_CHECK(response.size() == size && room.holds(line, response, true));
+    tally.write(response);
+    by.respond();
+  };
+  if (!choices.one_in(4)) return answer(server);
+  auto taken = server.take();
+  HOSTILE_CHECK(room.holds(line, taken.request(), false));
+  if (choices.one_in(4)) return taken.drop();
+  answer(taken);
 }
 
 template <class A>
@@ -159,7 +169,7 @@ class LineServer {
       server_ = typename core::CallLine<A>::Server(room_->memory().line(line_));
     }
     const std::span<const std::byte> request = server_.request();
-    if (!request.empty()) serve(server_, *room_, line_, request, choices, tally);
+    if (request.data() != nullptr) serve(server_, *room_, line_, request, choices, tally);
   }
   [[nodiscard]] std::uint64_t most_operations() const noexcept { return 8; }
 
@@ -185,7 +195,7 @@ class GroupServer {
       }
       tally.report(tally.last);
     }
-    if (!request.empty()) {
+    if (request.data() != nullptr) {
       serve(server_, *room_, server_.line(), request, choices, tally);
     } else if (choices.one_in(2)) {
       (void)server_.anything();

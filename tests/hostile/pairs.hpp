@@ -8,6 +8,7 @@
 #include <tests/hostile/byte_rings.hpp>
 #include <tests/hostile/call_rings.hpp>
 #include <tests/hostile/slot_rings.hpp>
+#include <tests/hostile/state_rooms.hpp>
 
 namespace ringbell::hostile {
 
@@ -63,10 +64,18 @@ struct GroupServerPair : Pair<CallRoom, GroupServer, GroupCaller> {
   static constexpr const char* kName = "CallGroupServer";
 };
 
-using EveryPair = testing::Types<SpscWriterPair, SpscReaderPair, FanInWriterPair, FanInReaderPair,
-                                 MpmcWriterPair, MpmcReaderPair, LossyWriterPair, LossyReaderPair,
-                                 LosslessWriterPair, LosslessReaderPair, LineCallerPair,
-                                 LineServerPair, GroupCallerPair, GroupServerPair>;
+struct StateWriterPair : Pair<StateRoom, StateWriterSide, StateReaderSide> {
+  static constexpr const char* kName = "StateWriter";
+};
+struct StateReaderPair : Pair<StateRoom, StateReaderSide, StateWriterSide> {
+  static constexpr const char* kName = "StateReader";
+};
+
+using EveryPair =
+    testing::Types<SpscWriterPair, SpscReaderPair, FanInWriterPair, FanInReaderPair, MpmcWriterPair,
+                   MpmcReaderPair, LossyWriterPair, LossyReaderPair, LosslessWriterPair,
+                   LosslessReaderPair, LineCallerPair, LineServerPair, GroupCallerPair,
+                   GroupServerPair, StateWriterPair, StateReaderPair>;
 
 struct NameOfPair {
   template <class P>

@@ -1,6 +1,7 @@
-// CallLine, explored: calls in the line and in attached buffers, calls given up, and the death of
-// either side with a successor.
+// CallLine, explored: calls in the line and in attached buffers, calls given up, calls that another
+// thread answers, and the death of either side with a successor.
 #include <array>
+#include <optional>
 #include <string>
 
 #include <ringbell/core/call_line.hpp>
@@ -73,16 +74,42 @@ class CallProgram : public Program {
       const std::span<const std::byte> request = server.request();
       require(!server.corrupt(), "the server takes the line for corrupt");
       if (request.empty()) {
-        if (SimulatedAtomics::load(*done_, std::memory_order_acquire, kNoEdge) != 0) return;
+        if (is_done()) return;
         SimulatedAtomics::pause();
         continue;
       }
       const std::uint64_t number = read_payload(request);
-      require(++begun_.at(number) == 1, "a call was begun twice");
+      say_begun(number);
       write_payload(server.claim(size_bytes_), number + kAnswer);
       server.respond();
     }
   }
+
+  void say_begun(std::uint64_t number) {
+    require(!withdrawn_.at(number), "a call was begun after it was taken back");
+    require(++begun_.at(number) == 1, "a call was begun twice");
+  }
+  // Gives the call up, and holds the caller to what it is told.
+  void give_up(Line::Caller& caller, std::uint64_t number) {
+    switch (caller.abandon()) {
+      case core::CallFate::withdrawn:
+        require(begun_.at(number) == 0, "a call was taken back after it was begun");
+        withdrawn_.at(number) = true;
+        require(caller.has_room(), "a call was taken back, and the line is not free");
+        return;
+      case core::CallFate::served:
+        require(read_payload(caller.response()) == number + kAnswer, "the answer to another call");
+        return;
+      case core::CallFate::maybe_served:
+        return;
+      case core::CallFate::none:
+        require(false, "there was a call");
+    }
+  }
+  [[nodiscard]] bool is_done() const {
+    return SimulatedAtomics::load(*done_, std::memory_order_acquire, kNoEdge) != 0;
+  }
+  [[nodiscard]] std::uint32_t size_bytes() const { return size_bytes_; }
 
   void say_ended() {
     SimulatedAtomics::store(*ended_, std::uint64_t{1}, std::memory_order_release, kNoEdge);
@@ -99,6 +126,7 @@ class CallProgram : public Program {
   std::uint32_t size_bytes_;
   core::CallMemory memory_{};
   std::array<int, 16> begun_{};
+  std::array<bool, 16> withdrawn_{};
   std::uint64_t* ended_ = nullptr;  // the first of a role has ended alive
   std::uint64_t* done_ = nullptr;   // there will be no more calls
 };
@@ -139,7 +167,7 @@ class Abandoned : public CallProgram {
     Line::Caller caller(memory());
     for (std::uint64_t number = 1; number <= 2; ++number) {
       call(caller, number);
-      if (!caller.answered()) caller.abandon();
+      if (!caller.answered()) give_up(caller, number);
     }
     call(caller, 3);
     expect(caller, 3);
@@ -147,9 +175,80 @@ class Abandoned : public CallProgram {
   }
 };
 
+// The server hands each request to a worker, and looks for the next one meanwhile.
+class AnsweredLater : public CallProgram {
+ public:
+  explicit AnsweredLater(std::uint32_t size_bytes) : CallProgram(size_bytes) {}
+
+  [[nodiscard]] std::size_t threads() const override { return 3; }
+  [[nodiscard]] std::string role(std::size_t thread) const override {
+    return thread == kWorker ? "worker" : CallProgram::role(thread);
+  }
+  void begin() override {
+    CallProgram::begin();
+    box_ = Execution::current().shared<std::uint64_t>();
+  }
+
+  void run(std::size_t thread) override {
+    if (thread == kCaller) {
+      ask();
+    } else if (thread == kServer) {
+      hand_on();
+    } else {
+      work();
+    }
+  }
+
+ private:
+  static constexpr std::size_t kWorker = 3;
+
+  void ask() {
+    Line::Caller caller(memory());
+    call(caller, 1);
+    if (!caller.answered()) give_up(caller, 1);
+    call(caller, 2);
+    expect(caller, 2);
+    say_done();
+  }
+  void hand_on() {
+    Line::Server server(memory());
+    while (!is_done()) {
+      const std::span<const std::byte> request = server.request();
+      require(!server.corrupt(), "the server takes the line for corrupt");
+      if (request.empty()) {
+        SimulatedAtomics::pause();
+        continue;
+      }
+      say_begun(read_payload(request));
+      while (SimulatedAtomics::load(*box_, std::memory_order_acquire, kNoEdge) != 0) {
+        SimulatedAtomics::pause();
+      }
+      taken_.emplace(server.take());
+      SimulatedAtomics::store(*box_, std::uint64_t{1}, std::memory_order_release, kNoEdge);
+    }
+  }
+  void work() {
+    while (!is_done()) {
+      if (SimulatedAtomics::load(*box_, std::memory_order_acquire, kNoEdge) == 0) {
+        SimulatedAtomics::pause();
+        continue;
+      }
+      Line::Taken taken = *taken_;
+      SimulatedAtomics::store(*box_, std::uint64_t{0}, std::memory_order_release, kNoEdge);
+      const std::uint64_t number = read_payload(taken.request());
+      (void)taken.is_cancelled();
+      write_payload(taken.claim(size_bytes()), number + kAnswer);
+      taken.respond();
+    }
+  }
+
+  std::uint64_t* box_ = nullptr;  // 1: taken_ is the worker's
+  std::optional<Line::Taken> taken_;
+};
+
 class ServerDies : public CallProgram {
  public:
-  ServerDies() : CallProgram(8) {}
+  explicit ServerDies(bool gives_up) : CallProgram(8), gives_up_(gives_up) {}
 
   [[nodiscard]] std::size_t threads() const override { return 3; }
   [[nodiscard]] std::string role(std::size_t thread) const override {
@@ -160,8 +259,12 @@ class ServerDies : public CallProgram {
   void run(std::size_t thread) override {
     if (thread == kCaller) {
       Line::Caller caller(memory());
-      for (std::uint64_t number = 1; number <= 3; ++number) {
+      for (std::uint64_t number = gives_up_ ? 2 : 1; number <= 3; ++number) {
         call(caller, number);
+        if (gives_up_ && number < 3) {
+          if (!caller.answered()) give_up(caller, number);
+          continue;
+        }
         wait(caller);
         if (caller.failed()) {
           require(++failed_ == 1, "more calls failed than servers died");
@@ -180,6 +283,7 @@ class ServerDies : public CallProgram {
   }
 
  private:
+  bool gives_up_;
   int failed_ = 0;
 };
 
@@ -229,7 +333,10 @@ std::vector<Scenario> call_scenarios() {
       both("calls in the buffers", program<Calls>(kLong, 2U), 0),
       both("calls given up", program<Abandoned>(8U), 0),
       both("long calls given up", program<Abandoned>(kLong), 0),
-      both("the server dies", program<ServerDies>(), 1),
+      {"CallLine", "another thread answers", program<AnsweredLater>(8U),
+       Bounds{.preemptions = 1, .stale_loads = 2}, Bounds{.preemptions = 3, .stale_loads = 2}},
+      both("the server dies", program<ServerDies>(false), 1),
+      both("the server dies, calls are given up", program<ServerDies>(true), 1),
       both("the caller dies", program<CallerDies>(), 1),
   };
 }

@@ -11,19 +11,22 @@ usage: mutants.py --check           every fault's place is still in the source, 
 import argparse
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import places
 
 GIB = 1 << 30
 # A fault may fill memory: it shall end its own program and no other. A file may be larger than the
-# machine's memory, so its size is limited as well.
-LIMITS = {resource.RLIMIT_AS: 24 * GIB, resource.RLIMIT_FSIZE: 2 * GIB, resource.RLIMIT_CORE: 0}
+# machine's memory, so its size is limited as well. And where the kernel must end a process, it
+# shall be this one.
+LIMITS = ["choom", "--adjust", "1000", "--", "prlimit", "--core=0", f"--as={24 * GIB}",
+          f"--fsize={2 * GIB}"]
 # A second failure shows that the first one was no accident.
 TIMES = 2
 
@@ -73,7 +76,7 @@ def prepare(folder):
 class Test:
     """One entry of a fault's tests.
 
-    `FOLDER FILTER` of GoogleTest's, `capi NAME` of a C program's, or `tools SCRIPT [CASES]`.
+    `FOLDER FILTER` of GoogleTest's, `capi NAME` of a C program's, or `FOLDER SCRIPT [CASES]`.
     """
 
     def __init__(self, entry, folder, build):
@@ -81,7 +84,7 @@ class Test:
         kind, name = entry.split(" ", 1)
         self.counts = False  # says how many tests it ran
         if name.split()[0].endswith(".py"):
-            self.target = "ringbell-command"
+            self.target = "ringbell-tests-bridge" if kind == "bridge" else "ringbell-command"
             script, *cases = name.split()
             self.command = ["/usr/bin/python3", "-B", str(folder / "tests" / kind / script), *cases]
         elif kind == "capi" and name.isidentifier():
@@ -92,22 +95,21 @@ class Test:
             self.target = f"test_{kind}"
             place = f"tests/{kind}" if kind in {"capi", "hostile"} else "tests"
             self.command = [str(build / place / self.target), f"--gtest_filter={name}"]
-        self.environment = {"RINGBELL_PROGRAM": str(build / "tools/ringbell")}
-
-
-def limit_this_process():
-    for which, limit in LIMITS.items():
-        resource.setrlimit(which, (limit, limit))
-    # Where the kernel must end a process, it shall be this one.
-    Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+        self.environment = {"RINGBELL_PROGRAM": str(build / "tools/ringbell"),
+                            "RINGBELL_LOAD": str(build / "tests/bridge_load")}
 
 
 def apart():
-    """A shared memory file system and IPC objects of its own, where this may be had."""
-    words = ["unshare", "--mount", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc", "sh",
-             "-c", 'mount -t tmpfs -o size=2g none /dev/shm && "$@"; exit $?', "sh"]
+    """Shared memory, IPC, processes and abstract sockets of its own, where these may be had."""
+    words = ["unshare", "--mount", "--ipc", "--net", "--pid", "--fork", "--kill-child",
+             "--mount-proc", "sh", "-c",
+             'mount -t tmpfs -o size=2g none /dev/shm && (ip link set lo up; "$@"); exit $?', "sh"]
     tried = subprocess.run([*words, "true"], check=False, capture_output=True)
     return words if tried.returncode == 0 else []
+
+
+class Broken(Exception):
+    """What a test says that fails without any fault, or that is none."""
 
 
 class Runner:
@@ -115,16 +117,17 @@ class Runner:
         self.folder, self.build = folder, build
         self.apart = apart()
         self.right = {}  # by entry: how it went without a fault
+        self.turns = {}  # by entry: one tries it first, the others wait for what came of it
+        self.turn = threading.Lock()
 
-    def run(self, test, number, limit):
+    def run(self, test, key, limit):
         """The exit status, or None if it had to be ended; what it said; the seconds."""
-        environment = {**os.environ, **test.environment, "RINGBELL_FAULT": str(number)}
+        environment = {**os.environ, **test.environment, "RINGBELL_FAULT": str(key)}
         start = time.monotonic()
         with subprocess.Popen(
-                [*self.apart, *test.command], cwd=self.folder, env=environment,
+                [*LIMITS, *self.apart, *test.command], cwd=self.folder, env=environment,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, errors="replace", start_new_session=True,
-                preexec_fn=limit_this_process) as process:
+                text=True, errors="replace", start_new_session=True) as process:
             try:
                 said, _ = process.communicate(timeout=limit)
                 status = process.returncode
@@ -137,17 +140,25 @@ class Runner:
         return status, said, time.monotonic() - start
 
     def without_fault(self, test):
-        """Seconds that it takes; None: it tries nothing here. Ends all if it fails."""
-        if test.entry not in self.right:
-            status, said, seconds = self.run(test, 0, 300)
-            if status != 0:
-                raise SystemExit(f"{said}\nmutants: without any fault `{test.entry}` fails "
-                                 f"(status {status})")
-            if test.counts and not re.search(r"Running [1-9]\d* tests?", said):
-                raise SystemExit(f"mutants: `{test.entry}` is no test")
-            passed = re.search(r"PASSED  \] (\d+) test", said)
-            self.right[test.entry] = None if passed and passed[1] == "0" else seconds
-        return self.right[test.entry]
+        """Seconds that it takes; None: it tries nothing here. Raises Broken if it fails."""
+        with self.turn:
+            turn = self.turns.setdefault(test.entry, threading.Lock())
+        with turn:
+            if test.entry not in self.right:
+                self.right[test.entry] = self.try_right(test)
+            right = self.right[test.entry]
+        if isinstance(right, Broken):
+            raise right
+        return right
+
+    def try_right(self, test):
+        status, said, seconds = self.run(test, 0, 300)
+        if status != 0:
+            return Broken(f"{said}\nwithout any fault `{test.entry}` fails (status {status})")
+        if test.counts and not re.search(r"Running [1-9]\d* tests?", said):
+            return Broken(f"`{test.entry}` is no test")
+        passed = re.search(r"PASSED  \] (\d+) test", said)
+        return None if passed and passed[1] == "0" else seconds
 
     def notices(self, test, fault):
         """How, or nothing."""
@@ -156,7 +167,7 @@ class Runner:
             return None
         how = None
         for _ in range(TIMES):
-            status, said, _ = self.run(test, fault.number, max(20, 10 * seconds))
+            status, said, _ = self.run(test, fault.key, max(10, 10 * seconds))
             if status == 0:
                 return None
             failed = re.search(r"^\[  FAILED  \] (\S+?),? ", said, re.MULTILINE)
@@ -170,7 +181,11 @@ class Runner:
         tests = [Test(entry, self.folder, self.build) for entry in fault.tests]
         start = time.monotonic()
         for test in tests:
-            how = self.notices(test, fault)
+            try:
+                how = self.notices(test, fault)
+            except Broken as wrong:
+                print(f"{fault}: NOT TRIED: {wrong}", flush=True)
+                return False
             if how:
                 print(f"{fault}: noticed by {how} ({time.monotonic() - start:.1f} s)", flush=True)
                 return True
@@ -198,7 +213,9 @@ def run(folder, build, only, sample):
         return check()
     faults = chosen(faults, only, sample)
     runner = Runner(folder, build)
-    results = [runner.try_fault(fault) for fault in faults]
+    # Side by side where they cannot meet; many only wait until it is clear that a test hangs.
+    with ThreadPoolExecutor(2 * os.cpu_count() if runner.apart else 1) as pool:
+        results = list(pool.map(runner.try_fault, faults))
     skipped = results.count(None)
     noticed = results.count(True)
     more = f", {skipped} not tried" if skipped else ""

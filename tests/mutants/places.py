@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import zlib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -22,6 +23,9 @@ class Fault:
         self.fault = entry["fault"]
         self.tests = entry["tests"]
         self.line = 0
+        # What switches it on: the same as long as the fault is, so that what was built stays so.
+        text = "\0".join([self.file, self.place, self.fault])
+        self.key = zlib.crc32(text.encode()) & 0x7FFFFFFF
 
     def __str__(self):
         return f"{self.number:3} {self.file}:{self.line}"
@@ -57,6 +61,13 @@ def load(folder=HERE):
     return faults
 
 
+def doubles(faults):
+    """A line for each fault that is there before."""
+    seen = set()
+    return [f"{fault.listed_in}: twice the same fault: {fault.place}" for fault in faults
+            if fault.key in seen or seen.add(fault.key)]
+
+
 def switched(text, faults):
     """The source with these faults in it, each behind its number, and all else as it was."""
     places = {}
@@ -68,10 +79,10 @@ def switched(text, faults):
             raise ValueError(f"{here[0].listed_in}: overlaps another fault: {here[0].place}")
         right = text[start:stop]
         if right.rstrip().endswith((";", "}")):
-            wrong = [f"if (::ringbell_fault({f.number})) {{ {f.fault} }} else " for f in here]
+            wrong = [f"if (::ringbell_fault({f.key})) {{ {f.fault} }} else " for f in here]
             made += [text[end:start], *wrong, f"{{ {right} }}"]
         else:
-            wrong = [f"::ringbell_fault({f.number}) ? ({f.fault}) : " for f in here]
+            wrong = [f"::ringbell_fault({f.key}) ? ({f.fault}) : " for f in here]
             made += [text[end:start], "(", *wrong, f"({right}))"]
         end = stop
     return "".join(made) + text[end:]
@@ -86,7 +97,7 @@ def by_file(faults):
 
 def problems(faults, root=ROOT):
     """What is wrong with the lists, a line each: a place that the source no longer has, say."""
-    found = []
+    found = doubles(faults)
     for file, here in by_file(faults).items():
         if not (root / file).is_file():
             found.append(f"{here[0].listed_in}: there is no {file}")

@@ -28,6 +28,7 @@ COMMENT = re.compile(r"//.*$", re.MULTILINE)
 # Where it must be done by hand, and why.
 ALLOWED = [
     ("transport/base/file_descriptor.cpp", "F_DUPFD_CLOEXEC"),  # what moves them up
+    ("transport/base/unix_socket.cpp", "socketpair"),  # two numbers, each owned at once
     ("transport/base/private_descriptors.cpp", "open"),  # a number in a child, replaced
     ("transport/base/private_descriptors.cpp", "dup3"),
 ]

@@ -11,7 +11,8 @@ import tokenize
 
 import checker
 
-FOLDERS = ["core", "transport", "capi", "bench", "tests", "tools", "examples", "cmake", "docs"]
+FOLDERS = ["core", "transport", "capi", "bridge", "kernel", "bench", "tests", "tools", "examples",
+           "cmake", "docs", "python"]
 PATTERNS = ["*.hpp", "*.cpp", "*.h", "*.c", "*.py", "*.md"]
 TOP_LEVEL = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
 
@@ -20,7 +21,7 @@ ROLES = ("reader|writer|peer|process|sender|receiver|one|publisher|subscriber|pa
 PERSONS = re.compile(r"\b(who|whom|whoever|nobody|somebody|anybody|everybody|he|him|liars?"
                      rf"|the (?:dead|living)(?! (?:{ROLES})\b))\b(?![-_(:]|\.\w)", re.IGNORECASE)
 # A comment to the end of its line, or a text in quotation marks, whichever begins first.
-SPOKEN_C = re.compile(r'//(?P<comment>.*)|"(?P<text>(?:[^"\\]|\\.)*)"')
+SPOKEN_C = re.compile(r'(?://|/\*|^\s*\* )(?P<comment>.*)|"(?P<text>(?:[^"\\]|\\.)*)"')
 QUOTED = re.compile(r"`[^`]*`")
 
 
@@ -69,6 +70,7 @@ SAMPLES = [
     ("docs/c.md", "The living readers are told by the living.\n", '"the living"'),
     ("tools/d.py", "a = 1  # he waits\n", '"he"'),
     ("tools/e.py", '"""\nNobody reads it.\n"""\n', '"Nobody"'),
+    ("kernel/f.c", "/*\n * Whoever parks sets it.\n */\n", '"Whoever"'),
     ("core/ok.hpp", "// The dead reader's message comes again.\nbool who(int nobody);\n", ""),
     ("docs/ok.md", "```\n# whoever\n```\n`who`: an option.\n", ""),
     ("tests/ok.cpp", '#include <tests/who.hpp>\nconst char* name = "nobody";\n', ""),

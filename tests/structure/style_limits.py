@@ -8,9 +8,9 @@ import sys
 
 import checker
 
-FOLDERS = ["core", "transport", "capi", "bench", "tests", "tools", "examples", "cmake",
-           "packaging"]
-PATTERNS = ["*.hpp", "*.cpp", "*.h", "*.c", "*.py", "*.cmake", "CMakeLists.txt"]
+FOLDERS = ["core", "transport", "capi", "bridge", "bench", "tests", "tools", "examples", "cmake",
+           "packaging", "python"]
+PATTERNS = ["*.hpp", "*.cpp", "*.h", "*.c", "*.py", "*.pyi", "*.cmake", "CMakeLists.txt"]
 TOP_LEVEL = ["CMakeLists.txt", "dev", ".ci/run"]
 
 MAX_COLUMNS = 100

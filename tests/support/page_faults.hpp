@@ -19,8 +19,8 @@ namespace ringbell::test {
 // Writes to each 4 KiB of a new region, where there are zeroes anyway, and counts. (A read would
 // let the kernel map the pages around it in one go.) Nothing of it is watched by a sanitizer, whose
 // own memory would fault too.
-[[nodiscard, gnu::no_sanitize("address", "thread")]] inline std::uint64_t faults_of_touching(
-    const Region& region) noexcept {
+[[nodiscard]] __attribute__((no_sanitize("address", "thread"))) inline std::uint64_t
+faults_of_touching(const Region& region) noexcept {
   volatile std::byte* const first = region.base();
   const std::size_t bytes = region.mapped_bytes();
   (void)page_faults();  // so that the counting has had its own

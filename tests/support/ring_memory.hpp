@@ -63,7 +63,6 @@ class PlainMemory {
   std::uint64_t capacity_bytes_;
 };
 
-// Empty records too, as core has them.
 template <std::uint32_t kAlignment, std::uint32_t kPayloadAlignment = 8>
 class RegionMemory {
  public:
@@ -74,11 +73,7 @@ class RegionMemory {
                                    .region())
                     .value()) {}
 
-  [[nodiscard]] core::SpscMemory memory() const noexcept {
-    core::SpscMemory memory = region_.spsc_memory();
-    memory.min_record_bytes = 0;
-    return memory;
-  }
+  [[nodiscard]] core::SpscMemory memory() const noexcept { return region_.spsc_memory(); }
 
  private:
   Region region_;

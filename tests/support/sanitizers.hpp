@@ -2,18 +2,19 @@
 // they are elsewhere (the runtimes make mlock(2) do nothing).
 #pragma once
 
-namespace ringbell::test {
-
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-inline constexpr bool kSanitized = true;
+#define RINGBELL_SANITIZED 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = false;
+#define RINGBELL_SANITIZED 1
 #endif
-#else
-inline constexpr bool kSanitized = false;
 #endif
+#ifndef RINGBELL_SANITIZED
+#define RINGBELL_SANITIZED 0
+#endif
+
+namespace ringbell::test {
+
+inline constexpr bool kSanitized = RINGBELL_SANITIZED != 0;
 
 }  // namespace ringbell::test

@@ -57,6 +57,7 @@ std::uint64_t next_instruction(pid_t) noexcept { return 0; }
 SteppedProcess::SteppedProcess(const Body& prepare, const Body& operation) {
   std::fflush(nullptr);
   const pid_t parent = ::getpid();
+  // NOLINTNEXTLINE(cppcoreguidelines-prefer-member-initializer): after what is buffered is written
   pid_ = ::fork();
   if (pid_ < 0) {
     trouble_ = fmt::format("fork failed: {}", std::strerror(errno));

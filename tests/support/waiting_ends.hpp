@@ -134,7 +134,7 @@ struct PublisherOfLossless {
 struct WriterOfCollector {
   using End = Contributor;
   static Region make() {
-    return Region::create(CollectorOptions{.contributors = 4, .capacity_bytes = 4096}.region())
+    return Region::create(CollectorOptions{.contributors = 1, .capacity_bytes = 4096}.region())
         .value();
   }
   Region ring = make();
@@ -176,7 +176,7 @@ struct ReaderOfCollector {
 
 struct ClientOfService {
   using End = Client;
-  static Region make() { return Region::create(ServiceOptions{.clients = 4}.region()).value(); }
+  static Region make() { return Region::create(ServiceOptions{.clients = 1}.region()).value(); }
   static bool call(Client& client) {
     const auto room = client.claim_for(kBytes, 0ns);
     if (!room || !*room) return false;
@@ -191,6 +191,7 @@ struct ClientOfService {
   End open(const WaitOptions& wait) {
     End end = Client::open(copy_of(ring), wait).value();
     EXPECT_TRUE(call(end));
+    EXPECT_TRUE(other->request());  // begun: it cannot be taken back
     return end;
   }
   bool provide() {

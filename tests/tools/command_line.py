@@ -71,6 +71,16 @@ class CommandTest(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, "it did not come about")
             time.sleep(0.01)
 
+    def await_that_it_catches(self, process: subprocess.Popen[bytes], number: int) -> None:
+        """Before, the signal would end it as any program; on a busy machine that takes a while."""
+        status = Path(f"/proc/{process.pid}/status")
+
+        def catches() -> bool:
+            caught = [line.split()[1] for line in status.read_text(encoding="utf-8").splitlines()
+                      if line.startswith("SigCgt:")]
+            return bool(int(caught[0], 16) >> (number - 1) & 1)
+        self.await_that(catches)
+
     def left_names(self) -> list[str]:
         return sorted(p.name for p in self.names.glob("*.ring")) if self.names.exists() else []
 

@@ -80,7 +80,8 @@ class Doctor(unittest.TestCase):
         self.assertEqual(ended.returncode, 1 if told["missing"] else 0)
         names = [finding["name"] for finding in told["findings"]]
         self.assertEqual(len(names), len(set(names)))
-        self.assertLessEqual({"kernel", "shm", "wake-up", "remove-ipc"}, set(names))
+        self.assertLessEqual({"kernel", "names", "wake-up", "remove-ipc", "runtime-dir"},
+                             set(names))
         for finding in told["findings"]:
             self.assertIn(finding["level"], LEVELS)
             self.assertTrue(finding["figure"] and finding["why"], finding)

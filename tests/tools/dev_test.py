@@ -24,6 +24,8 @@ class Dev(unittest.TestCase):
         self.folder = Path(folder.name)
         self.folder.chmod(0o755)
         shutil.copy(ROOT / "dev", self.folder)
+        (self.folder / "tests").mkdir()
+        shutil.copy(ROOT / "tests" / "campaigns.sh", self.folder / "tests")
         (self.folder / "tools").mkdir()
         (self.folder / "tools" / "packages.txt").write_text(
             "[build]\nshellcheck\n[lint]\nclang-format  # layout\nshellcheck\nclang\n",
@@ -109,7 +111,7 @@ class Dev(unittest.TestCase):
         self.stand_in("cmake", 'echo "cmake $1 $2" "${*: -1}"')
         self.stand_in("nproc", "echo 1")
         script = self.folder / "tests" / "mutants" / "mutants.py"
-        script.parent.mkdir(parents=True)
+        script.parent.mkdir(parents=True, exist_ok=True)
         script.write_text("import sys\nprint(*sys.argv[1:])\n", encoding="utf-8")
         self.assertEqual(self.dev("mutants", "--check").stdout, "--check\n")
         ended = self.dev("mutants", "--only", "capi")
@@ -119,6 +121,98 @@ class Dev(unittest.TestCase):
             "-DCMAKE_CXX_FLAGS_DEBUG=-O0 -g0 -w -DNDEBUG",
             "cmake --build build/mutants/build --targets --only capi",
             "--run build/mutants/tree build/mutants/build --only capi"])
+
+    def test_faults_builds_the_subject_and_the_command_and_runs_them(self) -> None:
+        self.stand_in("dpkg-query", "printf 'installed %s\\n' shellcheck clang clang-format")
+        self.stand_in("cmake", 'echo "cmake ${*: -2}"')
+        self.stand_in("nproc", "echo 1")
+        script = self.folder / "tests" / "faults" / "faults.py"
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.write_text("import sys\nprint(*sys.argv[1:])\n", encoding="utf-8")
+        ended = self.dev("faults", "--sample", "9")
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        self.assertEqual(ended.stdout.splitlines()[-2:], [
+            "cmake ringbell-fault-subject ringbell-command",
+            "build/release/tests/ringbell-fault-subject build/release/tools/ringbell --sample 9"])
+
+    def test_coverage_begins_anew_unless_it_is_told_which_tests(self) -> None:
+        self.stand_in("dpkg-query", "printf 'installed %s\\n' shellcheck clang clang-format")
+        self.stand_in("cmake", "true")
+        self.stand_in("nproc", "echo 1")
+        self.stand_in("ctest", 'echo "ctest ${*: -2}"')
+        (self.programs / "rm").symlink_to(str(shutil.which("rm")))
+        script = self.folder / "tests" / "coverage" / "coverage.py"
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.write_text("import sys\nprint(*sys.argv[1:])\nsys.exit(1)\n", encoding="utf-8")
+        before = self.folder / "build" / "coverage" / "profiles" / "a.profraw"
+        before.parent.mkdir(parents=True)
+        before.touch()
+        self.folder.chmod(0o777)
+        for path in self.folder.joinpath("build").rglob("*"):
+            path.chmod(0o777)
+        ended = self.dev("coverage", "-R", "Collector")
+        self.assertEqual(ended.stdout.splitlines(), ["ctest -R Collector", "build/coverage"])
+        self.assertEqual((ended.returncode, ended.stderr), (
+            1, "dev: the coverage is not what it should be, see above\n"))
+        self.assertTrue(before.exists())
+        script = self.folder / "tests" / "faults" / "faults.py"
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.write_text("print('faults')\n", encoding="utf-8")
+        self.assertEqual(self.dev("coverage").stdout.splitlines()[1:],
+                         ["faults", "build/coverage"])
+        self.assertFalse(before.exists())
+
+    def test_arm64_unpacks_the_libraries_builds_what_is_run_and_runs_it(self) -> None:
+        (self.folder / "tools" / "packages.txt").write_text(
+            "[build]\nshellcheck\nlibfmt-dev\n[arm64]\nclang\n", encoding="utf-8")
+        self.stand_in("dpkg-query", "printf 'installed %s\\n' shellcheck clang libfmt-dev")
+        self.stand_in("cmake", 'echo "cmake ${*: -2}"')
+        self.stand_in("nproc", "echo 1")
+        (self.programs / "grep").symlink_to(str(shutil.which("grep")))
+        everywhere = self.folder / "tools" / "everywhere"
+        everywhere.mkdir()
+        (everywhere / "unpack.sh").write_text('#!/usr/bin/env bash\necho "$1 $2 ${*: 5}"\n',
+                                              encoding="utf-8")
+        (everywhere / "unpack.sh").chmod(0o755)
+        (everywhere / "arm64.py").write_text(
+            "import sys\nprint('one two' if '--targets' in sys.argv else sys.argv[1:])\n",
+            encoding="utf-8")
+        ended = self.dev("arm64", "--filter", "core/*")
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        self.assertEqual(ended.stdout.splitlines(), [
+            "arm64 build/arm64-root libfmt-dev", "cmake --preset arm64",
+            "cmake --target one two", "['--filter', 'core/*']"])
+
+    def test_soak_wants_a_number_of_hours(self) -> None:
+        for words in ([], ["long"], ["-1"]):
+            ended = self.dev("soak", *words)
+            self.assertEqual((ended.returncode, ended.stdout), (2, ""))
+            self.assertIn("a number of hours", ended.stderr)
+
+    def test_busy_tests_run_three_times_and_leave_nothing_that_spins(self) -> None:
+        self.stand_in("dpkg-query", "printf 'installed %s\\n' shellcheck clang clang-format")
+        self.stand_in("cmake", "true")
+        self.stand_in("nproc", "echo 1")
+        self.stand_in("ctest", 'echo "ctest ${*: -2}"')
+        ended = self.dev("test", "--busy", "-L", "core")
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        rounds = [f"== round {n} of 3, beside 4 processes that spin" for n in (1, 2, 3)]
+        self.assertEqual(ended.stdout.splitlines(),
+                         [line for each in rounds for line in (each, "ctest -L core")])
+        dev = str(self.folder / "dev").encode()
+        self.assertFalse([path for path in Path("/proc").glob("[0-9]*/cmdline")
+                          if dev in self.words_of(path)])
+        self.stand_in("ctest", "exit 1")
+        ended = self.dev("test", "--busy")
+        self.assertEqual((ended.returncode, ended.stderr),
+                         (1, "dev: a test fails on a busy machine, see above\n"))
+
+    @staticmethod
+    def words_of(path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError:
+            return b""
 
     def test_compare_takes_packages_and_configures_again_for_its_peers_only_if_asked(self) -> None:
         (self.folder / "tools" / "packages.txt").write_text(

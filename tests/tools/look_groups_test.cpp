@@ -100,6 +100,41 @@ TEST_F(LookAtGroups, ALossyTopicTellsWhatWasPublished) {
   EXPECT_EQ(totals_of(facts)->lag, 0U);
 }
 
+TEST_F(LookAtGroups, SubscribersOfALossyTopicAreCounted) {
+  Publisher publisher = Publisher::create("ticks", {.messages = 4, .message_bytes = 8}).value();
+  EXPECT_EQ(look_at("ticks").value().readers, 0U);
+  std::vector<Subscriber> joined;
+  for (int i = 0; i < 3; ++i) {
+    joined.push_back(Subscriber::open("ticks", Subscriber::Start::oldest, kPatience).value());
+  }
+  EXPECT_EQ(look_at("ticks").value().readers, 3U);
+  EXPECT_EQ(inspected("ticks")["subscribers"], 3);
+  EXPECT_THAT(run({"inspect", "ticks"}), HasSubstr("readers   3 subscribers\n"));
+  EXPECT_THAT(run({"top", "--times", "1", "--interval", "0.1"}), HasSubstr("3 joined\n"));
+  joined.clear();
+  EXPECT_EQ(inspected("ticks")["subscribers"], 0);
+}
+
+TEST_F(LookAtGroups, AQueueTellsWhatIsReadyAndWhatIsInHand) {
+  QueueSender sender =
+      QueueSender::create("work", {.messages = 8, .message_bytes = 8, .participants = 4}).value();
+  QueueReceiver receiver = QueueReceiver::open("work", kPatience).value();
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(sender.send(kMessage).value());
+  ASSERT_TRUE(receiver.peek());
+  ASSERT_TRUE(sender.claim());
+
+  const std::string before = bytes_of("work");
+  const RingFacts facts = look_at("work").value();
+  EXPECT_EQ(totals_of(facts)->lag, 4U);
+  EXPECT_DOUBLE_EQ(totals_of(facts)->fill, 6.0 / 8);
+  const nlohmann::json slots = inspected("work")["slots"];
+  EXPECT_EQ(slots["ready"], 4);
+  EXPECT_EQ(slots["in_hand"], 1);
+  EXPECT_EQ(slots["claimed"], 1);
+  EXPECT_THAT(run({"inspect", "work"}), HasSubstr("4 ready, 1 in hand, 1 claimed (75 %)\n"));
+  EXPECT_EQ(bytes_of("work"), before);
+}
+
 TEST_F(LookAtGroups, ACollectorTellsWhatIsInEachLane) {
   Collector collector = Collector::create("log", {.contributors = 4}).value();
   Contributor busy = Contributor::open("log", kPatience).value();
@@ -120,7 +155,8 @@ TEST_F(LookAtGroups, ACollectorTellsWhatIsInEachLane) {
   EXPECT_EQ(totals_of(facts)->lag, 48U);
   EXPECT_TRUE(totals_of(facts)->in_bytes);
   EXPECT_EQ(inspected("log")["sides"][busy_first ? 1 : 2]["lane"]["records"], 3);
-  EXPECT_THAT(run({"inspect", "log"}), HasSubstr("48 B in 3 records, written 48, read 0\n"));
+  EXPECT_THAT(run({"inspect", "log"}),
+              HasSubstr("; lane: 48 B in 3 records; by all writers it had: written 48, read 0\n"));
   EXPECT_EQ(bytes_of("log"), before);
 }
 
@@ -137,13 +173,34 @@ TEST_F(LookAtGroups, AServiceTellsTheCallsOfEachCaller) {
     EXPECT_EQ(facts.sides[1].calls->made, call);
     EXPECT_STREQ(facts.sides[1].calls->state, "waiting");
     EXPECT_EQ(totals_of(facts)->written, call);
+    EXPECT_EQ(totals_of(facts)->lag, 1U);
+    EXPECT_DOUBLE_EQ(totals_of(facts)->fill, 0.5);
     ASSERT_EQ(server.serve([](auto, auto&&) {}, 1, kPatience), 1U);
     facts = look_at("sums").value();
     EXPECT_STREQ(facts.sides[1].calls->state, "answered");
+    EXPECT_EQ(totals_of(facts)->lag, 0U);
     ASSERT_TRUE(client.answer_for(kPatience).value());
   }
-  EXPECT_EQ(inspected("sums")["sides"][1]["calls"], 2);
-  EXPECT_THAT(run({"inspect", "sums"}), HasSubstr("alive, 2 calls, answered\n"));
+}
+
+// The line goes on counting; what is said of the second caller are not the first one's calls.
+TEST_F(LookAtGroups, ACallerIsNotSaidToHaveMadeTheCallsOfTheOneBeforeIt) {
+  Server server = Server::create("sums", {.clients = 1}).value();
+  {
+    Client first = Client::open("sums", kPatience).value();
+    for (int call = 0; call < 2; ++call) {
+      ASSERT_EQ(first.claim_for(8, kPatience).value().value().size(), 8U);
+      first.call();
+      ASSERT_EQ(server.serve([](auto, auto&&) {}, 1, kPatience), 1U);
+      ASSERT_TRUE(first.answer_for(kPatience).value());
+    }
+  }
+  const Client second = Client::open("sums", kPatience).value();
+  const nlohmann::json caller = inspected("sums")["sides"][1];
+  EXPECT_FALSE(caller.contains("calls"));
+  EXPECT_EQ(caller["line"]["calls"], 2);
+  EXPECT_THAT(run({"inspect", "sums"}),
+              ContainsRegex("alive; line: [a-z]+; by all callers it had: 2 calls\n"));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -84,15 +85,93 @@ class Looks(CommandTest):
         self.assertEqual(self.finish(receiving), (0, b"x" * 1000 + b"the rest", ""))
         self.assertEqual(self.finish(sending)[0], 0)
 
+    def test_a_ring_on_a_disk_is_said_to_be_on_one(self) -> None:
+        self.sender("quick")
+        facts = self.facts("quick")
+        self.assertEqual((facts["file_system"], facts["on_disk"]), ("tmpfs", False))
+        self.assertNotIn(b"disk", self.ringbell("inspect", "quick").stdout)
+        folder = tempfile.TemporaryDirectory(dir="/var/tmp")
+        self.addCleanup(folder.cleanup)
+        kind = subprocess.run(["stat", "-f", "-c", "%T", folder.name], capture_output=True,
+                              text=True, check=True, timeout=30).stdout.strip()
+        if kind == "tmpfs":
+            self.skipTest("/var/tmp is in memory here")
+        self.names = Path(folder.name) / "names"
+        self.environment["RINGBELL_DIR"] = str(self.names)
+        self.sender("slow")
+        facts = self.facts("slow")
+        self.assertTrue(facts["on_disk"])
+        self.assertNotEqual(facts["file_system"], "tmpfs")
+        self.assertIn(f"on {facts['file_system']}, a disk: ",
+                      self.ringbell("inspect", "slow").stdout.decode())
+
     def test_what_is_no_ring_is_refused(self) -> None:
         ended = self.ringbell("inspect", "none")
         self.assertEqual((ended.returncode, ended.stdout), (1, b""))
-        self.expect_line(ended.stderr.decode(), "No such file.*ringbell ls")
+        self.expect_line(ended.stderr.decode(), "there is no none.ring in .*ringbell ls")
+        self.names.mkdir(mode=0o700)  # looking made none
         (self.names / "fake.ring").write_bytes(b"x" * 10_000)
         ended = self.ringbell("inspect", "fake")
         self.assertEqual((ended.returncode, ended.stdout), (1, b""))
         self.expect_line(ended.stderr.decode(), "fake.ring: ")
         self.expect_line(self.ringbell("inspect", "../x").stderr.decode(), "name")
+
+    def test_drain_of_what_was_never_set_aside_is_done(self) -> None:
+        ended = self.ringbell("drain", "orders")
+        self.assertEqual((ended.returncode, ended.stderr), (0, b""))
+        self.assertIn(b"nothing is left", ended.stdout)
+
+    def test_drain_tells_what_is_left_and_waits(self) -> None:
+        sending = self.sender("orders")
+        self.set_aside("orders")
+        ended = self.ringbell("drain", "--wait", "0", "orders")
+        self.assertEqual(ended.returncode, 3)
+        self.assertRegex(ended.stdout.decode(), r"orders\.1\.past: \d+ records,.*no process reads")
+        self.assertIn(b"orders.1.past", self.ringbell("ls").stdout)
+        self.assertEqual(self.ringbell("inspect", "orders.1.past").returncode, 0)
+        waiting = self.start("drain", "orders")
+        reading = self.start("recv", "orders")
+        assert sending.stdin is not None
+        sending.stdin.close()
+        self.assertEqual(reading.wait(60), 0)
+        self.assertEqual(sending.wait(60), 0)
+        self.assertEqual(waiting.wait(60), 0)
+
+    def set_aside(self, name: str) -> Path:
+        """As a sender with other options would do it."""
+        past = self.names / f"{name}.1.past"
+        (self.names / f"{name}.ring").rename(past)
+        return past
+
+    def test_drain_removes_what_is_empty(self) -> None:
+        sending, other = self.sender("orders"), self.sender("other")
+        receiving = self.start("recv", "orders")
+        self.await_that(lambda: self.facts("orders")["fill"]["records"] == 0)
+        for name in ["orders", "other"]:
+            self.set_aside(name)
+        for process in [receiving, sending, other]:
+            process.kill()
+            process.wait()
+        ended = self.ringbell("drain", "--wait", "0", "orders")
+        self.assertEqual((ended.returncode, ended.stderr), (0, b""))
+        self.assertEqual([path.name for path in self.names.glob("*.past")], ["other.1.past"])
+
+    def test_drain_tells_of_what_this_version_cannot_read(self) -> None:
+        sending = self.sender("orders")
+        receiving = self.start("recv", "orders")
+        self.await_that(lambda: self.facts("orders")["sides"][1]["alive"])
+        with self.set_aside("orders").open("r+b") as ring:
+            ring.seek(8)
+            ring.write(b"\x63")  # another layout's version
+        ended = self.ringbell("drain", "--wait", "0", "orders")
+        self.assertEqual(ended.returncode, 3)
+        self.assertIn(b"read by a program of another version", ended.stdout)
+        for process in [receiving, sending]:
+            process.kill()
+            process.wait()
+        ended = self.ringbell("drain", "orders")
+        self.assertEqual((ended.returncode, ended.stdout), (1, b""))
+        self.expect_line(ended.stderr.decode(), "must read it, or `ringbell clean` removes it")
 
     def test_clean_removes_the_dead_and_only_them(self) -> None:
         alive = self.sender("alive")
@@ -122,6 +201,29 @@ class Looks(CommandTest):
         self.assertEqual(shown.count("ringbell top: 1 ring, by rate\n"), 2)
         self.assertRegex(shown, r"(?m)^slow +channel +0 B/s +1\.\d+ KiB +0%  \d+ +-$")
         self.assertNotIn("\x1b", shown)
+
+    def test_a_ring_that_lost_its_name_is_listed_as_lost(self) -> None:
+        sending = self.sender("feed")
+        self.assertIs(self.listed()["feed"]["lost"], False)
+        (self.names / "feed.ring").unlink()
+        lost = self.listed()["feed"]
+        self.assertEqual((lost["lost"], lost["kind"], lost["creator_pid"], lost["folder"]),
+                         (True, "channel", sending.pid, str(self.names.resolve())))
+        self.assertRegex(self.ringbell("ls").stdout.decode(), r"(?m)^feed +channel .* lost +\d+$")
+        shown = self.ringbell("top", "--times", "1", "--interval", "0.1").stdout.decode()
+        self.assertRegex(shown, r"(?m)^feed \(lost\) +channel ")
+        self.assertEqual(self.facts(lost["path"])["sides"][0]["pid"], sending.pid)
+        self.expect_line(self.ringbell("inspect", "feed").stderr.decode(),
+                         f"no feed.ring .* lost this name: ringbell inspect {lost['path']}")
+        # Another of the name stands beside it.
+        self.sender("feed")
+        listed = json.loads(self.ringbell("ls", "--json").stdout)
+        self.assertEqual([(entry["name"], entry["lost"]) for entry in listed],
+                         [("feed", False), ("feed", True)])
+        sending.kill()
+        sending.wait()
+        self.assertEqual([entry["lost"] for entry in json.loads(
+            self.ringbell("ls", "--json").stdout)], [False])
 
     def test_top_on_a_terminal_obeys_keys(self) -> None:
         tmux = shutil.which("tmux")

@@ -15,8 +15,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
 from report.__main__ import main  # noqa: E402
-from report.latency import figure, merged, percentile  # noqa: E402
+from report.latency import curve, figure, merged, percentile  # noqa: E402
 from report.load import Results, load  # noqa: E402
+from report.pages import write_pages  # noqa: E402
 
 
 def trip(buckets: list[list[float]], repeat: int, **fields: Any) -> dict[str, Any]:
@@ -65,11 +66,16 @@ class Latency(unittest.TestCase):
     def test_what_a_message_cost_stands_beside_its_latency(self) -> None:
         self.results(*(trip([[100, 10]], r, p50_ns=100, max_ns=100, cpu_ns_per_message=210)
                        for r in range(3)))
-        path = self.folder / "BENCHMARKS.md"
-        with contextlib.redirect_stderr(io.StringIO()):
-            self.assertEqual(main([str(self.folder / "run.jsonl"), "--benchmarks", str(path)]), 0)
-        self.assertRegex(path.read_text(), r"\| 56 B \| p50 .* \| CPU a message \|")
-        self.assertRegex(path.read_text(), r"\| pipe .* \| 210 ns \|")
+        write_pages(load(self.folder / "run.jsonl"), [], self.folder)
+        text = (self.folder / "round_trip.md").read_text()
+        self.assertRegex(text, r"\| 56 B \| p50 .* \| CPU a message \|")
+        self.assertRegex(text, r"\| pipe .* \| 210 ns \|")
+
+    def test_a_curve_ends_where_too_few_samples_lie_beyond(self) -> None:
+        rows = self.results(trip([[100, 900], [200, 90], [300, 10]], 0),
+                            trip([[100, 900], [200, 90], [300, 10]], 1)).rows
+        self.assertEqual(curve(rows), [(1.0, 100.0), (10.0, 200.0)])
+        self.assertEqual(curve([]), [])
 
     def test_each_point_has_a_file_as_hdrhistogram_writes_it(self) -> None:
         self.results(trip([[100, 90], [2000, 10]], 0), trip([[100, 100]], 1),

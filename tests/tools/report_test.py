@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
+import gzip
 import importlib.util
 import io
 import json
@@ -22,9 +22,9 @@ FIXTURE = HERE / "fixture.jsonl"
 sys.path.insert(0, str(HERE.parents[1] / "tools"))
 
 from report import readme, tables, text  # noqa: E402
-from report.difference import NO_DIFFERENCE, difference, verdict  # noqa: E402
 from report.__main__ import main  # noqa: E402
 from report.load import BadInput, Figure, Results, load  # noqa: E402
+from report.pages import write_pages  # noqa: E402
 from report.settings import SETTINGS  # noqa: E402
 from report.targets import Target, all_targets  # noqa: E402
 from synthetic import full_run, quick_run  # noqa: E402
@@ -60,6 +60,13 @@ class ReportTest(unittest.TestCase):
         status, errors = self.report(self.write(rows), "--benchmarks", path)
         self.assertEqual((status, errors), (0, ""))
         return path.read_text()
+
+    def page(self, rows: list[dict[str, Any]], name: str) -> str:
+        """One of docs/results, without plots; empty where there is nothing to say."""
+        folder = self.folder / "pages"
+        folder.mkdir(exist_ok=True)
+        write_pages(self.results(rows), [], folder)
+        return (folder / name).read_text() if (folder / name).exists() else ""
 
     def target(self, rows: list[dict[str, Any]], start: str) -> Target:
         found = [t for t in all_targets(self.results(rows)) if t.what.startswith(start)]
@@ -169,8 +176,8 @@ class BadFiles(ReportTest):
                     "run.jsonl:2: message_bytes is not a whole number")
 
     def test_wrong_usage_ends_with_status_two(self) -> None:
-        for arguments in ((), (FIXTURE,), (FIXTURE, "--plots-only"), (FIXTURE, "--nonsense"),
-                          (FIXTURE, "--plots-only", "--plots", "x", "--readme", "y")):
+        for arguments in ((), (FIXTURE,), (FIXTURE, "--plots"), (FIXTURE, "--nonsense"),
+                          (FIXTURE, FIXTURE, "--readme", "y"), (FIXTURE, FIXTURE, FIXTURE)):
             self.assertEqual(self.report(*arguments)[0], 2, arguments)
 
     def test_a_place_that_cannot_be_written_is_told_in_one_line(self) -> None:
@@ -206,7 +213,8 @@ class Targets(ReportTest):
         rows = [META, {"bench": "file_copy", "transport": "posix_mq", "wait": "polled",
                        "file_bytes": 100, "kernel_copied_bytes": 200,
                        "wrapper_copied_bytes": 200}]
-        self.assertEqual(self.target(rows, "file to file, the kernel's").got, "4.00")
+        table = tables.file_copies(self.results(rows))
+        self.assertIn("| POSIX queue | polled, two CPUs | 4.00 | 2.00 |", table)
 
     def test_every_target_of_a_full_run_is_measured(self) -> None:
         self.assertNotIn(None, [t.met for t in all_targets(self.results(full_run()))])
@@ -223,28 +231,34 @@ class Documents(ReportTest):
         dirty = [json.loads(line) for line in quick_run().splitlines()]
         self.assertEqual(self.benchmarks(dirty).count("[!WARNING]"), 2)
 
-    def test_every_class_of_waiting_has_its_round_trip_table(self) -> None:
+    def test_the_first_screen_and_the_whole_are_short(self) -> None:
         document = self.benchmarks(full_run())
+        self.assertLessEqual(len(document.encode()), 25_000)
+        self.assertLessEqual(document.split("## What was measured")[0].count("\n"), 60)
+
+    def test_every_class_of_waiting_has_its_round_trip_table(self) -> None:
+        document = self.page(full_run(), "round_trip.md")
         for setting in SETTINGS[:5]:
             self.assertIn(f"## Round trip. {setting.title}\n", document)
 
     def test_ratios_to_the_pipe_and_to_the_floor_are_computed(self) -> None:
         floor = {"bench": "floor", "name": "ring_of_lines", "message_bytes": 56, "p50_ns": 200}
-        document = self.benchmarks([META, floor, trip("ringbell", "spin", 300),
-                                    trip("pipe", "polled", 1800)])
+        document = self.page([META, floor, trip("ringbell", "spin", 300),
+                              trip("pipe", "polled", 1800)], "round_trip.md")
         self.assertIn("| **ringbell spin** | 300 ns | – | 600 ns | – | – | – | 6.00× | 1.50× |",
                       document)
 
     def test_the_bare_rings_have_a_table_of_their_own_with_their_floors(self) -> None:
         spin = {"placement": "two_cpus", "message_bytes": 8}
-        text = self.benchmarks([META, trip("ringbell", "spin", 280, **spin),
-                                trip("ringbell_call", "spin", 140, floor_p50_ns=125, **spin)])
-        head, _, rings = text.partition("## The rings")
-        self.assertIn("| **CallLine** | 140 ns<br><sub>1.12× floor</sub> |", rings)
-        self.assertNotIn("CallLine", head.partition("## Round trip")[2])
+        rows = [META, trip("ringbell", "spin", 280, **spin),
+                trip("ringbell_call", "spin", 140, floor_p50_ns=125, **spin)]
+        self.assertIn("| **CallLine** | 140 ns<br><sub>1.12× floor</sub> |",
+                      self.page(rows, "rings.md"))
+        self.assertNotIn("CallLine", self.page(rows, "round_trip.md"))
 
     def test_split_messages_are_marked(self) -> None:
-        document = self.benchmarks([META, trip("posix_mq", "polled", 300, split=True)])
+        document = self.page([META, trip("posix_mq", "polled", 300, split=True)],
+                             "round_trip.md")
         self.assertIn("300 ns †", document)
 
     def test_rows_that_could_not_run_are_listed_with_their_reason(self) -> None:
@@ -262,8 +276,9 @@ class Documents(ReportTest):
         self.assertIn("not measured", self.benchmarks([{"bench": "meta"}]))
 
     def test_every_line_of_a_table_has_as_many_cells_as_its_head(self) -> None:
-        cells = 0
-        for line in self.benchmarks(full_run()).splitlines():
+        cells, pages = 0, [self.benchmarks(full_run()), self.page(full_run(), "round_trip.md")]
+        pages += [path.read_text() for path in sorted((self.folder / "pages").iterdir())]
+        for line in "\n".join(pages).splitlines():
             count = line.replace("\\|", "").count("|") if line.startswith("|") else 0
             self.assertTrue(not count or not cells or count == cells, line)
             cells = count
@@ -278,14 +293,13 @@ class Readme(ReportTest):
         for _ in range(2):
             self.assertEqual(self.report(FIXTURE, "--readme", path), (0, ""))
             new = path.read_text()
-            self.assertTrue(new.startswith(f"before\n{readme.BEGIN}\n| two processes"))
+            self.assertTrue(new.startswith(f"before\n{readme.BEGIN}\n| need | what |"))
             self.assertTrue(new.endswith(f"(BENCHMARKS.md).\n\n> [!WARNING]\n> The working tree "
                                          "had uncommitted changes: these figures do not belong "
                                          "to the commit alone.\n\n> [!WARNING]\n> A quick run: "
                                          "few samples, and rows left out. Make a record with "
                                          f"`./dev compare --full`.\n{readme.END}\nafter\n"))
             self.assertNotIn("old", new)
-            self.assertNotIn("–", new)
 
     def test_a_readme_without_markers_is_left_alone(self) -> None:
         path = self.folder / "README.md"
@@ -298,7 +312,7 @@ class Readme(ReportTest):
 
     def test_figures_that_are_missing_become_dashes(self) -> None:
         block = readme.figures(self.results([META]), "BENCHMARKS.md")
-        self.assertIn("| round trip, 8 B | – | – | – | – |", block)
+        self.assertIn("| **two CPUs to burn** | round trip, 56 B | – | – | – |", block)
 
     def test_markers_in_the_wrong_order_are_refused(self) -> None:
         with self.assertRaises(BadInput):
@@ -310,40 +324,43 @@ class Plots(ReportTest):
     def test_the_same_run_gives_the_same_bytes_and_every_linked_plot_exists(self) -> None:
         document = self.folder / "B.md"
         for folder in ("one", "two"):
-            status = self.report(FIXTURE, "--plots", self.folder / folder,
+            status = self.report(FIXTURE, "--results", self.folder / folder,
                                  "--benchmarks", document)
             self.assertEqual(status, (0, ""))
         one, two = ({p.name: p.read_bytes() for p in (self.folder / f).iterdir()}
                     for f in ("one", "two"))
         self.assertEqual(one, two)
-        self.assertEqual({name for name in two if f"](two/{name})" in document.read_text()},
-                         set(two))
-        self.assertTrue(all(b"<text" in svg for svg in one.values()))
+        pages = "".join(p.read_text() for p in (self.folder / "two").glob("*.md"))
+        told = document.read_text()
+        for name in two:
+            self.assertIn(f"]({name})" if name.endswith(".svg") else f"](two/{name})",
+                          pages if name.endswith(".svg") else told)
+        self.assertTrue(all(b"<text" in svg for name, svg in one.items() if name.endswith("svg")))
 
-    def test_plots_only_writes_no_more_than_there_are_rows_for(self) -> None:
+    def test_the_rows_are_kept_whole_and_can_be_reported_on_again(self) -> None:
+        self.assertEqual(self.report(FIXTURE, "--results", self.folder / "r"), (0, ""))
+        (kept,) = (self.folder / "r").glob("*.jsonl.gz")
+        self.assertEqual(kept.name, "quick-2026-11-21T0405.jsonl.gz")
+        self.assertEqual(gzip.decompress(kept.read_bytes()), FIXTURE.read_bytes())
+        self.assertEqual(load(kept), load(FIXTURE))
+        kept.write_bytes(kept.read_bytes()[:100])
+        status, errors = self.report(kept, "--benchmarks", self.folder / "B.md")
+        self.assertEqual((status, errors.count("\n")), (1, 1))
+
+    def test_no_more_is_drawn_than_there_are_rows_for(self) -> None:
         run = self.write([META, trip("ringbell", "spin", 300, message_bytes=8)])
         folder = self.folder / "plots"
         folder.mkdir()
         (folder / "copies.svg").write_text("of an earlier run")
         (folder / "mine.svg").write_text("not the report's")
-        self.assertEqual(self.report(run, "--plots", folder, "--plots-only"), (0, ""))
-        self.assertEqual(sorted(p.name for p in folder.iterdir()),
-                         ["latency_two_cpus_polled.svg", "mine.svg"])
+        self.assertEqual(self.report(run, "--plots", folder), (0, ""))
+        self.assertEqual(sorted(p.name for p in folder.iterdir()), ["latency.svg", "mine.svg"])
 
     def test_no_label_lies_on_another(self) -> None:
         from report.plots import _apart
         heights = _apart([5.0, 5.0, 6.0, 99.0], 10, 0, 100)
         self.assertTrue(all(b - a >= 10 for a, b in zip(heights, heights[1:])), heights)
         self.assertLessEqual(heights[-1], 100)
-
-    def test_other_libraries_have_plots_of_their_own(self) -> None:
-        folder = self.folder / "plots"
-        self.assertEqual(self.report(self.write(Peers.ROWS), "--plots", folder, "--plots-only"),
-                         (0, ""))
-        self.assertIn("peers_round_trip_two_cpus_polled.svg", [p.name for p in folder.iterdir()])
-        plot = (folder / "peers_round_trip_two_cpus_polled.svg").read_text()
-        self.assertIn("iceoryx", plot)
-        self.assertNotIn("pipe", plot)
 
 
 class Peers(ReportTest):
@@ -359,6 +376,7 @@ class Peers(ReportTest):
 
     def test_each_library_stands_beside_ringbell_copied_and_loaned(self) -> None:
         found = self.benchmarks(self.ROWS).split("## Other libraries")[1].split("\n## ")[0]
+        self.assertIn("| iceoryx, loaned | 400 ns", self.page(self.ROWS, "peers.md"))
         self.assertIn("Versions: iceoryx 2.0.3.", found)
         self.assertIn("| **ringbell spin** | 200 ns |", found)
         self.assertIn("| iceoryx | 500 ns<br><sub>2.50×</sub> |", found)
@@ -371,63 +389,20 @@ class Peers(ReportTest):
             return {"bench": "throughput", "transport": transport, "wait": wait,
                     "placement": "two_cpus", "message_bytes": 8, "messages_per_s": rate,
                     "verified": True}
-        found = self.benchmarks([META, one_way("ringbell", "spin", 8e6),
-                                 one_way("zeromq", "polled", 2e6)])
+        found = self.page([META, one_way("ringbell", "spin", 8e6),
+                           one_way("zeromq", "polled", 2e6)], "peers.md")
         self.assertIn("| ZeroMQ | 2.00 M/s<br><sub>4.00×</sub> |", found)
 
-    def test_they_stand_in_no_other_table_than_their_own(self) -> None:
-        document = self.benchmarks(self.ROWS)
-        before = document.split("## Other libraries")[0]
-        self.assertNotIn("iceoryx", before)
-        self.assertNotIn("nng", before)
+    def test_in_no_other_page_than_their_own_but_among_the_rivals(self) -> None:
+        document = self.page(self.ROWS, "round_trip.md")
+        self.assertNotIn("iceoryx", document)
+        self.assertNotIn("nng", document)
+        self.assertIn("500 ns<br><sub>iceoryx</sub> | 2.50×", self.benchmarks(self.ROWS))
 
 
 class Fixture(unittest.TestCase):
     def test_the_fixture_is_what_the_generator_writes(self) -> None:
         self.assertEqual(FIXTURE.read_text(), quick_run(), "run this file with --write-fixture")
-
-
-class TwoRuns(ReportTest):
-    """--against: before and after."""
-
-    @staticmethod
-    def round_trips(*p50_ns: float) -> list[dict[str, Any]]:
-        return [{"bench": "meta", "commit": "c0ffee"}] + [
-            {"bench": "round_trip", "transport": "ringbell", "wait": "spin",
-             "placement": "two_cpus", "message_bytes": 8, "repeat": i, "p50_ns": value}
-            for i, value in enumerate(p50_ns)]
-
-    def test_overlapping_ranges_are_no_difference(self) -> None:
-        before = self.results(self.round_trips(130, 140, 150))
-        self.assertIn(NO_DIFFERENCE,
-                      difference(before, self.results(self.round_trips(145, 160, 170))))
-        self.assertIn("1 figures in both, 0 differ",
-                      difference(before, self.results(self.round_trips(145, 160, 170))))
-
-    def test_ranges_apart_are_better_or_worse(self) -> None:
-        before = self.results(self.round_trips(130, 140, 150))
-        after = self.results(self.round_trips(70, 70, 70))
-        self.assertIn("better: -50.0 %", difference(before, after))
-        self.assertIn("worse: +100.0 %", difference(after, before))
-        self.assertIn("140 (130 … 150) | 70 (70 … 70)", difference(before, after))
-
-    def test_more_of_a_rate_is_better(self) -> None:
-        self.assertEqual(verdict(Figure({0: 100.0}), Figure({0: 150.0}), True), "better: +50.0 %")
-
-    def test_says_that_the_noise_of_a_single_repeat_is_unknown(self) -> None:
-        one = self.results(self.round_trips(130))
-        self.assertIn("single repeat", difference(one, one))
-
-    def test_prints_the_difference_of_two_files(self) -> None:
-        before = self.write(full_run())
-        with contextlib.redirect_stdout(io.StringIO()) as printed:
-            status, errors = self.report(before, "--against", before)
-        self.assertEqual((status, errors), (0, ""))
-        self.assertIn(", 0 differ, ", printed.getvalue())
-        self.assertEqual(self.report(before, "--against", before, "--plots", "x")[0], 2)
-        status, errors = self.report(before, "--against", self.folder / "none")
-        self.assertEqual(status, 1)
-        self.assertIn("cannot read", errors)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -46,6 +47,12 @@ class Streams(CommandTest):
         time.sleep(0.3)
         self.assertEqual(self.ringbell("send", "first", input=b"hello").returncode, 0)
         self.assertEqual(self.finish(receiving), (0, b"hello", ""))
+
+    def test_the_ring_has_the_capacity_that_was_asked_for(self) -> None:
+        self.start("send", "small", "--capacity", "64K", stdin=subprocess.PIPE)
+        self.await_that(lambda: self.has_come("small"))
+        facts = json.loads(self.ringbell("inspect", "--json", "small").stdout)
+        self.assertEqual(facts["capacity_bytes"], 64 << 10)
 
     def test_an_empty_stream_is_a_whole_one(self) -> None:
         receiving = self.start("recv", "empty")
@@ -145,7 +152,7 @@ class Ends(CommandTest):
     def test_waiting_can_be_interrupted(self) -> None:
         for arguments in [["recv", "absent"], ["send", "absent"]]:
             waiting = self.start(*arguments)
-            time.sleep(0.3)
+            self.await_that_it_catches(waiting, signal.SIGINT)
             waiting.send_signal(signal.SIGINT)
             self.assertEqual(self.finish(waiting), (130, b"", ""))
 

@@ -218,7 +218,7 @@ class AfterADeadOne(CommandTest):
         assert sending.stdin is not None
         sending.stdin.write(b"whole\n")
         sending.stdin.close()
-        time.sleep(0.3)
+        self.await_that(lambda: b'"records": 2' not in self.records("x"))  # it has joined
         first = self.ringbell("recv", "x")
         self.assertEqual((first.returncode, first.stdout), (CUT_BEFORE, b"cut\n"))
         self.expect_line(first.stderr.decode(), "died before the end .* another stream follows")
@@ -234,7 +234,7 @@ class AfterADeadOne(CommandTest):
         assert sending.stdin is not None
         sending.stdin.write(b"whole\n")
         sending.stdin.close()
-        time.sleep(0.3)
+        self.await_that(lambda: b'"records": 2' not in self.records("x"))  # it has joined
         both = self.ringbell("recv", "--next", "x")
         self.assertEqual((both.returncode, both.stdout), (CUT_BEFORE, b"cut\nwhole\n"))
         self.assertEqual(sending.wait(timeout=PATIENCE_S), DONE)

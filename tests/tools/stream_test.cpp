@@ -1,141 +1,22 @@
 // Streams over a channel: what goes in at one file comes out at another, and the end is exact. Both
 // ends run in this process, in a thread each.
-#include <array>
 #include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <cstdio>
-#include <cstring>
 #include <optional>
-#include <random>
 #include <span>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 #include <ringbell/ringbell.hpp>
 
 #include "tests/support/seed.hpp"
-#include "tools/command/command.hpp"
-#include "tools/command/stream/pump_in.hpp"
-#include "tools/command/stream/pump_out.hpp"
+#include "tests/tools/stream_fixture.hpp"
 
 namespace ringbell::tools {
 namespace {
 
 using namespace std::chrono_literals;
-
-class File {
- public:
-  explicit File(const std::string& content = {}) : file_(std::tmpfile()) {
-    std::fwrite(content.data(), 1, content.size(), file_);
-    std::rewind(file_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  File(File&&) = delete;
-  File& operator=(File&&) = delete;
-  ~File() { std::fclose(file_); }
-
-  [[nodiscard]] int fd() const { return ::fileno(file_); }
-  [[nodiscard]] std::string content() const {
-    std::rewind(file_);
-    std::string all;
-    std::array<char, 65536> part{};
-    for (std::size_t got = 1; got > 0;) {
-      got = std::fread(part.data(), 1, part.size(), file_);
-      all.append(part.data(), got);
-    }
-    return all;
-  }
-
- private:
-  std::FILE* file_;
-};
-
-std::string message_text(std::uint32_t length, char fill) {
-  std::string text(sizeof length, '\0');
-  std::memcpy(text.data(), &length, sizeof length);
-  return text + std::string(length, fill);
-}
-
-class Stream : public testing::Test {
- protected:
-  void open(std::uint64_t capacity_bytes) {
-    ChannelOptions options;
-    options.capacity_bytes = capacity_bytes;
-    Result<Channel> channel = Channel::create(options);
-    ASSERT_TRUE(channel) << channel.error().message;
-    Result<Receiver> receiver = Receiver::attach(channel->fds());
-    ASSERT_TRUE(receiver) << receiver.error().message;
-    receiver_.emplace(std::move(*receiver));
-    Result<Sender> sender = Sender::open(std::move(*channel));
-    ASSERT_TRUE(sender) << sender.error().message;
-    sender_.emplace(std::move(*sender));
-  }
-
-  // What comes out. `in_status` and `out_status` say how either end ended; the sender's closes.
-  std::string through(const std::string& content, PumpIn from, PumpOut into, bool framed = true) {
-    const File source(content);
-    const File destination;
-    from.fd = source.fd();
-    into.fd = destination.fd();
-    std::thread sending([&] {
-      Meter meter(false);
-      const Patience patience(10s);
-      StreamWriter writer(*sender_, patience, meter, framed);
-      status_of(pump_in(from, writer, meter), in_status, in_message);
-      sender_.reset();
-    });
-    receive(into, framed);
-    receiver_.reset();
-    sending.join();
-    return destination.content();
-  }
-
-  void receive(const PumpOut& into, bool framed = true) {
-    Meter meter(false);
-    const Patience patience(10s);
-    StreamReader reader(*receiver_, patience, meter, framed);
-    status_of(pump_out(reader, into, meter).map([](bool) {}), out_status, out_message);
-  }
-
-  // A record of a stream that process 1 sends.
-  template <class T>
-  bool send_record(const T& payload, Tag tag) {
-    std::array<std::byte, sizeof payload + sizeof(Trailer)> record{};
-    const Trailer trailer{1, kTrailerMagic, tag};
-    std::memcpy(record.data(), &payload, sizeof payload);
-    std::memcpy(record.data() + sizeof payload, &trailer, sizeof trailer);
-    return sender_->try_send(record);
-  }
-
-  static void status_of(const Tried<void>& result, int& status, std::string& message) {
-    status = result ? int{kDone} : result.error().status;
-    message = result ? "" : result.error().message;
-  }
-
-  void expect_done() const {
-    EXPECT_EQ(in_status, kDone) << in_message;
-    EXPECT_EQ(out_status, kDone) << out_message;
-  }
-
-  std::optional<Sender> sender_;
-  std::optional<Receiver> receiver_;
-  int in_status = -1;
-  int out_status = -1;
-  std::string in_message;
-  std::string out_message;
-};
-
-std::string random_bytes(std::size_t size) {
-  std::mt19937_64 random(test::seed());
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(random());
-  return bytes;
-}
 
 TEST_F(Stream, BytesComeOutAsTheyWentIn) {
   const test::PrintedSeed printed;
@@ -188,12 +69,14 @@ TEST_F(Stream, LinesCanComeOutAsMessagesAndBytes) {
 }
 
 TEST_F(Stream, AMessageThatIsCutOffEndsTheSenderAndTruncatesTheStream) {
-  open(65536);
-  const std::string cut = message_text(3, 'a') + message_text(9, 'b').substr(0, 7);
-  EXPECT_EQ(through(cut, {-1, Shape::messages}, {-1, std::nullopt}), message_text(3, 'a'));
-  EXPECT_EQ(in_status, kFailed);
-  EXPECT_NE(in_message.find("inside a message"), std::string::npos);
-  EXPECT_EQ(out_status, kTruncated);
+  for (const std::size_t left : {1U, 3U, 4U, 7U}) {  // of its length, and of the message
+    open(65536);
+    const std::string cut = message_text(3, 'a') + message_text(9, 'b').substr(0, left);
+    EXPECT_EQ(through(cut, {-1, Shape::messages}, {-1, std::nullopt}), message_text(3, 'a'));
+    EXPECT_EQ(in_status, kFailed);
+    EXPECT_NE(in_message.find("inside a message"), std::string::npos);
+    EXPECT_EQ(out_status, kTruncated);
+  }
 }
 
 TEST_F(Stream, TheSenderMayStopAfterSoManyMessages) {
@@ -232,18 +115,20 @@ TEST_F(Stream, ASenderThatClosesWithoutAnEndTruncatesTheStream) {
 }
 
 TEST_F(Stream, AnEndThatCountsOtherwiseTruncatesTheStream) {
-  open(65536);
-  {
-    Meter meter(false);
-    const Patience patience(10s);
-    StreamWriter writer(*sender_, patience, meter, true);
-    ASSERT_TRUE(writer.begin(Shape::bytes, 100));
+  for (const StreamEnd end : {StreamEnd{.bytes = 1, .messages = 0}, {.bytes = 0, .messages = 1}}) {
+    open(65536);
+    {
+      Meter meter(false);
+      const Patience patience(10s);
+      StreamWriter writer(*sender_, patience, meter, true);
+      ASSERT_TRUE(writer.begin(Shape::bytes, 100));
+    }
+    ASSERT_TRUE(send_record(end, Tag::end));
+    const File destination;
+    receive({destination.fd(), std::nullopt});
+    EXPECT_EQ(out_status, kTruncated);
+    EXPECT_NE(out_message.find("not as it should"), std::string::npos) << out_message;
   }
-  ASSERT_TRUE(send_record(StreamEnd{.bytes = 1, .messages = 0}, Tag::end));
-  const File destination;
-  receive({destination.fd(), std::nullopt});
-  EXPECT_EQ(out_status, kTruncated);
-  EXPECT_NE(out_message.find("not as it should"), std::string::npos) << out_message;
 }
 
 TEST_F(Stream, AHeaderInAStreamCutsItAndBeginsTheNext) {
@@ -323,6 +208,7 @@ TEST_F(Stream, ARawMessageCannotBeEmptyOrInParts) {
   open(65536);
   EXPECT_EQ(through("one\n\n", {-1, Shape::lines}, {-1, Shape::lines}, false), "one\n");
   EXPECT_EQ(in_status, kFailed);
+  EXPECT_NE(in_message.find("--raw"), std::string::npos) << in_message;
   open(4096);
   EXPECT_EQ(through(std::string(5000, 'x'), {-1, Shape::lines}, {-1, Shape::lines}, false), "");
   EXPECT_EQ(in_status, kFailed);

@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "everywhere" / "vm"))
 
+import modules  # noqa: E402  # pylint: disable=wrong-import-position
 import machine  # noqa: E402  # pylint: disable=wrong-import-position
 import vm  # noqa: E402  # pylint: disable=wrong-import-position
 
@@ -50,6 +51,16 @@ class Console(unittest.TestCase):
         self.assertEqual(results.failed, ["a (it never ended)"])
 
 
+class Figures(unittest.TestCase):
+    def test_each_way_stands_beside_the_ring_in_its_direction(self) -> None:
+        table = vm.figures("figure: from the kernel by a ring|0|200\r\nother\n"
+                           "figure: from the kernel by read(2), one each|1|500\n"
+                           "figure: to the kernel by a ring|0|100\n")
+        self.assertEqual([line.split()[-3:] for line in table[1:]],
+                         [["0", "200", "1.0"], ["1", "500", "2.5"], ["0", "100", "1.0"]])
+        self.assertEqual(vm.figures(""), [])
+
+
 class SkippedOnBoth(unittest.TestCase):
     def test_only_what_is_skipped_here_too(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -76,6 +87,20 @@ class Modules(unittest.TestCase):
                 "kernel/other.ko:\n", encoding="utf-8")
             order = [path.name for path in kernel.with_dependencies(["zram", "built_in"])]
         self.assertEqual(order, ["zs-malloc.ko", "lz4_compress.ko", "lz4.ko", "zram.ko"])
+
+    def test_headers_include_from_where_they_are_unpacked(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            kernel = machine.Kernel.__new__(machine.Kernel)
+            kernel.release, kernel.folder = "6.1.0-cloud", Path(folder)
+            headers = Path(folder) / "usr" / "src" / "linux-headers-6.1.0-cloud"
+            headers.mkdir(parents=True)
+            (headers / "Makefile").write_text("include /usr/src/linux-headers-common/Makefile\n",
+                                              encoding="utf-8")
+            for _ in range(2):  # also when it was done before
+                self.assertEqual(modules.headers_of(kernel), headers)
+                self.assertEqual(
+                    (headers / "Makefile").read_text(encoding="utf-8"),
+                    f"include {folder}/usr/src/linux-headers-common/Makefile\n")
 
 
 if __name__ == "__main__":

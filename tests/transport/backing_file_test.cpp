@@ -115,7 +115,7 @@ TEST_P(BackingFileTest, FileThatOthersMayWriteIsTakenOnlyIfTheyAreTrusted) {
   const Channel made = create().value();
   for (const mode_t mode : {0620U, 0602U, 0666U}) {
     ASSERT_EQ(::chmod(path().c_str(), mode), 0);
-    expect_error(open(), ErrorCode::not_a_region, "trust_others");
+    expect_error(open(), ErrorCode::permission, "trust_others");
     EXPECT_TRUE(open({.trust_others = true}));
   }
   ASSERT_EQ(::chmod(path().c_str(), 0644), 0);
@@ -125,7 +125,7 @@ TEST_P(BackingFileTest, FileThatOthersMayWriteIsTakenOnlyIfTheyAreTrusted) {
 TEST_P(BackingFileTest, FileOfAnotherUserIsTakenOnlyIfTrusted) {
   const Channel made = create().value();
   if (::chown(path().c_str(), 65534, 65534) != 0) GTEST_SKIP() << "only root gives files away";
-  expect_error(open(), ErrorCode::not_a_region, "belongs to user 65534");
+  expect_error(open(), ErrorCode::permission, "belongs to user 65534");
   EXPECT_TRUE(open({.trust_others = true}));
 }
 

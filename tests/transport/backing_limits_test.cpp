@@ -18,6 +18,7 @@
 
 #include <tests/support/backings.hpp>
 #include <tests/support/child_process.hpp>
+#include <tests/support/deny_system_call.hpp>
 #include <tests/support/private_mounts.hpp>
 #include <tests/support/sanitizers.hpp>
 
@@ -85,6 +86,21 @@ TEST(BackingLimitsTest, FullSharedMemoryIsNoSpace) {
     const ChannelOptions another = with({.backing = Backing::file, .name = "/dev/shm/another"});
     return expect_refused(another, ErrorCode::no_space, "bytes free");
   });
+}
+
+TEST(BackingLimitsTest, FolderThatCannotBeSyncedKeepsNoName) {
+  const std::string path = "/dev/shm/unsynced." + std::to_string(::getpid());
+  in_child([&] {
+    if (!test::deny_system_call(SYS_fsync, EIO)) return kCannot;
+    for (int tries = 0; tries < 2; ++tries) {
+      const int refused = expect_refused(with({.backing = Backing::file, .name = path}),
+                                         ErrorCode::system, "syncing the folder");
+      if (refused != 0) return refused;
+    }
+    return 0;
+  });
+  EXPECT_NE(::access(path.c_str(), F_OK), 0);
+  ::unlink(path.c_str());
 }
 
 TEST(BackingLimitsTest, FileSystemThatTakesNoMoreFilesIsNoSpace) {

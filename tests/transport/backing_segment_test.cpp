@@ -124,7 +124,7 @@ TEST(SystemVTest, SegmentThatOthersMayWriteIsTakenOnlyIfTheyAreTrusted) {
   const Channel made = Channel::create({.capacity_bytes = 8192,
                                         .memory = {.backing = Backing::system_v, .mode = 0666}})
                            .value();
-  expect_refused(duplicate(made.region().fd()).value(), "trust_others");
+  expect_refused(duplicate(made.region().fd()).value(), "trust_others", ErrorCode::permission);
   EXPECT_TRUE(Region::attach(duplicate(made.region().fd()).value(), {.trust_others = true}));
 }
 

@@ -73,11 +73,15 @@ TEST_P(BackingTest, BothSidesSeeTheSameGeometryAndBacking) {
   EXPECT_EQ(attached->mapped_bytes(), made->mapped_bytes());
 }
 
+// But for what its header's page says.
 TEST_P(BackingTest, NewRegionIsZeroed) {
   const Region region = create().value();
-  EXPECT_TRUE(std::all_of(region.base() + sizeof(core::RegionHeader),
-                          region.base() + region.mapped_bytes(),
-                          [](std::byte byte) { return byte == std::byte{0}; }));
+  const auto is_zeroed = [&](std::size_t from, std::size_t end) {
+    return std::all_of(region.base() + from, region.base() + end,
+                       [](std::byte byte) { return byte == std::byte{0}; });
+  };
+  EXPECT_TRUE(is_zeroed(sizeof(core::RegionHeader), core::kPowerMarkOffset));
+  EXPECT_TRUE(is_zeroed(core::kPowerMarkOffset + sizeof(core::PowerMark), region.mapped_bytes()));
 }
 
 TEST_P(BackingTest, ByteWrittenInOneImageIsSeenInBothOfBothMappings) {
@@ -94,22 +98,22 @@ TEST_P(BackingTest, ByteWrittenInOneImageIsSeenInBothOfBothMappings) {
 }
 
 TEST_P(BackingTest, EachLaneOfAFanInHasItsOwnTwoImages) {
-  constexpr std::uint64_t kLane = 8192;
   const RegionOptions three{.shape = {.kind = core::RingKind::fan_in,
-                                      .capacity_bytes = kLane,
+                                      .capacity_bytes = 8192,
                                       .record_alignment = 8,
                                       .participants = 4},
                             .memory = place.options()};
   const Result<Region> region = Region::create(three);
   ASSERT_TRUE(region) << region.error().message;
   const core::FanInMemory memory = region->fan_in_memory();
+  const std::uint64_t lane_bytes = memory.capacity_bytes;  // a page at least
   ASSERT_EQ(memory.lane_count, 3U);
   for (unsigned lane = 0; lane < 3; ++lane) {
-    std::memset(memory.data + lane * memory.lane_stride_bytes, int(lane) + 1, kLane);
+    std::memset(memory.data + lane * memory.lane_stride_bytes, int(lane) + 1, lane_bytes);
   }
   for (unsigned lane = 0; lane < 3; ++lane) {
     const std::byte* const first = memory.data + lane * memory.lane_stride_bytes;
-    const bool same = std::all_of(first, first + 2 * kLane,
+    const bool same = std::all_of(first, first + 2 * lane_bytes,
                                   [&](std::byte byte) { return byte == std::byte(lane + 1); });
     EXPECT_TRUE(same) << "lane " << lane;
   }

@@ -61,6 +61,9 @@ TEST_F(CloseOnExecTest, EndsByName) {
   const Sender sender = Sender::create("orders").value();
   const Receiver receiver = Receiver::open("orders").value();
   expect_all_of(2 * 3);  // memory, lock and folder
+  const QueueSender puts = QueueSender::create("jobs").value();
+  const QueueReceiver takes = QueueReceiver::open("jobs").value();
+  expect_all_of(4 * 3);
 }
 
 TEST_F(CloseOnExecTest, NamedMemory) {
@@ -78,13 +81,13 @@ TEST_F(CloseOnExecTest, MemoryWithACard) {
 
 TEST_F(CloseOnExecTest, ListenerAndConnection) {
   Listener listener = Listener::open("orders").value();
-  expect_all_of(3);  // socket, epoll and folder
+  expect_all_of(4);  // socket, epoll, a spare one and folder
   auto connecting =
       std::async(std::launch::async, [] { return connect("orders", {.timeout = kPatience}); });
   const std::optional<Connection> accepted = listener.accept(kPatience).value();
   const Result<Connection> connected = connecting.get();
   ASSERT_TRUE(accepted && connected);
-  expect_all_of(3 + 2 * 11);  // for each: a socket three times, two channels, two locks
+  expect_all_of(4 + 2 * 6);  // for each: a socket twice, four bells
 }
 
 TEST_F(CloseOnExecTest, RingsOfMany) {

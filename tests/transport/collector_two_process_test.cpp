@@ -80,12 +80,31 @@ TEST(CollectorTest, FullLaneIsNotNowForItsContributorAlone) {
   EXPECT_TRUE(send(first, sent, 0ns));
 }
 
+TEST(CollectorTest, StagedMessagesAreShownBeforeTheirContributorWaits) {
+  const Region region = new_collector();
+  Collector collector = Collector::open(copy_of(region)).value();
+  Contributor contributor = Contributor::open(copy_of(region)).value();
+  while (contributor.claim(100)) contributor.stage();
+  EXPECT_FALSE(collector.peek());
+  EXPECT_FALSE(contributor.claim_for(100, 1ms).value());
+  EXPECT_TRUE(collector.peek());
+}
+
+TEST(CollectorTest, SuccessorGoesOnWhereTheClosedOneEnded) {
+  const Region region = new_collector();
+  Contributor contributor = Contributor::open(copy_of(region)).value();
+  for (std::uint64_t i = 0; i < 3; ++i) ASSERT_TRUE(send(contributor, i));
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    Collector collector = Collector::open(copy_of(region)).value();
+    EXPECT_EQ(receive(collector), i);
+  }
+}
+
 TEST(CollectorTest, WhatCannotBeIsAnError) {
   const Region region = new_collector(1);
   Contributor contributor = Contributor::open(copy_of(region)).value();
-  EXPECT_EQ(Contributor::open(copy_of(region)).error().code, ErrorCode::busy);
+  EXPECT_EQ(Contributor::open(copy_of(region)).error().code, ErrorCode::no_place);
   EXPECT_EQ(contributor.claim_for(5000).error().code, ErrorCode::too_large);
-  EXPECT_EQ(contributor.claim_for(0).error().code, ErrorCode::invalid_argument);
   Collector collector = Collector::open(copy_of(region)).value();
   EXPECT_EQ(Collector::open(copy_of(region)).error().code, ErrorCode::busy);
   ASSERT_TRUE(send(contributor, 1));

@@ -1,13 +1,12 @@
 // What a container's limits leave, by fabricated files of both versions of control groups.
-#include <filesystem>
-#include <fstream>
+#include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include <ringbell/transport/memory/container.hpp>
 
-#include <tests/support/scratch_folder.hpp>
+#include <tests/support/fabricated_files.hpp>
 
 namespace ringbell::memory {
 namespace {
@@ -16,21 +15,13 @@ constexpr std::uint64_t kMiB = 1U << 20;
 
 class ContainerTest : public ::testing::Test {
  protected:
-  void put(const std::string& path, const std::string& text) const {
-    const std::filesystem::path whole = folder_.path() + "/" + path;
-    std::filesystem::create_directories(whole.parent_path());
-    std::ofstream(whole) << text;
-  }
-  void put(const std::string& path, std::uint64_t number) const {
-    put(path, std::to_string(number) + "\n");
-  }
   void version_2(const std::string& group, const std::string& top = "/") const {
-    put("proc/self/cgroup", "1:name=systemd:/x\n0::" + group + "\n");
-    put("proc/self/mountinfo",
-        "24 1 0:22 / /sys rw - sysfs sysfs rw\n"
-        "30 24 0:26 " +
-            top + " /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n");
+    files_.put_version_2(group, top);
     put("proc/meminfo", "MemFree:  7 kB\nSwapFree:     2048 kB\n");
+  }
+  template <class Content>
+  void put(const std::string& path, const Content& content) const {
+    files_.put(path, content);
   }
   void group(const std::string& name, const std::string& limit, std::uint64_t used) const {
     put("sys/fs/cgroup" + name + "/memory.max", limit + "\n");
@@ -39,10 +30,10 @@ class ContainerTest : public ::testing::Test {
     put("sys/fs/cgroup" + name + "/memory.swap.current", "0\n");
   }
   [[nodiscard]] std::optional<container::Room> room() const {
-    return container::least_room(folder_.path());
+    return container::least_room(files_.root());
   }
 
-  test::ScratchFolder folder_{"/tmp"};
+  test::FabricatedFiles files_;
 };
 
 TEST_F(ContainerTest, WithoutProcThereIsNoLimit) { EXPECT_FALSE(room()); }

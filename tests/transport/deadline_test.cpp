@@ -60,6 +60,7 @@ TEST(FileDescriptorTest, WhatTheKernelPutsAmongTheFirstThreeIsMovedUp) {
     const FileDescriptor out(ends[0]);
     const FileDescriptor in(ends[1]);
     if (out.get() < kFirstOwnDescriptor || in.get() < kFirstOwnDescriptor) ::_exit(2);
+    if (::fcntl(out.get(), F_GETFD) != FD_CLOEXEC) ::_exit(6);
     if (::fcntl(STDIN_FILENO, F_GETFD) != -1 || ::fcntl(STDOUT_FILENO, F_GETFD) != -1) ::_exit(3);
     char letter = 0;
     if (::write(in.get(), "x", 1) != 1 || ::read(out.get(), &letter, 1) != 1) ::_exit(4);

@@ -57,6 +57,14 @@ TEST_F(EventLoopTest, ArmedReceiverIsRung) {
   EXPECT_TRUE(is_readable(data_fd));
 }
 
+TEST_F(EventLoopTest, ArmedReceiverIsRungForARecordMadeInPlace) {
+  ASSERT_TRUE(receiver->arm());
+  ASSERT_TRUE(sender->claim(8));
+  EXPECT_FALSE(is_readable(data_fd));
+  sender->commit();
+  EXPECT_TRUE(is_readable(data_fd));
+}
+
 TEST_F(EventLoopTest, ArmLooksAfterTheAnnouncement) {
   ASSERT_TRUE(sender->try_send(message));
   EXPECT_FALSE(receiver->arm());
@@ -97,6 +105,11 @@ TEST_F(EventLoopTest, DisarmedReceiverIsQuiet) {
   ASSERT_TRUE(is_readable(data_fd));
   receiver->disarm();
   EXPECT_FALSE(is_readable(data_fd));
+  ASSERT_TRUE(sender->try_send(message));
+  EXPECT_FALSE(is_readable(data_fd));
+  drain();
+  ASSERT_TRUE(receiver->arm());
+  receiver->disarm();  // before any ring
   ASSERT_TRUE(sender->try_send(message));
   EXPECT_FALSE(is_readable(data_fd));
 }
@@ -164,6 +177,38 @@ TEST_F(EventLoopTest, ClosingRingsAndIsSeenByArm) {
   EXPECT_EQ(receiver->peek_for(0ns).error().code, ErrorCode::closed);
 }
 
+TEST_F(EventLoopTest, FlushingRingsAnArmedReceiver) {
+  for (const bool to_a_position : {false, true}) {
+    ASSERT_TRUE(receiver->arm());
+    ASSERT_TRUE(sender->claim(100));
+    sender->stage();
+    EXPECT_FALSE(is_readable(data_fd));
+    if (to_a_position) {
+      sender->flush_to(sender->staged_position());
+    } else {
+      sender->flush();
+    }
+    EXPECT_TRUE(is_readable(data_fd));
+    drain();
+  }
+}
+
+// What a receiver gave back last is known at the latest when it leaves, and it has not come yet.
+TEST_F(EventLoopTest, LeavingRingsAndIsNoEnd) {
+  fill();
+  ASSERT_TRUE(sender->arm(100));
+  ASSERT_TRUE(receiver->peek());
+  receiver->release();
+  EXPECT_FALSE(is_readable(space_fd)) << "the next release may come at once";
+  receiver->leave();
+  EXPECT_TRUE(is_readable(space_fd));
+  EXPECT_TRUE(sender->claim(100));
+  EXPECT_EQ(sender->peer(), PeerState::absent);
+  receiver->leave();
+  receiver.reset();
+  EXPECT_EQ(sender->peer(), PeerState::absent) << "it left, so it cannot close any more";
+}
+
 TEST_F(EventLoopTest, CorruptRingIsNothingToSleepOn) {
   const core::SpscPlaces places(channel.region().spsc_memory());
   places.header_at(receiver->position()) =
@@ -192,6 +237,15 @@ TEST_F(EventLoopTest, PeerTellsWhoHasNotComeAndWhoDied) {
   child.kill_now();
   EXPECT_EQ(receiver->peer(), PeerState::dead);
   EXPECT_FALSE(is_readable(receiver->waitable_fd().value())) << "a death rings no bell";
+}
+
+TEST(WaitableFdTest, WhatComesWhileASleepIsAnnouncedIsFound) {
+  Channel channel =
+      Channel::create({.capacity_bytes = 4096, .doorbell = DoorbellKind::eventfd}).value();
+  Endpoint reader = Endpoint::open(std::move(channel), Role::reader, {}).value();
+  int looks = 0;
+  EXPECT_FALSE(reader.arm([&] { return ++looks > 1; }));
+  EXPECT_EQ(looks, 2);
 }
 
 TEST(WaitableFdTest, FutexChannelsHaveNone) {

@@ -2,7 +2,12 @@
 // finds, and that nothing is left at the end.
 #include <array>
 #include <chrono>
+#include <cinttypes>
+#include <csignal>
+#include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -10,6 +15,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <ringbell/ringbell.hpp>
 #include <ringbell/transport/names/names.hpp>
@@ -40,11 +46,12 @@ class GroupNamesTest : public ::testing::Test {
     return {reinterpret_cast<const char*>(buffer_.data()), size_of(size)};
   }
 
+  test::TemporaryNameFolder folder;
+
  private:
   static std::size_t size_of(std::size_t size) { return size; }
   static std::size_t size_of(std::optional<std::size_t> size) { return size.value_or(0); }
 
-  test::TemporaryNameFolder folder_;
   std::array<std::byte, 1024> buffer_{};
 };
 
@@ -78,9 +85,9 @@ TEST_F(GroupNamesTest, MessagesOutliveTheLastSender) {
 TEST_F(GroupNamesTest, OtherOptionsAreRefusedWhileSomebodyIsThere) {
   QueueSender sender = QueueSender::create("work", {.messages = 100}).value();
   EXPECT_TRUE(QueueSender::create("work", {.messages = 128}));  // what 100 comes to
-  EXPECT_EQ(QueueSender::create("work", {.messages = 256}).error().code, ErrorCode::busy);
-  EXPECT_EQ(Publisher::create("work").error().code, ErrorCode::busy);
-  EXPECT_EQ(Collector::open("work", 0ns).error().code, ErrorCode::busy);
+  EXPECT_EQ(QueueSender::create("work", {.messages = 256}).error().code, ErrorCode::other_ring);
+  EXPECT_EQ(Publisher::create("work").error().code, ErrorCode::other_ring);
+  EXPECT_EQ(Collector::open("work", 0ns).error().code, ErrorCode::other_ring);
 }
 
 TEST_F(GroupNamesTest, OpenWaitsAndGivesUp) {
@@ -96,6 +103,39 @@ TEST_F(GroupNamesTest, OpenWaitsAndGivesUp) {
   QueueReceiver receiver = QueueReceiver::open("work", kLong).value();
   EXPECT_EQ(receive(receiver), "late");
   later.join();
+}
+
+// A name that is kept by others than the awaited one is not what is waited for.
+TEST_F(GroupNamesTest, SubscriberWaitsForALivingPublisher) {
+  const auto open = [] { return Subscriber::open("prices", Subscriber::Start::oldest, 20ms); };
+  std::optional<Publisher> publisher(
+      Publisher::create("prices", {.policy = Policy::lossless}).value());
+  const Subscriber keeps = open().value();
+  publisher.reset();  // closes, and leaves the name to the one that is there
+  EXPECT_EQ(open().error().code, ErrorCode::not_found);
+  publisher.emplace(Publisher::create("prices", {.policy = Policy::lossless}).value());
+  EXPECT_TRUE(open());
+  publisher.reset();
+  ChildProcess dies = ChildProcess::fork([] {
+    const Publisher next = Publisher::create("prices", {.policy = Policy::lossless}).value();
+    ::raise(SIGKILL);
+    return 1;
+  });
+  ASSERT_EQ(dies.wait(), -SIGKILL);
+  EXPECT_EQ(open().error().code, ErrorCode::not_found);
+}
+
+TEST_F(GroupNamesTest, ContributorsAndClientsWaitForTheirOtherSide) {
+  std::optional<Collector> collector(Collector::create("logs").value());
+  const Contributor contributes = Contributor::open("logs", kLong).value();
+  collector.reset();
+  EXPECT_EQ(Contributor::open("logs", 20ms).error().code, ErrorCode::not_found);
+  std::optional<Server> server(Server::create("sums").value());
+  const Client calls = Client::open("sums", kLong).value();
+  server.reset();
+  EXPECT_EQ(Client::open("sums", 20ms).error().code, ErrorCode::not_found);
+  server.emplace(Server::create("sums").value());
+  EXPECT_TRUE(Client::open("sums", kLong));
 }
 
 TEST_F(GroupNamesTest, TopicsOfBothKindsAreFoundByTheirSubscribers) {
@@ -157,6 +197,40 @@ TEST_F(GroupNamesTest, SubscriberOfALossyTopicHearsTheSuccessorOfADeadPublisher)
   Publisher successor = Publisher::create("prices").value();
   EXPECT_EQ(successor.publish(bytes_of("hello")), true);
   EXPECT_EQ(receive(subscriber), "hello");
+}
+
+// How many bytes of the file this process has mapped so that it may write to them. It is known by
+// its inode: one that was made without a name has none there.
+std::uint64_t writable_bytes_of(const std::string& path) {
+  struct stat about {};
+  EXPECT_EQ(::stat(path.c_str(), &about), 0);
+  std::ifstream maps("/proc/self/maps");
+  std::uint64_t bytes = 0;
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
+    std::uintmax_t inode = 0;
+    char rights[5] = {};
+    // NOLINTNEXTLINE(cert-err34-c): the kernel wrote it
+    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %" SCNuMAX, &begin, &end,
+                    rights, &inode) == 4 &&
+        rights[1] == 'w' && inode == about.st_ino) {
+      bytes += end - begin;
+    }
+  }
+  return bytes;
+}
+
+TEST_F(GroupNamesTest, SubscriberOfALossyTopicMayWriteToItsControlLinesAlone) {
+  const Publisher publisher =
+      Publisher::create("prices", {.messages = 1024, .message_bytes = 1024}).value();
+  const std::uint64_t before = writable_bytes_of(folder.path() + "/prices.ring");
+  EXPECT_GE(before, 1024U * 1024U);
+  const Subscriber subscriber =
+      Subscriber::open("prices", Subscriber::Start::oldest, kLong).value();
+  const std::uint64_t more = writable_bytes_of(folder.path() + "/prices.ring") - before;
+  EXPECT_GT(more, 0U) << "it must say that it sleeps";
+  EXPECT_LT(more, 64U * 1024U);
 }
 
 TEST_F(GroupNamesTest, MessagesOfALossyTopicAreMappedReadOnly) {

@@ -82,6 +82,7 @@ TEST_P(ListenerTest, BothSidesKnowWhomTheyTalkTo) {
     EXPECT_EQ(side->peer.pid, ::getpid());
     EXPECT_EQ(side->peer.uid, ::geteuid());
     EXPECT_FALSE(side->peer_is_gone());
+    EXPECT_EQ(side->sender.channel().region().doorbell(), DoorbellKind::eventfd);
   }
 }
 
@@ -242,8 +243,36 @@ TEST_F(FolderListenerTest, ConnectorMayChooseHowItIsWoken) {
   const Pair pair = connect_pair(listener, "orders", {.doorbell = DoorbellKind::futex});
   EXPECT_EQ(pair.listener.sender.channel().region().doorbell(), DoorbellKind::futex);
   EXPECT_EQ(pair.connector.sender.channel().region().doorbell(), DoorbellKind::futex);
-  EXPECT_EQ(connect("orders", {.doorbell = DoorbellKind::none}).error().code,
-            ErrorCode::invalid_argument);
+}
+
+// How connecting to it ends. It is refused there, or on this side.
+Error refusal_of(Listener& listener, ConnectOptions options) {
+  auto connecting = std::async(std::launch::async, [&] { return connect("orders", options); });
+  while (connecting.wait_for(0s) != std::future_status::ready) (void)listener.accept(5ms);
+  const Result<Connection> made = connecting.get();
+  EXPECT_FALSE(made);
+  return made ? Error{} : made.error();
+}
+
+TEST_F(FolderListenerTest, ListenerMayInsistOnItsDoorbell) {
+  Listener listener =
+      Listener::open("orders", {.doorbell = DoorbellKind::futex, .insists_on_doorbell = true})
+          .value();
+  const Error refused = refusal_of(listener, {.doorbell = DoorbellKind::eventfd});
+  EXPECT_EQ(refused.code, ErrorCode::unsupported) << refused.message;
+  EXPECT_EQ(listener.refused(), 1U);
+  const Pair pair = connect_pair(listener, "orders", {.doorbell = DoorbellKind::futex});
+  const Pair other = connect_pair(listener, "orders");
+  EXPECT_EQ(other.connector.sender.channel().region().doorbell(), DoorbellKind::futex);
+}
+
+TEST_F(FolderListenerTest, ConnectorSpinsOnlyIfItSaysSo) {
+  Listener listener = Listener::open("orders", {.doorbell = DoorbellKind::none}).value();
+  const Error refused = refusal_of(listener, {});
+  EXPECT_EQ(refused.code, ErrorCode::unsupported) << refused.message;
+  const Pair asked = connect_pair(listener, "orders", {.doorbell = DoorbellKind::none});
+  EXPECT_EQ(asked.connector.sender.channel().region().doorbell(), DoorbellKind::none);
+  connect_pair(listener, "orders", {.wait = {.kind = WaitOptions::Kind::spin}});
 }
 
 TEST_F(FolderListenerTest, ChannelsHaveTheSizeThatTheListenerChose) {
@@ -335,7 +364,7 @@ TEST_F(FolderListenerTest, OldestOfTooManySilentPeersIsDropped) {
     EXPECT_FALSE(listener.accept(10ms).value());
   }
   ASSERT_EQ(listener.refused(), 1U);
-  EXPECT_EQ(listener.last_refusal()->code, ErrorCode::busy);
+  EXPECT_EQ(listener.last_refusal()->code, ErrorCode::no_place);
   EXPECT_TRUE(unix_socket::is_hung_up(peers[0].get()));
   EXPECT_FALSE(unix_socket::is_hung_up(peers[1].get()));
 }
@@ -376,10 +405,10 @@ TEST_F(FolderListenerTest, WaitOptionsReachBothEndsOfBothSides) {
 }
 
 TEST_F(FolderListenerTest, ChannelsOfOtherMemoryAreRefused) {
-  EXPECT_EQ(Listener::open("orders", {.channel = {.memory = {.backing = Backing::system_v}}})
-                .error()
-                .code,
-            ErrorCode::invalid_argument);
+  const auto refused =
+      Listener::open("orders", {.channel = {.memory = {.backing = Backing::system_v}}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
 }
 
 }  // namespace

@@ -1,6 +1,10 @@
 // A role belongs to the process that took it, and to no child that it leaves behind.
+#include <algorithm>
+#include <cstdint>
 #include <optional>
+#include <random>
 #include <string>
+#include <vector>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -12,6 +16,7 @@
 #include <ringbell/transport/liveness/participant_lock.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/seed.hpp>
 
 namespace ringbell {
 namespace {
@@ -53,8 +58,11 @@ TEST(LivenessTest, RoleOfADeadParentIsFreeAlthoughItsChildLives) {
 
 TEST(LivenessTest, ChildsCopyOfALockedFileIsOfNothing) {
   const Channel channel = Channel::create().value();
+  FileDescriptor lower = reopen(channel);
   const FileDescriptor own = open_privately(channel);
   ASSERT_TRUE(own);
+  ASSERT_LT(lower.get(), own.get());
+  lower = {};  // free in the child, too
   ChildProcess child = ChildProcess::fork([&] {
     if (::fcntl(own.get(), F_GETFD) != FD_CLOEXEC) return 1;  // the number stays taken
     char byte = 0;
@@ -96,10 +104,44 @@ TEST(LivenessTest, NumbersAreTakenOnceAndComeFree) {
   EXPECT_FALSE(fourth.is_held(4)) << "by itself";
   EXPECT_TRUE(fourth.is_held(3));
   const Result<ParticipantLock> none = ParticipantLock::take_any(fd, 3, 5, "one of two");
-  EXPECT_EQ(none.error().code, ErrorCode::busy);
+  EXPECT_EQ(none.error().code, ErrorCode::no_place);
   EXPECT_THAT(none.error().message, HasSubstr("all 2 places for a one of two"));
   third.reset();
   EXPECT_EQ(ParticipantLock::take_any(fd, 3, 5, "one of two").value().number(), 3U);
+}
+
+// In whatever order the kernel names them, and whatever else is locked.
+TEST(LivenessTest, SeatsAreCounted) {
+  const test::PrintedSeed printed;
+  const Channel channel = Channel::create().value();
+  const int fd = channel.region().fd();
+  const ParticipantLock participant = ParticipantLock::take(fd, 0, "writer").value();
+  std::vector<ParticipantLock> seats;
+  for (std::uint32_t i = 1; i <= 40; ++i) {
+    seats.push_back(ParticipantLock::take_seat(fd).value());
+    ASSERT_EQ(ParticipantLock::seats_held(fd), i);
+  }
+  std::shuffle(seats.begin(), seats.end(), std::mt19937(test::seed()));
+  for (; !seats.empty(); seats.pop_back()) {
+    ASSERT_EQ(ParticipantLock::seats_held(fd), seats.size());
+  }
+}
+
+// A process that may write to the region locks what it likes.
+TEST(LivenessTest, SeatsThatAHostileProcessLocksAreBounded) {
+  const Channel channel = Channel::create().value();
+  const FileDescriptor hostile = reopen(channel);
+  struct flock all {};
+  all.l_type = F_WRLCK;
+  ASSERT_EQ(::fcntl(hostile.get(), F_OFD_SETLK, &all), 0);
+  EXPECT_EQ(ParticipantLock::seats_held(channel.region().fd()), ParticipantLock::kSeats);
+  all.l_type = F_UNLCK;
+  all.l_len = 1;
+  for (all.l_start = 1U << 20U; all.l_start < (1 << 20) + 2 * ParticipantLock::kSeats;
+       all.l_start += 2) {
+    ASSERT_EQ(::fcntl(hostile.get(), F_OFD_SETLK, &all), 0);
+  }
+  EXPECT_EQ(ParticipantLock::seats_held(channel.region().fd()), ParticipantLock::kSeats / 2);
 }
 
 TEST(LivenessTest, DoubtCountsAsAlive) { EXPECT_TRUE(ParticipantLock::is_held(-1, 0)); }

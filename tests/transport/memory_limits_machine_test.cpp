@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -106,6 +107,58 @@ TEST(MemoryLimitsMachineTest, ReservingEndsIfEachTryIsInterrupted) {
   });
 }
 
+// Every byte is there all the same, and none of it is missed later with a SIGBUS.
+TEST(MemoryLimitsMachineTest, SpaceIsReservedWhereAFilterRefusesFallocate) {
+  for (const int refusal : {EPERM, ENOSYS, EOPNOTSUPP}) {
+    in_child([&] {
+      if (!test::deny_system_call(SYS_fallocate, refusal)) return kCannot;
+      // Not touched, so that nothing else takes the pages.
+      const Result<Channel> channel =
+          Channel::create({.capacity_bytes = 3 * kMiB, .memory = {.prefault = false}});
+      if (!channel) return 2;
+      struct stat about {};
+      if (::fstat(channel->region().fd(), &about) != 0) return 3;
+      if (std::uint64_t(about.st_blocks) * 512 < channel->region().geometry().region_bytes)
+        return 4;
+      int asked = 0;
+      ChannelOptions given_up{.capacity_bytes = 128 * kMiB};
+      given_up.memory.give_up = [&] { return ++asked == 3; };
+      return expect_error(Channel::create(given_up), ErrorCode::cancelled, "given up");
+    });
+  }
+}
+
+TEST(MemoryLimitsMachineTest, PagesAreTouchedWhereAFilterRefusesAdvice) {
+  for (const int refusal : {EPERM, ENOSYS}) {
+    in_child([&] {
+      if (!test::deny_system_call(SYS_madvise, refusal)) return kCannot;
+      const Result<Channel> channel = Channel::create();
+      if (!channel) return 2;
+      const Result<Channel> same = Channel::attach(channel->fds(), {.prefault = true});
+      return same ? 0 : 3;
+    });
+  }
+}
+
+TEST(MemoryLimitsMachineTest, RefusedMemfdSaysWhatMayHaveRefusedIt) {
+  for (const int refusal : {EPERM, ENOSYS}) {
+    in_child([&] {
+      if (!test::deny_system_call(SYS_memfd_create, refusal)) return kCannot;
+      const Result<Channel> channel = Channel::create();
+      if (channel || channel.error().errno_value != refusal) return 2;
+      const std::string& said = channel.error().message;
+      if (said.find("memfd_create") == said.npos || said.find("filter") == said.npos) return 3;
+      // What the text says to do.
+      ChannelOptions named;
+      named.memory.backing = Backing::posix_shm;
+      named.memory.name = "ringbell-memory-limits-" + std::to_string(::getpid());
+      const Result<Channel> instead = Channel::create(named);
+      ::shm_unlink(("/" + named.memory.name).c_str());
+      return instead ? 0 : 4;
+    });
+  }
+}
+
 TEST(MemoryLimitsMachineTest, TakingMemoryCanBeGivenUp) {
   int asked = 0;
   ChannelOptions options{.capacity_bytes = 128 * kMiB};
@@ -126,6 +179,21 @@ TEST(MemoryLimitsMachineTest, RingsStayOutOfCoreDumpsUnlessTheyAreWantedThere) {
   EXPECT_FALSE(smaps_say(dumped.region(), "dd"));
   const Channel seen = Channel::attach(usual.fds(), {.in_core_dumps = true}).value();
   EXPECT_FALSE(smaps_say(seen.region(), "dd"));
+}
+
+// Whether the kernel agrees depends on the machine; that it was asked does not.
+TEST(MemoryLimitsMachineTest, TransparentHugePagesAreWishedForIfTheyArePreferred) {
+  if (::access("/sys/kernel/mm/transparent_hugepage", F_OK) != 0) {
+    GTEST_SKIP() << "this kernel has no transparent huge pages";
+  }
+  for (const HugePages wish : {HugePages::never, HugePages::prefer}) {
+    const Channel channel =
+        Channel::create({.capacity_bytes = 4 * kMiB, .memory = {.huge_pages = wish}}).value();
+    if (channel.region().geometry().page_bytes > 4096) {
+      GTEST_SKIP() << "this machine has free hugetlb pages";
+    }
+    EXPECT_EQ(smaps_say(channel.region(), "hg"), wish == HugePages::prefer);
+  }
 }
 
 TEST(MemoryLimitsMachineTest, MemfdCannotBeExecuted) {

@@ -50,6 +50,7 @@ struct ServicePair {
   }
 };
 
+// NOLINTNEXTLINE(readability-function-size): a table
 TEST(ServiceMisuseTest, EachCall) {
   using Pair = ServicePair;
   expect_harmless<Pair>({
@@ -74,6 +75,18 @@ TEST(ServiceMisuseTest, EachCall) {
          EXPECT_EQ(p.client.answer_for(0ns).error().code, ErrorCode::invalid_argument);
          EXPECT_TRUE(p.client.answered());
        }},
+      {"abandon() twice, and waiting for what was abandoned",
+       [](Pair& p) {
+         ASSERT_TRUE(p.client.claim_for(8, 0ns).value());
+         p.client.call();
+         ASSERT_EQ(p.server.request().value().size(), 8U);
+         p.client.abandon();
+         p.client.abandon();
+         EXPECT_EQ(p.client.answered_for(0ns).error().code, ErrorCode::invalid_argument);
+         EXPECT_FALSE(p.client.claim_for(8, 0ns).value());  // the server still serves it
+         ASSERT_EQ(p.server.claim(8).value().size(), 8U);
+         p.server.respond();
+       }},
       {"a second call while one is under way",
        [](Pair& p) {
          ASSERT_TRUE(p.client.claim_for(8, 0ns).value());
@@ -85,12 +98,10 @@ TEST(ServiceMisuseTest, EachCall) {
          p.server.respond();
          EXPECT_EQ(p.client.answer_for(kLong).value().value().size(), 1U);
        }},
-      {"requests of nothing and of too much",
+      {"requests of too much",
        [](Pair& p) {
          Buffer into{};
-         EXPECT_EQ(p.client.claim_for(0, 0ns).error().code, ErrorCode::invalid_argument);
          EXPECT_EQ(p.client.claim_for(1 << 20, 0ns).error().code, ErrorCode::too_large);
-         EXPECT_EQ(p.client.call({}, into, 0ns).error().code, ErrorCode::invalid_argument);
          EXPECT_EQ(p.client.call(said_to_have(kFourGiBAnd8), into, 0ns).error().code,
                    ErrorCode::too_large);
          p.client.call();
@@ -100,12 +111,11 @@ TEST(ServiceMisuseTest, EachCall) {
          EXPECT_FALSE(p.server.claim(8));
          p.server.respond();
        }},
-      {"responses of nothing and of too much",
+      {"responses of too much",
        [](Pair& p) {
          ASSERT_TRUE(p.client.claim_for(8, 0ns).value());
          p.client.call();
          ASSERT_EQ(p.server.request().value().size(), 8U);
-         EXPECT_FALSE(p.server.claim(0));
          EXPECT_FALSE(p.server.claim(4096));
          EXPECT_FALSE(p.server.claim(kFourGiBAnd8));
          p.server.respond();  // nothing was claimed
@@ -119,12 +129,29 @@ TEST(ServiceMisuseTest, EachCall) {
        [](Pair& p) {
          ASSERT_TRUE(p.client.claim_for(8, 0ns).value());
          p.client.call();
-         EXPECT_EQ(p.server.serve([](auto, auto claim) { EXPECT_FALSE(claim(0)); }, 1, kLong), 1U);
-         EXPECT_EQ(p.client.answer_for(kLong).value().value().size(), 1U);
+         EXPECT_EQ(p.server.serve([](auto, auto claim) { EXPECT_FALSE(claim(4096)); }, 1, kLong),
+                   1U);
+         EXPECT_EQ(p.client.answer_for(kLong).value().value().size(), 0U);
        }},
       {"a line that there is not",
        [](Pair& p) { EXPECT_EQ(p.server.finding(UINT32_MAX).field, nullptr); }},
   });
+}
+
+TEST(EmptyMessageTest, AsRequestAndAsResponse) {
+  ServicePair pair;
+  Buffer into{};
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(pair.send({}));
+    ASSERT_EQ(pair.receive(into), 0U);
+    ASSERT_TRUE(pair.send(std::span(into).first(100)));
+    ASSERT_EQ(pair.receive(into), 100U);
+    ASSERT_EQ(pair.client.claim_for(0, kLong).value().value().size(), 0U);
+    pair.client.call();
+    ASSERT_EQ(pair.server.serve([](auto asked, auto) { EXPECT_TRUE(asked.empty()); }, 1, kLong),
+              1U);
+    ASSERT_EQ(pair.client.answer_for(kLong).value().value().size(), 0U);
+  }
 }
 
 }  // namespace

@@ -107,6 +107,40 @@ TEST_F(NameRecoveryTest, OtherOptionsReplaceWhatTheDeadLeft) {
   EXPECT_EQ(receive_text(receiver), "new");
 }
 
+TEST_F(NameRecoveryTest, AnyOtherOptionReplacesWhatTheDeadLeft) {
+  const ChannelOptions left{.capacity_bytes = 4096, .record_alignment = 64};
+  std::vector<ChannelOptions> others(4, left);
+  others[0].capacity_bytes = 8192;
+  others[1].record_alignment = 32;
+  others[2].payload_alignment = 64;
+  others[3].doorbell = core::DoorbellKind::none;
+  for (const ChannelOptions& other : others) {
+    leave_behind("orders", left, {"lost"});
+    Sender sender = Sender::create("orders", other).value();
+    const Region& region = sender.channel().region();
+    EXPECT_EQ(region.geometry().capacity_bytes, other.capacity_bytes);
+    EXPECT_EQ(region.geometry().record_alignment, other.record_alignment);
+    EXPECT_EQ(region.geometry().payload_alignment, other.payload_alignment);
+    EXPECT_EQ(region.doorbell(), other.doorbell);
+    ASSERT_TRUE(send_text(sender, "new"));
+    Receiver receiver = Receiver::open("orders").value();
+    EXPECT_EQ(receive_text(receiver), "new");
+  }
+}
+
+TEST_F(NameRecoveryTest, BrokenRingOfTheDeadIsReplaced) {
+  leave_behind("orders", kSmall, {"lost"});
+  {
+    const std::string path = folder.path() + "/orders.ring";
+    const Region region = Region::open(Backing::file, path).value();
+    region.spsc_control().head = 3;  // where no record can begin
+  }
+  Sender sender = Sender::create("orders", kSmall).value();
+  ASSERT_TRUE(send_text(sender, "new"));
+  Receiver receiver = Receiver::open("orders").value();
+  EXPECT_EQ(receive_text(receiver), "new");
+}
+
 TEST_F(NameRecoveryTest, RubbishUnderANameIsReplaced) {
   std::ofstream(folder.path() + "/orders.ring") << "rubbish";
   EXPECT_EQ(Receiver::open("orders", 10ms).error().code, ErrorCode::not_found);

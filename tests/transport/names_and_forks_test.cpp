@@ -165,7 +165,8 @@ TEST_F(NamesAndForksTest, TooManySubscribersAreToldWhatToDo) {
       Topic::create({.policy = TopicOptions::Policy::lossless, .subscribers = 1}).value();
   const Subscriber first = Subscriber::open(Topic::attach(topic.fds()).value()).value();
   const Error refused = Subscriber::open(Topic::attach(topic.fds()).value()).error();
-  EXPECT_EQ(refused.code, ErrorCode::busy);
+  EXPECT_EQ(refused.code, ErrorCode::no_place);
+  EXPECT_THAT(refused.message, HasSubstr("TopicOptions::subscribers"));
   EXPECT_THAT(refused.message, ::testing::Not(HasSubstr("more participants")));
 }
 

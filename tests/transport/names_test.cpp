@@ -142,8 +142,8 @@ TEST_F(NamesTest, PlaceInALivingChannelIsNotForOtherOptions) {
   const Receiver receiver = Receiver::create("orders", kSmall).value();
   const Result<Sender> sender = Sender::create("orders", kLarger);
   ASSERT_FALSE(sender);
-  EXPECT_EQ(sender.error().code, ErrorCode::busy);
-  EXPECT_THAT(sender.error().message, HasSubstr("other options"));
+  EXPECT_EQ(sender.error().code, ErrorCode::other_ring);
+  EXPECT_THAT(sender.error().message, HasSubstr("not "));
   EXPECT_TRUE(Sender::create("orders", kSmall));
 }
 

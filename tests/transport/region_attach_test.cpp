@@ -90,7 +90,7 @@ TEST(RegionAttachTest, OtherVersionIsNamed) {
 }
 
 TEST(RegionAttachTest, UnknownRingKindIsNamed) {
-  for (const std::uint32_t kind : {0U, 8U, 0xffffffffU}) {
+  for (const std::uint32_t kind : {0U, 9U, 0xffffffffU}) {
     expect_lie_refused([&](RegionHeader& h) { h.ring_kind = kind; },
                        "ring_kind is " + std::to_string(kind));
   }
@@ -145,27 +145,35 @@ TEST(RegionAttachTest, WrongPayloadAlignmentIsNamed) {
 }
 
 TEST(RegionAttachTest, WhatHasItsPlaceButNoUseYetIsRefused) {
-  expect_lie_refused([](RegionHeader& h) { h.geometry.user_header_bytes = 16; },
-                     "user_header_bytes is 16");
-  for (const auto lie : {+[](core::TypeRecord& type) { type.name[111] = 'x'; },
-                         +[](core::TypeRecord& type) { type.size_bytes = 8; },
-                         +[](core::TypeRecord& type) { type.alignment = 8; },
-                         +[](core::TypeRecord& type) { type.version = 1; }}) {
-    expect_lie_refused([&](RegionHeader& h) { lie(h.type); }, "the type of its messages",
-                       ErrorCode::version_mismatch);
+  expect_lie_refused([](RegionHeader& h) { h.geometry.user_header_bytes = 8; },
+                     "user_header_bytes is 8");
+}
+
+TEST(RegionAttachTest, TypeRecordThatCannotBeIsRefused) {
+  for (const auto lie : {+[](core::TypeRecord& type) { type.name.fill('x'); },
+                         +[](core::TypeRecord& type) { type.name = {}; },
+                         +[](core::TypeRecord& type) { type.name[111] = 'x'; },
+                         +[](core::TypeRecord& type) { type.name[2] = '\x1b'; },
+                         +[](core::TypeRecord& type) { type.name[2] = '\x7f'; },
+                         +[](core::TypeRecord& type) { type.size_bytes = 0; },
+                         +[](core::TypeRecord& type) { type.alignment = 0; },
+                         +[](core::TypeRecord& type) { type.alignment = 12; },
+                         +[](core::TypeRecord& type) { type.alignment = 128; }}) {
+    expect_lie_refused(
+        [&](RegionHeader& h) {
+          h.type = {.name = {'t', 'y', 'p', 'e'}, .size_bytes = 24, .alignment = 8, .version = 0};
+          lie(h.type);
+        },
+        "its type record cannot be");
   }
 }
 
-TEST(RegionAttachTest, RingThatIsWrittenWithTagsIsRefused) {
-  const Region made = Region::create(ChannelOptions{.capacity_bytes = 4096}.region()).value();
-  core::WriterIntent& intent = made.spsc_control().intent;
-  for (std::uint64_t* const word : {&intent.position, &intent.tag}) {
-    *word = 8;
-    expect_refused(FileDescriptor(::fcntl(made.fd(), F_DUPFD_CLOEXEC, 0)),
-                   ErrorCode::version_mismatch, "written with tags");
-    *word = 0;
-  }
-  EXPECT_TRUE(Region::attach(FileDescriptor(::fcntl(made.fd(), F_DUPFD_CLOEXEC, 0))));
+TEST(RegionAttachTest, TypeRecordIsReadOnceAndShown) {
+  RegionHeader header = good_header();
+  header.type = {.name = {'t', 'y', 'p', 'e'}, .size_bytes = 24, .alignment = 64, .version = 7};
+  const Result<Region> region = Region::attach(make_memfd(header, kFileBytes, kSeals));
+  ASSERT_TRUE(region) << region.error().message;
+  EXPECT_EQ(region->type(), header.type);
 }
 
 TEST(RegionAttachTest, CardOfAnOlderVersionIsNamed) {
@@ -175,13 +183,18 @@ TEST(RegionAttachTest, CardOfAnOlderVersionIsNamed) {
 }
 
 TEST(RegionAttachTest, WrongPageSizeIsNamed) {
-  for (const std::uint32_t page : {0U, 1U, 64U, 8192U, 65536U, 0x80000000U, 0xffffffffU}) {
+  for (const std::uint32_t page :
+       {0U, 1U, 64U, 2048U, 8192U, 32768U, 131072U, 0x80000000U, 0xffffffffU}) {
     expect_lie_refused([&](RegionHeader& h) { h.geometry.page_bytes = page; },
                        "page size is " + std::to_string(page));
   }
 }
 
-TEST(RegionAttachTest, HugePageSizeInASmallFileIsRefused) {
+TEST(RegionAttachTest, LargerPageSizeInASmallFileIsRefused) {
+  expect_lie_refused([](RegionHeader& h) { h.geometry.page_bytes = 16U << 10; },
+                     "capacity_bytes is 4096");
+  expect_lie_refused([](RegionHeader& h) { h.geometry.page_bytes = 64U << 10; },
+                     "capacity_bytes is 4096");
   expect_lie_refused([](RegionHeader& h) { h.geometry.page_bytes = 2U << 20; },
                      "capacity_bytes is 4096");
 }
@@ -202,7 +215,7 @@ TEST(RegionAttachTest, EmptyAndTruncatedFilesAreNoRegions) {
 TEST(RegionAttachTest, FileThatCouldShrinkIsRefused) {
   for (const int seals : {0, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_SHRINK | F_SEAL_GROW,
                           F_SEAL_SHRINK | F_SEAL_SEAL, F_SEAL_GROW | F_SEAL_SEAL}) {
-    expect_refused(make_memfd(good_header(), kFileBytes, seals), ErrorCode::not_a_region,
+    expect_refused(make_memfd(good_header(), kFileBytes, seals), ErrorCode::permission,
                    "not sealed");
   }
 }

@@ -31,7 +31,11 @@ const std::vector<RingShape> kShapes = {
     {.kind = RingKind::fan_in, .capacity_bytes = 4096, .record_alignment = 64, .participants = 4},
     {.kind = RingKind::call_group, .message_bytes = 1000, .participants = 3},
     {.kind = RingKind::call_group, .message_bytes = 48, .participants = 1025},
+    {.kind = RingKind::call_group, .slot_count = 7, .message_bytes = 100, .participants = 5},
+    {.kind = RingKind::call_group, .slot_count = 1023, .message_bytes = 48, .participants = 2},
     {.kind = RingKind::bells, .participants = 1},
+    {.kind = RingKind::bells, .participants = 5},
+    {.kind = RingKind::state, .slot_count = 3, .message_bytes = 100, .participants = 4},
 };
 
 Region attached(const Region& made, Access access = Access::read_write) {
@@ -58,7 +62,7 @@ void write_and_read(const Memory& ours, const Memory& theirs) {
 TEST(RegionKindsTest, BothSidesSeeTheSameShape) {
   for (const RingShape& shape : kShapes) {
     const Region made = Region::create({.shape = shape}).value();
-    const bool lossy = shape.kind == RingKind::broadcast_lossy;
+    const bool lossy = shape.kind == RingKind::broadcast_lossy || shape.kind == RingKind::state;
     const Region other = attached(made, lossy ? Access::read_only : Access::read_write);
     EXPECT_EQ(made.shape(), shape);
     EXPECT_EQ(other.shape(), shape);
@@ -79,14 +83,14 @@ TEST(RegionKindsTest, EveryLaneOfAFanInIsMappedTwice) {
   ASSERT_EQ(memory.lane_count, 3U);
   for (std::uint32_t lane = 0; lane < 3; ++lane) {
     std::byte* const data = memory.ring(lane).data;
-    std::fill_n(data, 4096, std::byte(lane + 1));
-    data[4096] = std::byte{0xaa};
+    std::fill_n(data, memory.capacity_bytes, std::byte(lane + 1));
+    data[memory.capacity_bytes] = std::byte{0xaa};
   }
   for (std::uint32_t lane = 0; lane < 3; ++lane) {
     const std::byte* const data = other.fan_in_memory().ring(lane).data;
     EXPECT_EQ(data[0], std::byte{0xaa});
     EXPECT_EQ(data[1], std::byte(lane + 1));
-    EXPECT_EQ(data[2 * 4096 - 1], std::byte(lane + 1));
+    EXPECT_EQ(data[2 * memory.capacity_bytes - 1], std::byte(lane + 1));
   }
 }
 
@@ -138,7 +142,7 @@ TEST(RegionKindsTest, ShapesThatCannotBeAreRefused) {
     EXPECT_EQ(region.error().code, ErrorCode::invalid_argument);
     EXPECT_THAT(region.error().message, HasSubstr(says));
   };
-  refused({.kind = RingKind::mpmc, .slot_count = 1, .message_bytes = 8}, "slot_count is 1");
+  refused({.kind = RingKind::mpmc, .slot_count = 1, .message_bytes = 8}, "messages is 1");
   refused({.kind = RingKind::mpmc, .slot_count = 8, .message_bytes = 0}, "message_bytes is 0");
   refused({.kind = RingKind::mpmc, .slot_count = 8, .message_bytes = 8, .participants = 1},
           "participants is 1");
@@ -148,10 +152,27 @@ TEST(RegionKindsTest, ShapesThatCannotBeAreRefused) {
            .capacity_bytes = 4096,
            .record_alignment = 8,
            .participants = 1026},
-          "participants is 1026");
+          "contributors is 1025");
   refused({.kind = RingKind::call_group, .message_bytes = 1U << 31U}, "message_bytes is");
-  refused({.kind = RingKind{8}}, "ring_kind is 8");
-  refused({.kind = RingKind::mpmc, .slot_count = 8, .message_bytes = 8, .payload_alignment = 16},
+  refused({.kind = RingKind::call_group, .slot_count = 1024, .message_bytes = 8},
+          "tickets is 1024");
+  refused(
+      {.kind = RingKind::call_group, .slot_count = 1, .message_bytes = 8, .participants = 1 + 513},
+      "tickets is 1");
+  refused({.kind = RingKind::call_group, .slot_count = UINT64_MAX, .message_bytes = 8},
+          "tickets is");
+  refused({.kind = RingKind{9}}, "ring_kind is 9");
+  refused({.kind = RingKind::state, .slot_count = 0, .message_bytes = 8, .participants = 1},
+          "keys is 0");
+  refused({.kind = RingKind::state, .slot_count = 65537, .message_bytes = 8, .participants = 1},
+          "keys is 65537");
+  refused({.kind = RingKind::state, .slot_count = 1, .message_bytes = 0, .participants = 1},
+          "value_bytes is 0");
+  refused({.kind = RingKind::state, .slot_count = 1, .message_bytes = 8, .participants = 1026},
+          "readers_in_place is 1025");
+  refused({.kind = RingKind::mpmc, .slot_count = 8, .message_bytes = 8, .payload_alignment = 128},
+          "payload_alignment is 128");
+  refused({.kind = RingKind::call_group, .message_bytes = 8, .payload_alignment = 16},
           "payload_alignment is 16");
 }
 

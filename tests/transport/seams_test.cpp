@@ -80,6 +80,21 @@ TEST(SeamsTest, ANamedQueueGoesWhenNothingIsLeftInIt) {
   EXPECT_EQ(QueueReceiver::open("q", 0ns).error().code, ErrorCode::not_found);
 }
 
+TEST(SeamsTest, ANamedCollectorIsKeptWhileALaneHasMessages) {
+  const test::TemporaryNameFolder folder;
+  {
+    const Collector collector = Collector::create("c", {.contributors = 2}).value();
+    Contributor contributor = Contributor::open("c", kLong).value();
+    ASSERT_EQ(contributor.send(kMessage, kLong), true);
+  }
+  {
+    Collector collector = Collector::open("c", kLong).value();
+    EXPECT_EQ(collector.peek_for(kLong).value().value().size(), kMessage.size());
+    collector.release();
+  }
+  EXPECT_EQ(folder.files(), std::vector<std::string>{});
+}
+
 // --- ends that only poll -------------------------------------------------------------------------
 
 template <class Poll>
@@ -230,6 +245,17 @@ TEST(SeamsTest, AContributorTakesAnotherLaneThanASpoiltOne) {
   }
 }
 
+TEST(SeamsTest, APollingCollectorMendsTheLanesOfTheDead) {
+  const Region region = Region::create(CollectorOptions{.contributors = 3}.region()).value();
+  region.fan_in_memory().lanes[1].ring.head = 3;
+  Collector collector = Collector::open(copy_of(region)).value();
+  ASSERT_EQ(collector.corrupt_lanes(), 1U);
+  EXPECT_TRUE(comes_within(kPollsEnough, [&] {
+    EXPECT_FALSE(collector.peek());
+    return collector.corrupt_lanes() == 0;
+  }));
+}
+
 TEST(SeamsTest, ALaneIsNotMendedUnderALivingContributor) {
   const Region region = Region::create(CollectorOptions{.contributors = 1}.region()).value();
   Contributor contributor = Contributor::open(copy_of(region)).value();
@@ -242,9 +268,9 @@ TEST(SeamsTest, ALaneIsNotMendedUnderALivingContributor) {
 
 TEST(SeamsTest, AClientTakesAnotherLineThanASpoiltOneAndTheServerMendsIt) {
   const Region region = Region::create(ServiceOptions{.clients = 2}.region()).value();
-  // A request of 0 bytes.
+  // A request of more bytes than any has.
   region.call_group_memory().lines[0].cell.state =
-      core::CallState(core::CallState::kRequest, 1, 0).word();
+      core::CallState(core::CallState::kRequest, 1, core::CallState::kMaxSizeBytes).word();
   Server server = Server::open(copy_of(region)).value();
   EXPECT_FALSE(server.request());
   const auto call = [&](Client& client) {
@@ -276,7 +302,8 @@ TEST(SeamsTest, AnEndByNameRefusesSlotsThatCannotHoldASize) {
   const Region queue = place(core::RingKind::mpmc, "queue");
   const Region topic = place(core::RingKind::broadcast_lossless, "topic");
   const auto used = ParticipantLock::take(queue.fd(), 3, "holder").value();
-  const auto used_too = ParticipantLock::take(topic.fd(), 3, "holder").value();
+  const auto used_too = ParticipantLock::take(topic.fd(), 0, "publisher").value();
+  topic.participant(0).state = std::uint32_t(core::SideState::open);
   EXPECT_EQ(QueueSender::open("queue", kLong).error().code, ErrorCode::not_a_region);
   EXPECT_EQ(QueueReceiver::open("queue", kLong).error().code, ErrorCode::not_a_region);
   EXPECT_EQ(QueueSender::open(copy_of(queue)).error().code, ErrorCode::not_a_region);
@@ -284,7 +311,93 @@ TEST(SeamsTest, AnEndByNameRefusesSlotsThatCannotHoldASize) {
   EXPECT_EQ(subscriber.error().code, ErrorCode::not_a_region);
 }
 
-// --- bells that ring for nothing -----------------------------------------------------------------
+// --- bells ---------------------------------------------------------------------------------------
+
+// No slice ends while these tests run: an armed end wakes up because it was rung.
+constexpr WaitOptions kByBell{.longest_sleep = std::chrono::hours(1)};
+
+template <class End>
+bool is_rung(End& end) {
+  pollfd bell{.fd = end.waitable_fd().value(), .events = POLLIN, .revents = 0};
+  return ::poll(&bell, 1, 5000) == 1;
+}
+
+TEST(SeamsTest, RecoveryRingsForWhatItGivesBack) {
+  const Region region = new_queue();
+  QueueSender sender = QueueSender::open(copy_of(region)).value();
+  QueueReceiver receiver = QueueReceiver::open(copy_of(region), kByBell).value();
+  ASSERT_EQ(sender.send(kMessage, kLong), true);
+  die_with([&] { return QueueReceiver::open(copy_of(region)); }, kTakes);
+  ASSERT_TRUE(receiver.waitable_fd());
+  ASSERT_TRUE(receiver.arm());
+  EXPECT_EQ(sender.recover().returned, 1U);
+  EXPECT_TRUE(is_rung(receiver));
+  EXPECT_TRUE(receiver.peek());
+}
+
+TEST(SeamsTest, GivingUpAClaimRingsForWhatIsBehindIt) {
+  for (const bool by_closing : {false, true}) {
+    const Region region = new_queue();
+    auto first = std::make_unique<QueueSender>(QueueSender::open(copy_of(region)).value());
+    QueueSender second = QueueSender::open(copy_of(region)).value();
+    QueueReceiver receiver = QueueReceiver::open(copy_of(region), kByBell).value();
+    ASSERT_TRUE(first->claim());
+    ASSERT_EQ(second.send(kMessage, kLong), true);
+    ASSERT_TRUE(receiver.waitable_fd());
+    ASSERT_TRUE(receiver.arm()) << "a claim is in the way";
+    if (by_closing) {
+      first.reset();
+    } else {
+      first->abort();
+    }
+    EXPECT_TRUE(is_rung(receiver));
+    EXPECT_TRUE(receiver.peek());
+  }
+}
+
+TEST(SeamsTest, ASubscriberThatClosesRingsThePublisherThatWaitsForIt) {
+  Topic topic = Topic::create({.policy = TopicOptions::Policy::lossless,
+                               .messages = 16,
+                               .message_bytes = kBytes,
+                               .subscribers = 1})
+                    .value();
+  auto subscriber =
+      std::make_unique<Subscriber>(Subscriber::open(Topic::attach(topic.fds()).value()).value());
+  Publisher publisher = Publisher::open(std::move(topic), kByBell).value();
+  while (publisher.publish(kMessage, 0ns).value()) {
+  }
+  ASSERT_TRUE(publisher.waitable_fd());
+  ASSERT_TRUE(publisher.arm());
+  subscriber.reset();
+  EXPECT_TRUE(is_rung(publisher));
+  EXPECT_EQ(publisher.publish(kMessage, 0ns), true);
+}
+
+TEST(SeamsTest, AServerThatComesRingsForTheCallThatTheOneBeforeHadBegun) {
+  const Region region = Region::create(ServiceOptions{.clients = 1}.region()).value();
+  Client client = Client::open(copy_of(region), kByBell).value();
+  ASSERT_TRUE(client.claim_for(8, kLong).value());
+  client.call();
+  die_with([&] { return Server::open(copy_of(region)); },
+           [](Server& server) { return server.request_for(kLong).value().has_value(); });
+  ASSERT_TRUE(client.waitable_fd());
+  ASSERT_TRUE(client.arm());
+  const Server next = Server::open(copy_of(region)).value();
+  EXPECT_TRUE(is_rung(client));
+  EXPECT_EQ(client.answer_for(kLong).error().code, ErrorCode::peer_dead);
+}
+
+TEST(SeamsTest, ASubscriberThatWasEvictedIsTold) {
+  Topic topic = Topic::create({.policy = TopicOptions::Policy::lossless,
+                               .messages = 16,
+                               .message_bytes = kBytes,
+                               .subscribers = 1})
+                    .value();
+  Subscriber subscriber = Subscriber::open(Topic::attach(topic.fds()).value()).value();
+  core::BroadcastLossless<>::evict(topic.region().lossless_memory(), [](auto) { return true; });
+  std::array<std::byte, kBytes> into{};
+  EXPECT_EQ(subscriber.receive(into, kLong).error().code, ErrorCode::evicted);
+}
 
 TEST(SeamsTest, ASubscriberRingsAWaitingPublisherOnceAStep) {
   Topic topic = Topic::create({.policy = TopicOptions::Policy::lossless,
@@ -329,6 +442,7 @@ TEST(SeamsTest, ACollectorRingsAWaitingContributorWhenItsLaneHasRoom) {
     ASSERT_EQ(collector.receive(into, 0ns), kMessage.size());
   }
   EXPECT_GT(read, 1U);
+  EXPECT_EQ(collector.stats().rings, 1U);
   EXPECT_EQ(contributor.send(kMessage, 0ns), true) << "the ring came when there was room";
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -55,6 +56,28 @@ TEST(DoorbellTest, FutexWakesASleeperInAnotherProcess) {
   ended = true;
   waking.join();
   ::munmap(page, 4096);
+}
+
+// Those that fall asleep later find the word changed.
+TEST(DoorbellTest, OneRingOfAFutexWakesAllThatSleepOnIt) {
+  const Doorbell bell(DoorbellKind::futex);
+  for (int i = 0; i < 3; ++i) {
+    std::uint32_t word = 0;
+    std::vector<std::thread> sleepers;
+    std::atomic<int> late = 0;
+    for (int n = 0; n < 3; ++n) {
+      sleepers.emplace_back([&] {
+        const auto start = std::chrono::steady_clock::now();
+        bell.sleep(word, 0, 15s);
+        if (std::chrono::steady_clock::now() - start >= 15s) ++late;
+      });
+    }
+    std::this_thread::sleep_for(50ms);
+    std::atomic_ref(word).store(1);
+    bell.wake(word);
+    for (std::thread& sleeper : sleepers) sleeper.join();
+    ASSERT_EQ(late, 0);
+  }
 }
 
 TEST(DoorbellTest, SleepEndsAtItsTimeOrAtOnceIfTheWordHasChanged) {

@@ -81,7 +81,8 @@ TEST_P(TopicTest, LateJoinerStartsAtTheOldestOrTheNewest) {
   const TopicFds fds = topic.fds();
   Publisher publisher = Publisher::open(std::move(topic)).value();
   for (std::uint64_t i = 0; i < 10; ++i) publish(publisher, i);
-  Subscriber oldest = Subscriber::open(Topic::attach(fds).value()).value();
+  Subscriber oldest =
+      Subscriber::open(Topic::attach(fds).value(), Subscriber::Start::oldest).value();
   Subscriber newest =
       Subscriber::open(Topic::attach(fds).value(), Subscriber::Start::newest).value();
   EXPECT_EQ(receive(oldest).value(), 0U);
@@ -132,8 +133,9 @@ TEST_P(TopicTest, WhatDoesNotFitIsAnError) {
   Publisher publisher = Publisher::open(std::move(topic)).value();
   std::vector<std::byte> bytes(kBytes + 1);
   EXPECT_EQ(publisher.publish(bytes).error().code, ErrorCode::too_large);
-  EXPECT_EQ(subscriber.receive(std::span(bytes).first(kBytes - 1)).error().code,
-            ErrorCode::invalid_argument);
+  const auto too_short = subscriber.receive(std::span(bytes).first(kBytes - 1), 0s);
+  ASSERT_FALSE(too_short);
+  EXPECT_EQ(too_short.error().code, ErrorCode::invalid_argument);
 }
 
 TEST_P(TopicTest, ProcessesThatSleepSeeEverythingOrKnowWhatTheyMissed) {
@@ -197,7 +199,7 @@ TEST(LosslessTopicTest, AsManySubscribersAsItTakesAndNoMore) {
   for (int i = 0; i < 2; ++i) {
     all.push_back(Subscriber::open(Topic::attach(topic.fds()).value()).value());
   }
-  EXPECT_EQ(Subscriber::open(Topic::attach(topic.fds()).value()).error().code, ErrorCode::busy);
+  EXPECT_EQ(Subscriber::open(Topic::attach(topic.fds()).value()).error().code, ErrorCode::no_place);
   all.pop_back();
   EXPECT_TRUE(Subscriber::open(Topic::attach(topic.fds()).value()));
 }
@@ -234,6 +236,9 @@ TEST(LossyTopicTest, SubscriberCanOnlyLook) {
   EXPECT_EQ(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fds.memory, 0), MAP_FAILED);
   const Subscriber subscriber = Subscriber::open(Topic::attach(fds).value()).value();
   EXPECT_EQ(::mprotect(subscriber.region().base(), 4096, PROT_READ | PROT_WRITE), -1);
+  const auto publisher = Publisher::open(Topic::attach(fds).value());
+  ASSERT_FALSE(publisher);
+  EXPECT_EQ(publisher.error().code, ErrorCode::permission);
 }
 
 TEST(TopicAttachTest, WrongOrMissingRegionsAreRefused) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -96,6 +97,26 @@ TEST(UnixSocketTest, DescriptorsForWhichThereIsNoNumberAreThisProcessesFault) {
   ASSERT_FALSE(received);
   EXPECT_EQ(received.error().code, ErrorCode::system);
   EXPECT_THAT(received.error().message, HasSubstr("ulimit -n"));
+}
+
+TEST(UnixSocketTest, WhatIsTakenIsClosedOnExecAndNeverBlocks) {
+  const unix_socket::Address address{.name = "ringbell-unix-socket-test", .abstract = true};
+  const FileDescriptor listening = unix_socket::create().value();
+  ASSERT_TRUE(unix_socket::bind(listening.get(), address).value());
+  ASSERT_TRUE(unix_socket::listen(listening.get(), 1));
+  const FileDescriptor one = unix_socket::create().value();
+  ASSERT_EQ(unix_socket::connect(one.get(), address), unix_socket::Reached::yes);
+  const FileDescriptor other = unix_socket::accept(listening.get()).value().value();
+  for (const FileDescriptor* const socket : {&listening, &one, &other}) {
+    EXPECT_EQ(::fcntl(socket->get(), F_GETFD), FD_CLOEXEC);
+    EXPECT_NE(::fcntl(socket->get(), F_GETFL) & O_NONBLOCK, 0);
+  }
+  const std::vector<int> gifts{listening.get()};
+  ASSERT_TRUE(unix_socket::send(one.get(), kBytes, gifts));
+  std::array<std::byte, 4> got{};
+  const auto received = unix_socket::receive(other.get(), got, 1);
+  ASSERT_TRUE(received && *received);
+  EXPECT_EQ(::fcntl((*received)->descriptors.at(0).get(), F_GETFD), FD_CLOEXEC);
 }
 
 TEST(UnixSocketTest, AddressesThatAreTooLongAreRefused) {

@@ -265,10 +265,14 @@ TEST_F(UringTest, PollOfNoDescriptorIsAnError) {
 TEST_F(UringTest, TimesComeInTheirOrderAndNotBefore) {
   const auto start = Clock::now();
   std::vector<int> order;
-  loop->after(30ms, [&] { order.push_back(3); });
+  const UringLoop::Ticket last = loop->after(1h, [&] { order.push_back(98); });
   loop->after(10ms, [&] {
     order.push_back(1);
-    loop->after(10ms, [&] { order.push_back(2); });
+    loop->after(10ms, [&] {
+      order.push_back(2);
+      loop->cancel(last);
+      loop->after(10ms, [&] { order.push_back(3); });
+    });
   });
   const UringLoop::Ticket never = loop->after(15ms, [&] { order.push_back(99); });
   loop->after(-1s, [&] { order.push_back(0); });

@@ -128,6 +128,22 @@ TEST_F(UringReadTest, LengthStopsAPipe) {
   EXPECT_EQ(::read(pipe.first.get(), rest.data(), rest.size()), 400);
 }
 
+TEST_F(UringReadTest, PipeThatDoesNotBlockIsWaitedFor) {
+  Pair pipe = make_pipe(O_NONBLOCK);
+  ASSERT_TRUE(loop->read_into(*sender, pipe.first.get(), {}, note_end()));
+  let_pass(20ms);
+  EXPECT_FALSE(end);
+  put(pipe.second.get(), some_bytes(1000));
+  ASSERT_TRUE(turn_until([&] {
+    take();
+    return taken.size() == 1000;
+  }));
+  pipe.second = {};
+  ASSERT_TRUE(take_until_the_end());
+  EXPECT_TRUE(end->result);
+  EXPECT_EQ(taken, some_bytes(1000));
+}
+
 TEST_F(UringReadTest, FullRingHoldsThePipeUp) {
   const Pair pipe = make_pipe();
   const Bytes content = some_bytes(3 * kCapacity);
@@ -204,6 +220,10 @@ TEST_F(UringReadTest, ImpossibleOptionsAreErrors) {
   EXPECT_EQ(read({.offset = 0, .depth = 33}), ErrorCode::invalid_argument);
   EXPECT_EQ(read({.depth = 2}), ErrorCode::invalid_argument);
   EXPECT_EQ(read({.record_bytes = kCapacity}), ErrorCode::too_large);
+  const auto by_one = loop->read_into(*sender, file.get(),
+                                      {.record_bytes = sender->max_record_bytes() + 1}, note_end());
+  ASSERT_FALSE(by_one);
+  EXPECT_EQ(by_one.error().code, ErrorCode::too_large);
   EXPECT_EQ(loop->write_from(*receiver, file.get(), {.depth = 2}, note_end()).error().code,
             ErrorCode::invalid_argument);
 }

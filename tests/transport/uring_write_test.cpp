@@ -2,6 +2,7 @@
 // way.
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -15,6 +16,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/child_process.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/uring_stream.hpp>
 
@@ -149,6 +151,25 @@ TEST_F(UringWriteTest, LyingSenderEndsAWrite) {
   ASSERT_TRUE(loop->write_from(*receiver, file.get(), {}, note_end()));
   ASSERT_TRUE(turn_until([&] { return end.has_value(); }));
   EXPECT_EQ(end->result.error().code, ErrorCode::corrupt);
+}
+
+TEST_F(UringWriteTest, DeathOfTheSenderEndsAWriteAfterWhatItSent) {
+  const FileDescriptor file = make_file();
+  sender.reset();
+  const Channel fresh =
+      Channel::create({.capacity_bytes = kCapacity, .doorbell = core::DoorbellKind::eventfd})
+          .value();
+  receiver = Receiver::attach(fresh.fds()).value();
+  const test::ChildProcess child = test::ChildProcess::fork([&] {
+    Result<Sender> dies = Sender::attach(fresh.fds());
+    if (dies && dies->try_send(some_bytes(100))) ::raise(SIGKILL);
+    return 1;
+  });
+  ASSERT_TRUE(loop->write_from(*receiver, file.get(), {}, note_end()));
+  ASSERT_TRUE(turn_until([&] { return end.has_value(); }));
+  ASSERT_FALSE(end->result);
+  EXPECT_EQ(end->result.error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(content_of(file.get()), some_bytes(100));
 }
 
 TEST_F(UringWriteTest, CancelledWriteKeepsTheRecord) {

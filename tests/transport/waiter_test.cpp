@@ -1,10 +1,13 @@
-// When a waiting side asks whether its peer lives.
+// When a waiting side asks whether its peer lives, and whether it was interrupted.
+#include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <thread>
 
 #include <gtest/gtest.h>
 
+#include <ringbell/transport/sleep/parker.hpp>
 #include <ringbell/transport/sleep/waiter.hpp>
 
 namespace ringbell {
@@ -19,6 +22,7 @@ struct Peer {
   bool rings;
 
   [[nodiscard]] static bool closed() { return false; }
+  [[nodiscard]] static bool is_kept_off() { return false; }
   [[nodiscard]] Waited ask() const {
     *asked += "ask ";
     return Waited::peer_dead;
@@ -81,6 +85,56 @@ TEST(LongestSleepTest, LongestSleepIsBetweenAMillisecondAndAnHour) {
   EXPECT_EQ(Waiter({.longest_sleep = 0ns}, true).slice(), 1ms);
   EXPECT_EQ(Waiter({.longest_sleep = 7ms}, true).slice(), 7ms);
   EXPECT_EQ(Waiter({.longest_sleep = 2h}, true).slice(), 1h);
+}
+
+// What comes while this side spins would hide an interruption for ever.
+TEST(InterruptionTest, EndsAWaitThatWouldOnlyHaveToSpin) {
+  Waiter waiter({.spin_budget = 1h}, true);
+  std::string asked;
+  bool rung = false;
+  waiter.interrupt();
+  int looks = 0;
+  EXPECT_EQ(waiter.wait_until([&] { return ++looks > 1; }, Peer{&asked, &rung, true}, 20s),
+            Waited::cancelled);
+}
+
+TEST(InterruptionTest, DoesNotEndACallThatOnlyPolls) {
+  Waiter waiter({}, true);
+  std::string asked;
+  bool rung = false;
+  waiter.interrupt();
+  const auto never = [] { return false; };
+  EXPECT_EQ(waiter.wait_until(never, Peer{&asked, &rung, true}, 0s), Waited::timed_out);
+  EXPECT_EQ(waiter.wait_until(never, Peer{&asked, &rung, true}, 20s), Waited::cancelled);
+}
+
+// A sleep in which the interruption comes with the announcement, before the bell can tell of it.
+struct LateSleep {
+  Parker* parker;
+  bool* slept;
+
+  [[nodiscard]] std::uint32_t announce() const {
+    parker->interrupt([] {});
+    return 1;
+  }
+  [[nodiscard]] static bool stay_awake() { return false; }
+  void on(std::uint32_t /*parked*/, Timeout /*longest*/) const { *slept = true; }
+  [[nodiscard]] static bool is_still(std::uint32_t /*parked*/) { return true; }
+};
+
+TEST(InterruptionTest, IsLookedAtAfterASleepWasAnnounced) {
+  Parker parker({}, true);
+  bool slept = false;
+  const LateSleep sleep{&parker, &slept};
+  EXPECT_FALSE(parker.park([] { return false; }, Parker::Clock::now() + 20s, sleep));
+  EXPECT_FALSE(slept);
+}
+
+TEST(InterruptionTest, LeavesErrnoAsItWas) {
+  Parker parker({}, true);
+  errno = ERANGE;
+  parker.interrupt([] { errno = EINTR; });
+  EXPECT_EQ(errno, ERANGE);
 }
 
 }  // namespace

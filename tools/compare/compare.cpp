@@ -50,8 +50,16 @@ Result<void> prepare(const Options& options) {
   return interruption::watch();
 }
 
+// The last line, which the first one announces: whether the rows are all that was planned.
+Row end_row(const Result<void>& ran) {
+  const bool complete = ran || ran.error().code == ErrorCode::corrupt;
+  Row end{{"bench", "end"}, {"complete", complete}};
+  if (!complete) end["why"] = ran.error().message;
+  return end;
+}
+
 // Plots are a convenience: that they cannot be drawn is said, and no failure.
-void draw_plots(const Options& options) {
+void draw(const Options& options) {
   namespace fs = std::filesystem;
   const fs::path script = fs::path(source_folder()) / "tools" / "report.py";
   std::error_code none;
@@ -59,12 +67,20 @@ void draw_plots(const Options& options) {
   const std::string plots = (fs::path(options.out) / "plots").string();
   const std::string histograms = (fs::path(options.out) / "hgrm").string();
   const Result<void> drawn = run({"/usr/bin/python3", "-B", script.string(), options.json, "--hgrm",
-                                  histograms, "--plots", plots, "--plots-only"},
+                                  histograms, "--plots", plots},
                                  ".");
   if (drawn) {
     fmt::print("plots: {}; histograms: {}\n", plots, histograms);
   } else {
     fmt::print(stderr, "ringbell-compare: no plots: {}\n", drawn.error().message);
+  }
+  const std::string page = (fs::path(options.out) / "report.html").string();
+  const Result<void> written =
+      run({"/usr/bin/python3", "-B", script.string(), options.json, "--html", page}, ".");
+  if (written) {
+    fmt::print("to play with: {}\n", page);
+  } else {
+    fmt::print(stderr, "ringbell-compare: no page: {}\n", written.error().message);
   }
 }
 
@@ -86,14 +102,15 @@ int run(const Options& options, FindingsOf findings) {
   sink->add(meta_row(options, findings(true)));
   const Result<void> ran = run_all(options, *sink);
   sink->finish();
+  const std::string told = options.backings ? table_of(sink->rows()) : summary_of(sink->rows());
+  sink->add(end_row(ran));
   if (!sink->written()) return failed(sink->written().error().message);
   if (!ran && ran.error().code != ErrorCode::corrupt) {
     return failed(fmt::format("{}; the rows so far are in {}", ran.error().message, options.json));
   }
-  fmt::print("{}\nrows: {}\n", options.backings ? table_of(sink->rows()) : summary_of(sink->rows()),
-             options.json);
+  fmt::print("{}\nrows: {}\n", told, options.json);
   std::fflush(stdout);
-  if (!options.backings) draw_plots(options);
+  if (!options.backings) draw(options);
   if (interruption::came()) return failed(interruption::error().value().message);
   return ran ? 0 : failed(ran.error().message);
 }

@@ -13,7 +13,8 @@ void check_kernel(const MachineFiles& files, const Trials& trials, Findings& fin
 // What gets a CPU and when: CPUs, quota, isolation, governor, SMT, idle, wake-up, clock.
 void check_cpus(const MachineFiles& files, const Trials& trials, Findings& findings);
 
-// Room and pages: /dev/shm, huge pages, memlock, swap, NUMA, message queues, RemoveIPC.
+// Room and pages: the folder of names, huge pages, memlock, swap, NUMA, message queues, and what
+// goes at logout.
 void check_memory(const MachineFiles& files, const Trials& trials, Findings& findings);
 
 // All of them, in that order.

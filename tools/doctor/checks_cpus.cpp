@@ -1,12 +1,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <ringbell/transport/sleep/cpu_quota.hpp>
 
 #include "tools/doctor/checks.hpp"
 
@@ -26,20 +29,37 @@ Finding cpus(const Trials& trials) {
   return finding;
 }
 
-// A cgroup's share of CPU time: a process that spins uses it up and is then stopped for
-// milliseconds.
+// What the control groups of this process may use of all CPUs.
 Finding quota(const MachineFiles& files) {
   Finding finding{"quota", Level::good, "no limit of CPU time", "", ""};
   finding.why =
-      "spinning uses CPU time; a group that has used its quota stands still for the rest "
-      "of the period";
-  const std::optional<std::string> limit = files.first_line("sys/fs/cgroup/cpu.max");
-  if (limit && !limit->starts_with("max")) {
+      "a group that has used its quota stands still for the rest of the period; an end spins for "
+      "no more than half of it, and sleeps else";
+  const std::unique_ptr<CpuQuota> quota = CpuQuota::of_this_process(files.root());
+  if (quota == nullptr) return finding;
+  const CpuQuota::Least least = quota->least().value();
+  finding.level = Level::costs;
+  finding.figure = fmt::format("{:.2f} CPUs by {}", least.cpus, least.file);
+  finding.remedy = fmt::format("echo {} > {}, or docker run without --cpus",
+                               least.file.ends_with("cpu.max") ? "max" : "-1", least.file);
+  return finding;
+}
+
+// What stands between a real-time thread that spins and all others of its CPU.
+Finding real_time(const MachineFiles& files) {
+  Finding finding{"real-time", Level::good, "", "", ""};
+  finding.why =
+      "a real-time thread that spins keeps ordinary ones off its CPU; an end gives way to a peer "
+      "that is pinned there, but knows nothing of other processes";
+  const std::string runtime =
+      files.first_line("proc/sys/kernel/sched_rt_runtime_us").value_or("unknown");
+  finding.figure = "sched_rt_runtime_us: " + runtime;
+  if (runtime == "-1") {
     finding.level = Level::costs;
-    finding.figure = "cpu.max: " + *limit;
+    finding.figure += ", no throttling: what such a thread keeps off its CPU never runs";
     finding.remedy =
-        "echo max > /sys/fs/cgroup/cpu.max, docker run without --cpus, or let the "
-        "channel park instead of spin";
+        "sysctl kernel.sched_rt_runtime_us=950000, or keep all but that thread off its CPU "
+        "(isolcpus, cpusets)";
   }
   return finding;
 }
@@ -215,6 +235,7 @@ Finding clock_source(const MachineFiles& files) {
 void check_cpus(const MachineFiles& files, const Trials& trials, Findings& findings) {
   findings.push_back(cpus(trials));
   findings.push_back(quota(files));
+  findings.push_back(real_time(files));
   findings.push_back(isolation(files));
   findings.push_back(governor(files));
   findings.push_back(siblings(files));

@@ -12,19 +12,38 @@
 namespace ringbell::bench {
 namespace {
 
-Finding shared_memory(const Trials& trials) {
+// On a disk the kernel writes a ring's pages back, and a writer that stores to such a page waits.
+Finding names(const Trials& trials) {
   constexpr std::uint64_t kEnough = 128UL << 20;  // docker gives 64 MiB
-  Finding finding{"shm", Level::good, "", "", ""};
-  finding.why = "rings with a name live in /dev/shm, and all of them together have to fit";
-  if (trials.shm_bytes == 0) {
+  Finding finding{"names", Level::good, "", "", ""};
+  finding.why = "rings with a name live in one folder, and all of them together have to fit";
+  if (!trials.names_refusal.empty()) {
     finding.level = Level::missing;
-    finding.figure = "no /dev/shm";
-    finding.remedy = "mkdir -p /dev/shm && mount -t tmpfs -o mode=1777 tmpfs /dev/shm";
+    finding.figure = trials.names_refusal;
+    finding.remedy = "set RINGBELL_DIR to the absolute path of a folder of this user";
     return finding;
   }
-  finding.figure = fmt::format("/dev/shm: {} free of {}", bytes_text(trials.shm_free_bytes),
-                               bytes_text(trials.shm_bytes));
-  if (trials.shm_free_bytes < kEnough) {
+  if (!trials.names_on) {
+    finding.level = Level::missing;
+    finding.figure = fmt::format("{} cannot be made", trials.names_folder);
+    finding.remedy =
+        "set RINGBELL_DIR to the absolute path of a folder, or: mkdir -p /dev/shm && mount -t "
+        "tmpfs -o mode=1777 tmpfs /dev/shm";
+    return finding;
+  }
+  const FileSystem& on = *trials.names_on;
+  finding.figure = fmt::format("{} on {}: {} free of {}", trials.names_folder, on.type,
+                               on.bytes == 0 ? "all" : bytes_text(on.free_bytes),
+                               on.bytes == 0 ? "the machine's memory" : bytes_text(on.bytes));
+  if (!on.in_memory) {
+    finding.level = Level::costs;
+    finding.why =
+        "that is a disk: while the kernel writes a ring's page back, a process that stores to it "
+        "waits for milliseconds";
+    finding.remedy =
+        "unset RINGBELL_DIR, or set it to a folder on a tmpfs, unless the rings must survive a "
+        "reboot";
+  } else if (on.bytes != 0 && on.free_bytes < kEnough) {
     finding.level = Level::costs;
     finding.remedy =
         "mount -o remount,size=1G /dev/shm; in a container: docker run --shm-size=1g; "
@@ -152,18 +171,31 @@ bool logind_removes_ipc(const MachineFiles& files) {
   return removes;
 }
 
+bool is_below(const std::string& path, const std::string& folder) {
+  return path.starts_with(folder + "/");
+}
+
+// systemd keeps what is a user's while one of its sessions lasts, and if it lingers for ever.
+bool outlives_logout(const MachineFiles& files, const Trials& trials) {
+  return !trials.user_name.empty() && files.exists("var/lib/systemd/linger/" + trials.user_name);
+}
+
 Finding remove_ipc(const MachineFiles& files, const Trials& trials) {
   constexpr unsigned kFirstOrdinaryUser = 1000;
   Finding finding{"remove-ipc", Level::good, "", "", ""};
   finding.why =
-      "logind deletes an ordinary user's shared memory with names when the last session "
-      "ends, under daemons that still use it";
+      "logind deletes what an ordinary user has in /dev/shm when the last session ends, under "
+      "daemons that still use it";
   if (!files.exists("run/systemd/system")) {
     finding.figure = "no systemd here";
   } else if (trials.user_id < kFirstOrdinaryUser) {
     finding.figure = "does not concern system users";
   } else if (!logind_removes_ipc(files)) {
     finding.figure = "RemoveIPC=no";
+  } else if (outlives_logout(files, trials)) {
+    finding.figure = "RemoveIPC=yes, but this user lingers";
+  } else if (!is_below(trials.names_folder, "/dev/shm")) {
+    finding.figure = "RemoveIPC=yes, but names are not in /dev/shm";
   } else {
     finding.level = Level::costs;
     finding.figure = "RemoveIPC=yes";
@@ -174,10 +206,29 @@ Finding remove_ipc(const MachineFiles& files, const Trials& trials) {
   return finding;
 }
 
+Finding runtime_folder(const MachineFiles& files, const Trials& trials) {
+  Finding finding{"runtime-dir", Level::good, "", "", ""};
+  finding.why =
+      "systemd deletes /run/user/UID when the user's last session ends, and with it the names of "
+      "daemons that still run: they are found no more";
+  if (!is_below(trials.names_folder, "/run/user")) {
+    finding.figure = "names are not in it";
+  } else if (!files.exists("run/systemd/system")) {
+    finding.figure = "no systemd here";
+  } else if (outlives_logout(files, trials)) {
+    finding.figure = "stays, since this user lingers";
+  } else {
+    finding.level = Level::costs;
+    finding.figure = fmt::format("{} goes at logout", trials.names_folder);
+    finding.remedy = "loginctl enable-linger, or set RINGBELL_DIR to a folder elsewhere";
+  }
+  return finding;
+}
+
 }  // namespace
 
 void check_memory(const MachineFiles& files, const Trials& trials, Findings& findings) {
-  findings.push_back(shared_memory(trials));
+  findings.push_back(names(trials));
   findings.push_back(transparent_pages(files));
   findings.push_back(reserved_pages(files));
   findings.push_back(locked_memory(files, trials));
@@ -185,6 +236,7 @@ void check_memory(const MachineFiles& files, const Trials& trials, Findings& fin
   findings.push_back(numa(files));
   findings.push_back(message_queues(files));
   findings.push_back(remove_ipc(files, trials));
+  findings.push_back(runtime_folder(files, trials));
 }
 
 }  // namespace ringbell::bench

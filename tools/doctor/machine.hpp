@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/doctor/file_system.hpp"
+
 namespace ringbell::bench {
 
 // The files below a root: "/" on a live machine, a folder with a fabricated proc, sys and etc in
@@ -16,6 +18,7 @@ class MachineFiles {
  public:
   explicit MachineFiles(std::filesystem::path root) : root_(std::move(root)) {}
 
+  [[nodiscard]] std::string root() const { return root_.string(); }
   // `path` is relative to the root: "proc/swaps".
   [[nodiscard]] bool exists(const std::string& path) const;
   [[nodiscard]] std::optional<std::string> text(const std::string& path) const;
@@ -44,11 +47,13 @@ struct Trials {
   bool memfd = true;  // with seals
   bool ofd_locks = true;
   bool membarrier = true;
-  int io_uring_errno = 0;       // 0: it works
-  std::uint64_t shm_bytes = 0;  // size of /dev/shm; 0: there is none
-  std::uint64_t shm_free_bytes = 0;
-  std::uint64_t memlock_bytes = 0;  // UINT64_MAX: without limit
+  int io_uring_errno = 0;              // 0: it works
+  std::string names_folder;            // where new names go
+  std::string names_refusal;           // why that cannot be used, if it is there
+  std::optional<FileSystem> names_on;  // nothing: the folder cannot be made there
+  std::uint64_t memlock_bytes = 0;     // UINT64_MAX: without limit
   unsigned user_id = 0;
+  std::string user_name;
   std::vector<int> cpus;          // on which this process may run
   std::optional<WakeUp> wake_up;  // between two of them; nothing: not measured, or only one
 };

@@ -1,17 +1,20 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
 #include <optional>
 
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <pwd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <ringbell/transport/base/file_descriptor.hpp>
+#include <ringbell/transport/names/name_folder.hpp>
 #include <ringbell/transport/sleep/membarrier.hpp>
 
 #include "bench/floors/floor.hpp"
@@ -45,11 +48,24 @@ int io_uring_errno() {
   return ring ? 0 : errno;
 }
 
-void measure_shm(Trials& trials) {
-  struct statvfs about {};
-  if (::statvfs("/dev/shm", &about) != 0) return;
-  trials.shm_bytes = about.f_frsize * about.f_blocks;
-  trials.shm_free_bytes = about.f_frsize * about.f_bavail;
+// The folder is made when it is needed, what is above it is not.
+void find_names(Trials& trials) {
+  const Result<std::vector<std::string>> folders = NameFolder::candidates();
+  trials.names_folder = folders ? folders->front() : ::secure_getenv("RINGBELL_DIR");
+  if (!folders) {
+    trials.names_refusal = folders.error().message;
+    return;
+  }
+  const auto there = NameFolder::open_at(trials.names_folder, false);
+  if (!there) trials.names_refusal = there.error().message;
+  trials.names_on = file_system_of(trials.names_folder);
+  if (trials.names_on) return;
+  trials.names_on = file_system_of(std::filesystem::path(trials.names_folder).parent_path());
+}
+
+std::string name_of_user() {
+  const passwd* const entry = ::getpwuid(::geteuid());
+  return entry != nullptr ? entry->pw_name : "";
 }
 
 std::uint64_t memlock_bytes() {
@@ -78,9 +94,10 @@ Trials try_machine(bool measure) {
   trials.ofd_locks = can_lock_descriptions();
   trials.membarrier = membarrier::can_issue();
   trials.io_uring_errno = io_uring_errno();
-  measure_shm(trials);
+  find_names(trials);
   trials.memlock_bytes = memlock_bytes();
   trials.user_id = ::geteuid();
+  trials.user_name = name_of_user();
   trials.cpus = allowed_cpus();
   if (measure) {
     if (const std::optional<double> usual = wake_up_us(false)) {

@@ -16,6 +16,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+# clangd instantiates no template of a header that it does not have to: what only such a one uses
+# passes for unused. g++ has the same warnings, and errors for them.
+NOT_ITS_TO_SAY = {"-Wunneeded-internal-declaration", "-Wunused-const-variable", "-Wunused-function"}
 FINDING = re.compile(r"^E\[[\d:.]+\] \[(?P<check>[^\]]+)\] Line (?P<line>\d+): (?P<text>.*)$")
 
 
@@ -26,8 +29,9 @@ def findings(build, path):
          "--clang-tidy", "--log=error", "-j=1"],
         capture_output=True, text=True, timeout=600, check=False)
     found = [f"{path}:{line['line']}: {line['text']} [{line['check']}]"
-             for line in map(FINDING.match, run.stderr.splitlines()) if line]
-    if run.returncode != 0 and not found:
+             for line in map(FINDING.match, run.stderr.splitlines())
+             if line and line["check"] not in NOT_ITS_TO_SAY]
+    if run.returncode != 0 and not any(map(FINDING.match, run.stderr.splitlines())):
         found = [f"{path}: clangd ended with {run.returncode}: {run.stderr.strip()}"]
     return found
 
@@ -36,10 +40,10 @@ def self_test(build):
     """A finding of the compiler's and one of clang-tidy's are found, nothing in a clean file."""
     with tempfile.TemporaryDirectory(dir=Path(__file__).parent) as folder:
         bad, good = Path(folder) / "bad.cpp", Path(folder) / "good.cpp"
-        bad.write_text("static int unused() { return 0; }\nint* nothing() { return 0; }\n")
+        bad.write_text("int* nothing() { int unused; return 0; }\n")
         good.write_text("int* nothing() { return nullptr; }\n")
         found = " ".join(findings(build, bad))
-        right = ("-Wunused-function" in found and "modernize-use-nullptr" in found
+        right = ("-Wunused-variable" in found and "modernize-use-nullptr" in found
                  and findings(build, good) == [])
     print("tidy: self-test " + ("passed" if right else f"failed: {found}"))
     return 0 if right else 1

@@ -1,12 +1,16 @@
-"""Two runs side by side: what changed by more than the repeats differ among themselves."""
+"""Two runs side by side: what changed by more than the repeats explain."""
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections import defaultdict
 from typing import Any
 
+from report import needs
 from report.load import Figure, Results, Row, figure_of
-from report.states import CHANGED, classified
+from report.needs import Candidate
+from report.states import CHANGED, FAR, NEAR, classified
 
 # What is compared of each bench, and whether more of it is better.
 METRICS = {
@@ -15,8 +19,13 @@ METRICS = {
     "open_loop": [("p50_ns", False), ("p99_ns", False), ("capacity_per_s", True)],
     "file_copy": [("bytes_per_s", True)],
     "floor": [("p50_ns", False), ("bytes_per_s", True)],
+    "scale": [("ns_per_message", False), ("p50_ns", False)],
 }
 NO_DIFFERENCE = "no difference seen"
+# Of three repeats and three more of the same, one pair in ten has ranges that do not overlap, so of
+# a thousand rows a hundred: ranges must be further apart than that, and the change worth a line.
+APART = 2.0  # times the larger range
+LEAST, LEAST_OF_ONE = 0.10, 0.25  # the change of the medians; where a single repeat hides the noise
 
 Key = tuple[Any, ...]
 
@@ -24,17 +33,19 @@ Key = tuple[Any, ...]
 def _key(row: Row) -> Key:
     return (row.bench, row.transport, row.wait, row.placement, row.message_bytes, row.quick_wake,
             row.loaned, row.batch, row.checksum, row.state, row.load,
-            0 if row.load else row.number("rate_intended_per_s") or 0)
+            0 if row.load else row.number("rate_intended_per_s") or 0,
+            f"{row.raw.get('count')} {row.raw.get('kind')}" if row.bench == "scale" else "")
 
 
 def _title(key: Key) -> str:
-    bench, transport, wait, placement, size, quick, loaned, batch, checksum, state, load, rate = key
+    (bench, transport, wait, placement, size, quick, loaned, batch, checksum, state, load, rate,
+     many) = key
     words = [bench.replace("_", " "), transport, wait, placement.replace("_", " "),
              f"{size} B" if size else "", "quick wake-ups" if quick else "",
              "loaned" if loaned else "", f"batches of {batch}" if batch > 1 else "",
              "with checksums" if checksum else "", f"CPUs {state}" if state else "",
              f"{100 * load:g} % load" if load else "",
-             f"{rate:g} a second" if rate else ""]
+             f"{rate:g} a second" if rate else "", many]
     return ", ".join(word for word in words if word)
 
 
@@ -49,11 +60,49 @@ def _by_key(rows: list[Row]) -> dict[Key, list[Row]]:
 
 def verdict(before: Figure, after: Figure, more_is_better: bool) -> str:
     """What the ranges of the repeats allow to say. REQUIRES: both were measured."""
-    if before.low <= after.high and after.low <= before.high:
+    gap = max(after.low - before.high, before.low - after.high)
+    range_of_repeats = max(before.high - before.low, after.high - after.low)
+    change = after.median / before.median - 1
+    alone = min(len(before.by_repeat), len(after.by_repeat)) < 2
+    if (gap <= APART * range_of_repeats
+            or abs(math.log1p(change)) < math.log1p(LEAST_OF_ONE if alone else LEAST)):
         return NO_DIFFERENCE
-    better = (after.median > before.median) == more_is_better
-    change = 100 * (after.median / before.median - 1)
-    return f"{'better' if better else 'worse'}: {change:+.1f} %"
+    better = (change > 0) == more_is_better
+    return f"{'better' if better else 'worse'}: {100 * change:+.1f} %"
+
+
+def _headlines(before: tuple[Results, list[Row]], after: tuple[Results, list[Row]]) -> list[str]:
+    """The ratios of the table by need, of both runs, within a state; and why they differ."""
+    lines = {}
+    for state in (NEAR, FAR, ""):
+        old, new = (needs.headlines(dataclasses.replace(
+            results, rows=[row for row in rows if row.state in (state, "")]))
+            for results, rows in (before, after))
+        for what in (what for what in old if what in new):
+            (was, *sides), (is_now, *later) = old[what], new[what]
+            seen = "".join(sorted(set().union(*(side.states for side in (*sides, *later)))))
+            if seen == state:  # what no state touches stands there once
+                change = is_now.median / was.median - 1
+                told = "" if abs(change) < LEAST else _why(sides, later, was, is_now)
+                lines[what, state] = (f"| {what}{f', CPUs {state}' if state else ''} | "
+                                      f"{_spread(was)} | {_spread(is_now)} | {100 * change:+.1f} % "
+                                      f"| {told} |")
+    if not lines:
+        return []
+    return ["Headline ratios, ringbell to the best rival, 1 where they are level:", "",
+            "| headline | before | after | change | why |", "| --- | --- | --- | --- | --- |",
+            *lines.values(), ""]
+
+
+def _why(before: list[Candidate], after: list[Candidate], was: Figure, is_now: Figure) -> str:
+    """What a ratio that changed by a tenth or more rests on."""
+    for old, new in zip(before, after):
+        if old.name != new.name:
+            return f"{new.name} is best in place of {old.name}"
+    if verdict(was, is_now, True) == NO_DIFFERENCE:
+        return "no more than the repeats explain"
+    return "; ".join(f"{old.name} {100 * (new.figure.median / old.figure.median - 1):+.1f} %"
+                     for old, new in zip(before, after))
 
 
 def _spread(figure: Figure) -> str:
@@ -89,6 +138,10 @@ def difference(before: Results, after: Results) -> str:
     if single:
         out += ["Some have a single repeat, so their noise is not known: ./dev compare --full "
                 "repeats three times.", ""]
-    out += ["Median (smallest … largest repeat); overlapping ranges tell nothing apart.", "",
+    out += _headlines((before, rows[:len(before.rows)]), (after, rows[len(before.rows):]))
+    out += ["Median (smallest … largest repeat). What is said to differ changed by more than "
+            f"{100 * LEAST:g} % ({100 * LEAST_OF_ONE:g} % where there is a single repeat) and by "
+            f"more than {APART:g} times what the repeats of either run differ among themselves.",
+            "",
             "| row | figure | before | after | |", "| --- | --- | --- | --- | --- |"]
     return "\n".join(out + [text for _, text in lines]) + "\n"

@@ -41,6 +41,22 @@ def percentile(samples: Counter[float], share: float) -> float | None:
     return None
 
 
+def curve(rows: Iterable[Row]) -> list[tuple[float, float]]:
+    """The latency by 1 / (1 - share), from 1 on, as far as enough samples lie beyond it."""
+    samples = merged(rows)
+    total, seen, points = samples.total(), 0, []
+    for value, count in sorted(samples.items()):
+        beyond = total - seen  # samples of this value and above
+        if beyond < FEWEST_BEYOND:
+            break
+        nines = total / beyond
+        # So many points of the logarithmic axis are enough to draw.
+        if not points or nines > points[-1][0] * 1.04:
+            points.append((nines, value))
+        seen += count
+    return points
+
+
 def figure(rows: Iterable[Row], metric: str) -> Figure:
     """A percentile of the merged repeats, the largest maximum, else the figure of each repeat."""
     rows = list(rows)

@@ -6,9 +6,11 @@ and ignored, unknown benches are counted as left out, missing rows are simply mi
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import statistics
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-BENCHES = ("round_trip", "throughput", "open_loop", "file_copy", "floor")
+BENCHES = ("round_trip", "throughput", "open_loop", "file_copy", "floor", "scale")
 PLACEMENTS = ("two_cpus", "one_cpu")
 WAITS = ("spin", "park", "eventfd", "polled", "blocking")
 
@@ -101,6 +103,7 @@ class Results:
     rows: list[Row]  # those with figures
     failed: list[Row]  # those with an error in place of figures
     unknown: list[Row]  # those that this report has no table for
+    partial: str = ""  # why it is not the whole run, or empty
 
     @cached_property
     def _by_transport(self) -> dict[tuple[str, str], list[Row]]:
@@ -143,9 +146,11 @@ def figure_of(rows: Iterable[Row], metric: str | Callable[[Row], float | None]) 
 def load(path: Path) -> Results:
     """Reads the file. Raises BadInput with one line that says what is wrong and where."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+        raw = path.read_bytes()
+        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8")
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadInput(f"cannot read {path}: {reason}") from error
     except UnicodeDecodeError as error:
         raise BadInput(f"{path} is not JSON Lines: not UTF-8 text") from error
     objects = [(number, _parse(path, number, line))
@@ -155,7 +160,16 @@ def load(path: Path) -> Results:
     metas = [o for _, o in objects if o.get("bench") == "meta"]
     if not metas:
         raise BadInput(f"{path} has no meta line; make it with ./dev compare --json {path}")
-    return _sort(metas[0], [_row(path, n, o) for n, o in objects if o.get("bench") != "meta"])
+    rows = [_row(path, n, o) for n, o in objects if o.get("bench") not in ("meta", "end")]
+    ends = [o for _, o in objects if o.get("bench") == "end"]
+    return _sort(metas[0], rows, _why_partial(metas[0], ends))
+
+
+def _why_partial(meta: dict[str, Any], ends: list[dict[str, Any]]) -> str:
+    """A comparison announces its last line in its first; without it the run did not come to it."""
+    if ends:
+        return "" if ends[-1].get("complete") is True else str(ends[-1].get("why") or "cut short")
+    return "it was killed, or is not over" if meta.get("has_end") is True else ""
 
 
 def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
@@ -216,8 +230,10 @@ def _error_of(raw: dict[str, Any]) -> str:
     return ""
 
 
-def _sort(meta: dict[str, Any], rows: list[Row]) -> Results:
+def _sort(meta: dict[str, Any], rows: list[Row], partial: str) -> Results:
     def known(row: Row) -> bool:
+        if row.bench == "scale":
+            return isinstance(row.raw.get("count"), int)
         if row.bench == "floor":
             return row.placement in PLACEMENTS
         return row.bench in BENCHES and row.placement in PLACEMENTS and row.wait in WAITS
@@ -226,4 +242,5 @@ def _sort(meta: dict[str, Any], rows: list[Row]) -> Results:
         meta=meta,
         rows=[r for r in rows if not r.error and known(r)],
         failed=[r for r in rows if r.error],
-        unknown=[r for r in rows if not r.error and not known(r)])
+        unknown=[r for r in rows if not r.error and not known(r)],
+        partial=partial)

@@ -1,8 +1,6 @@
-"""ringbell beside other libraries: the section of BENCHMARKS.md that a run with --peers has."""
+"""ringbell beside other libraries: what a run with --peers has to say."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from report import text
 from report.load import Figure, Results
@@ -17,14 +15,15 @@ against what is loaned ringbell's loaned records where it was measured so, else 
 sequence number; ZeroMQ and nng still carry all of it through the kernel, and their own threads
 share the CPU of their process."""
 OUR_WAITS = ("spin", "park")
+HEADLINES = (56, 4096, 65536)
 
 
-def section(results: Results, plots: Sequence[str], plots_path: str) -> str:
-    """Everything about other libraries; empty if the run had none."""
+def section(results: Results, headline: bool = False) -> str:
+    """Everything about other libraries, or only what is asked first; empty if the run had none."""
     parts = []
-    for setting in SETTINGS:
-        found = [part for bench in ("round_trip", "throughput")
-                 if (part := _with_plot(results, setting, bench, plots, plots_path))]
+    for setting in SETTINGS[:3] if headline else SETTINGS:
+        found = [shown for bench in ("round_trip", "throughput")
+                 if (shown := against_ringbell(results, setting, bench, headline))]
         if found:
             parts.append("\n\n".join([f"### {setting.title}", *found]))
     if not parts:
@@ -32,27 +31,13 @@ def section(results: Results, plots: Sequence[str], plots_path: str) -> str:
     versions = sorted({(r.transport, str(r.raw["peer_version"])) for r in results.rows
                        if r.raw.get("peer_version")})
     told = ", ".join(f"{label(peer, '')} {text.escape(version)}" for peer, version in versions)
-    return "\n\n".join(["## Other libraries", NOTE, *([f"Versions: {told}."] if told else []),
-                        *parts])
+    return "\n\n".join([*(["## Other libraries"] if headline else []), NOTE,
+                        *([f"Versions: {told}."] if told else []), *parts])
 
 
-def _with_plot(results: Results, setting: Setting, bench: str, plots: Sequence[str],
-               path: str) -> str:
-    shown = against_ringbell(results, setting, bench)
-    plot = plot_name(setting, bench)
-    if shown and plot in plots:
-        return f"![{bench.replace('_', ' ')} of other libraries]({path}/{plot})\n\n{shown}"
-    return shown
-
-
-def plot_name(setting: Setting, bench: str) -> str:
-    """The file name of the plot beside the table."""
-    return f"peers_{bench}_{setting.slug}.svg"
-
-
-def against_ringbell(results: Results, setting: Setting, bench: str) -> str:
+def against_ringbell(results: Results, setting: Setting, bench: str, headline: bool) -> str:
     """A row for each library, copied and loaned, and under its figure ringbell's advantage."""
-    sizes = message_sizes(results, bench)
+    sizes = [size for size in message_sizes(results, bench) if not headline or size in HEADLINES]
     rows = []
     for transport, wait in peer_members(results, bench, setting):
         for loaned in (False, True):

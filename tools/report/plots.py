@@ -6,7 +6,7 @@ colour of the Okabe-Ito palette and differ by dash and marker, so no reader depe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,18 +20,18 @@ from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure as Canvas  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
 
-from report import open_loop, text  # noqa: E402
-from report.load import Results, figure_of  # noqa: E402
-from report.peers import plot_name  # noqa: E402
-from report.settings import SETTINGS, Setting, label, members, message_sizes  # noqa: E402
-from report.settings import peer_members  # noqa: E402
-from report.tables import PLACES, copies_per_byte, file_groups  # noqa: E402
-from report.tables import file_speed, wrapper_share  # noqa: E402
+from report import latency, open_loop, scale, text  # noqa: E402
+from report.load import Figure, Results, Row, figure_of  # noqa: E402
+from report.settings import RINGS, SETTINGS, Setting, label, message_sizes, order  # noqa: E402
+from report.states import State  # noqa: E402
+from report.tables import copies_per_byte, file_groups, file_speed  # noqa: E402
 
 INK = "#7b7b7b"  # 4.2:1 on white, 4.5:1 on GitHub's dark page
 OURS = "#d9600a"
 LABEL_GAP_PX = 13
-Who = Callable[[Results, str, Setting], list[tuple[str, str]]]  # whose lines a plot has
+BARS = 6  # of the plot of copies
+SHOWN = SETTINGS[:3]  # the classes that plots show
+NINES = {1.0: "0", 2.0: "50", 10.0: "90", 100.0: "99", 1e3: "99.9", 1e4: "99.99", 1e5: "99.999"}
 STYLES = {  # (transport, wait or any): colour, dash, marker
     ("ringbell", "eventfd"): (OURS, (0, (4, 1.5)), "D"),
     ("ringbell", ""): (OURS, "-", "o"),
@@ -63,11 +63,12 @@ SETUP = {
 
 @dataclass(frozen=True)
 class Line:
-    """One transport's points: message size in bytes, or load in percent -> figure."""
+    """One transport's points: message size in bytes, load in percent, or count -> figure."""
 
     transport: str
     wait: str
-    points: list[tuple[float, float]]
+    points: list[tuple[float, Figure]]
+    name: str = ""
 
     @property
     def style(self) -> dict[str, Any]:
@@ -78,87 +79,138 @@ class Line:
         return {"color": colour, "linestyle": dash, "marker": marker, "zorder": 4 if ours else 3,
                 "linewidth": 2.8 if ours else 1.4, "markersize": 6.5 if ours else 4.5}
 
+    def draw(self, axes: Axes) -> None:
+        """The medians as a line, from the smallest to the largest repeat as a band."""
+        places = [place for place, _ in self.points]
+        axes.plot(places, [figure.median for _, figure in self.points], **self.style)
+        if any(len(figure.by_repeat) > 1 for _, figure in self.points):
+            axes.fill_between(places, [figure.low for _, figure in self.points],
+                              [figure.high for _, figure in self.points], linewidth=0, alpha=0.2,
+                              color=self.style["color"])
 
-def write_plots(results: Results, folder: Path) -> list[str]:
+
+def write_plots(states: Sequence[State], folder: Path) -> list[str]:
     """Writes every plot that has rows into `folder`; returns their file names.
+
+    Each is of one state of the machine, the first that has rows for it.
 
     A plot of an earlier run that has no rows now is removed, so that none is out of date.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    makers: dict[str, Callable[[], Canvas | None]] = {}
-    for setting in SETTINGS:
-        makers[f"latency_{setting.slug}.svg"] = lambda s=setting: latency(results, s)
-        makers[f"throughput_{setting.slug}.svg"] = lambda s=setting: throughput(results, s)
-        makers[plot_name(setting, "round_trip")] = (
-            lambda s=setting: latency(results, s, peer_members))
-        makers[plot_name(setting, "throughput")] = (
-            lambda s=setting: throughput(results, s, peer_members))
-    makers["open_loop.svg"] = lambda: latency_by_load(results)
-    makers["copies.svg"] = lambda: copies(results)
+    makers: dict[str, Callable[[Results], Canvas | None]] = {
+        "percentiles.svg": percentiles, "latency.svg": latency_by_size,
+        "throughput.svg": throughput, "open_loop.svg": latency_by_load, "copies.svg": copies,
+        "scale.svg": by_count}
     written = []
     with pyplot.rc_context(SETUP):
         for name, make in makers.items():
-            canvas = make()
+            drawn = ((make(state.results), state) for state in states)
+            canvas, state = next(((c, s) for c, s in drawn if c), (None, states[0]))
             if canvas is None:
                 (folder / name).unlink(missing_ok=True)
                 continue
-            canvas.savefig(folder / name, transparent=True, metadata={"Date": None})
+            if state.name:
+                first = canvas.axes[0]
+                first.set_title(f"{first.get_title(loc='left')}, CPUs {state.name}")
+            # "tight": the page grows until no label is cut.
+            canvas.savefig(folder / name, transparent=True, metadata={"Date": None},
+                           bbox_inches="tight")
             pyplot.close(canvas)
             written.append(name)
     return written
 
 
-def _lines(results: Results, bench: str, metric: str, setting: Setting, who: Who) -> list[Line]:
+def _rows(results: Results, bench: str, setting: Setting) -> dict[tuple[str, str], list[Row]]:
+    """The plain rows of a class, bare rings left out, in table order."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in results.select(bench, checksum=False):
+        if setting.has(row) and row.transport not in RINGS:
+            found.setdefault((row.transport, row.wait), []).append(row)
+    return dict(sorted(found.items(), key=lambda item: order(*item[0])))
+
+
+def _by_size(results: Results, bench: str, metric: str, setting: Setting) -> list[Line]:
     lines = []
-    for transport, wait in who(results, bench, setting):
-        points = []
-        for size in message_sizes(results, bench):
-            value = results.figure(bench, metric, transport=transport, message_bytes=size,
-                                   **setting.match(wait))
-            if value and size > 0:
-                points.append((size, value.median))
+    for (transport, wait), rows in _rows(results, bench, setting).items():
+        points = [(size, figure) for size in message_sizes(results, bench) if size and (
+            figure := figure_of([r for r in rows if r.message_bytes == size], metric))]
         if points:
             lines.append(Line(transport, wait, points))
     return lines
 
 
-def latency(results: Results, setting: Setting, who: Who = members) -> Canvas | None:
-    """Round trip by size: p50 as a line, p99 as a lighter dash above it."""
-    lines = _lines(results, "round_trip", "p50_ns", setting, who)
-    if not lines:
+def _draw(panels: list[tuple[str, list[Line]]], form: Callable[[float], str],
+          dress: Callable[[Axes, list[Line]], None]) -> Canvas | None:
+    """A panel for each title that has lines, their names at its right; `dress` does the x axis."""
+    shown = [(title, lines) for title, lines in panels if lines]
+    if not shown:
         return None
-    canvas, axes = pyplot.subplots(figsize=(8.6, 5.2))
-    for line in lines:
-        axes.plot(*zip(*line.points), **line.style)
-    for tail in _lines(results, "round_trip", "p99_ns", setting, who):
-        axes.plot(*zip(*tail.points), linestyle="", marker="_", alpha=0.55, markersize=11,
-                  markeredgewidth=2.2, color=tail.style["color"])
-    _scales(axes, [s for line in lines for s, _ in line.points], text.duration)
-    axes.set_title("Round trip: line p50, lighter dash p99")
-    canvas.subplots_adjust(left=0.09, right=0.79, top=0.93, bottom=0.11)
-    _name_at_the_right(canvas, axes, lines)
+    canvas, (all_axes,) = pyplot.subplots(1, len(shown), figsize=(6.2 * len(shown), 4.8),
+                                          squeeze=False)
+    canvas.subplots_adjust(wspace=1.1)
+    for axes, (title, lines) in zip(all_axes, shown):
+        for line in lines:
+            line.draw(axes)
+        axes.set_title(title)
+        dress(axes, lines)
+        _logarithmic(axes, form)
+        _name_at_the_right(canvas, axes, lines)
     return canvas
 
 
-def throughput(results: Results, setting: Setting, who: Who = members) -> Canvas | None:
-    """One-way throughput by size, in messages and in bytes per second."""
-    lines = _lines(results, "throughput", "messages_per_s", setting, who)
-    if not lines:
-        return None
-    canvas, (left, right) = pyplot.subplots(1, 2, figsize=(11.4, 5.0))
-    in_bytes = [Line(line.transport, line.wait, [(s, v * s) for s, v in line.points])
-                for line in lines]
-    for axes, drawn in ((left, lines), (right, in_bytes)):
-        for line in drawn:
-            axes.plot(*zip(*line.points), **line.style)
-    sizes = [s for line in lines for s, _ in line.points]
-    _scales(left, sizes, text.message_rate)
-    _scales(right, sizes, text.byte_rate)
-    left.set_title("Messages per second, one way")
-    right.set_title("Bytes per second, one way")
-    canvas.subplots_adjust(left=0.075, right=0.845, top=0.93, bottom=0.115, wspace=0.24)
-    _name_at_the_right(canvas, right, in_bytes)
-    return canvas
+def _ticks(axes: Axes, shown: dict[float, str], name: str, base: float = 10) -> None:
+    axes.set_xscale("log", base=base)
+    axes.set_xticks(list(shown), list(shown.values()))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel(name)
+
+
+def _places(lines: list[Line]) -> list[float]:
+    return sorted({place for line in lines for place, _ in line.points})
+
+
+def _sizes(axes: Axes, lines: list[Line]) -> None:
+    sizes = _places(lines)
+    _ticks(axes, {size: text.size(int(size)) for size in sizes}, "message size", base=2)
+    if len(sizes) > 5:
+        axes.tick_params(axis="x", labelsize=8.5)
+
+
+def latency_by_size(results: Results) -> Canvas | None:
+    """Round trip by size: p50 in each class, the spread of the repeats as a band."""
+    return _draw([(f"p50: {_brief(setting)}", _by_size(results, "round_trip", "p50_ns", setting))
+                  for setting in SHOWN], text.duration, _sizes)
+
+
+def throughput(results: Results) -> Canvas | None:
+    """One way, awake on two CPUs: bytes per second by size in one panel."""
+    return _draw([(f"One way: {_brief(SHOWN[0])}",
+                   _by_size(results, "throughput", "bytes_per_s", SHOWN[0]))], text.byte_rate,
+                 _sizes)
+
+
+def _brief(setting: Setting) -> str:
+    sleep = "asleep" if setting.waits[0] == "park" else "awake"
+    return f"{sleep}, {setting.placement.replace('_', ' ').replace('cpu', 'CPU')}"
+
+
+def percentiles(results: Results) -> Canvas | None:
+    """Latency by percentile, the axis in nines: as far as 100 samples lie beyond."""
+    def dress(axes: Axes, lines: list[Line]) -> None:
+        for line in axes.lines:
+            line.set_marker("")
+        last = _places(lines)[-1]
+        _ticks(axes, {at: told for at, told in NINES.items() if at <= last * 1.01},
+               "percentile of the round trip")
+
+    panels = []
+    for setting in SHOWN:
+        curves = [(who, latency.curve([row for row in rows if row.message_bytes == 56]))
+                  for who, rows in _rows(results, "round_trip", setting).items()]
+        panels.append((f"56 B: {_brief(setting)}", [
+            Line(*who, [(nines, Figure({0: ns})) for nines, ns in curve])
+            for who, curve in curves if curve]))
+    return _draw(panels, text.duration, dress)
 
 
 def latency_by_load(results: Results) -> Canvas | None:
@@ -168,44 +220,34 @@ def latency_by_load(results: Results) -> Canvas | None:
         return None
     size = open_loop.sizes(results, settings[0])[0]
     rows = [r for r in open_loop.rows_of(results, settings[0]) if r.message_bytes == size]
-    lines_of = {}
+    panels = []
     for metric in ("p50_ns", "p99_ns"):  # in a short run no p99 has samples enough
-        lines = [Line(*who, [(round(100 * load, 2), f.median) for load, f in of_who.items() if f])
+        lines = [Line(*who, [(round(100 * load, 2), f) for load, f in of_who.items() if f])
                  for who, of_who in open_loop.by_load(rows, metric).items()]
-        if lines := [line for line in lines if line.points]:
-            lines_of[metric] = lines
-    if not lines_of:
-        return None
-    canvas, (panels,) = pyplot.subplots(1, len(lines_of), figsize=(11.4, 5.0), sharey=True,
-                                        squeeze=False)
-    for axes, (metric, lines) in zip(panels, lines_of.items()):
-        for line in lines:
-            axes.plot(*zip(*line.points), **line.style)
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _plain(text.duration(v))))
-        axes.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
-        axes.set_xlabel("load, % of the transport's own capacity")
-        axes.set_title(f"{metric.removesuffix('_ns')} from the intended time, {text.size(size)}")
-    canvas.subplots_adjust(left=0.075, right=0.845, top=0.93, bottom=0.115, wspace=0.08)
-    _name_at_the_right(canvas, panels[-1], lines)
-    return canvas
+        panels.append((f"{metric.removesuffix('_ns')} from the intended time, {text.size(size)}",
+                       [line for line in lines if line.points]))
+    return _draw(panels, text.duration,
+                 lambda axes, _: axes.set_xlabel("load, % of the transport's own capacity"))
 
 
-def _scales(axes: Axes, sizes: list[int], form: Callable[[float], str]) -> None:
-    """Log-log; the sizes that were measured as x ticks, decades (or 1-2-5) as y ticks."""
-    axes.set_xscale("log", base=2)
+def by_count(results: Results) -> Canvas | None:
+    """What a message costs by how many channels, subscribers or writers there are."""
+    panels: dict[str, list[Line]] = {}
+    for (kind, name), counts in scale.series(results, "ns_per_message").items():
+        ours = "ringbell" if name.startswith("ringbell") else name.split()[0]
+        panels.setdefault(kind, []).append(Line(ours, "", list(counts.items()), name))
+    return _draw([(f"a message, of how many {kind}", lines) for kind, lines in panels.items()],
+                 text.duration, lambda axes, lines: _ticks(
+                     axes, {count: f"{count:g}" for count in _places(lines)}, "how many"))
+
+
+def _logarithmic(axes: Axes, form: Callable[[float], str]) -> None:
     axes.set_yscale("log")
-    ticks = sorted(set(sizes))
-    axes.set_xticks(ticks, [text.size(s) for s in ticks])
-    axes.xaxis.set_minor_locator(NullLocator())
-    if len(ticks) > 5:
-        axes.tick_params(axis="x", labelsize=9)
     low, high = axes.get_ylim()
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _plain(form(v))))
     if high / low < 60:
         axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
-    axes.set_xlabel("message size")
 
 
 def _plain(shown: str) -> str:
@@ -218,7 +260,8 @@ def _name_at_the_right(canvas: Canvas, axes: Axes, lines: list[Line]) -> None:
     """Writes each line's name beside its last point, moved apart until none overlaps."""
     axes.get_xlim(), axes.get_ylim()  # settles the scale, on which the transform below rests
     to_px = axes.transData.transform
-    ends = sorted(((to_px(line.points[-1]), line) for line in lines), key=lambda e: e[0][1])
+    last = {id(line): (line.points[-1][0], line.points[-1][1].median) for line in lines}
+    ends = sorted(((to_px(last[id(line)]), line) for line in lines), key=lambda e: e[0][1])
     gap = LABEL_GAP_PX * canvas.dpi / 72
     wanted = [end[1] for end, _ in ends]
     box = axes.get_window_extent()
@@ -226,7 +269,7 @@ def _name_at_the_right(canvas: Canvas, axes: Axes, lines: list[Line]) -> None:
     for (end, line), height in zip(ends, heights):
         ours = line.transport.startswith("ringbell")
         axes.annotate(
-            label(line.transport, line.wait), xy=line.points[-1], xycoords="data",
+            line.name or label(line.transport, line.wait), xy=last[id(line)], xycoords="data",
             xytext=((box.x1 + 22 - box.x0) / box.width, (height - box.y0) / box.height),
             textcoords="axes fraction", va="center", ha="left", color=line.style["color"],
             fontweight="bold" if ours else "normal", fontsize=10,
@@ -247,36 +290,38 @@ def _apart(wanted: list[float], gap: float, low: float, high: float) -> list[flo
 
 
 def copies(results: Results) -> Canvas | None:
-    """Copies of each byte, file to file, as bars; what the kernel does not see is hatched."""
-    bars = []
-    placements = {key[2] for key in file_groups(results)}
+    """File to file: copies of each byte, and speed with the spread of the repeats."""
+    fastest: dict[str, tuple[str, Figure, Figure]] = {}
     for (transport, wait, placement, quick), rows in file_groups(results).items():
-        count, share = figure_of(rows, copies_per_byte), figure_of(rows, wrapper_share)
-        speed = figure_of(rows, file_speed)
-        if count:
-            where = f", {PLACES[placement]}" if len(placements) > 1 else ""
-            shown = f"{label(transport, '')}, {wait}{', quick' if quick else ''}{where}"
-            bars.append((transport, shown, count.median, share.median if share else 0.0,
-                         text.figure(speed, text.byte_rate)))
-    if not bars:
+        speed, count = figure_of(rows, file_speed), figure_of(rows, copies_per_byte)
+        best = fastest.get(transport)
+        if placement == "two_cpus" and not quick and speed and count and (
+                best is None or speed.median > best[1].median):
+            fastest[transport] = (label(transport, wait), speed, count)
+    if not fastest:
         return None
-    canvas, axes = pyplot.subplots(figsize=(8.6, 0.9 + 0.3 * len(bars)))
-    for place, (transport, _, count, share, speed) in enumerate(bars):
+    # ringbell and, of the rest, the fastest; in the order of the speed.
+    chosen = sorted(fastest, key=lambda name: (name != "ringbell", -fastest[name][1].median))
+    bars = sorted(chosen[:BARS], key=lambda name: -fastest[name][1].median)
+    canvas, (left, right) = pyplot.subplots(1, 2, figsize=(9.6, 0.8 + 0.42 * len(bars)),
+                                            sharey=True)
+    for place, transport in enumerate(bars):
+        name, speed, count = fastest[transport]
         colour = Line(transport, "", []).style["color"]
-        axes.barh(place, count - share, color=colour, height=0.66)
-        if share:
-            axes.barh(place, share, left=count - share, height=0.66, facecolor="none",
-                      edgecolor=colour, hatch="////", linewidth=1)
-        axes.text(count + 0.06, place, f"{count:.2f} copies, {speed}", va="center", fontsize=9.5,
-                  fontweight="bold" if transport.startswith("ringbell") else "normal")
-    axes.set_yticks(range(len(bars)), [shown for _, shown, _, _, _ in bars])
-    axes.invert_yaxis()
-    axes.grid(False)
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlim(0, max(bar[2] for bar in bars) * 1.42)
-    axes.set_title("Copies of each byte, file to file, and speed"
-                   + (" (hatched: not seen by the kernel's counters)"
-                      if any(bar[3] for bar in bars) else ""), x=-0.45)
-    height = canvas.get_size_inches()[1]
-    canvas.subplots_adjust(left=0.32, right=0.97, top=1 - 0.4 / height, bottom=0.35 / height)
+        weight = "bold" if transport.startswith("ringbell") else "normal"
+        left.barh(place, count.median, color=colour, height=0.66)
+        left.text(count.median, place, f" {count.median:.2f}", va="center", fontweight=weight)
+        right.barh(place, speed.median, color=colour, height=0.66, ecolor=INK, capsize=3,
+                   xerr=[[speed.median - speed.low], [speed.high - speed.median]])
+        right.text(speed.high, place, f"   {text.byte_rate(speed.median)}", va="center",
+                   fontweight=weight)
+    left.set_yticks(range(len(bars)), [fastest[transport][0] for transport in bars])
+    left.invert_yaxis()
+    for axes, title in ((left, "copies of each byte"), (right, "speed, file to file")):
+        axes.grid(False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xticks([])
+        axes.spines["bottom"].set_visible(False)
+        axes.set_xlim(0, axes.get_xlim()[1] * 1.1)
+        axes.set_title(title)
     return canvas

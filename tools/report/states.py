@@ -10,6 +10,7 @@ state, so none of them crosses two. Rows that do not say it belong to every stat
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import statistics
 from collections.abc import Iterable, Sequence
@@ -35,15 +36,19 @@ def boundary(lines: Iterable[float]) -> float | None:
     if len(logs) < 2:
         return None
 
-    def scatter(part: Sequence[float]) -> float:
-        mean = statistics.fmean(part)
-        return sum((value - mean) ** 2 for value in part)
+    # What is before each place, so that a long run is not summed up anew for each.
+    sums = [0.0, *itertools.accumulate(logs)]
+    squares = [0.0, *itertools.accumulate(value * value for value in logs)]
+
+    def scatter(first: int, last: int) -> float:
+        total = sums[last] - sums[first]
+        return squares[last] - squares[first] - total * total / (last - first)
 
     # Equal values share a side: only where a value changes can the clusters meet.
     places = [i for i in range(1, len(logs)) if logs[i] > logs[i - 1]]
     if not places:
         return None
-    at = min(places, key=lambda i: scatter(logs[:i]) + scatter(logs[i:]))
+    at = min(places, key=lambda i: scatter(0, i) + scatter(i, len(logs)))
     low, high = statistics.median(logs[:at]), statistics.median(logs[at:])
     return math.exp((logs[at - 1] + logs[at]) / 2) if high - low > math.log(FACTOR) else None
 

@@ -1,4 +1,4 @@
-"""The tables of BENCHMARKS.md, one function each; each returns Markdown or an empty text."""
+"""The tables of docs/results, one function each; each returns Markdown or an empty text."""
 
 from __future__ import annotations
 
@@ -117,21 +117,6 @@ def rings(results: Results, bench: str) -> str:
         rows.append(cells)
     title = "p50" if bench == "round_trip" else "one way"
     return text.table([title, *map(text.size, sizes)], rows) if sizes else ""
-
-
-def against_memcpy(results: Results) -> str:
-    """ringbell's bytes per second over memcpy's, two CPUs."""
-    sizes = [s for s in message_sizes(results, "throughput") if memcpy_floor(results, s)]
-    found = {(r.transport, r.wait, r.quick_wake) for r in results.select("throughput")
-             if r.transport == "ringbell" and r.placement == "two_cpus"}
-    rows = []
-    for transport, wait, quick in sorted(found, key=lambda f: (order(f[0], f[1]), f[2])):
-        values = [results.figure("throughput", "bytes_per_s", transport=transport, wait=wait,
-                                 placement="two_cpus", quick_wake=quick, message_bytes=size)
-                  .over(memcpy_floor(results, size)) for size in sizes]
-        shown = name(transport, wait) + (" (quick wake-ups)" if quick else "")
-        rows.append([shown, *(text.figure(v, text.ratio) for v in values)])
-    return text.table(["this ÷ memcpy", *map(text.size, sizes)], rows) if rows and sizes else ""
 
 
 def special(results: Results, bench: str, what: str) -> str:

@@ -49,6 +49,10 @@ tl::unexpected<Error> fail_corrupt(const core::Finding& finding) {
                           finding.field, finding.value));
 }
 
+tl::unexpected<Error> fail_interrupted() {
+  return fail(ErrorCode::cancelled, "the wait was ended by interrupt()");
+}
+
 const char* name_of(ErrorCode code) noexcept {
   switch (code) {
     case ErrorCode::invalid_argument:
@@ -81,6 +85,18 @@ const char* name_of(ErrorCode code) noexcept {
       return "timed_out";
     case ErrorCode::cancelled:
       return "cancelled";
+    case ErrorCode::other_ring:
+      return "other_ring";
+    case ErrorCode::no_place:
+      return "no_place";
+    case ErrorCode::evicted:
+      return "evicted";
+    case ErrorCode::no_reader:
+      return "no_reader";
+    case ErrorCode::stale:
+      return "stale";
+    case ErrorCode::dropped:
+      return "dropped";
   }
   return "unknown";
 }

@@ -1,6 +1,7 @@
 #include <ringbell/transport/base/file_descriptor.hpp>
 
 #include <cerrno>
+#include <span>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -25,9 +26,22 @@ FileDescriptor::~FileDescriptor() {
 }
 
 FileDescriptor FileDescriptor::make_private(const std::function<FileDescriptor()>& open) {
-  FileDescriptor made = PrivateDescriptors::instance().make(open);
+  FileDescriptor made;
+  PrivateDescriptors::instance().make([&] {
+    made = open();
+    return std::span<const FileDescriptor>(&made, 1);
+  });
   made.is_private_ = bool(made);
   return made;
+}
+
+void FileDescriptor::make_private(std::vector<FileDescriptor>& made,
+                                  const std::function<void()>& open) {
+  PrivateDescriptors::instance().make([&] {
+    open();
+    return std::span<const FileDescriptor>(made);
+  });
+  for (FileDescriptor& each : made) each.is_private_ = bool(each);
 }
 
 Result<FileDescriptor> duplicate(int fd) {

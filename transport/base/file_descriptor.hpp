@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <utility>
+#include <vector>
 
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/export.hpp>
@@ -41,6 +42,8 @@ class RINGBELL_API FileDescriptor {
   // clone() runs none, and is expected to exec. No fork() comes between `open` and the handlers'
   // knowing of it. errno is what `open` left.
   [[nodiscard]] static FileDescriptor make_private(const std::function<FileDescriptor()>& open);
+  // The same for all that `open` leaves in `made`.
+  static void make_private(std::vector<FileDescriptor>& made, const std::function<void()>& open);
 
   [[nodiscard]] int get() const noexcept { return fd_; }
   [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }

@@ -23,13 +23,15 @@ PrivateDescriptors::PrivateDescriptors() {
                    });
 }
 
-FileDescriptor PrivateDescriptors::make(const std::function<FileDescriptor()>& open) {
+// Without memory for its list it throws, and those that were made are their owner's alone.
+void PrivateDescriptors::make(const std::function<std::span<const FileDescriptor>()>& open) {
   const NoCancellation whole;
   const std::scoped_lock lock(mutex_);
-  fds_.reserve(fds_.size() + 1);
-  FileDescriptor file = open();
-  if (file) fds_.push_back(file.get());
-  return file;
+  const std::span<const FileDescriptor> made = open();
+  fds_.reserve(fds_.size() + made.size());
+  for (const FileDescriptor& each : made) {
+    if (each) fds_.push_back(each.get());
+  }
 }
 
 void PrivateDescriptors::close(int fd) noexcept {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include <ringbell/transport/base/file_descriptor.hpp>
@@ -16,7 +17,8 @@ class PrivateDescriptors {
   // Never destroyed: descriptors may be owned by objects that live longer than any static one.
   [[nodiscard]] static PrivateDescriptors& instance();
 
-  [[nodiscard]] FileDescriptor make(const std::function<FileDescriptor()>& open);
+  // Of those that `open` says it made, the ones that are open.
+  void make(const std::function<std::span<const FileDescriptor>()>& open);
   // No child gets a copy of it that it does not know of.
   void close(int fd) noexcept;
 

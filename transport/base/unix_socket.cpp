@@ -9,7 +9,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -76,6 +78,30 @@ Result<FileDescriptor> create() {
   });
   if (!made) return fail_errno("making a UNIX socket failed", kNoDescriptors);
   return made;
+}
+
+Result<std::pair<FileDescriptor, FileDescriptor>> pair() {
+  std::vector<FileDescriptor> ends(2);
+  FileDescriptor::make_private(ends, [&] {
+    std::array<int, 2> made{-1, -1};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, made.data()) != 0) {
+      return;
+    }
+    ends[0] = FileDescriptor(made[0]);
+    ends[1] = FileDescriptor(made[1]);
+  });
+  if (!ends[0] || !ends[1])
+    return fail_errno("making a pair of UNIX sockets failed", kNoDescriptors);
+  return std::pair(std::move(ends[0]), std::move(ends[1]));
+}
+
+bool is_one_of_pair(int fd) noexcept {
+  const auto says = [fd](int option, int expected) {
+    int found = -1;
+    socklen_t bytes = sizeof found;
+    return ::getsockopt(fd, SOL_SOCKET, option, &found, &bytes) == 0 && found == expected;
+  };
+  return says(SO_DOMAIN, AF_UNIX) && says(SO_TYPE, SOCK_STREAM) && says(SO_ACCEPTCONN, 0);
 }
 
 Result<bool> bind(int fd, const Address& address) {
@@ -156,7 +182,10 @@ Result<void> send(int fd, std::span<const std::byte> message, std::span<const in
   if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) {
     return fail(ErrorCode::peer_dead, "the peer is gone from the other end of the socket");
   }
-  return fail_errno("sending on a UNIX socket failed");
+  return fail_errno("sending on a UNIX socket failed",
+                    errno == ETOOMANYREFS ? "more descriptors of this user are under way to "
+                                            "processes that do not read than ulimit -n allows"
+                                          : "");
 }
 
 Result<std::optional<Received>> receive(int fd, std::span<std::byte> into,
@@ -171,14 +200,20 @@ Result<std::optional<Received>> receive(int fd, std::span<std::byte> into,
     whole.msg_control = control.bytes.data();
     whole.msg_controllen = CMSG_LEN(most_descriptors * sizeof(int));
   }
-  ssize_t got = ::recvmsg(fd, &whole, MSG_CMSG_CLOEXEC);
-  // Said once, if the peer closed with something of ours unread; what it sent before is still here.
-  if (got < 0 && errno == ECONNRESET) got = ::recvmsg(fd, &whole, MSG_CMSG_CLOEXEC);
+  Received received;
+  ssize_t got = 0;
+  // Sockets may be among them, whose end must not wait for a child of fork().
+  FileDescriptor::make_private(received.descriptors, [&] {
+    got = ::recvmsg(fd, &whole, MSG_CMSG_CLOEXEC);
+    // Said once, if the peer closed with something of ours unread; what it sent before is still
+    // here.
+    if (got < 0 && errno == ECONNRESET) got = ::recvmsg(fd, &whole, MSG_CMSG_CLOEXEC);
+    // Before anything else, so that none of them stays open: an empty message can bring some, too.
+    if (got >= 0) received.descriptors = take_descriptors(whole);
+  });
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
   if (got < 0) return fail_errno("receiving on a UNIX socket failed");
-  // Before anything else, so that none of them stays open: an empty message can bring some, too.
-  Received received{.size_bytes = static_cast<std::size_t>(got),
-                    .descriptors = take_descriptors(whole)};
+  received.size_bytes = static_cast<std::size_t>(got);
   if (got == 0) return fail(ErrorCode::peer_dead, "the peer hung up");
   const bool cut = (whole.msg_flags & MSG_CTRUNC) != 0;
   const auto& taken = received.descriptors;
@@ -200,6 +235,11 @@ bool wait_readable(int fd, Timeout timeout) noexcept {
   pollfd readable{.fd = fd, .events = POLLIN, .revents = 0};
   const timespec limit = to_timespec(timeout);
   return ::ppoll(&readable, 1, &limit, nullptr) > 0;
+}
+
+bool all_read(int fd) noexcept {
+  int unread_bytes = 0;
+  return ::ioctl(fd, SIOCOUTQ, &unread_bytes) != 0 || unread_bytes == 0;
 }
 
 bool is_hung_up(int fd) noexcept {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <sys/types.h>
@@ -34,6 +35,10 @@ struct Address {
 };
 
 [[nodiscard]] Result<FileDescriptor> create();
+// Two stream sockets that are connected with each other.
+[[nodiscard]] Result<std::pair<FileDescriptor, FileDescriptor>> pair();
+// Whether it is one of such two.
+[[nodiscard]] bool is_one_of_pair(int fd) noexcept;
 
 // False: something is bound there already. Errors: invalid_argument (too long), system.
 [[nodiscard]] Result<bool> bind(int fd, const Address& address);
@@ -70,6 +75,9 @@ struct Received {
 
 // Until there is something to receive, or the other end is closed. False: time is up.
 [[nodiscard]] bool wait_readable(int fd, Timeout timeout) noexcept;
+
+// Whether the other end has received all that was sent. A doubt counts as yes.
+[[nodiscard]] bool all_read(int fd) noexcept;
 
 // Whether the other end is closed: its process is dead or has let go of it.
 [[nodiscard]] bool is_hung_up(int fd) noexcept;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -10,9 +11,10 @@
 #include <unistd.h>
 
 #include <ringbell/transport/base/deadline.hpp>
+#include <ringbell/transport/base/known_ids.hpp>
 #include <ringbell/transport/connect/handshake.hpp>
 #include <ringbell/transport/memory/memfd.hpp>
-#include <ringbell/transport/names/name_folder.hpp>
+#include <ringbell/transport/names/name_folders.hpp>
 
 namespace ringbell {
 namespace {
@@ -23,31 +25,74 @@ using unix_socket::Reached;
 
 constexpr std::chrono::microseconds kFirstNap{100};
 constexpr std::chrono::microseconds kLongestNap{10000};
+// There is a listener, and no room: that comes and goes fast.
+constexpr std::chrono::microseconds kLongestNapAtTheDoor{1000};
 
-// Until a process listens there, and has room for one more.
-Result<FileDescriptor> reach(const unix_socket::Address& address, std::string_view name,
+// Until a process listens at one of the addresses that `try_all` tries, and has room for one more.
+// `where` is for people.
+template <class TryAll>
+Result<FileDescriptor> reach(TryAll&& try_all, std::string_view name, const std::string& where,
                              SteadyTime deadline) {
   Result<FileDescriptor> socket = unix_socket::create();
   if (!socket) return socket;
-  for (std::chrono::microseconds nap = kFirstNap;; nap = std::min(nap * 2, kLongestNap)) {
-    const Result<Reached> reached = unix_socket::connect(socket->get(), address);
+  for (std::chrono::microseconds nap = kFirstNap;;) {
+    const Result<Reached> reached = try_all(socket->get());
     if (!reached) return tl::unexpected(reached.error());
     if (*reached == Reached::yes) return socket;
     const Timeout left = left_until(deadline);
     if (left == Timeout::zero()) {
       if (*reached == Reached::none) {
-        return fail(ErrorCode::not_found, fmt::format("no listener has the name '{}'", name));
+        return fail(ErrorCode::not_found,
+                    fmt::format("no listener has the name '{}' {}", name, where));
       }
       return fail(ErrorCode::timed_out,
                   fmt::format("the listener '{}' has too many peers waiting", name));
     }
     std::this_thread::sleep_for(std::min<Timeout>(nap, left));
+    nap = std::min(nap * 2, *reached == Reached::none ? kLongestNap : kLongestNapAtTheDoor);
   }
 }
 
-Result<Peer> check_listener(int socket, uid_t expected) {
+Result<FileDescriptor> reach_abstract(uid_t listener, std::string_view name, SteadyTime deadline) {
+  const unix_socket::Address address = abstract_address(listener, name);
+  return reach([&](int socket) { return unix_socket::connect(socket, address); }, name,
+               fmt::format("among the abstract ones of uid {}", listener), deadline);
+}
+
+Result<FileDescriptor> reach_in_folders(std::string_view name, Place place, SteadyTime deadline) {
+  Result<NameFolders> folders = NameFolders::open(NameFolders::NewNames::no);
+  if (!folders) return tl::unexpected(std::move(folders.error()));
+  const auto try_all = [&](int socket) -> Result<Reached> {
+    Reached best = Reached::none;
+    for (std::size_t number = 0; number < folders->count() && best != Reached::yes; ++number) {
+      const NameFolder* const folder = folders->at(number);
+      if (folder == nullptr) continue;
+      if (place == Place::group) {
+        if (const Result<void> shared = check_group_folder(*folder); !shared) {
+          return tl::unexpected(shared.error());
+        }
+      }
+      const Result<Reached> reached = unix_socket::connect(socket, address_in(*folder, name));
+      if (!reached) return reached;
+      if (*reached != Reached::none) best = *reached;
+    }
+    return best;
+  };
+  return reach(try_all, name, "in " + folders->text(), deadline);
+}
+
+Result<Peer> check_listener(int socket, uid_t expected, Place place) {
   Result<Peer> peer = unix_socket::peer_of(socket);
-  if (!peer || peer->uid == expected) return peer;
+  if (!peer) return peer;
+  // A folder keeps strangers out that look like this user.
+  if (place != Place::folder && !is_one_user(peer->uid)) {
+    return fail(
+        ErrorCode::permission,
+        fmt::format("the listener runs as uid {}, which stands for each user that this user "
+                    "namespace does not map: map the user that is meant",
+                    peer->uid));
+  }
+  if (peer->uid == expected) return peer;
   return fail(ErrorCode::permission,
               fmt::format("the listener is pid {} of uid {}, not of uid {}: another user took its "
                           "name",
@@ -83,21 +128,31 @@ Result<Welcome> receive_welcome(int socket, SteadyTime deadline) {
   }
 }
 
+// Memory, and none, one or two bells.
+Result<Channel> attach(std::span<FileDescriptor> descriptors) {
+  Result<Region> region = Region::attach(std::move(descriptors[0]));
+  if (!region) return tl::unexpected(std::move(region.error()));
+  if (descriptors.size() == 2) {
+    return Channel::attach_by_socket(std::move(*region), std::move(descriptors[1]));
+  }
+  ChannelFds bells;
+  if (descriptors.size() > 2) {
+    bells.data_bell = descriptors[1].get();
+    bells.space_bell = descriptors[2].get();
+  }
+  return Channel::attach(std::move(*region), bells);
+}
+
 // The region is believed only as far as Region::attach has checked it; that it is also the one that
 // was announced finds descriptors in a wrong order.
-Result<Channel> attach(std::span<const FileDescriptor> descriptors, const handshake::Shape& shape,
+Result<Channel> attach(std::span<FileDescriptor> descriptors, const handshake::Shape& shape,
                        std::uint32_t doorbell) {
-  ChannelFds fds{.memory = descriptors[0].get()};
-  if (descriptors.size() > 1) {
-    fds.data_bell = descriptors[1].get();
-    fds.space_bell = descriptors[2].get();
-  }
   // Files that can shrink and devices have no business here: a listener that may be hostile must
   // not choose what this process maps.
-  if (!memory::memfd::is_sealed(fds.memory)) {
+  if (!memory::memfd::is_sealed(descriptors[0].get())) {
     return fail(ErrorCode::not_a_region, "the listener's channel is in no sealed memfd");
   }
-  Result<Channel> channel = Channel::attach(fds);
+  Result<Channel> channel = attach(descriptors);
   if (!channel) return channel;
   const core::Geometry& geometry = channel->region().geometry();
   if (channel->region().backing() != Backing::memfd ||
@@ -117,33 +172,40 @@ Result<Connection> connect(std::string_view name, const ConnectOptions& options)
   if (Result<void> checked = check_name(name); !checked) {
     return tl::unexpected(std::move(checked.error()));
   }
-  if (options.doorbell == core::DoorbellKind::none) {
-    return fail(ErrorCode::invalid_argument, "a connector may ask for futex or eventfd only");
-  }
   const SteadyTime deadline = end_of(options.timeout);
   const uid_t listener = options.listener_uid.value_or(::geteuid());
-  Result<FileDescriptor> socket;
-  if (options.place == Place::abstract) {
-    socket = reach(abstract_address(listener, name), name, deadline);
-  } else {
-    const Result<NameFolder> folder = NameFolder::open();
-    if (!folder) return tl::unexpected(folder.error());
-    socket = reach(address_in(*folder, name), name, deadline);
-  }
+  Result<FileDescriptor> socket = options.place == Place::abstract
+                                      ? reach_abstract(listener, name, deadline)
+                                      : reach_in_folders(name, options.place, deadline);
   if (!socket) return tl::unexpected(std::move(socket.error()));
-  const Result<Peer> peer = check_listener(socket->get(), listener);
+  const Result<Peer> peer = check_listener(socket->get(), listener, options.place);
   if (!peer) return tl::unexpected(peer.error());
 
   Greeting hello = handshake::greeting(Kind::hello);
-  hello.doorbell = std::uint32_t(options.doorbell.value_or(core::DoorbellKind{}));
+  const bool will_spin = options.doorbell == core::DoorbellKind::none;  // not to be asked for
+  hello.doorbell = will_spin ? 0 : std::uint32_t(options.doorbell.value_or(core::DoorbellKind{}));
   const Result<void> said = handshake::send(socket->get(), hello);
   // A listener that is gone may have said why before it went.
   if (!said && said.error().code != ErrorCode::peer_dead) return tl::unexpected(said.error());
-  const Result<Welcome> welcome = receive_welcome(socket->get(), deadline);
+  Result<Welcome> welcome = receive_welcome(socket->get(), deadline);
   if (!welcome) return tl::unexpected(welcome.error());
 
-  const std::span<const FileDescriptor> descriptors(welcome->descriptors);
+  const std::span<FileDescriptor> descriptors(welcome->descriptors);
   const Greeting& greeting = welcome->greeting;
+  const core::DoorbellKind given{greeting.doorbell};
+  const bool may_spin = options.wait.kind == WaitOptions::Kind::spin;
+  if (options.doorbell ? given != *options.doorbell
+                       : given == core::DoorbellKind::none && !may_spin) {
+    return fail(ErrorCode::unsupported,
+                given == core::DoorbellKind::none
+                    ? "the listener would make both sides spin; ask for DoorbellKind::none"
+                    : "the listener's channels ring otherwise than ConnectOptions::doorbell");
+  }
+  if (greeting.descriptors == handshake::kWithEventfds && peer->uid != ::geteuid()) {
+    return fail(ErrorCode::unsupported,
+                fmt::format("the listener, of uid {}, would ring by eventfds, which it could fill",
+                            peer->uid));
+  }
   const std::size_t each = descriptors.size() / 2;
   Result<Channel> out = attach(descriptors.first(each), greeting.to_listener, greeting.doorbell);
   if (!out) return tl::unexpected(std::move(out.error()));
@@ -151,12 +213,13 @@ Result<Connection> connect(std::string_view name, const ConnectOptions& options)
   if (!in) return tl::unexpected(std::move(in.error()));
   Result<FileDescriptor> life = unix_socket::duplicate(socket->get());
   if (!life) return tl::unexpected(std::move(life.error()));
-  Result<Sender> sender = Sender::open(std::move(*out), options.wait, std::move(*life));
+  const SignOfLife sign_of_life(std::move(*life));
+  Result<Sender> sender = Sender::open(std::move(*out), options.wait, sign_of_life);
   if (!sender) return tl::unexpected(std::move(sender.error()));
-  life = unix_socket::duplicate(socket->get());
-  if (!life) return tl::unexpected(std::move(life.error()));
-  Result<Receiver> receiver = Receiver::open(std::move(*in), options.wait, std::move(*life));
+  Result<Receiver> receiver = Receiver::open(std::move(*in), options.wait, sign_of_life);
   if (!receiver) return tl::unexpected(std::move(receiver.error()));
+  sender->rely_on_sign_of_life();
+  receiver->rely_on_sign_of_life();
   if (Result<void> ready = handshake::send(socket->get(), handshake::greeting(Kind::ready));
       !ready) {
     return tl::unexpected(std::move(ready.error()));

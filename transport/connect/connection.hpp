@@ -44,16 +44,19 @@ struct ConnectOptions {
   Place place = Place::folder;
   // For all of it: until a listener is there, until it accepts, until the handshake is done.
   Timeout timeout = std::chrono::seconds(5);
-  // The user that the listener runs as, if it is not this one. Only for Place::abstract.
+  // The user that the listener runs as, if it is not this one. Not for Place::folder.
   std::optional<uid_t> listener_uid = {};
-  // How to be woken, futex or eventfd, if this side minds; else as the listener likes.
+  // How to be woken, if this side minds; else as the listener likes, but not by none unless `wait`
+  // says spin. With a listener of another user, eventfd stands for sockets.
   std::optional<core::DoorbellKind> doorbell = {};
   WaitOptions wait = {};
 };
 
 // Errors: not_found, if no listener came in time; timed_out, if there is one but it did not answer;
-// permission, if the listener is another user's, or does not talk to this one; version_mismatch;
-// no_space; corrupt; invalid_argument; peer_dead; as NameFolder::open and Channel::attach.
+// permission, if the listener is another user's, or does not talk to this one; unsupported, if it
+// rings otherwise than was asked for; version_mismatch;
+// no_space; corrupt; invalid_argument, also if no group shares the folder for Place::group;
+// peer_dead; as NameFolder::open and Channel::attach.
 RINGBELL_API [[nodiscard]] Result<Connection> connect(std::string_view name,
                                                       const ConnectOptions& options = {});
 

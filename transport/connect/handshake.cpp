@@ -62,6 +62,9 @@ tl::unexpected<Error> refused(const Greeting& said) {
     case Reason::user:
       return fail(ErrorCode::permission,
                   "the listener does not talk to this user; name it in also_allowed there");
+    case Reason::doorbell:
+      return fail(ErrorCode::unsupported,
+                  "the listener insists on another doorbell; leave ConnectOptions::doorbell out");
     case Reason::version:
     case Reason::none:
       break;
@@ -79,7 +82,7 @@ Result<void> check_fields(const Greeting& said) {
     }
     return {};
   }
-  if (said.descriptors != descriptors_for(core::DoorbellKind{said.doorbell})) {
+  if (!may_bring(core::DoorbellKind{said.doorbell}, said.descriptors)) {
     return nonsense("a wrong number of descriptors");
   }
   if (!is_possible(said.to_listener) || !is_possible(said.to_connector)) {

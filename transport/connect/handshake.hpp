@@ -22,7 +22,7 @@
 namespace ringbell::handshake {
 
 inline constexpr std::array<char, 8> kMagic = {'r', 'i', 'n', 'g', 'b', 'h', 'i', '\0'};
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 
 enum class Kind : std::uint32_t { hello = 1, welcome = 2, ready = 3, refusal = 4 };
 
@@ -33,6 +33,7 @@ enum class Reason : std::uint32_t {
   no_space = 2,   // it has no memory or descriptors left for a channel
   bad_hello = 3,  // what the connector said made no sense
   user = 4,       // it does not talk to this user
+  doorbell = 5,   // it rings otherwise than the connector asks for
 };
 
 // The shape of one channel. Zeros but in a welcome.
@@ -64,10 +65,16 @@ static_assert(offsetof(Greeting, kind) == 16 && offsetof(Greeting, reason) == 20
 static_assert(offsetof(Greeting, doorbell) == 24 && offsetof(Greeting, descriptors) == 28);
 static_assert(offsetof(Greeting, to_listener) == 32 && offsetof(Greeting, to_connector) == 48);
 
-// The memory of two channels and, if they ring by eventfd, two bells for each.
-inline constexpr std::size_t kMostDescriptors = 6;
-[[nodiscard]] constexpr std::uint32_t descriptors_for(core::DoorbellKind kind) noexcept {
-  return kind == core::DoorbellKind::eventfd ? 6 : 2;
+// The memory of two channels and, if they ring by eventfd, two bells for each, or one socket in
+// place of the two (Channel::attach_by_socket): what users get that do not trust each other.
+inline constexpr std::uint32_t kWithoutBells = 2;
+inline constexpr std::uint32_t kWithSockets = 4;
+inline constexpr std::uint32_t kWithEventfds = 6;
+inline constexpr std::size_t kMostDescriptors = kWithEventfds;
+[[nodiscard]] constexpr bool may_bring(core::DoorbellKind kind,
+                                       std::uint32_t descriptors) noexcept {
+  if (kind != core::DoorbellKind::eventfd) return descriptors == kWithoutBells;
+  return descriptors == kWithSockets || descriptors == kWithEventfds;
 }
 
 [[nodiscard]] Greeting greeting(Kind kind) noexcept;

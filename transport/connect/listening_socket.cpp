@@ -12,6 +12,10 @@
 namespace ringbell {
 namespace {
 
+// Peers at the door. One that means well stands behind so many of a flood at most; where there is
+// no room it comes again.
+constexpr int kBacklog = 256;
+
 std::string file_of(std::string_view name) { return fmt::format("{}.sock", name); }
 
 tl::unexpected<Error> in_use(std::string_view name, const std::optional<Peer>& by) {
@@ -45,6 +49,21 @@ Result<ino_t> inode_of_socket(const NameFolder& folder, const std::string& file)
   return status.st_ino;
 }
 
+// Whatever the umask left. Another member of the group could have put a link in this place: the
+// mode is changed of what was looked at, and of a socket only.
+Result<void> open_to_group(const NameFolder& folder, const std::string& file) {
+  constexpr mode_t kForGroup = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP;
+  const FileDescriptor socket{::openat(folder.fd(), file.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)};
+  struct stat status {};
+  const std::string self = fmt::format("/proc/self/fd/{}", socket.get());
+  if (socket && ::fstat(socket.get(), &status) == 0 && S_ISSOCK(status.st_mode) &&
+      ::chmod(self.c_str(), kForGroup) == 0) {
+    return {};
+  }
+  return fail_errno(fmt::format("opening {}/{} to its group failed", folder.path(), file),
+                    errno == ENOENT ? "it takes /proc: mount it" : "");
+}
+
 Result<void> remove(const NameFolder& folder, const std::string& file) {
   if (::unlinkat(folder.fd(), file.c_str(), 0) != 0 && errno != ENOENT) {
     return fail_errno(fmt::format("removing {}/{} failed", folder.path(), file));
@@ -53,6 +72,15 @@ Result<void> remove(const NameFolder& folder, const std::string& file) {
 }
 
 }  // namespace
+
+Result<void> check_group_folder(const NameFolder& folder) {
+  if (folder.group()) return {};
+  return fail(
+      ErrorCode::invalid_argument,
+      fmt::format("no group shares the folder of names, {}: make one (install -d -m 2770 -o "
+                  "root -g GROUP FOLDER) and set RINGBELL_DIR to it",
+                  folder.path()));
+}
 
 unix_socket::Address address_in(const NameFolder& folder, std::string_view name) {
   return {.name = folder.path_of(file_of(name)), .abstract = false};
@@ -75,10 +103,10 @@ Result<ListeningSocket> ListeningSocket::open(std::string_view name, Place place
   Result<void> taken;
   if (place == Place::abstract) {
     taken = listening.take_abstract(name);
-  } else if (Result<NameFolder> folder = NameFolder::open()) {
-    taken = listening.take_in(std::move(*folder), name);
+  } else if (Result<NameFolders> folders = NameFolders::open(NameFolders::NewNames::yes)) {
+    taken = listening.take_in(std::move(*folders), name, place);
   } else {
-    taken = tl::unexpected(std::move(folder.error()));
+    taken = tl::unexpected(std::move(folders.error()));
   }
   if (!taken) return tl::unexpected(std::move(taken.error()));
   return listening;
@@ -88,18 +116,29 @@ Result<void> ListeningSocket::take_abstract(std::string_view name) {
   const unix_socket::Address address = abstract_address(::geteuid(), name);
   const Result<bool> bound = unix_socket::bind(fd(), address);
   if (!bound) return tl::unexpected(bound.error());
-  if (*bound) return unix_socket::listen(fd(), SOMAXCONN);
+  if (*bound) return unix_socket::listen(fd(), kBacklog);
   Result<std::optional<Error>> living = living_listener(address, name);
   if (!living) return tl::unexpected(std::move(living.error()));
   return *living ? tl::unexpected(std::move(**living)) : in_use(name, std::nullopt);
 }
 
-// A socket that is bound but does not listen yet looks dead: hence the lock around both.
-Result<void> ListeningSocket::take_in(NameFolder folder, std::string_view name) {
+// A socket that is bound but does not listen yet looks dead: hence the locks around both.
+Result<void> ListeningSocket::take_in(NameFolders folders, std::string_view name, Place place) {
+  if (place == Place::group) {
+    if (Result<void> shared = check_group_folder(*folders.at(0)); !shared) return shared;
+  }
+  const Result<std::vector<NameFolder::Lock>> locks = folders.lock_all();
+  if (!locks) return tl::unexpected(locks.error());
+  for (std::size_t number = 1; number < folders.count(); ++number) {
+    const NameFolder* const other = folders.at(number);
+    if (other == nullptr) continue;
+    Result<std::optional<Error>> living = living_listener(address_in(*other, name), name);
+    if (!living) return tl::unexpected(std::move(living.error()));
+    if (*living) return tl::unexpected(std::move(**living));
+  }
+  NameFolder folder = folders.take(0);
   const std::string file = file_of(name);
   const unix_socket::Address address = address_in(folder, name);
-  const Result<NameFolder::Lock> lock = folder.lock();
-  if (!lock) return tl::unexpected(lock.error());
   Result<bool> bound = unix_socket::bind(fd(), address);
   if (bound && !*bound) {
     if (const Result<ino_t> socket = inode_of_socket(folder, file); !socket) {
@@ -115,11 +154,26 @@ Result<void> ListeningSocket::take_in(NameFolder folder, std::string_view name) 
   if (!*bound) return in_use(name, std::nullopt);
   const Result<ino_t> inode = inode_of_socket(folder, file);
   if (!inode) return tl::unexpected(inode.error());
-  if (Result<void> listens = unix_socket::listen(fd(), SOMAXCONN); !listens) return listens;
+  if (place == Place::group) {
+    if (Result<void> open = open_to_group(folder, file); !open) {
+      (void)remove(folder, file);
+      return open;
+    }
+  }
+  if (Result<void> listens = unix_socket::listen(fd(), kBacklog); !listens) return listens;
   inode_ = *inode;
   file_ = file;
   folder_.emplace(std::move(folder));
   return {};
+}
+
+bool ListeningSocket::name_lost() const noexcept {
+  if (!folder_) return false;
+  struct stat there {};
+  if (::fstatat(folder_->fd(), file_.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0) {
+    return errno == ENOENT;
+  }
+  return there.st_ino != inode_ || folder_->is_replaced();
 }
 
 // If the file was removed by hand, another listener may have taken its place: look first.

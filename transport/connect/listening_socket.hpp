@@ -15,17 +15,22 @@
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/base/file_descriptor.hpp>
 #include <ringbell/transport/base/unix_socket.hpp>
-#include <ringbell/transport/names/name_folder.hpp>
+#include <ringbell/transport/names/name_folders.hpp>
 
 namespace ringbell {
 
 // Where a listener is to be found.
 enum class Place : std::uint8_t {
-  folder,    // NAME.sock in the folder of names (name_folder.hpp): other users cannot reach it
+  folder,  // NAME.sock in a folder of names (name_folders.hpp): other users cannot reach it
+  group,   // the same in a folder that a group shares (name_folder.hpp), which RINGBELL_DIR names:
+           // all its members reach it
   abstract,  // a name in the kernel, one set for each user and network namespace: for peers that
              // run as another user. The user is still checked; but any process can take such a name
-             // before its owner does (which both sides notice), so prefer the folder.
+             // before its owner does (which both sides notice), so prefer a folder.
 };
+
+// What Place::group asks of a folder. Errors: invalid_argument.
+[[nodiscard]] Result<void> check_group_folder(const NameFolder& folder);
 
 [[nodiscard]] unix_socket::Address address_in(const NameFolder& folder, std::string_view name);
 [[nodiscard]] unix_socket::Address abstract_address(uid_t listener, std::string_view name);
@@ -33,7 +38,8 @@ enum class Place : std::uint8_t {
 // Move-only.
 class RINGBELL_API ListeningSocket {
  public:
-  // Errors: invalid_argument, busy (a living process listens there), as NameFolder::open, system.
+  // Errors: invalid_argument (also if no group shares the folder), busy (a living process listens
+  // there), as NameFolder::open, system.
   [[nodiscard]] static Result<ListeningSocket> open(std::string_view name, Place place);
 
   ListeningSocket(ListeningSocket&&) noexcept = default;
@@ -44,12 +50,14 @@ class RINGBELL_API ListeningSocket {
   ~ListeningSocket();
 
   [[nodiscard]] int fd() const noexcept { return socket_.get(); }
+  // Whether the name leads to it no more. False of an abstract one, and where it cannot be known.
+  [[nodiscard]] bool name_lost() const noexcept;
 
  private:
   explicit ListeningSocket(FileDescriptor socket) noexcept;
   [[nodiscard]] Result<void> take_abstract(std::string_view name);
-  // In place of a dead one, if need be.
-  [[nodiscard]] Result<void> take_in(NameFolder folder, std::string_view name);
+  // In the first, in place of a dead one, if need be, and if none listens in another.
+  [[nodiscard]] Result<void> take_in(NameFolders folders, std::string_view name, Place place);
 
   FileDescriptor socket_;
   std::optional<NameFolder> folder_;  // nothing: the name is abstract and ends by itself

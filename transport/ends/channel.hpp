@@ -14,6 +14,15 @@
 
 namespace ringbell {
 
+// What the sender that creates a channel by name does about one that stands there and is not what
+// it wants: of other options, or of another layout.
+enum class Replace : std::uint8_t {
+  when_dead,  // it is replaced once no process takes part in it, with what is left in it
+  // It is set aside as soon as no sender has it: its receiver reads it to its end, and then goes on
+  // in the new one.
+  when_drained,
+};
+
 struct ChannelOptions {
   static constexpr std::uint64_t kDefaultCapacityBytes = 256UL * 1024;
 
@@ -25,14 +34,26 @@ struct ChannelOptions {
   std::uint32_t payload_alignment = 8;
   core::DoorbellKind doorbell = core::DoorbellKind::futex;
   MemoryOptions memory = {};
+  // Each record carries the time at which it was sent, in 16 bytes, so that a receiver can pass
+  // over what is too old: Receiver::peek_fresh_for.
+  bool timed = false;
+  Replace replace = Replace::when_dead;
+  // Room for a seal in front of each record, so that those that are whole are found after a power
+  // cut (sealed.hpp). 16 bytes a record, in the place of the time. In a file only.
+  bool seals = false;
+  core::TypeRecord type = {};  // of the messages, for the typed ends
 
   [[nodiscard]] RegionOptions region() const {
     return {.shape = {.kind = core::RingKind::spsc,
                       .capacity_bytes = capacity_bytes,
                       .record_alignment = record_alignment,
-                      .payload_alignment = payload_alignment},
+                      .payload_alignment = payload_alignment,
+                      .user_header_bytes =
+                          timed || seals ? std::uint32_t{sizeof(core::UserHeader)} : 0},
             .doorbell = doorbell,
-            .memory = memory};
+            .memory = memory,
+            .seals = seals,
+            .type = type};
   }
 };
 
@@ -55,9 +76,23 @@ class RINGBELL_API Channel {
   [[nodiscard]] static Result<Channel> attach(const ChannelFds& fds,
                                               const AttachOptions& options = {});
 
+  // The same in a region that is attached already. Of `fds` the bells count.
+  [[nodiscard]] static Result<Channel> attach(Region region, const ChannelFds& fds = {});
+
+  // The same for two processes that do not trust each other: both bells are one of two connected
+  // stream sockets, of which the peer has the other, so that no side can hold the other up. A
+  // Listener makes such. Errors: also invalid_argument, if it is no such socket.
+  [[nodiscard]] static Result<Channel> attach_by_socket(Region region, FileDescriptor socket);
+
   // A channel whose memory has a name; it rings by futex or not at all. Errors: as Region::open.
   [[nodiscard]] static Result<Channel> open(Backing backing, const std::string& name,
                                             const AttachOptions& options = {});
+
+  // The ring of a driver, /dev/ringbellN (kernel/README.md): the kernel has its role when this
+  // returns, and closes in order once the channel, and what was made of it, is gone. Rings by
+  // eventfd. Errors: as Region::attach; not_found; busy, if another process has it.
+  [[nodiscard]] static Result<Channel> attach_device(const std::string& path,
+                                                     const AttachOptions& options = {});
 
   // Stay owned by the channel; close-on-exec is set.
   [[nodiscard]] ChannelFds fds() const noexcept;
@@ -68,8 +103,6 @@ class RINGBELL_API Channel {
   [[nodiscard]] const Doorbell& space_bell() const noexcept { return space_bell_; }
 
  private:
-  [[nodiscard]] static Result<Channel> from(Region region, const ChannelFds& fds);
-
   Channel(Region region, Doorbell data_bell, Doorbell space_bell) noexcept;
 
   Region region_;

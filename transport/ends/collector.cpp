@@ -2,11 +2,13 @@
 
 #include <utility>
 
+#include <ringbell/transport/base/probes.hpp>
+
 namespace ringbell {
 namespace {
 
 // Whether a lane has something that a next reader would find.
-bool holds_messages(const Region& region) noexcept {
+bool lanes_hold_messages(const Region& region) noexcept {
   const core::FanInMemory memory = region.fan_in_memory();
   for (std::uint32_t lane = 0; lane < memory.lane_count; ++lane) {
     if (if_any(core::SpscRing<>::Reader(memory.ring(lane)).peek())) return true;
@@ -37,14 +39,14 @@ Result<Contributor> Contributor::on(Participant participant) {
 }
 
 Contributor::Contributor(Participant participant, core::FanIn<>::Writer ring) noexcept
-    : OpenedEnd(std::move(participant)), Writer(std::move(ring), region().geometry()) {
+    : OpenedEnd(std::move(participant)), Writer(std::move(ring), region()) {
   participant_.sleeper().will_sleep_on(participant_.own_bell());
 }
 
 Contributor::~Contributor() {
   if (!participant_.is_open()) return;
   participant_.say_closed();
-  participant_.leave([&] { return holds_messages(region()); });
+  participant_.leave([&] { return lanes_hold_messages(region()); });
 }
 
 Result<std::optional<std::span<std::byte>>> Contributor::claim_later(std::size_t size_bytes,
@@ -52,16 +54,18 @@ Result<std::optional<std::span<std::byte>>> Contributor::claim_later(std::size_t
   if (!fits(size_bytes, max_record_bytes())) {
     return fail_size(size_bytes, max_record_bytes(), "a record", "a lane");
   }
+  if (Result<void> there = check_reader("collector"); !there) return tl::unexpected(there.error());
+  RINGBELL_PROBE(no_room, size_bytes);
   flush();
-  const Waited waited = participant_.sleeper().wait_until(
-      participant_.own_bell(), [&] { return has_room(size_bytes); }, ThePeer{region()}, timeout);
+  const Waited waited = participant_.sleeper().wait_until([&] { return has_room(size_bytes); },
+                                                          ThePeer{region()}, timeout);
   return claimed_after(waited, size_bytes, "collector", "lane");
 }
 
 bool Contributor::arm(std::size_t size_bytes) {
   flush();
-  return participant_.sleeper().arm(
-      participant_.own_bell(), [&] { return has_room(size_bytes); }, ThePeer{region()});
+  return participant_.sleeper().arm([&] { return has_room(size_bytes) || lacks_reader(); },
+                                    ThePeer{region()});
 }
 
 PeerState Contributor::peer() const noexcept { return peer_state(region(), 0); }
@@ -73,7 +77,7 @@ Part Collector::part() noexcept {
           .among = Part::Among::the_first,
           .role = "collector",
           .reads = true,
-          .left_something = holds_messages};
+          .left_something = lanes_hold_messages};
 }
 
 Result<Collector> Collector::on(Participant participant) {
@@ -96,7 +100,7 @@ Collector::~Collector() {
   for (std::uint32_t lane = 0; lane < ring_.lane_count(); ++lane) {
     participant_.sleeper().published(participant_.bell_of(lane + 1));
   }
-  participant_.leave([&] { return holds_messages(region()); });
+  participant_.leave([&] { return lanes_hold_messages(region()); });
 }
 
 void Collector::look_moved_on(bool found) noexcept {
@@ -133,19 +137,15 @@ void Collector::mend_lanes() noexcept {
 Result<std::optional<std::span<const std::byte>>> Collector::peek_for(Timeout timeout) {
   std::optional<std::span<const std::byte>> message = peek();
   if (message) return message;
-  (void)participant_.sleeper().wait_until(
-      region().bells().data_bell.word, [&] { return (message = peek()).has_value(); },
-      Contributors{*this}, timeout);
+  const Waited waited = participant_.sleeper().wait_until(
+      [&] { return (message = peek()).has_value(); }, Contributors{*this}, timeout);
+  if (waited == Waited::cancelled) return fail_interrupted();
   return message;
 }
 
 bool Collector::arm() {
-  return participant_.sleeper().arm(
-      region().bells().data_bell.word, [&] { return peek().has_value(); }, Contributors{*this});
-}
-
-Result<std::optional<std::size_t>> Collector::receive(std::span<std::byte> into, Timeout timeout) {
-  return copy_out(*this, peek_for(timeout), into);
+  if (participant_.sleeper().slept_a_slice()) mend_lanes();
+  return participant_.sleeper().arm([&] { return peek().has_value(); }, Contributors{*this});
 }
 
 }  // namespace ringbell

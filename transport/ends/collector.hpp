@@ -30,6 +30,7 @@ struct CollectorOptions {
   std::uint32_t payload_alignment = 8;       // as ChannelOptions has it
   core::DoorbellKind doorbell = core::DoorbellKind::futex;  // or none
   MemoryOptions memory = {};
+  core::TypeRecord type = {};  // of the messages, for the typed ends
 
   [[nodiscard]] RegionOptions region() const noexcept {
     return {.shape = {.kind = core::RingKind::fan_in,
@@ -38,7 +39,8 @@ struct CollectorOptions {
                       .participants = contributors + 1,
                       .payload_alignment = payload_alignment},
             .doorbell = doorbell,
-            .memory = memory};
+            .memory = memory,
+            .type = type};
   }
 };
 
@@ -51,12 +53,6 @@ class RINGBELL_API Contributor : public OpenedEnd<Contributor, CollectorOptions>
   Contributor& operator=(Contributor&& other) noexcept { return replace(*this, std::move(other)); }
   ~Contributor();
 
-  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
-  // the collector has rung. The first call starts a thread. Errors: unsupported, if this one never
-  // sleeps; system.
-  [[nodiscard]] Result<int> waitable_fd() {
-    return participant_.sleeper().waitable_fd(participant_.own_bell());
-  }
   // As Sender::arm().
   [[nodiscard]] bool arm(std::size_t size_bytes);
   // Whether the collector is there. A system call. Its death makes the descriptor readable once
@@ -107,20 +103,19 @@ class RINGBELL_API Collector : public OpenedEnd<Collector, CollectorOptions> {
     ring_.release();
     head_published();
   }
+  // How far this one is behind: bytes in all lanes that were committed and not given back, the
+  // peeked message included, with headers and padding. Looks at each such message.
+  [[nodiscard]] std::uint64_t lag() const noexcept { return ring_.unread().bytes; }
   // Whose the peeked message is.
   [[nodiscard]] std::uint32_t lane() const noexcept { return ring_.lane(); }
 
   // Copies the next message out and returns its size; nothing: time is up. Errors: too_large if
   // `into` is too small, the message then stays where it is.
   [[nodiscard]] Result<std::optional<std::size_t>> receive(std::span<std::byte> into,
-                                                           Timeout timeout = kForever);
-
-  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once a
-  // contributor has rung. The first call starts a thread. Errors: unsupported, if this one never
-  // sleeps; system.
-  [[nodiscard]] Result<int> waitable_fd() {
-    return participant_.sleeper().waitable_fd(region().bells().data_bell.word);
+                                                           Timeout timeout = kForever) {
+    return receive_from(*this, into, timeout);
   }
+
   // Announces a sleep, then looks. False: do not sleep: there is a message. True: armed until the
   // descriptor becomes readable; look then, and arm() again.
   [[nodiscard]] bool arm();

@@ -76,8 +76,8 @@ class CopyChoice {
 
   std::uint64_t lap_bytes_;
   std::uint64_t left_bytes_;  // of this phase
-  Lap lap_;                   // of this phase
-  Lap chosen_lap_;            // the last that was timed
+  Lap lap_{};                 // of this phase
+  Lap chosen_lap_{};          // the last that was timed
   std::uint32_t laps_ = kFewestLaps;
   Phase phase_ = Phase::settled;
   Way chosen_ = Way::plain;

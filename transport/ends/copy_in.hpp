@@ -29,7 +29,7 @@ class RINGBELL_API CopyIn {
   template <class Byte, std::size_t extent>
   void operator()(std::span<std::byte> into, std::span<Byte, extent> message) noexcept {
     if (!core::kCanStream || message.size() < kLong) {
-      std::memcpy(into.data(), message.data(), message.size());
+      if (!message.empty()) std::memcpy(into.data(), message.data(), message.size());
     } else {
       copy_long(into.data(), message.data(), message.size());
     }

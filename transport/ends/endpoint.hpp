@@ -10,8 +10,11 @@
 #include <string_view>
 #include <utility>
 
+#include <sys/types.h>
+
 #include <ringbell/core/parking.hpp>
 #include <ringbell/transport/base/export.hpp>
+#include <ringbell/transport/base/sign_of_life.hpp>
 #include <ringbell/transport/ends/channel.hpp>
 #include <ringbell/transport/liveness/participant_lock.hpp>
 #include <ringbell/transport/names/held_name.hpp>
@@ -25,22 +28,30 @@ namespace ringbell {
 // The process in a role holds the participant's lock of that number.
 enum class Role : std::uint8_t { writer = 0, reader = 1 };
 
+[[nodiscard]] constexpr Role other(Role role) noexcept {
+  return role == Role::writer ? Role::reader : Role::writer;
+}
+
 class RINGBELL_API Endpoint {
  public:
-  // Takes `role` on the channel. `sign_of_life`, if there is one, is a socket that the peer has the
-  // other end of: once that is closed, the peer is dead, and a sleeper on an eventfd learns it at
-  // once. Errors: busy, system.
+  // Takes `role` on the channel. `sign_of_life`, if there is one, is of the peer: a socket that it
+  // has the other end of, or its pidfd (open_process()). Once that is over, the peer is dead,
+  // whether it has come or not, and a sleeper on an eventfd learns it at once. Errors: busy,
+  // system.
   [[nodiscard]] static Result<Endpoint> open(Channel channel, Role role, const WaitOptions& wait,
-                                             FileDescriptor sign_of_life = {});
+                                             SignOfLife sign_of_life = {});
 
   // The same on the channel of this name (README, Names). create() makes it or takes a dead one's
-  // place; open() waits until the other side is there, or something to read. Errors: busy;
-  // not_found, when time is up; as create_named and open_named, Channel::create and attach.
+  // place; open() waits until the other side is there, or something to read. A reader begins with
+  // the oldest ring that was set aside. Errors: busy; other_ring, if its messages are of another
+  // type; not_found, when time is up; as create_named
+  // and open_named, Channel::create and attach.
   [[nodiscard]] static Result<Endpoint> create(std::string_view name, Role role,
                                                const ChannelOptions& options,
                                                const WaitOptions& wait);
   [[nodiscard]] static Result<Endpoint> open(std::string_view name, Role role, Timeout timeout,
-                                             const WaitOptions& wait);
+                                             const WaitOptions& wait,
+                                             const core::TypeRecord& type = {});
 
   Endpoint(Endpoint&&) noexcept = default;
   Endpoint& operator=(Endpoint&&) noexcept = default;
@@ -51,6 +62,18 @@ class RINGBELL_API Endpoint {
   // Whether this object still plays its role: not moved from, and not the copy that a child of
   // fork() has of its parent's.
   [[nodiscard]] bool is_open() const noexcept;
+
+  // Lets the descriptors of the memory and of the role go: from now on the sign of life alone tells
+  // whether the peer lives. For a side whose memory reaches no other process. REQUIRES: it has one.
+  void rely_on_sign_of_life() noexcept;
+
+  // Whether this one's ring was set aside for a newer one of its name.
+  [[nodiscard]] bool is_past() const noexcept { return name_ && name_->is_past(); }
+  // Whether the name by which it was opened leads to this ring no more. Two system calls or more.
+  [[nodiscard]] bool name_lost() const noexcept { return name_ && name_->is_lost(); }
+  // This role in the next ring of the name, once this one is read to its end. REQUIRES: is_past().
+  // Errors: not_found: not yet; as open().
+  [[nodiscard]] Result<Endpoint> open_next() const;
 
   // Says that this side will do no more, and wakes the peer to learn of it. The last one takes the
   // channel's name away, if it has one: but not if it is the writer, `unread` records are left, and
@@ -75,8 +98,8 @@ class RINGBELL_API Endpoint {
       go_back_to_barriers();
   }
 
-  // Waits until `ready()` or until the time is up. Whatever ended it, ready() was looked at after
-  // it.
+  // Waits until `ready()`, until the time is up, or interrupt(). Whatever ended it, ready() was
+  // looked at after it.
   template <class Ready>
   [[nodiscard]] Waited wait_until(Ready&& ready, Timeout timeout) {
     const Waited waited =
@@ -85,6 +108,15 @@ class RINGBELL_API Endpoint {
       wake_own_loop();
     return waited;
   }
+
+  // Sleeps, whatever the peer does: until the time is up (timed_out), or interrupt().
+  [[nodiscard]] Waited rest(Timeout timeout) {
+    return parker_.waiter().wait_until([] { return false; }, Rest{*this}, timeout);
+  }
+
+  // Waiter::interrupt(), for this side. Nothing unless is_open(). From any thread;
+  // async-signal-safe.
+  void interrupt() noexcept;
 
   // For a loop that sleeps by itself (README, Event loops). The descriptor that is readable once
   // the peer has rung. Errors: unsupported, if the channel does not ring by eventfd.
@@ -108,6 +140,9 @@ class RINGBELL_API Endpoint {
 
   // A system call, unless the peer has closed or has not come yet.
   [[nodiscard]] PeerState peer() const noexcept;
+  // Waits until the peer has come. False: time is up. Errors: closed; peer_dead, also if it is gone
+  // without having come, as far as its sign of life tells.
+  [[nodiscard]] Result<bool> wait_for_peer(Timeout timeout);
 
   [[nodiscard]] const Parker& parker() const noexcept { return parker_; }
   [[nodiscard]] const Channel& channel() const noexcept { return channel_; }
@@ -125,6 +160,7 @@ class RINGBELL_API Endpoint {
 
     [[nodiscard]] bool closed() const noexcept { return own.peer_closed(); }
     [[nodiscard]] Waited ask() const noexcept { return waited_for(own.peer()); }
+    [[nodiscard]] bool is_kept_off() const noexcept { return own.keeps_peer_off(); }
     template <class Ready>
     [[nodiscard]] bool sleep(Ready&& ready, Clock::time_point until) const {
       const bool is_ready = own.parker_.park(ready, until, *this);
@@ -138,7 +174,24 @@ class RINGBELL_API Endpoint {
     [[nodiscard]] bool is_still(std::uint32_t parked) const noexcept { return own.says(parked); }
   };
 
+  // None, for rest().
+  struct Rest : Peer {
+    [[nodiscard]] static bool closed() noexcept { return false; }
+    [[nodiscard]] static Waited ask() noexcept { return Waited::ready; }
+    template <class Ready>
+    [[nodiscard]] bool sleep(Ready&& ready, Clock::time_point until) const {
+      const bool is_ready = Peer::own.parker_.park(ready, until, *this);
+      Peer::own.woke_up();
+      return is_ready;
+    }
+    [[nodiscard]] static bool stay_awake() noexcept { return false; }
+  };
+
   Endpoint(Channel channel, ParticipantLock lock, Role role, const WaitOptions& wait) noexcept;
+  [[nodiscard]] static Result<Endpoint> open_after(std::string_view name, ino_t passed_over,
+                                                   Role role, Timeout timeout,
+                                                   const WaitOptions& wait,
+                                                   const core::TypeRecord& type);
   [[nodiscard]] static Result<Endpoint> named(Result<std::pair<Endpoint, HeldName>> found);
 
   [[nodiscard]] bool sleeps_often() const noexcept {
@@ -155,12 +208,15 @@ class RINGBELL_API Endpoint {
   [[nodiscard]] const Doorbell& own_doorbell() const noexcept;
   void ring_peer() noexcept;
   [[nodiscard]] bool peer_closed() const noexcept;
+  [[nodiscard]] bool keeps_peer_off() const noexcept;
   [[nodiscard]] std::uint32_t& state_of(Role role) const noexcept;
+  [[nodiscard]] std::uint32_t& pid_of(Role role) const noexcept;
 
   Channel channel_;
   ParticipantLock lock_;
   std::optional<HeldName> name_;
-  FileDescriptor sign_of_life_;
+  SignOfLife sign_of_life_;
+  WaitOptions wait_;
   Parker parker_;
   std::uint32_t* peer_bell_;         // the word on which the peer sleeps
   std::uint32_t* own_bell_;          // the word on which this side sleeps
@@ -169,7 +225,8 @@ class RINGBELL_API Endpoint {
   std::uint64_t fence_below_bytes_;  // WaitOptions
   std::uint32_t parked_ = 0;         // what *own_bell_ said at the last arm()
   Armed armed_ = Armed::no;
-  int owner_pid_;  // the process that opened it
+  mutable FileDescriptor waitable_;  // beside a socket: waitable_fd(), from the first on
+  int owner_pid_;                    // the process that opened it
   Role role_;
   bool by_barrier_;  // parks with the heavy barrier; else the peer fences
 };

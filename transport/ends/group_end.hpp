@@ -5,11 +5,13 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/ends/participant.hpp>
 #include <ringbell/transport/memory/region.hpp>
+#include <ringbell/transport/sleep/event_loop.hpp>
 #include <ringbell/transport/sleep/stats.hpp>
 #include <ringbell/transport/sleep/wait.hpp>
 
@@ -17,7 +19,7 @@ namespace ringbell {
 
 // An end is closed by its destructor, so what is assigned to is destroyed and made anew.
 template <class End>
-End& replace(End& end, End&& by) noexcept {
+End& replace(End& end, std::type_identity_t<End>&& by) noexcept {
   if (&end != &by) {
     std::destroy_at(&end);
     std::construct_at(&end, std::move(by));
@@ -37,6 +39,27 @@ class GroupEnd {
   [[nodiscard]] const std::optional<Error>& quick_wake_refusal() const noexcept {
     return participant_.sleeper().parker().quick_wake_refusal();
   }
+  // Ends the wait under way, or the next one that does not find at once what it waits for: the
+  // Error is `cancelled`, and the end is as good as before. From any thread, and from a signal
+  // handler: it takes no lock. The end must stay where it is meanwhile.
+  void interrupt() noexcept { participant_.interrupt(); }
+  // Whether the name by which this end was opened leads to this ring no more: its file was removed,
+  // renamed or replaced by hand. The ring works on, for those that have it; a process that comes by
+  // the name finds none, or another. False without a name. Some system calls: for a timer.
+  [[nodiscard]] bool name_lost() const noexcept { return participant_.name_lost(); }
+
+  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
+  // this end was rung. The first call starts a thread. Errors: unsupported, if it never sleeps;
+  // system.
+  [[nodiscard]] Result<int> waitable_fd() { return participant_.sleeper().waitable_fd(); }
+  // For loops that can sleep on a futex (WaitSet): what arm() sleeps on, from this call on without
+  // a descriptor.
+  [[nodiscard]] SleepingPlace sleeping_word() noexcept {
+    return participant_.sleeper().sleeping_word();
+  }
+  // From such a loop, which has slept for WaitOptions::longest_sleep: arm() then asks after the
+  // others, as a waiting call does.
+  void slice_is_over() noexcept { participant_.sleeper().slice_is_over(); }
   // Takes arm() back, for a loop that will not look here for a while.
   void disarm() noexcept { participant_.sleeper().disarm(); }
 
@@ -53,20 +76,23 @@ template <class Self, class Options>
 class OpenedEnd : public GroupEnd {
  public:
   // On a region that another process made or this one (Region::create(OPTIONS.region())). Errors:
-  // busy, if no place is free; not_a_region, if it holds another ring; corrupt; system.
+  // busy or no_place, if no place is free; not_a_region, if it holds another ring; corrupt; system.
   [[nodiscard]] static Result<Self> open(Region region, const WaitOptions& wait = {}) {
     return from(Participant::join(std::move(region), Self::part(), wait));
   }
   // By name (README, Names). create() makes the ring, or joins what is there with these options,
-  // with what is in it; open() waits until another end is there, or until something is left to
-  // read, if it reads. Errors: also not_found, when the time is up; as Participant::create, open.
+  // with what is in it; open() waits until the other side lives and has not closed (of a queue, any
+  // end), or until something is left to read, if it reads. Errors: also not_found, when the time is
+  // up; other_ring, if the messages are not of a `type` that was asked for; as Participant::create,
+  // open.
   [[nodiscard]] static Result<Self> create(std::string_view name, const Options& options = {},
                                            const WaitOptions& wait = {}) {
     return from(Participant::create(name, options.region(), Self::part(), wait));
   }
   [[nodiscard]] static Result<Self> open(std::string_view name, Timeout timeout = kOpenTimeout,
-                                         const WaitOptions& wait = {}) {
-    return from(Participant::open(name, Self::part(), timeout, wait));
+                                         const WaitOptions& wait = {},
+                                         const core::TypeRecord& type = {}) {
+    return from(Participant::open(name, Self::part(), timeout, wait, type));
   }
 
  protected:

@@ -6,10 +6,6 @@ namespace ringbell {
 
 tl::unexpected<Error> fail_size(std::size_t size_bytes, std::size_t most_bytes,
                                 std::string_view what, std::string_view into) {
-  if (size_bytes == 0) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("{} of 0 bytes: the smallest has 1", what));
-  }
   return fail(ErrorCode::too_large,
               fmt::format("{} of {} bytes: {} takes at most {}; create it with more room", what,
                           size_bytes, into, most_bytes));

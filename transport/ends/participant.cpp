@@ -15,19 +15,26 @@ using core::HardwareAtomics;
 using core::SideState;
 
 // Edge S: a participant that sees another one closed sees all that it did (release/acquire).
-constexpr core::Edge kState{"participant.S"};
+constexpr core::Edge kParticipantState{"participant.S"};
 
 SideState state_of(const Region& region, std::uint32_t number) noexcept {
   return SideState{HardwareAtomics::load(region.participant(number).state,
-                                         std::memory_order_acquire, kState)};  // S
+                                         std::memory_order_acquire, kParticipantState)};  // S
+}
+
+std::uint32_t pid_of(const Region& region, std::uint32_t number) noexcept {
+  return HardwareAtomics::load(region.participant(number).pid, std::memory_order_relaxed,
+                               kParticipantState);
 }
 
 // A free number whose place is whole. The others are held until one is found, so that each is
 // looked at once.
 Result<ParticipantLock> take_place(const Region& region, const Part& part) {
+  if (part.among == Part::Among::the_first) {
+    return ParticipantLock::take(region.fd(), 0, part.role, pid_of(region, 0));
+  }
   const std::uint32_t first = part.among == Part::Among::the_rest ? 1 : 0;
-  const std::uint32_t end =
-      part.among == Part::Among::the_first ? 1 : region.geometry().participants;
+  const std::uint32_t end = region.geometry().participants;
   for (std::vector<ParticipantLock> spoilt;;) {
     Result<ParticipantLock> lock = ParticipantLock::take_any(region.fd(), first, end, part.role);
     if (!lock && !spoilt.empty()) {
@@ -36,7 +43,7 @@ Result<ParticipantLock> take_place(const Region& region, const Part& part) {
                               "other side mends it when it next looks",
                               part.role));
     }
-    if (!lock && lock.error().code == ErrorCode::busy && !part.more.empty()) {
+    if (!lock && lock.error().code == ErrorCode::no_place && !part.more.empty()) {
       lock.error().message += fmt::format("; {}", part.more);
     }
     if (!lock || part.is_whole == nullptr || part.is_whole(region, lock->number())) return lock;
@@ -50,7 +57,9 @@ Participant::Participant(Region region, ParticipantLock lock, const WaitOptions&
     : region_(std::move(region)),
       lock_(std::move(lock)),
       sleeper_(region_.doorbell(), wait),
-      owner_pid_(::getpid()) {}
+      owner_pid_(::getpid()) {
+  sleeper_.will_wait_for(region_.participants());
+}
 
 Result<Participant> Participant::join(Region region, const Part& part, const WaitOptions& wait) {
   if (region.kind() != part.kind ||
@@ -68,10 +77,11 @@ Result<Participant> Participant::join(Region region, const Part& part, const Wai
   Participant joined(std::move(region), std::move(*lock), wait);
   core::ParticipantLine& line = joined.region_.participant(joined.number());
   HardwareAtomics::store(line.pid, static_cast<std::uint32_t>(::getpid()),
-                         std::memory_order_relaxed, kState);
-  HardwareAtomics::store(line.role, part.reads ? 1U : 0U, std::memory_order_relaxed, kState);
+                         std::memory_order_relaxed, kParticipantState);
+  HardwareAtomics::store(line.role, part.reads ? 1U : 0U, std::memory_order_relaxed,
+                         kParticipantState);
   HardwareAtomics::store(line.state, std::uint32_t(SideState::open), std::memory_order_release,
-                         kState);  // S
+                         kParticipantState);  // S
   return joined;
 }
 
@@ -79,9 +89,13 @@ bool Participant::is_open() const noexcept {
   return region_.base() != nullptr && ::getpid() == owner_pid_;
 }
 
+void Participant::interrupt() noexcept {
+  if (is_open()) sleeper_.interrupt();
+}
+
 void Participant::say_closed() const noexcept {
   HardwareAtomics::store(region_.participant(number()).state, std::uint32_t(SideState::closed),
-                         std::memory_order_release, kState);  // S
+                         std::memory_order_release, kParticipantState);  // S
 }
 
 void Participant::leave(const std::function<bool()>& keep) noexcept {
@@ -102,7 +116,7 @@ void Participant::bury(std::uint32_t number) const noexcept {
     auto found = std::uint32_t(from);
     return HardwareAtomics::compare_exchange(state, found, std::uint32_t(to),
                                              std::memory_order_relaxed, std::memory_order_relaxed,
-                                             kState);
+                                             kParticipantState);
   };
   // A newcomer takes the lock before it says that it is open, so one whose word was overwritten is
   // seen to hold it. If it has closed meanwhile, it will be found unburied and nothing in its hand.

@@ -38,20 +38,22 @@ class RINGBELL_API Participant {
  public:
   // Takes a free number. All that must be true of a region before an end uses it is checked here,
   // however the end came by it. Errors: not_a_region, if it is no ring for this part;
-  // invalid_argument, if it rings by eventfd; busy, if no number is free; corrupt, if none of the
-  // free ones is whole; system.
+  // invalid_argument, if it rings by eventfd; busy, if a living process has the only such place;
+  // no_place, if no number is free; corrupt, if none of the free ones is whole; system.
   [[nodiscard]] static Result<Participant> join(Region region, const Part& part,
                                                 const WaitOptions& wait);
 
   // The same in the region of this name (README, Names). create() makes it, or joins what is there
-  // with these options, dead or alive; open() waits until a participant is there, or something is
-  // left. Errors: also busy, if a living one uses the name for something else; not_found, when time
-  // is up; not_a_region; as create_named and open_named, Region::create and attach.
+  // with these options, dead or alive; open() waits until a participant is there, one of the rest
+  // until the first lives and has not closed, or until something is left. Errors: also other_ring,
+  // if a living one uses the name for something else, or messages of another type; not_found, when
+  // time is up; not_a_region; as create_named and open_named, Region::create and attach.
   [[nodiscard]] static Result<Participant> create(std::string_view name,
                                                   const RegionOptions& options, const Part& part,
                                                   const WaitOptions& wait);
   [[nodiscard]] static Result<Participant> open(std::string_view name, const Part& part,
-                                                Timeout timeout, const WaitOptions& wait);
+                                                Timeout timeout, const WaitOptions& wait,
+                                                const core::TypeRecord& type = {});
 
   Participant(Participant&&) noexcept = default;
   Participant& operator=(Participant&&) noexcept = default;
@@ -73,6 +75,12 @@ class RINGBELL_API Participant {
   // has of its parent's.
   [[nodiscard]] bool is_open() const noexcept;
 
+  // Sleeper::interrupt(). Nothing unless is_open().
+  void interrupt() noexcept;
+
+  // Whether the name by which it came leads to this ring no more. Two system calls or more.
+  [[nodiscard]] bool name_lost() const noexcept { return name_ && name_->is_lost(); }
+
   // Says that this one will do no more. Ring those that may wait for it after that. REQUIRES:
   // is_open().
   void say_closed() const noexcept;
@@ -80,6 +88,10 @@ class RINGBELL_API Participant {
   // After that, at the very end: lets the number go, and takes the region's name away, if it has
   // one, no other process takes part, and `keep()` is false, which is asked then.
   void leave(const std::function<bool()>& keep = [] { return false; }) noexcept;
+
+  // For an end that goes while its memory is still looked at. REQUIRES: leave() before; nothing
+  // after it.
+  [[nodiscard]] Region take_region() noexcept { return std::move(region_); }
 
   // Whether that number has died, or has never come. A system call. Not of this one itself.
   [[nodiscard]] bool is_gone(std::uint32_t number) const noexcept;

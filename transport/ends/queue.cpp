@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include <ringbell/transport/ends/message_size.hpp>
-#include <ringbell/transport/ends/not_now.hpp>
+#include <ringbell/transport/base/probes.hpp>
+#include <ringbell/transport/ends/reader_required.hpp>
 
 namespace ringbell {
 namespace {
@@ -19,26 +19,13 @@ constexpr std::uint32_t kAsksASlice = 64;
 // For a decision that may be late: relaxed. A message in the hand of a dead receiver counts: it
 // comes again.
 bool holds_messages(const Region& region) noexcept {
-  const core::MpmcPlaces at(region.mpmc_memory());
-  for (std::uint64_t slot = 0; slot < at.slot_count(); ++slot) {
-    constexpr core::Edge kLook{"mpmc.R"};
-    const core::MpmcSlotState state(
-        core::HardwareAtomics::load(at.state_at(slot), std::memory_order_relaxed, kLook));
-    if (state.phase() == core::MpmcSlotState::kReady ||
-        state.phase() == core::MpmcSlotState::kTaken) {
-      return true;
-    }
-  }
-  return false;
+  constexpr core::Edge kLook{"mpmc.R"};
+  const core::MpmcContents found =
+      core::contents_of<core::HardwareAtomics>(core::MpmcPlaces(region.mpmc_memory()), kLook);
+  return found.ready + found.taken > 0;
 }
 
 }  // namespace
-
-template <class Self>
-QueueEnd<Self>::QueueEnd(Participant participant) noexcept : Base(std::move(participant)) {
-  participant_.sleeper().will_sleep_on(bells().data_bell.word);
-  participant_.sleeper().will_sleep_on(bells().space_bell.word);
-}
 
 template <class Self>
 void QueueEnd<Self>::leave() noexcept {
@@ -57,6 +44,7 @@ core::MpmcRecovered QueueEnd<Self>::take_from_dead(bool own_too) noexcept {
   recovered_.skipped += found.skipped;
   recovered_.returned += found.returned;
   if (found.skipped + found.returned > 0) {
+    RINGBELL_PROBE(redeliver, found.returned, found.skipped);
     ring_data();
     ring_space();
   }
@@ -108,15 +96,15 @@ struct QueueEnd<Self>::Others {
 
 template <class Self>
 template <class Ready>
-Waited QueueEnd<Self>::wait_until(std::uint32_t& word, Ready&& ready, Timeout timeout) {
-  return participant_.sleeper().wait_until(word, ready, Others{*this}, timeout);
+Waited QueueEnd<Self>::wait_until(Ready&& ready, Timeout timeout) {
+  return participant_.sleeper().wait_until(ready, Others{*this}, timeout);
 }
 
 template <class Self>
 template <class Ready>
-bool QueueEnd<Self>::arm_on(std::uint32_t& word, Ready&& ready) {
+bool QueueEnd<Self>::arm_until(Ready&& ready) {
   if (participant_.sleeper().slept_a_slice()) look_after_others();
-  return participant_.sleeper().arm(word, ready, Others{*this});
+  return participant_.sleeper().arm(ready, Others{*this});
 }
 
 template class QueueEnd<QueueSender>;
@@ -135,6 +123,7 @@ Result<QueueSender> QueueSender::on(Participant participant) {
 
 QueueSender::QueueSender(Participant participant, core::MpmcRing<>::Writer ring) noexcept
     : QueueEnd(std::move(participant)), ring_(std::move(ring)), copy_in_(region().geometry()) {
+  participant_.sleeper().will_sleep_on(bells().space_bell.word);
   take_from_dead(true);
 }
 
@@ -144,58 +133,78 @@ QueueSender::~QueueSender() {
   leave();
 }
 
-std::optional<std::span<std::byte>> QueueSender::claim() noexcept {
-  if (!claimed_) claimed_ = ring_.claim(1) == 1;
-  if (claimed_) [[likely]]
-    return ring_.payload(0).subspan(sizeof(sized::Size));
+Result<std::optional<std::span<std::byte>>> QueueSender::claim_for(Timeout timeout) {
+  std::optional<std::span<std::byte>> room = claim();
+  if (room) return room;
+  if (lacks_receiver()) return fail_without_reader(PeerState::absent, "receiver");
+  RINGBELL_PROBE(no_room, max_message_bytes());
+  const Waited waited = wait_until(
+      [&] { return ring_.corrupt() || (room = claim()).has_value() || lacks_receiver(); }, timeout);
+  if (waited == Waited::cancelled) return fail_interrupted();
+  if (!room && ring_.corrupt()) return fail_corrupt(ring_.finding());
+  if (!room && lacks_receiver()) return fail_without_reader(PeerState::absent, "receiver");
+  return room;
+}
+
+std::optional<std::span<std::byte>> QueueSender::claim_slowly() noexcept {
+  if (claim_ == Claim::asks && !lacks_receiver() && ring_.claim(1) == 1) {
+    claim_ = Claim::made;
+    return claim();
+  }
   polled_in_vain();
   return std::nullopt;
 }
 
-Result<std::optional<std::span<std::byte>>> QueueSender::claim_for(Timeout timeout) {
-  std::optional<std::span<std::byte>> room = claim();
-  if (room) return room;
-  (void)wait_until(
-      bells().space_bell.word, [&] { return ring_.corrupt() || (room = claim()).has_value(); },
-      timeout);
-  if (!room && ring_.corrupt()) return fail_corrupt(ring_.finding());
-  return room;
+void QueueSender::require_reader(bool required) noexcept {
+  abort();
+  claim_ = unclaimed_ = required ? Claim::asks : Claim::none;
 }
 
-bool QueueSender::commit(std::size_t size_bytes) noexcept {
-  if (!claimed_ || !fits(size_bytes, max_message_bytes())) return false;
-  sized::write_size(ring_.payload(0), size_bytes);
-  claimed_ = false;
-  const bool committed = ring_.commit();
-  ring_data();
-  return committed;
+bool QueueSender::lacks_receiver() noexcept {
+  constexpr core::Edge kLook{"participant.S"};
+  constexpr std::uint32_t kReads = 1;
+  if (claim_ != Claim::asks) return false;
+  const auto is_there = [&](std::uint32_t number) {
+    const std::uint32_t& role = region().participant(number).role;
+    return participant_.is_open(number) &&
+           core::HardwareAtomics::load(role, std::memory_order_relaxed, kLook) == kReads &&
+           !participant_.is_gone(number);
+  };
+  if (is_there(receiver_)) return false;
+  const std::uint32_t places = region().geometry().participants;
+  for (receiver_ = 0; receiver_ < places; ++receiver_) {
+    if (is_there(receiver_)) return false;
+  }
+  receiver_ = 0;
+  return true;
 }
 
 void QueueSender::abort() noexcept {
-  if (!claimed_) return;
-  claimed_ = false;
+  if (claim_ != Claim::made) return;
+  claim_ = unclaimed_;
   ring_.abort();
   ring_data();  // those that wait at this place go on
   ring_space();
 }
 
-Result<bool> QueueSender::send(std::span<const std::byte> message, Timeout timeout) {
+Result<bool> QueueSender::send_later(std::span<const std::byte> message, Timeout timeout) {
   if (!fits(message.size(), max_message_bytes())) {
     return fail_size(message.size(), max_message_bytes(), "a message", "this queue");
   }
   const Result<std::optional<std::span<std::byte>>> room = claim_for(timeout);
   if (!room) return tl::unexpected(room.error());
   if (!*room) return false;
-  copy_in_(**room, message);
-  if (!commit(message.size())) {
-    return fail(ErrorCode::peer_dead, "this sender was taken for dead; the message is not sent");
-  }
-  return true;
+  return send(message, Timeout::zero());  // into the room that is claimed
+}
+
+Result<bool> QueueSender::fail_taken_for_dead() {
+  return fail(ErrorCode::evicted, "this sender was taken for dead; the message is not sent");
 }
 
 bool QueueSender::arm() {
-  return arm_on(bells().space_bell.word,
-                [&] { return claimed_ || ring_.corrupt() || ring_.has_room(); });
+  return arm_until([&] {
+    return claim_ == Claim::made || ring_.corrupt() || ring_.has_room() || lacks_receiver();
+  });
 }
 
 // --- QueueReceiver -------------------------------------------------------------------------------
@@ -216,6 +225,7 @@ Result<QueueReceiver> QueueReceiver::on(Participant participant) {
 
 QueueReceiver::QueueReceiver(Participant participant, core::MpmcRing<>::Reader ring) noexcept
     : QueueEnd(std::move(participant)), ring_(std::move(ring)) {
+  participant_.sleeper().will_sleep_on(bells().data_bell.word);
   take_from_dead(true);
 }
 
@@ -225,49 +235,24 @@ QueueReceiver::~QueueReceiver() {
   leave();
 }
 
-std::optional<std::span<const std::byte>> QueueReceiver::peek() noexcept {
-  if (!in_hand_) in_hand_ = ring_.take(1) == 1;
-  if (!in_hand_) {
-    polled_in_vain();
-    return std::nullopt;
-  }
-  const std::optional<std::span<const std::byte>> message = sized::message_in(ring_.payload(0));
-  if (!message) wrong_size_ = sized::wrong_size(ring_.payload(0));
-  return message;
-}
-
 Result<std::optional<std::span<const std::byte>>> QueueReceiver::peek_for(Timeout timeout) {
   std::optional<std::span<const std::byte>> message = peek();
   if (message) return message;
-  (void)wait_until(
-      bells().data_bell.word,
+  const Waited waited = wait_until(
       [&] {
         return wrong_size_.field != nullptr || ring_.corrupt() || (message = peek()).has_value();
       },
       timeout);
   if (message) return message;
+  if (waited == Waited::cancelled) return fail_interrupted();
   if (wrong_size_.field != nullptr) return fail_corrupt(wrong_size_);
   if (ring_.corrupt()) return fail_corrupt(ring_.finding());
   return message;
 }
 
 bool QueueReceiver::arm() {
-  return arm_on(bells().data_bell.word, [&] {
-    return wrong_size_.field != nullptr || ring_.corrupt() || peek().has_value();
-  });
-}
-
-bool QueueReceiver::release() noexcept {
-  if (!in_hand_) return false;
-  in_hand_ = false;
-  const bool released = ring_.release();
-  ring_space();
-  return released;
-}
-
-Result<std::optional<std::size_t>> QueueReceiver::receive(std::span<std::byte> into,
-                                                          Timeout timeout) {
-  return copy_out(*this, peek_for(timeout), into);
+  return arm_until(
+      [&] { return wrong_size_.field != nullptr || ring_.corrupt() || peek().has_value(); });
 }
 
 }  // namespace ringbell

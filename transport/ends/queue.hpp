@@ -22,6 +22,8 @@
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/ends/copy_in.hpp>
 #include <ringbell/transport/ends/group_end.hpp>
+#include <ringbell/transport/ends/message_size.hpp>
+#include <ringbell/transport/ends/not_now.hpp>
 #include <ringbell/transport/ends/sized.hpp>
 #include <ringbell/transport/memory/region.hpp>
 #include <ringbell/transport/sleep/wait.hpp>
@@ -34,14 +36,18 @@ struct QueueOptions {
   std::uint32_t participants = 64;    // senders and receivers at a time, at most 4096
   core::DoorbellKind doorbell = core::DoorbellKind::futex;  // or none
   MemoryOptions memory = {};
+  core::TypeRecord type = {};           // of the messages, for the typed ends
+  std::uint32_t payload_alignment = 8;  // 8, 16, 32 or 64: messages stand at multiples of it
 
   [[nodiscard]] RegionOptions region() const noexcept {
     return {.shape = {.kind = core::RingKind::mpmc,
                       .slot_count = messages,
                       .message_bytes = sized::slot_message_bytes(message_bytes),
-                      .participants = participants},
+                      .participants = participants,
+                      .payload_alignment = payload_alignment},
             .doorbell = doorbell,
-            .memory = memory};
+            .memory = memory,
+            .type = type};
   }
 };
 
@@ -64,7 +70,7 @@ class RINGBELL_API QueueEnd : public OpenedEnd<Self, QueueOptions> {
   using Base = OpenedEnd<Self, QueueOptions>;
   using Base::participant_;
 
-  explicit QueueEnd(Participant participant) noexcept;
+  explicit QueueEnd(Participant participant) noexcept : Base(std::move(participant)) {}
   // Takes the queue's name away if this was the last end and no message is left.
   void leave() noexcept;
   [[nodiscard]] static core::ParticipantId id_of(const Participant& participant) noexcept {
@@ -83,9 +89,9 @@ class RINGBELL_API QueueEnd : public OpenedEnd<Self, QueueOptions> {
   }
   void look_after_others() noexcept;
   template <class Ready>
-  [[nodiscard]] Waited wait_until(std::uint32_t& word, Ready&& ready, Timeout timeout);
+  [[nodiscard]] Waited wait_until(Ready&& ready, Timeout timeout);
   template <class Ready>
-  [[nodiscard]] bool arm_on(std::uint32_t& word, Ready&& ready);
+  [[nodiscard]] bool arm_until(Ready&& ready);
 
  private:
   struct Others;
@@ -107,25 +113,53 @@ class RINGBELL_API QueueSender : public QueueEnd<QueueSender> {
   // Room for one message of up to max_message_bytes(), or nothing: not now. Never waits. It has its
   // place in the order from now on, and the receivers wait for it: commit() or abort() soon. The
   // same room again until then.
-  [[nodiscard]] std::optional<std::span<std::byte>> claim() noexcept;
-  // The same, waiting for room. Nothing: time is up. Errors: corrupt.
+  [[nodiscard]] std::optional<std::span<std::byte>> claim() noexcept {
+    if (claim_ == Claim::none && ring_.claim(1) == 1) claim_ = Claim::made;
+    if (claim_ == Claim::made) [[likely]]
+      return ring_.payload(0).subspan(sizeof(sized::Size));
+    return claim_slowly();
+  }
+  // The same, waiting for room. Nothing: time is up. Errors: corrupt; no_reader, if a receiver is
+  // required and there is none.
   [[nodiscard]] Result<std::optional<std::span<std::byte>>> claim_for(Timeout timeout = kForever);
 
   // Makes the message visible, `size_bytes` of it. False: this end was declared dead meanwhile, the
   // message is gone; or nothing is claimed, or it cannot have that size, and nothing happened.
-  bool commit(std::size_t size_bytes) noexcept;
+  bool commit(std::size_t size_bytes) noexcept {
+    if (claim_ != Claim::made || !fits(size_bytes, max_message_bytes())) [[unlikely]]
+      return false;
+    sized::write_size(ring_.payload(0), size_bytes);
+    claim_ = unclaimed_;
+    const bool committed = ring_.commit();
+    ring_data();
+    return committed;
+  }
   // Gives the claimed room up, if there is any.
   void abort() noexcept;
 
-  // Copies a message in. False: not now, or time is up. Errors: invalid_argument, if it is empty;
-  // too_large; corrupt; peer_dead, if this very end was declared dead while it sent.
-  [[nodiscard]] Result<bool> send(std::span<const std::byte> message, Timeout timeout = kForever);
-
-  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
-  // there may be room. The first call starts a thread. Errors: unsupported; system.
-  [[nodiscard]] Result<int> waitable_fd() {
-    return participant_.sleeper().waitable_fd(bells().space_bell.word);
+  // Copies a message in. False: not now, or time is up. Errors: too_large; corrupt; evicted, if
+  // this very end was declared dead while it sent; no_reader, as claim_for().
+  [[nodiscard]] Result<bool> send(std::span<const std::byte> message, Timeout timeout = kForever) {
+    if (fits(message.size(), max_message_bytes())) [[likely]] {
+      if (const std::optional<std::span<std::byte>> room = claim()) [[likely]] {
+        copy_in_(*room, message);
+        if (commit(message.size())) [[likely]]
+          return true;
+        return fail_taken_for_dead();
+      }
+    }
+    return send_later(message, timeout);
   }
+
+  // From now on no room is given unless a living receiver is there: claim_for() and send() are an
+  // Error at once, claim() is "not now". Each message then costs a system call or more. Off at
+  // first: a queue keeps its messages for whichever receiver comes. A claim is given up.
+  void require_reader(bool required = true) noexcept;
+
+  // How many of the queue's places are not free: claimed, with a message that is ready, or in a
+  // receiver's hand. Looks at each place, while the others go on.
+  [[nodiscard]] std::uint64_t fill() const noexcept { return ring_.contents().all(); }
+
   // Announces a sleep, then looks. False: do not sleep: there is room, or claim_for() has an Error
   // to tell. True: armed until the descriptor becomes readable; look then, and arm() again. Takes
   // from dead ends what a waiting call would.
@@ -140,10 +174,20 @@ class RINGBELL_API QueueSender : public QueueEnd<QueueSender> {
   [[nodiscard]] static Part part() noexcept;
   [[nodiscard]] static Result<QueueSender> on(Participant participant);
   QueueSender(Participant participant, core::MpmcRing<>::Writer ring) noexcept;
+  [[nodiscard]] Result<bool> send_later(std::span<const std::byte> message, Timeout timeout);
+  [[nodiscard]] static Result<bool> fail_taken_for_dead();
+  [[nodiscard]] std::optional<std::span<std::byte>> claim_slowly() noexcept;
+  // Whether a receiver is required and none is there.
+  [[nodiscard]] bool lacks_receiver() noexcept;
+
+  // Asks: none, and a receiver is required.
+  enum class Claim : std::uint8_t { none, made, asks };
 
   core::MpmcRing<>::Writer ring_;
   CopyIn copy_in_;
-  bool claimed_ = false;
+  Claim claim_ = Claim::none;
+  Claim unclaimed_ = Claim::none;  // none or asks: what claim_ is while none is made
+  std::uint32_t receiver_ = 0;     // the one that was there when last asked
 };
 
 class RINGBELL_API QueueReceiver : public QueueEnd<QueueReceiver> {
@@ -157,7 +201,17 @@ class RINGBELL_API QueueReceiver : public QueueEnd<QueueReceiver> {
 
   // The next message, in place, this receiver's alone; nothing: not now. The same one again until
   // release(). The bytes stay in shared memory: copy what must not change after a check.
-  [[nodiscard]] std::optional<std::span<const std::byte>> peek() noexcept;
+  [[nodiscard]] std::optional<std::span<const std::byte>> peek() noexcept {
+    if (!in_hand_) in_hand_ = ring_.take(1) == 1;
+    if (!in_hand_) {
+      polled_in_vain();
+      return std::nullopt;
+    }
+    const std::optional<std::span<const std::byte>> message = sized::message_in(ring_.payload(0));
+    if (!message) [[unlikely]]
+      wrong_size_ = sized::wrong_size(ring_.payload(0));
+    return message;
+  }
   // The same, waiting for one. Nothing: time is up. Errors: corrupt.
   [[nodiscard]] Result<std::optional<std::span<const std::byte>>> peek_for(
       Timeout timeout = kForever);
@@ -166,17 +220,26 @@ class RINGBELL_API QueueReceiver : public QueueEnd<QueueReceiver> {
   [[nodiscard]] bool redelivered() const noexcept { return ring_.redelivered(); }
   // Done with it. False: this end was declared dead meanwhile, another receiver gets the message
   // too; or nothing is in hand, and nothing happened.
-  bool release() noexcept;
+  bool release() noexcept {
+    if (!in_hand_) return false;
+    in_hand_ = false;
+    const bool released = ring_.release();
+    ring_space();
+    return released;
+  }
+
+  // How far the receivers are behind: messages that are ready and in no receiver's hand. Looks at
+  // each place, while the others go on.
+  [[nodiscard]] std::uint64_t lag() const noexcept { return ring_.contents().ready; }
 
   // Copies the next message out and returns its size; nothing: time is up. Errors: as peek_for;
   // too_large if `into` is too small, the message then stays in hand.
   [[nodiscard]] Result<std::optional<std::size_t>> receive(std::span<std::byte> into,
-                                                           Timeout timeout = kForever);
+                                                           Timeout timeout = kForever) {
+    return receive_from(*this, into, timeout);
+  }
 
   // As QueueSender's. False also means that a message may have been taken in hand: peek() has it.
-  [[nodiscard]] Result<int> waitable_fd() {
-    return participant_.sleeper().waitable_fd(bells().data_bell.word);
-  }
   [[nodiscard]] bool arm();
 
  private:

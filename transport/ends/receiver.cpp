@@ -1,6 +1,12 @@
 #include <ringbell/transport/ends/receiver.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
+
+#include <ringbell/core/spsc_memory.hpp>
+#include <ringbell/transport/base/deadline.hpp>
+#include <ringbell/transport/ends/record_time.hpp>
 
 namespace ringbell {
 
@@ -26,7 +32,9 @@ Result<Receiver> Receiver::on(Endpoint endpoint) {
 }
 
 Result<std::optional<std::span<const std::byte>>> Receiver::peek_for(Timeout timeout) {
-  std::optional<std::span<const std::byte>> record;
+  std::optional<std::span<const std::byte>> record = peek();
+  if (record) return record;
+  const SteadyTime deadline = timeout > Timeout::zero() ? end_of(timeout) : SteadyTime{};
   const Waited waited = endpoint_.wait_until(
       [&] {
         record = peek();
@@ -34,13 +42,75 @@ Result<std::optional<std::span<const std::byte>>> Receiver::peek_for(Timeout tim
       },
       timeout);
   if (ring_.corrupt()) return fail_corrupt(ring_.finding());
+  const bool is_over = waited == Waited::peer_closed || waited == Waited::peer_dead;
+  if (is_over && !holds_ && endpoint_.is_past()) return go_on(deadline);
   if (waited == Waited::peer_closed) return fail(ErrorCode::closed, "the sender closed its side");
   if (waited == Waited::peer_dead) return fail(ErrorCode::peer_dead, "the sender died");
+  if (waited == Waited::cancelled) return fail_interrupted();
   return record;
 }
 
-Result<std::optional<std::size_t>> Receiver::receive(std::span<std::byte> into, Timeout timeout) {
-  return copy_out(*this, peek_for(timeout), into);
+// This ring was set aside and is read to its end: the next one of its name.
+Result<std::optional<std::span<const std::byte>>> Receiver::go_on(SteadyTime deadline) {
+  constexpr std::chrono::milliseconds kNap{5};
+  for (;;) {
+    Result<Endpoint> next = endpoint_.open_next();
+    if (next) {
+      Result<Receiver> receiver = on(std::move(*next));
+      if (!receiver) return tl::unexpected(std::move(receiver.error()));
+      *this = std::move(*receiver);
+      return peek_for(left_until(deadline));
+    }
+    if (next.error().code != ErrorCode::not_found) return tl::unexpected(std::move(next.error()));
+    const Timeout left = left_until(deadline);
+    if (left == Timeout::zero()) return std::nullopt;
+    if (endpoint_.rest(std::min<Timeout>(kNap, left)) == Waited::cancelled) {
+      return fail_interrupted();
+    }
+  }
+}
+
+std::optional<std::span<const std::byte>> Receiver::peek_newest() noexcept {
+  std::uint64_t records = ring_.unread().records;
+  if (records == 0) return peek();
+  release_to(position());  // what is held
+  // A hostile sender may take a record back that was counted.
+  for (; records > 1 && peek(); --records) release();
+  return peek();
+}
+
+Result<std::optional<std::span<const std::byte>>> Receiver::peek_newest_for(Timeout timeout) {
+  Result<std::optional<std::span<const std::byte>>> record = peek_for(timeout);
+  if (record && *record) *record = peek_newest();
+  return record;
+}
+
+Result<std::optional<std::span<const std::byte>>> Receiver::peek_fresh_for(
+    std::chrono::nanoseconds time_to_live, Timeout timeout) {
+  const core::Geometry& geometry = channel().region().geometry();
+  if (geometry.user_header_bytes == 0 || channel().region().has_seals()) {
+    return fail(ErrorCode::invalid_argument,
+                "the records of this ring have no time; make it with ChannelOptions::timed");
+  }
+  const auto most_ns = static_cast<std::uint64_t>(std::max(time_to_live, {}).count());
+  const auto is_fresh = [most_ns](std::span<const std::byte> record) {
+    const std::uint64_t sent_ns = core::HardwareAtomics::load(
+        core::user_header_of(record).time_ns, std::memory_order_relaxed, core::Edge{"spsc.R"});
+    const std::uint64_t now_ns = record_time_ns();
+    return sent_ns <= now_ns && now_ns - sent_ns <= most_ns;
+  };
+  const SteadyTime deadline = end_of(timeout);
+  const std::uint64_t start = position();
+  for (Timeout left = timeout;; left = left_until(deadline)) {
+    // A hostile sender's old records never end.
+    if (left <= Timeout::zero() && position() - start >= geometry.capacity_bytes) {
+      return std::nullopt;
+    }
+    Result<std::optional<std::span<const std::byte>>> record = peek_for(left);
+    if (!record || !*record || is_fresh(**record)) return record;
+    release();
+    ++expired_;
+  }
 }
 
 }  // namespace ringbell

@@ -5,12 +5,14 @@
 //   receiver.receive(buffer);               // or copied out, waiting for one if need be
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <utility>
 
 #include <ringbell/core/spsc_ring.hpp>
+#include <ringbell/transport/base/deadline.hpp>
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/ends/channel_end.hpp>
 #include <ringbell/transport/ends/group_end.hpp>
@@ -42,10 +44,28 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
     }
     return record;
   }
-  // The same, waiting up to `timeout`. Nothing: time is up. Errors: closed (and nothing left to
-  // read), peer_dead (likewise), corrupt.
+  // The same, waiting up to `timeout`. Nothing: time is up. A ring that was set aside for a newer
+  // one of its name (Replace) is left at its end, and the next one read; but not while records are
+  // held. Errors: closed (and nothing left to read), peer_dead (likewise), corrupt.
   [[nodiscard]] Result<std::optional<std::span<const std::byte>>> peek_for(
       Timeout timeout = kForever);
+
+  // The newest record that is there, in place; all older ones are given back, held ones too: for a
+  // reader to which only the latest matters. Nothing: not now, and nothing was given back.
+  // Otherwise as peek().
+  [[nodiscard]] std::optional<std::span<const std::byte>> peek_newest() noexcept;
+  // The same, waiting for a record if there is none. Nothing: time is up. Errors: as peek_for.
+  [[nodiscard]] Result<std::optional<std::span<const std::byte>>> peek_newest_for(
+      Timeout timeout = kForever);
+
+  // The next record that was sent no longer ago than `time_to_live`, in place. Older ones in front
+  // of it are given back, held ones too, and counted: expired(). A time that is still to come is no
+  // younger: it is of another boot. Otherwise as peek_for(). Errors: also invalid_argument, if the
+  // records of this ring have no time (ChannelOptions::timed).
+  [[nodiscard]] Result<std::optional<std::span<const std::byte>>> peek_fresh_for(
+      std::chrono::nanoseconds time_to_live, Timeout timeout = kForever);
+  // How many records were too old for this receiver.
+  [[nodiscard]] std::uint64_t expired() const noexcept { return expired_; }
 
   // Gives the peeked record and all held ones back to the sender. Nothing happens if no record was
   // peeked since.
@@ -80,6 +100,9 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
     head_published();
   }
   [[nodiscard]] std::uint64_t position() const noexcept { return ring_.position(); }
+  // How far this one is behind: bytes from position() to the end of what was committed, the peeked
+  // record included, with headers and padding. Looks at each such record, and stores nothing.
+  [[nodiscard]] std::uint64_t lag() const noexcept { return ring_.unread().bytes; }
 
   // Calls `use(span)` for up to `limit` records that are there now, then gives them back together,
   // and all that were held. Returns how many. Never waits.
@@ -105,7 +128,9 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
   // Copies the next message out and returns its size; nothing: time is up. Errors: as peek_for;
   // too_large if `into` is too small, the message then stays where it is.
   [[nodiscard]] Result<std::optional<std::size_t>> receive(std::span<std::byte> into,
-                                                           Timeout timeout = kForever);
+                                                           Timeout timeout = kForever) {
+    return receive_from(*this, into, timeout);
+  }
 
   // Announces a sleep, then looks. False: do not sleep: there is a record, or peek_for() has an
   // Error to tell. True: armed until the descriptor becomes readable; look then, and arm() again.
@@ -121,6 +146,7 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
 
   [[nodiscard]] static Result<Receiver> on(Endpoint endpoint);
   Receiver(Endpoint endpoint, core::SpscRing<>::Reader ring) noexcept;
+  [[nodiscard]] Result<std::optional<std::span<const std::byte>>> go_on(SteadyTime deadline);
   // Rings if the sender sleeps and a new head was published since the last call.
   void head_published() noexcept {
     if (ring_.published_head() == head_rung_) [[likely]]
@@ -134,6 +160,7 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
   std::uint64_t head_rung_;
   std::uint64_t peeked_at_ = kNowhere;  // of the record that may be held or given back
   std::uint64_t held_from_ = 0;         // the oldest record that is held
+  std::uint64_t expired_ = 0;
   bool holds_ = false;
 };
 

@@ -10,11 +10,15 @@
 #include <string>
 #include <utility>
 
+#include <ringbell/core/spsc_memory.hpp>
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/timeout.hpp>
 #include <ringbell/transport/ends/copy_in.hpp>
 #include <ringbell/transport/ends/message_size.hpp>
 #include <ringbell/transport/ends/not_now.hpp>
+#include <ringbell/transport/ends/reader_required.hpp>
+#include <ringbell/transport/ends/record_time.hpp>
+#include <ringbell/transport/memory/region.hpp>
 #include <ringbell/transport/sleep/waiter.hpp>
 
 namespace ringbell {
@@ -23,12 +27,12 @@ namespace ringbell {
 // itself when the position moves on.
 class OpenClaim {
  public:
-  void set(std::uint64_t position, std::size_t size_bytes) noexcept {
-    word_ = position << 32U | static_cast<std::uint32_t>(size_bytes);
+  void set(std::uint64_t position, std::uint32_t size_bytes) noexcept {
+    word_ = position << 32U | (size_bytes + 1);
   }
   void clear() noexcept { word_ = 0; }
-  // 0: nothing is claimed there.
-  [[nodiscard]] std::uint32_t bytes_at(std::uint64_t position) const noexcept {
+  // More than any size that was claimed there; 0: nothing is.
+  [[nodiscard]] std::uint32_t limit_at(std::uint64_t position) const noexcept {
     return word_ >> 32U == (position & UINT32_MAX) ? static_cast<std::uint32_t>(word_) : 0;
   }
 
@@ -36,25 +40,28 @@ class OpenClaim {
   std::uint64_t word_ = 0;
 };
 
-// `Self` has published(), which rings, and claim_later(), which waits for room or says why there
-// can be none. Nothing here waits but claim_for() and send().
+// `Self` has published(), which rings, peer(), and claim_later(), which waits for room or says why
+// there can be none. Nothing here waits but claim_for() and send().
 template <class Self, class Ring>
 class RecordWriter {
  public:
   // Room for a record of this size in the ring, uninitialised, or nothing: not now; nor ever, if it
-  // is of 0 bytes or more than max_record_bytes(), which claim_for() says. Visible to the reader
-  // from commit() on. Claiming again forgets the first claim.
+  // is more than max_record_bytes() or a reader is required and there is none, which claim_for()
+  // says. Visible to the reader from commit() on. Claiming again forgets the first claim.
   [[nodiscard]] std::optional<std::span<std::byte>> claim(std::size_t size_bytes) noexcept {
-    if (!fits(size_bytes, ring_.max_record_bytes())) [[unlikely]] {
+    if (size_bytes >= size_limit_) [[unlikely]]
+      return claim_slowly(size_bytes);
+    const std::uint32_t bytes = static_cast<std::uint32_t>(size_bytes);
+    const std::optional<std::span<std::byte>> room = if_any(ring_.claim(bytes));
+    if (room) [[likely]] {
+      claim_.set(ring_.staged_position(), bytes);
+    } else {
       claim_.clear();
-      return std::nullopt;
     }
-    const std::span<std::byte> room = ring_.claim(static_cast<std::uint32_t>(size_bytes));
-    claim_.set(ring_.staged_position(), room.size());
-    return if_any(room);
+    return room;
   }
   // The same, waiting up to `timeout` for room. Nothing: time is up. What was staged is flushed
-  // before it waits. Errors: invalid_argument (0 bytes), too_large, closed, peer_dead, corrupt.
+  // before it waits. Errors: too_large, closed, peer_dead, corrupt; no_reader, if one is required.
   [[nodiscard]] Result<std::optional<std::span<std::byte>>> claim_for(std::size_t size_bytes,
                                                                       Timeout timeout = kForever) {
     const std::optional<std::span<std::byte>> room = claim(size_bytes);
@@ -65,10 +72,10 @@ class RecordWriter {
 
   // Makes the claimed record (and all staged ones) visible and rings if the reader sleeps.
   // commit(n): the record turned out to be n bytes long. Nothing happens if nothing is claimed, or
-  // n is 0 or more than that: the claim stays open.
+  // n is more than that: the claim stays open.
   void commit() noexcept { commit(claimed_bytes()); }
   void commit(std::size_t size_bytes) noexcept {
-    if (!fits(size_bytes, claimed_bytes())) [[unlikely]]
+    if (!is_claimed(size_bytes)) [[unlikely]]
       return;
     ring_.commit(static_cast<std::uint32_t>(size_bytes));
     self().published();
@@ -77,7 +84,7 @@ class RecordWriter {
   // visible with one store. Out of turn as commit().
   void stage() noexcept { stage(claimed_bytes()); }
   void stage(std::size_t size_bytes) noexcept {
-    if (fits(size_bytes, claimed_bytes())) ring_.stage(static_cast<std::uint32_t>(size_bytes));
+    if (is_claimed(size_bytes)) ring_.stage(static_cast<std::uint32_t>(size_bytes));
   }
   void flush() noexcept {
     ring_.flush();
@@ -98,10 +105,12 @@ class RecordWriter {
 
   // Copies a message in. False: not now; nor ever, if claim() says so. Never waits.
   [[nodiscard]] bool try_send(std::span<const std::byte> message) noexcept {
-    const std::optional<std::span<std::byte>> room = claim(message.size());
-    if (!room) return false;
-    copy_in(*room, message);
-    commit();
+    if (message.size() >= size_limit_) [[unlikely]]
+      return send_slowly(message);
+    const auto fill = [&](std::span<std::byte> room) { copy_in(room, message); };
+    if (!ring_.write(static_cast<std::uint32_t>(message.size()), fill)) [[unlikely]]
+      return false;
+    self().published();
     return true;
   }
   // The same, waiting for room. False: time is up. Errors: as claim_for.
@@ -116,6 +125,14 @@ class RecordWriter {
     commit();
     return true;
   }
+  // From now on nothing is sent, nor room given, unless a reader is there: claim_for() and send()
+  // are an Error at once (closed, peer_dead, no_reader), claim() and try_send() "not now". Each
+  // message then costs the system call of peer(). Off at first: what a ring has room for is kept
+  // for the next reader.
+  void require_reader(bool required = true) noexcept {
+    requires_reader_ = required;
+    size_limit_ = required || is_timed_ ? 0 : std::size_t{ring_.max_record_bytes()} + 1;
+  }
   // What send() does with claimed room, for a message that comes in parts or is staged: long ones
   // go past the caches where that is faster (copy_choice.hpp). REQUIRES: room for the message.
   template <class Byte, std::size_t extent>
@@ -124,13 +141,32 @@ class RecordWriter {
   }
 
   [[nodiscard]] std::uint32_t max_record_bytes() const noexcept { return ring_.max_record_bytes(); }
+  // Of what was committed, the bytes that the reader has not given back, with headers and padding:
+  // at most the ring's capacity. One load: a reader tells how far it is after an eighth of the ring
+  // and when it has read all. What is staged does not count.
+  [[nodiscard]] std::uint64_t fill() const noexcept { return ring_.in_use(); }
   // Bytes that were written since the ring was made, with headers and padding.
   [[nodiscard]] std::uint64_t position() const noexcept { return ring_.tail(); }
 
  protected:
-  RecordWriter(Ring ring, const core::Geometry& geometry) noexcept
-      : ring_(std::move(ring)), copy_in_(geometry) {}
+  RecordWriter(Ring ring, const Region& region) noexcept
+      : ring_(std::move(ring)),
+        copy_in_(region.geometry()),
+        is_timed_(region.geometry().user_header_bytes != 0 && !region.has_seals()) {
+    require_reader(false);
+  }
 
+  // Whether one is required and is not there.
+  [[nodiscard]] bool lacks_reader() const noexcept {
+    return requires_reader_ && static_cast<const Self&>(*this).peer() != PeerState::alive;
+  }
+  // An Error in that case. `reader` is for people.
+  [[nodiscard]] Result<void> check_reader(const char* reader) const {
+    if (!requires_reader_) return {};
+    const PeerState there = static_cast<const Self&>(*this).peer();
+    if (there == PeerState::alive) return {};
+    return fail_without_reader(there, reader);
+  }
   // What waiting for room came to. `reader` and `place` are for people.
   [[nodiscard]] Result<std::optional<std::span<std::byte>>> claimed_after(Waited waited,
                                                                           std::size_t size_bytes,
@@ -146,20 +182,72 @@ class RecordWriter {
 
  private:
   [[nodiscard]] Self& self() noexcept { return static_cast<Self&>(*this); }
-  [[nodiscard]] std::uint32_t claimed_bytes() const noexcept {
-    return claim_.bytes_at(ring_.staged_position());
+  // Whether room for as many bytes is claimed.
+  [[nodiscard]] bool is_claimed(std::size_t size_bytes) const noexcept {
+    return size_bytes < claim_.limit_at(ring_.staged_position());
+  }
+  // SIZE_MAX: nothing is claimed.
+  [[nodiscard]] std::size_t claimed_bytes() const noexcept {
+    return std::size_t{claim_.limit_at(ring_.staged_position())} - 1;
+  }
+
+  // Of a size that is not below size_limit_.
+  [[nodiscard]] bool may_claim(std::size_t size_bytes) const noexcept {
+    return fits(size_bytes, ring_.max_record_bytes()) && !lacks_reader();
+  }
+
+  // claim() and try_send() where each message needs a second look, or its time.
+  [[nodiscard]] std::optional<std::span<std::byte>> claim_slowly(std::size_t size_bytes) noexcept;
+  [[nodiscard]] bool send_slowly(std::span<const std::byte> message) noexcept;
+  void stamp(std::span<std::byte> room) const noexcept {
+    if (!is_timed_) return;
+    core::user_header_of(room) = {.time_ns = record_time_ns(), .source = 0, .sequence = 0};
   }
 
   CopyIn copy_in_;
   OpenClaim claim_;
+  std::size_t size_limit_ = 0;  // sizes below it: those that fit, if there is no need of a look
+  bool requires_reader_ = false;
+  bool is_timed_;
 };
+
+template <class Self, class Ring>
+std::optional<std::span<std::byte>> RecordWriter<Self, Ring>::claim_slowly(
+    std::size_t size_bytes) noexcept {
+  claim_.clear();
+  if (!may_claim(size_bytes)) return std::nullopt;
+  const auto bytes = static_cast<std::uint32_t>(size_bytes);
+  const std::optional<std::span<std::byte>> room = if_any(ring_.claim(bytes));
+  if (!room) return std::nullopt;
+  stamp(*room);
+  claim_.set(ring_.staged_position(), bytes);
+  return room;
+}
+
+template <class Self, class Ring>
+bool RecordWriter<Self, Ring>::send_slowly(std::span<const std::byte> message) noexcept {
+  if (!may_claim(message.size())) return false;
+  const auto fill = [&](std::span<std::byte> room) {
+    stamp(room);
+    copy_in(room, message);
+  };
+  if (!ring_.write(static_cast<std::uint32_t>(message.size()), fill)) return false;
+  self().published();
+  return true;
+}
 
 template <class Self, class Ring>
 Result<std::optional<std::span<std::byte>>> RecordWriter<Self, Ring>::claimed_after(
     Waited waited, std::size_t size_bytes, const char* reader, const char* place) {
   if (ring_.corrupt()) return fail_corrupt(ring_.finding());
-  if (waited == Waited::ready) return claim(size_bytes);
+  if (waited == Waited::ready) {
+    const std::optional<std::span<std::byte>> room = claim(size_bytes);
+    if (room) return room;
+    if (Result<void> there = check_reader(reader); !there) return tl::unexpected(there.error());
+    return room;
+  }
   if (waited == Waited::timed_out) return std::nullopt;
+  if (waited == Waited::cancelled) return fail_interrupted();
   const bool closed = waited == Waited::peer_closed;
   return fail(closed ? ErrorCode::closed : ErrorCode::peer_dead,
               std::string("the ") + reader + (closed ? " closed" : " died") + " and the " + place +

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <ringbell/transport/base/probes.hpp>
+
 namespace ringbell {
 namespace {
 
@@ -11,7 +13,7 @@ constexpr core::Edge kHead{"spsc.R"};
 }  // namespace
 
 Sender::Sender(Endpoint endpoint, core::SpscRing<>::Writer ring) noexcept
-    : OpenedSide(std::move(endpoint)), Writer(std::move(ring), channel().region().geometry()) {}
+    : OpenedSide(std::move(endpoint)), Writer(std::move(ring), channel().region()) {}
 
 Sender::~Sender() {
   if (!endpoint_.is_open()) return;
@@ -23,6 +25,7 @@ Sender::~Sender() {
 Result<Sender> Sender::on(Endpoint endpoint) {
   core::SpscRing<>::Writer ring(endpoint.channel().region().spsc_memory());
   if (ring.corrupt()) return fail_corrupt(ring.finding());
+  ring.settle_tag();
   return Sender(std::move(endpoint), std::move(ring));
 }
 
@@ -31,6 +34,8 @@ Result<std::optional<std::span<std::byte>>> Sender::claim_later(std::size_t size
   if (!fits(size_bytes, max_record_bytes())) {
     return fail_size(size_bytes, max_record_bytes(), "a record", "this ring");
   }
+  if (Result<void> there = check_reader("receiver"); !there) return tl::unexpected(there.error());
+  RINGBELL_PROBE(no_room, size_bytes);
   flush();
   endpoint_.moved_to(ring_.tail());
   const Waited waited = endpoint_.wait_until([&] { return has_room(size_bytes); }, timeout);

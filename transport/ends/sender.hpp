@@ -27,13 +27,26 @@ class RINGBELL_API Sender : public OpenedSide<Sender>,
   // Closes in order: the receiver drains what was committed, then learns `closed`.
   ~Sender();
 
+  // As flush(), with a tag: after this sender's death the next one's last_tag() tells whether the
+  // staged records became visible. What a writer that reads elsewhere resumes from. Nothing happens
+  // if nothing is staged, or the tag has more than 61 bits.
+  void flush_tagged(std::uint64_t tag) noexcept {
+    if (tag >= core::kTagLimit) [[unlikely]]
+      return;
+    ring_.flush(tag);
+    endpoint_.published();
+  }
+  // The last tag in this ring, of this sender or of one before it, and whether its records became
+  // visible: all of them or none. Nothing: there was none. The peer could have changed it.
+  [[nodiscard]] std::optional<core::LastTag> last_tag() const noexcept { return ring_.last_tag(); }
+
   // Announces a sleep until there is room for a record of this size, then looks. False: do not
   // sleep: there is room, or claim_for() has an Error to tell. True: armed until the descriptor
   // becomes readable; look then, and arm() again. What is staged is flushed.
   [[nodiscard]] bool arm(std::size_t size_bytes) {
     flush();
     endpoint_.moved_to(ring_.tail());
-    return endpoint_.arm([&] { return has_room(size_bytes); });
+    return endpoint_.arm([&] { return has_room(size_bytes) || lacks_reader(); });
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <span>
 
 #include <ringbell/core/atomics.hpp>
+#include <ringbell/core/object_at.hpp>
 #include <ringbell/core/witness.hpp>
 
 namespace ringbell::sized {
@@ -31,8 +32,8 @@ inline void write_size(std::span<std::byte> slot, Size size_bytes) noexcept {
 }
 // Atomic, so that what is checked is what is used: a compiler may read a plain word twice.
 [[nodiscard]] inline Size size_in(std::span<const std::byte> slot) noexcept {
-  return core::HardwareAtomics::load(*reinterpret_cast<const Size*>(slot.data()),
-                                     std::memory_order_relaxed, core::Edge{"sized"});
+  return core::HardwareAtomics::load(*core::object_at<Size>(slot.data()), std::memory_order_relaxed,
+                                     core::Edge{"sized"});
 }
 // Nothing: a size that cannot be.
 [[nodiscard]] inline std::optional<std::span<const std::byte>> message_in(

@@ -38,6 +38,8 @@ struct TopicOptions {
   std::uint32_t subscribers = 64;     // at a time, at most 64; of a lossy topic any number
   core::DoorbellKind doorbell = core::DoorbellKind::futex;  // or none
   MemoryOptions memory = {};
+  core::TypeRecord type = {};           // of the messages, for the typed ends
+  std::uint32_t payload_alignment = 8;  // as QueueOptions has it
 
   RINGBELL_API [[nodiscard]] RegionOptions region() const;
 };
@@ -72,6 +74,9 @@ class RINGBELL_API Topic {
   friend class Subscriber;
 
   Topic(Region region, std::optional<Region> bells, bool writable) noexcept;
+  // What its subscribers may write.
+  [[nodiscard]] const Region& bells() const noexcept { return bells_ ? *bells_ : region_; }
+  [[nodiscard]] static Result<Region> attach_region(int fd, const AttachOptions& options);
   // Where subscribers wait for messages.
   [[nodiscard]] std::uint32_t& data_bell() const noexcept;
 
@@ -98,10 +103,16 @@ class RINGBELL_API Publisher : public GroupEnd {
   ~Publisher();
 
   // Copies a message in; every subscriber sees it. False: time is up, a subscriber of a lossless
-  // topic is behind. A lossy topic never waits. Errors: invalid_argument, if it is empty;
-  // too_large, corrupt.
+  // topic is behind. A lossy topic never waits. Errors: too_large, corrupt; no_reader, if a
+  // subscriber is required and there is none.
   [[nodiscard]] Result<bool> publish(std::span<const std::byte> message,
                                      Timeout timeout = kForever);
+
+  // From now on publish() is an Error at once (no_reader) while subscribers() is 0. Each message
+  // then costs as much as subscribers(). Off at first.
+  void require_reader(bool required = true) noexcept {
+    size_limit_ = required ? 0 : std::size_t{max_message_bytes()} + 1;
+  }
 
   // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
   // there may be room in a lossless topic. The first call starts a thread. Errors: unsupported, if
@@ -114,6 +125,18 @@ class RINGBELL_API Publisher : public GroupEnd {
 
   // How many messages there have been.
   [[nodiscard]] std::uint64_t position() const noexcept;
+  // How many messages the slowest subscriber of a lossless topic is behind, as far as it has told:
+  // after an eighth of the ring, and when it has read all. 0 for a lossy one, which never fills.
+  [[nodiscard]] std::uint64_t fill() const noexcept;
+
+  // How many living subscribers there are, of this process too: each sees all that is published
+  // from now on. Asks the kernel about each. A subscriber of a lossy topic is counted by a lock
+  // that it takes if it can: not if it has no /proc, or belongs to a user that may not write to the
+  // region of the bells.
+  [[nodiscard]] std::uint32_t subscribers() const noexcept;
+  // Waits until there are as many. False: time is up. Errors: invalid_argument, if this topic
+  // takes fewer.
+  [[nodiscard]] Result<bool> wait_for_subscribers(std::uint32_t count, Timeout timeout = kForever);
   [[nodiscard]] std::uint32_t max_message_bytes() const noexcept {
     return sized::message_bytes(region().geometry().message_bytes);
   }
@@ -136,40 +159,82 @@ class RINGBELL_API Publisher : public GroupEnd {
   [[nodiscard]] Result<bool> publish_lossless(Lossless& ring, std::span<const std::byte> message,
                                               Timeout timeout);
   struct Subscribers;
+  struct Newcomers;
   [[nodiscard]] bool evict_if_in_the_way(Lossless& ring) noexcept;
   void ring_subscribers() const noexcept;
 
   std::optional<Region> bells_;  // if they are not in the topic's own region
   std::variant<Lossless, Lossy> ring_;
   CopyIn copy_in_;  // for a lossless one
+  // Sizes below it need no second look: of all that fit, or of none if a subscriber is required.
+  std::size_t size_limit_ = 0;
   std::uint64_t evictions_ = 0;
 };
+
+// Where a subscriber begins.
+class TopicStart {
+ public:
+  static const TopicStart usual;   // in a lossless topic the oldest, in a lossy one the newest
+  static const TopicStart oldest;  // the oldest message that is safe
+  static const TopicStart newest;  // what is published next
+  // Where a subscriber of the same ring was: at its position(). What is gone by now counts as
+  // missed(). A position that the ring has not reached is of another one: the oldest.
+  [[nodiscard]] static constexpr TopicStart at(std::uint64_t position) noexcept {
+    TopicStart start(Kind::position);
+    start.position_ = position;
+    return start;
+  }
+  constexpr TopicStart(core::BroadcastStart start) noexcept  // NOLINT: the same, of core
+      : TopicStart(start == core::BroadcastStart::oldest ? Kind::oldest : Kind::newest) {}
+
+ private:
+  friend class Subscriber;
+  enum class Kind : std::uint8_t { usual, oldest, newest, position };
+
+  constexpr explicit TopicStart(Kind kind) noexcept : kind_(kind) {}
+  [[nodiscard]] constexpr core::BroadcastStart end_of(bool lossy) const noexcept {
+    const bool newest_first = kind_ == Kind::newest || (kind_ == Kind::usual && lossy);
+    return newest_first ? core::BroadcastStart::newest : core::BroadcastStart::oldest;
+  }
+
+  Kind kind_;
+  std::uint64_t position_ = 0;
+};
+inline constexpr TopicStart TopicStart::usual{TopicStart::Kind::usual};
+inline constexpr TopicStart TopicStart::oldest{TopicStart::Kind::oldest};
+inline constexpr TopicStart TopicStart::newest{TopicStart::Kind::newest};
 
 // An end that reads. Not thread-safe; move-only.
 class RINGBELL_API Subscriber {
  public:
-  using Start = core::BroadcastStart;
+  using Start = TopicStart;
 
-  // Joins at the oldest message that is safe, or at what is published next. Errors: busy, if a
+  // Joins at the oldest message that is safe, or at what is published next. Errors: no_place, if a
   // lossless topic has as many subscribers as it takes; corrupt; system.
-  [[nodiscard]] static Result<Subscriber> open(Topic topic, Start start = Start::oldest,
+  [[nodiscard]] static Result<Subscriber> open(Topic topic, Start start = Start::usual,
                                                const WaitOptions& wait = {});
   // By name: waits until the topic's publisher is there. The messages of a lossy one are mapped
   // read-only, and its name goes with the publisher: open it anew after `closed`. Errors: also
-  // not_found, when time is up; as Participant::open.
-  [[nodiscard]] static Result<Subscriber> open(std::string_view name, Start start = Start::oldest,
+  // not_found, when time is up; other_ring, if the messages are not of a `type` that was asked for;
+  // as Participant::open.
+  [[nodiscard]] static Result<Subscriber> open(std::string_view name, Start start = Start::usual,
                                                Timeout timeout = kOpenTimeout,
-                                               const WaitOptions& wait = {});
+                                               const WaitOptions& wait = {},
+                                               const core::TypeRecord& type = {});
 
   Subscriber(Subscriber&&) noexcept;
   Subscriber& operator=(Subscriber&& other) noexcept;
   ~Subscriber();
 
   // Copies the next message out and returns its size; nothing: time is up. Errors: closed (and
-  // nothing left to read), peer_dead (likewise: the publisher died), corrupt; busy, if this one was
-  // evicted; invalid_argument, if `into` is shorter than max_message_bytes().
+  // nothing left to read), peer_dead (likewise: the publisher died; and once before anything else,
+  // if it was dead already when this one came), corrupt; evicted, if this one
+  // was; invalid_argument, if `into` is shorter than max_message_bytes().
   [[nodiscard]] Result<std::optional<std::size_t>> receive(std::span<std::byte> into,
                                                            Timeout timeout = kForever);
+  // Waits until there is a message to receive. False: time is up. Errors: as receive(), but
+  // invalid_argument.
+  [[nodiscard]] Result<bool> has_message_for(Timeout timeout = kForever);
 
   // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
   // the publisher has rung. The first call starts a thread. Errors: unsupported, if this one never
@@ -180,13 +245,21 @@ class RINGBELL_API Subscriber {
   [[nodiscard]] bool arm();
   // Takes it back, for a loop that will not look here for a while.
   void disarm() noexcept;
+  // As GroupEnd's.
+  [[nodiscard]] SleepingPlace sleeping_word() noexcept;
+  void interrupt() noexcept;
+  // As GroupEnd's. The name of a lossy topic also goes when its publisher closes.
+  [[nodiscard]] bool name_lost() const noexcept;
   // Whether the publisher is there. A system call. Its death makes the descriptor readable once
   // WaitOptions::longest_sleep is over.
   [[nodiscard]] PeerState peer() const noexcept;
 
   // Of the message that is due: how many there were before it.
   [[nodiscard]] std::uint64_t position() const noexcept;
-  // How many messages this one missed since it joined. 0 for a lossless topic.
+  // How far this one is behind: messages that were published and not received. If a lossy topic has
+  // more of them than it keeps, the oldest will be missed. Looks at a few places of the ring.
+  [[nodiscard]] std::uint64_t lag() const noexcept;
+  // How many messages this one missed since it joined, or since the position that it joined at.
   [[nodiscard]] std::uint64_t missed() const noexcept;
   [[nodiscard]] std::uint32_t max_message_bytes() const noexcept {
     return sized::message_bytes(region().geometry().message_bytes);
@@ -196,15 +269,18 @@ class RINGBELL_API Subscriber {
   [[nodiscard]] std::uint64_t missed_rings() const noexcept { return stats().missed_rings; }
 
  private:
-  // What the two kinds of topic do in their own ways: a Member of a lossless one is known by its
-  // lock, a Guest of a lossy one is known to no process.
+  // What the two kinds of topic do in their own ways: a Member of a lossless one is a participant,
+  // a Guest of a lossy one is none, and the publisher does no more than count it.
   class Side;
   class Member;
   class Guest;
 
   explicit Subscriber(std::unique_ptr<Side> side) noexcept;
+  // The Error that a wait for a message came to, if it did.
+  [[nodiscard]] Result<void> check(Waited waited) const;
 
   std::unique_ptr<Side> side_;
+  bool says_death_first_ = false;  // there is something left, but no publisher
 };
 
 }  // namespace ringbell

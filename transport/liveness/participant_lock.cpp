@@ -1,5 +1,6 @@
 #include <ringbell/transport/liveness/participant_lock.hpp>
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <utility>
@@ -11,13 +12,19 @@
 namespace ringbell {
 namespace {
 
-struct flock byte_of(std::uint32_t number) noexcept {
+// Behind all that can be participants.
+constexpr std::uint32_t kFirstSeat = 1U << 20U;
+
+struct flock bytes_of(std::uint32_t first, std::uint32_t end) noexcept {
   struct flock range {};
   range.l_type = F_WRLCK;
   range.l_whence = SEEK_SET;
-  range.l_start = static_cast<off_t>(number);
-  range.l_len = 1;
+  range.l_start = static_cast<off_t>(first);
+  range.l_len = static_cast<off_t>(end - first);
   return range;
+}
+struct flock byte_of(std::uint32_t number) noexcept {
+  return bytes_of(number, number + 1);
 }
 
 Result<FileDescriptor> reopen(int region_fd) {
@@ -36,6 +43,30 @@ bool is_locked(int fd, struct flock range) noexcept {
   return ::fcntl(fd, F_OFD_GETLK, &range) != 0 || range.l_type != F_UNLCK;
 }
 
+// How many bytes of `first` to `end - 1` are locked. The kernel names any one lock among them, and
+// the rest of the range lies on both sides of it.
+std::uint32_t count_held(int fd, std::uint32_t first, std::uint32_t end) noexcept {
+  std::uint32_t held = 0;
+  while (first < end) {
+    struct flock found = bytes_of(first, end);
+    if (::fcntl(fd, F_OFD_GETLK, &found) != 0 || found.l_type == F_UNLCK) return held;
+    // A lock of another process may have any length; 0: without end.
+    const auto start = static_cast<std::uint32_t>(std::clamp<off_t>(found.l_start, first, end - 1));
+    const off_t behind = found.l_len == 0 ? end : found.l_start + found.l_len;
+    const auto stop = static_cast<std::uint32_t>(std::clamp<off_t>(behind, start + 1, end));
+    held += stop - start;
+    // The smaller side first: so this calls itself at most as often as the range has bits.
+    if (start - first < end - stop) {
+      held += count_held(fd, first, start);
+      first = stop;
+    } else {
+      held += count_held(fd, stop, end);
+      end = start;
+    }
+  }
+  return held;
+}
+
 // False: another participant holds it.
 Result<bool> lock(int fd, std::uint32_t number, std::string_view role) {
   struct flock range = byte_of(number);
@@ -44,27 +75,22 @@ Result<bool> lock(int fd, std::uint32_t number, std::string_view role) {
   return fail_errno(fmt::format("locking the {}'s role failed", role));
 }
 
-tl::unexpected<Error> fail_taken(std::string_view role, std::uint32_t places) {
-  if (places == 1) {
-    return fail(ErrorCode::busy,
-                fmt::format("this ring has a living {} already; it takes one at a time", role));
-  }
-  return fail(ErrorCode::busy,
-              fmt::format("all {} places for a {} are taken by living processes", places, role));
-}
-
 }  // namespace
 
 ParticipantLock::ParticipantLock(FileDescriptor file, std::uint32_t number) noexcept
     : file_(std::move(file)), number_(number) {}
 
 Result<ParticipantLock> ParticipantLock::take(int region_fd, std::uint32_t number,
-                                              std::string_view role) {
+                                              std::string_view role, std::uint32_t pid) {
   Result<FileDescriptor> file = reopen(region_fd);
   if (!file) return tl::unexpected(std::move(file.error()));
   const Result<bool> mine = lock(file->get(), number, role);
   if (!mine) return tl::unexpected(mine.error());
-  if (!*mine) return fail_taken(role, 1);
+  if (!*mine) {
+    return fail(ErrorCode::busy,
+                fmt::format("this ring has a living {} already, pid {}; it takes one at a time",
+                            role, pid));
+  }
   return ParticipantLock(std::move(*file), number);
 }
 
@@ -81,7 +107,8 @@ Result<ParticipantLock> ParticipantLock::take_any(int region_fd, std::uint32_t f
     if (!mine) return tl::unexpected(mine.error());
     if (*mine) return ParticipantLock(std::move(*file), number);
   }
-  return fail_taken(role, count);
+  return fail(ErrorCode::no_place,
+              fmt::format("all {} places for a {} are taken by living processes", count, role));
 }
 
 bool ParticipantLock::is_held(int region_fd, std::uint32_t number) noexcept {
@@ -89,9 +116,19 @@ bool ParticipantLock::is_held(int region_fd, std::uint32_t number) noexcept {
 }
 
 bool ParticipantLock::any_held(int region_fd) noexcept {
-  struct flock all = byte_of(0);
-  all.l_len = 0;  // to the end of all files
-  return is_locked(region_fd, all);
+  return is_locked(region_fd, bytes_of(0, kFirstSeat));
+}
+
+Result<ParticipantLock> ParticipantLock::take_seat(int region_fd, std::string_view role,
+                                                   std::uint32_t count) {
+  assert(count <= kSeats);
+  return take_any(region_fd, kFirstSeat, kFirstSeat + count, role);
+}
+
+std::uint32_t ParticipantLock::seat() const noexcept { return number_ - kFirstSeat; }
+
+std::uint32_t ParticipantLock::seats_held(int region_fd) noexcept {
+  return count_held(region_fd, kFirstSeat, kFirstSeat + kSeats);
 }
 
 void ParticipantLock::drop() noexcept {

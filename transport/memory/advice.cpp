@@ -16,13 +16,17 @@
 namespace ringbell::memory {
 namespace {
 
-constexpr int kCollapse = 25;  // MADV_COLLAPSE, which is younger than the C library's headers
-constexpr std::size_t kPage = 4096;
+// Younger than the headers of some C libraries: MADV_POPULATE_READ, _WRITE (Linux 5.14) and
+// MADV_COLLAPSE (6.1).
+constexpr int kPopulateRead = 22;
+constexpr int kPopulateWrite = 23;
+constexpr int kCollapse = 25;
 
 // What a kernel before 5.14 has no advice for. Space is reserved by now, and a peer may be storing:
 // a write that changes nothing is atomic.
 void touch_each_page(std::span<std::byte> pages, Access access) noexcept {
-  for (std::size_t at = 0; at < pages.size(); at += kPage) {
+  const std::size_t step = small_page();
+  for (std::size_t at = 0; at < pages.size(); at += step) {
     std::byte* const page = pages.data() + at;
     if (access == Access::read_only) {
       (void)*const_cast<const volatile std::byte*>(page);
@@ -38,7 +42,7 @@ int touch(std::span<std::byte> pages, Access access, bool has_advice) noexcept {
     touch_each_page(pages, access);
     return 0;
   }
-  const int populate = access == Access::read_only ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
+  const int populate = access == Access::read_only ? kPopulateRead : kPopulateWrite;
   return ::madvise(pages.data(), pages.size(), populate) == 0 ? 0 : errno;
 }
 

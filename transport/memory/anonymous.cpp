@@ -9,7 +9,7 @@ namespace ringbell::memory::anonymous {
 
 Result<void> place(const Mapping& at, const Images& images) {
   // All pages once, where they are not wanted; then a duplicate of each piece where it is.
-  const Result<Mapping> once = Mapping::reserve(images.region_bytes, kSmallPage);
+  const Result<Mapping> once = Mapping::reserve(images.region_bytes, small_page());
   if (!once) return tl::unexpected(once.error());
   if (::mmap(once->base(), images.region_bytes, PROT_READ | PROT_WRITE,
              MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {

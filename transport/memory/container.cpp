@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <fstream>
 #include <limits>
-#include <sstream>
 #include <vector>
+
+#include <ringbell/transport/base/control_groups.hpp>
 
 namespace ringbell::memory::container {
 namespace {
@@ -40,58 +41,6 @@ std::uint64_t sum_in(const std::string& path, const std::vector<std::string>& na
     if (std::find(names.begin(), names.end(), name) != names.end()) sum += number;
   }
   return sum;
-}
-
-// Where the hierarchy that limits memory is mounted, and this process's place in it.
-struct Hierarchy {
-  bool version_1;
-  std::string mount;
-  std::string group;  // "" or "/a/b"
-};
-
-bool has_word(const std::string& list, const std::string& word) {
-  return ("," + list + ",").find("," + word + ",") != std::string::npos;
-}
-
-// A line of /proc/self/cgroup: "4:memory:/a/b", or "0::/a/b" of version 2.
-std::optional<std::string> group_of(const std::string& root, bool version_1) {
-  std::ifstream lines(root + "/proc/self/cgroup");
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t first = line.find(':');
-    const std::size_t second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    if (version_1 ? has_word(controllers, "memory") : controllers.empty()) {
-      return line.substr(second + 1);
-    }
-  }
-  return std::nullopt;
-}
-
-// A line of /proc/self/mountinfo:
-//   34 30 0:31 /docker/1 /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory
-std::optional<Hierarchy> hierarchy(const std::string& root, bool version_1) {
-  const std::optional<std::string> group = group_of(root, version_1);
-  if (!group) return std::nullopt;
-  std::ifstream lines(root + "/proc/self/mountinfo");
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t dash = line.find(" - ");
-    if (dash == std::string::npos) continue;
-    std::istringstream before(line.substr(0, dash));
-    std::istringstream after(line.substr(dash + 3));
-    std::string skipped, top, mount, type, options;
-    before >> skipped >> skipped >> skipped >> top >> mount;
-    after >> type >> skipped >> options;
-    if (type != (version_1 ? "cgroup" : "cgroup2")) continue;
-    if (version_1 && !has_word(options, "memory")) continue;
-    if (top == "/") top.clear();
-    // A group that is not below what is mounted is another namespace's: what is mounted limits it.
-    const bool below = group->starts_with(top) && group->find("/..") == std::string::npos;
-    std::string place = below ? group->substr(top.size()) : "";
-    while (place.ends_with('/')) place.pop_back();
-    return Hierarchy{version_1, root + mount, place};
-  }
-  return std::nullopt;
 }
 
 struct Names {
@@ -145,17 +94,13 @@ std::uint64_t free_swap(const std::string& root) {
 }  // namespace
 
 std::optional<Room> least_room(const std::string& root) {
-  std::optional<Hierarchy> in = hierarchy(root, true);
-  if (!in) in = hierarchy(root, false);
-  if (!in) return std::nullopt;
+  const std::optional<ControlGroups> groups = ControlGroups::of("memory", root);
+  if (!groups) return std::nullopt;
   std::uint64_t swap_bytes = free_swap(root);
   std::optional<Room> least;
-  // From the top down: "", "/a", "/a/b".
-  for (std::size_t end = 0; end != std::string::npos;) {
-    const Room room = room_of(in->mount + in->group.substr(0, end), in->version_1, swap_bytes);
+  for (const std::string& place : groups->places()) {
+    const Room room = room_of(groups->mount + place, groups->version_1, swap_bytes);
     if (room.limit_bytes != kUnlimited && (!least || room.bytes < least->bytes)) least = room;
-    end = end == in->group.size() ? std::string::npos
-                                  : std::min(in->group.find('/', end + 1), in->group.size());
   }
   return least;
 }

@@ -37,8 +37,9 @@ Result<void> check(int fd, std::uint64_t bytes) {
 }
 
 Result<core::RegionHeader> read_header(int fd) {
-  const Images images{.region_bytes = kSmallPage, .head_bytes = 0, .lane_bytes = 0, .lanes = 0};
-  const Result<Mapping> page = Mapping::reserve(kSmallPage, kSmallPage);
+  const std::uint32_t bytes = small_page();
+  const Images images{.region_bytes = bytes, .head_bytes = 0, .lane_bytes = 0, .lanes = 0};
+  const Result<Mapping> page = Mapping::reserve(bytes, bytes);
   if (!page) return tl::unexpected(page.error());
   const Result<void> placed = place_file(*page, images, fd, Access::read_only);
   if (!placed) return tl::unexpected(placed.error());

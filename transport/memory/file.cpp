@@ -103,7 +103,7 @@ Result<NewFile> create(const std::string& path, mode_t mode) {
 Result<std::uint32_t> page_bytes(int fd) {
   const Result<struct statfs> status = file_system_of(fd);
   if (!status) return tl::unexpected(status.error());
-  if (status->f_type != HUGETLBFS_MAGIC) return kSmallPage;
+  if (status->f_type != HUGETLBFS_MAGIC) return small_page();
   if (status->f_bsize == kHugePage) return kHugePage;
   return fail(ErrorCode::unsupported,
               fmt::format("this hugetlbfs has pages of {} bytes; mount one with pagesize=2M",
@@ -136,7 +136,11 @@ Result<void> reserve(int fd, std::uint64_t bytes, const std::string& path, const
 Result<void> publish(int fd, const std::string& path) {
   const Result<bool> linked = link(fd, AT_FDCWD, path);
   if (!linked) return tl::unexpected(linked.error());
-  if (*linked) return sync_folder(folder_of(path));
+  if (*linked) {
+    Result<void> synced = sync_folder(folder_of(path));
+    if (!synced) ::unlink(path.c_str());  // else the next try would find the name taken
+    return synced;
+  }
   errno = EEXIST;
   return fail_errno(fmt::format("giving the file its name {} failed", path),
                     "open it, remove it, or take another name");

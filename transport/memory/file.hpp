@@ -42,7 +42,7 @@ class RINGBELL_API TemporaryName {
   ~TemporaryName();
 
  private:
-  std::string path_;
+  std::string path_{};
 };
 
 // Whether a file of this name, in whatever folder, is such a one.
@@ -57,7 +57,7 @@ struct NewFile {
 // folder of `path`, with this mode whatever the umask. Errors: permission, system.
 [[nodiscard]] Result<NewFile> create(const std::string& path, mode_t mode);
 
-// kSmallPage, or the page size of a hugetlbfs. Errors: unsupported, for other huge pages than 2
+// small_page(), or the page size of a hugetlbfs. Errors: unsupported, for other huge pages than 2
 // MiB.
 [[nodiscard]] Result<std::uint32_t> page_bytes(int fd);
 

@@ -11,7 +11,7 @@ namespace ringbell {
 // In bytes. Pages that are mapped twice count twice; so `resident_bytes` of a region that is all
 // there is mapped_bytes().
 struct MemoryInUse {
-  std::uint64_t page_bytes = 0;      // of the mapping: 4096, or 2 MiB for hugetlb pages
+  std::uint64_t page_bytes = 0;      // of the mapping: the machine's, or 2 MiB of hugetlb
   std::uint64_t resident_bytes = 0;  // in this process's page table
   std::uint64_t huge_bytes = 0;      // of these: in huge pages, hugetlb or transparent
   std::uint64_t swapped_bytes = 0;

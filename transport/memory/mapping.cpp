@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace ringbell::memory {
 namespace {
@@ -18,6 +19,8 @@ std::string remedy() {
 }
 
 }  // namespace
+
+std::uint32_t small_page() noexcept { return static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE)); }
 
 Result<Mapping> Mapping::reserve(std::uint64_t bytes, std::uint64_t alignment) {
   const std::size_t reserved = bytes + alignment;

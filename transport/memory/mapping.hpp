@@ -17,7 +17,8 @@
 
 namespace ringbell::memory {
 
-inline constexpr std::uint32_t kSmallPage = 4096;
+// The machine's: 4, 16 or 64 KiB.
+[[nodiscard]] std::uint32_t small_page() noexcept;
 inline constexpr std::uint32_t kHugePage = 2 * 1024 * 1024;
 
 // What is mapped. All sizes are multiples of the page size; where there are lanes,

@@ -27,8 +27,12 @@ Result<FileDescriptor> create_empty(unsigned flags, const std::string& remedy) {
   };
   FileDescriptor file = make(kNoExecSeal);
   if (!file && errno == EINVAL) file = make(0);
-  if (!file) return fail_errno("memfd_create failed", remedy);
-  return file;
+  if (file) return file;
+  const bool refused = errno == EPERM || errno == EACCES || errno == ENOSYS;
+  return fail_errno("memfd_create failed",
+                    refused ? "a filter (seccomp) may have refused it: let it through, or take "
+                              "memory that has a name (Backing::posix_shm or file)"
+                            : remedy);
 }
 
 Result<void> add_seals(int fd, int seals) {

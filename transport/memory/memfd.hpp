@@ -11,7 +11,7 @@
 namespace ringbell::memory::memfd {
 
 // `bytes` long, zeroed, every page reserved (no SIGBUS later), close-on-exec, not sealed yet.
-// REQUIRES: bytes is a multiple of page_bytes, which is kSmallPage or kHugePage. Errors: no_space,
+// REQUIRES: bytes is a multiple of page_bytes: small_page() or kHugePage. Errors: no_space,
 // unsupported, cancelled, system.
 [[nodiscard]] Result<FileDescriptor> create(std::uint64_t bytes, std::uint32_t page_bytes,
                                             const GiveUp& give_up);

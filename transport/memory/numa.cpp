@@ -57,12 +57,6 @@ ThreadOnNode::ThreadOnNode(Policy before) noexcept : before_(std::move(before)),
 ThreadOnNode::ThreadOnNode(ThreadOnNode&& other) noexcept
     : before_(std::move(other.before_)), entered_(std::exchange(other.entered_, false)) {}
 
-ThreadOnNode& ThreadOnNode::operator=(ThreadOnNode&& other) noexcept {
-  std::swap(before_, other.before_);
-  std::swap(entered_, other.entered_);
-  return *this;
-}
-
 ThreadOnNode::~ThreadOnNode() {
   if (entered_) ::syscall(SYS_set_mempolicy, before_.mode, before_.nodes.data(), kMostNodes);
 }

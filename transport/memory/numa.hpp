@@ -21,7 +21,7 @@ class ThreadOnNode {
   [[nodiscard]] static Result<ThreadOnNode> enter(unsigned node, std::uint64_t bytes);
 
   ThreadOnNode(ThreadOnNode&& other) noexcept;
-  ThreadOnNode& operator=(ThreadOnNode&& other) noexcept;
+  ThreadOnNode& operator=(ThreadOnNode&&) = delete;
   ThreadOnNode(const ThreadOnNode&) = delete;
   ThreadOnNode& operator=(const ThreadOnNode&) = delete;
   ~ThreadOnNode();  // the policy is what it was

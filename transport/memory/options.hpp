@@ -41,7 +41,8 @@ struct MemoryOptions {
   // device: an open descriptor of it; stays the caller's.
   int device_fd = -1;
   // posix_shm, file, system_v: the mode bits, whatever the umask says. Attaching to what others
-  // than its owner may write takes AttachOptions::trust_others.
+  // than its owner may write takes AttachOptions::trust_others; by name, in a folder that a group
+  // shares, 0660 is for that group (names/README.md, Two users).
   mode_t mode = 0600;
   HugePages huge_pages = HugePages::never;
   bool prefault = true;      // touch every page now: no page fault in the first lap
@@ -63,6 +64,8 @@ struct AttachOptions {
   // Take also what belongs to, or may be written by, other users, as far as its mode admits them.
   // They can make this process take SIGBUS by truncating the file; only a memfd is safe from that.
   bool trust_others = false;
+  // Take also a file that was in use when the power went, whose pages can be of different times.
+  bool stale_too = false;
 };
 
 }  // namespace ringbell

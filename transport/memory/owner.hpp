@@ -12,7 +12,7 @@ namespace ringbell::memory {
 
 // That it belongs to this user or to root and that no other user may write to it. With
 // `trust_others` the second is not checked: every user that its mode admits is trusted. Errors:
-// not_a_region.
+// permission.
 [[nodiscard]] Result<void> check_owner(const std::string& what, uid_t owner, mode_t mode,
                                        bool trust_others);
 

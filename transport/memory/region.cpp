@@ -12,10 +12,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <ringbell/transport/base/probes.hpp>
 #include <ringbell/transport/memory/advice.hpp>
 #include <ringbell/transport/memory/file.hpp>
 #include <ringbell/transport/memory/memfd.hpp>
 #include <ringbell/transport/memory/numa.hpp>
+#include <ringbell/transport/memory/power.hpp>
+#include <ringbell/transport/memory/shape_text.hpp>
+#include <ringbell/transport/memory/type_text.hpp>
 
 namespace ringbell {
 namespace {
@@ -24,8 +28,7 @@ using core::Geometry;
 using core::RegionHeader;
 using core::RingShape;
 
-using memory::kHugePage;
-using memory::kSmallPage;
+using memory::small_page;
 
 constexpr bool valid_doorbell(std::uint32_t kind) noexcept {
   return kind >= std::uint32_t(core::DoorbellKind::none) &&
@@ -51,6 +54,18 @@ struct FieldText {
   const char* remedy;
 };
 
+const char* places_of(core::RingKind kind) noexcept {
+  using core::RingKind;
+  static_assert(core::most_participants(RingKind::mpmc) == 4096);
+  static_assert(core::most_participants(RingKind::broadcast_lossless) == 65);
+  static_assert(core::most_participants(RingKind::fan_in) == 1025);
+  static_assert(core::most_participants(RingKind::state) == 1025);
+  if (kind == RingKind::mpmc) return "it must be between 2 and 4096";
+  if (kind == RingKind::broadcast_lossless) return "it must be between 1 and 64";
+  if (kind == RingKind::state || kind == RingKind::bells) return "it must be at most 1024";
+  return "it must be between 1 and 1024";
+}
+
 FieldText text_of(core::ShapeField field, const RingShape& shape) noexcept {
   using enum core::ShapeField;
   constexpr const char* kNotTaken = "a ring of this kind does not take that";
@@ -60,17 +75,23 @@ FieldText text_of(core::ShapeField field, const RingShape& shape) noexcept {
     case record_alignment:
       return {"record_alignment", shape.record_alignment, "it must be 8, 16, 32 or 64"};
     case payload_alignment:
-      return {
-          "payload_alignment", shape.payload_alignment,
-          "it must be 8, 16, 32 or 64, no more than record_alignment, and 8 in a ring of slots"};
+      return {"payload_alignment", shape.payload_alignment,
+              "it must be 8, 16, 32 or 64, no more than record_alignment, and 8 in a service"};
     case slot_count:
+      if (shape.kind == core::RingKind::state) {
+        return {"slot_count", shape.slot_count, "it must be between 1 and 65536"};
+      }
+      if (shape.kind == core::RingKind::call_group) {
+        return {"slot_count", shape.slot_count,
+                "all clients together have at most 1024 lines, one each and the tickets"};
+      }
       return {"slot_count", shape.slot_count, "it must be between 2 and 2^32"};
     case message_bytes:
       return {"message_bytes", shape.message_bytes, "it must be at least 1 and less than 512 MiB"};
     case participants:
-      return {"participants", shape.participants, kNotTaken};
+      return {"participants", shape.participants, places_of(shape.kind)};
     case user_header_bytes:
-      return {"user_header_bytes", shape.user_header_bytes, kNotTaken};
+      return {"user_header_bytes", shape.user_header_bytes, "it must be 0, or 16 in a channel"};
     case ring_kind:
     case none:
       break;
@@ -81,7 +102,7 @@ FieldText text_of(core::ShapeField field, const RingShape& shape) noexcept {
 // Why this geometry cannot be, or nothing. It came from another process: every field is suspect,
 // and no sum here can overflow because each part was bounded first.
 std::optional<std::string> objection_to(core::RingKind kind, const Geometry& geometry) {
-  if (geometry.page_bytes != kSmallPage && geometry.page_bytes != kHugePage) {
+  if (!core::is_page_size(geometry.page_bytes)) {
     return fmt::format("its page size is {}", geometry.page_bytes);
   }
   const RingShape shape = core::shape_of(kind, geometry);
@@ -96,14 +117,6 @@ std::optional<std::string> objection_to(core::RingKind kind, const Geometry& geo
     return "its offsets do not follow from its capacity";
   }
   return std::nullopt;
-}
-
-// Of the same layout, but a part of it is in use that this ringbell only knows the place of.
-tl::unexpected<Error> fail_newer(const char* what) {
-  return fail(ErrorCode::version_mismatch,
-              fmt::format("the region {}, which this program cannot; build both sides with the "
-                          "same ringbell",
-                          what));
 }
 
 Result<void> check_header(const RegionHeader& header) {
@@ -127,32 +140,43 @@ Result<void> check_header(const RegionHeader& header) {
   if (const auto objection = objection_to(kind, header.geometry)) {
     return fail(ErrorCode::not_a_region, "not a usable region: " + *objection);
   }
-  if (header.type != core::TypeRecord{}) return fail_newer("says the type of its messages");
-  return {};
-}
-
-// REQUIRES: the region is mapped, its header checked.
-Result<void> check_intent(const core::SpscControl& control) {
-  constexpr core::Edge kIntent{"spsc.R"};
-  for (const std::uint64_t* const word : {&control.intent.position, &control.intent.tag}) {
-    if (core::HardwareAtomics::load(*word, std::memory_order_relaxed, kIntent) != 0) {
-      return fail_newer("is written with tags");
-    }
+  if (!memory::is_possible(header.type)) {
+    return fail(ErrorCode::not_a_region, "not a usable region: its type record cannot be");
   }
-  return {};
-}
-
-// REQUIRES: rounded.
-Result<void> check_options(const RingShape& shape, core::DoorbellKind doorbell) {
-  if (const auto wrong = core::wrong_field(shape); wrong != core::ShapeField::none) {
-    const FieldText text = text_of(wrong, shape);
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("{} is {}; {}", text.name, text.value, text.remedy));
-  }
-  if (!valid_doorbell(std::uint32_t(doorbell))) {
+  if (header.geometry.page_bytes < small_page()) {
     return fail(
-        ErrorCode::invalid_argument,
-        fmt::format("doorbell is {}; it must be none, futex or eventfd", std::uint32_t(doorbell)));
+        ErrorCode::unsupported,
+        fmt::format("the region has pages of {} bytes, this machine's have {}: its parts cannot be "
+                    "mapped; make it on a machine with such pages",
+                    header.geometry.page_bytes, small_page()));
+  }
+  return {};
+}
+
+// The Error names the option, and has the value as it was given.
+Result<void> check_options(const RegionOptions& options) {
+  const RingShape& given = options.shape;
+  if (!core::is_page_size(small_page())) {
+    return fail(ErrorCode::unsupported,
+                fmt::format("this machine has pages of {} bytes; a region has pages of 4, 16 or 64 "
+                            "KiB, or 2 MiB",
+                            small_page()));
+  }
+  const RingShape shape = rounded(given, small_page());
+  if (const auto wrong = core::wrong_field(shape); wrong != core::ShapeField::none) {
+    const memory::OptionText option = memory::option_of(wrong, given);
+    return fail(ErrorCode::invalid_argument, fmt::format("{} is {}; {}", option.name, option.value,
+                                                         text_of(wrong, shape).remedy));
+  }
+  if (!valid_doorbell(std::uint32_t(options.doorbell))) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("doorbell is {}; it must be none, futex or eventfd",
+                            std::uint32_t(options.doorbell)));
+  }
+  if (!memory::is_possible(options.type)) {
+    return fail(ErrorCode::invalid_argument,
+                "type cannot be; it must have a name of 1 to 111 bytes without control characters, "
+                "a size, and an alignment of 1, 2, 4 and so on up to 64; or be empty");
   }
   return {};
 }
@@ -173,6 +197,11 @@ std::string parts_of(const RingShape& shape) {
   if (shape.kind == core::RingKind::call_group) {
     return fmt::format("{} lines with buffers for {} bytes", core::lane_count(shape),
                        shape.message_bytes);
+  }
+  if (shape.kind == core::RingKind::state) {
+    return fmt::format("{} values of {} bytes, each in {} buffers", shape.slot_count,
+                       shape.message_bytes,
+                       core::StateMemory<std::byte>::buffers_for(shape.participants));
   }
   if (shape.kind == core::RingKind::fan_in) {
     return fmt::format("{} lanes of {} bytes", core::lane_count(shape), shape.capacity_bytes);
@@ -217,7 +246,7 @@ RegionHeader header_of(const RegionOptions& options, const Geometry& geometry,
               std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()),
           .backing = std::uint32_t(source.backing()),
           .backing_number = source.backing_number(),
-          .type = {}};
+          .type = options.type};
 }
 
 Result<std::string> path_of(Backing backing, const std::string& name) {
@@ -229,25 +258,29 @@ Result<std::string> path_of(Backing backing, const std::string& name) {
 }  // namespace
 
 Result<MemoryNeeded> describe(const RegionOptions& options) {
-  const RingShape shape = rounded(options.shape, kSmallPage);
-  const Result<void> checked = check_options(shape, options.doorbell);
+  const RingShape shape = rounded(options.shape, small_page());
+  const Result<void> checked = check_options(options);
   if (!checked) return tl::unexpected(checked.error());
-  const Geometry geometry = core::geometry_of(shape, kSmallPage);
+  const Geometry geometry = core::geometry_of(shape, small_page());
   const memory::Images images = images_of(shape.kind, geometry);
   return MemoryNeeded{images.region_bytes, images.mapped_bytes(),
                       fmt::format("{}: {} bytes", parts_of(shape), images.region_bytes)};
 }
 
-Region::Region(memory::Source source, memory::Mapping mapping, core::RingKind kind,
-               const Geometry& geometry, core::DoorbellKind doorbell) noexcept
+Region::Region(memory::Source source, memory::Mapping mapping, const RegionHeader& header) noexcept
     : source_(std::move(source)),
       mapping_(std::move(mapping)),
-      kind_(kind),
-      geometry_(geometry),
-      doorbell_(doorbell) {}
+      kind_(core::RingKind{header.ring_kind}),
+      geometry_(header.geometry),
+      doorbell_(core::DoorbellKind{header.doorbell_kind}),
+      type_(header.type) {}
 
 Result<Region> Region::create(const RegionOptions& options) {
   Result<Region> made = make(options);
+  if (made) {
+    RINGBELL_PROBE(create, static_cast<std::uint32_t>(made->kind()), made->geometry().region_bytes,
+                   made->fd());
+  }
   if (made || made.error().code != ErrorCode::no_space) return made;
   if (const Result<MemoryNeeded> needed = describe(options)) {
     made.error().message += fmt::format(" ({})", needed->text);
@@ -257,17 +290,20 @@ Result<Region> Region::create(const RegionOptions& options) {
 
 Result<Region> Region::make(const RegionOptions& options) {
   const core::RingKind kind = options.shape.kind;
-  Result<void> done = check_options(rounded(options.shape, kSmallPage), options.doorbell);
+  Result<void> done = check_options(options);
   if (!done) return tl::unexpected(std::move(done.error()));
+  if (options.seals && options.memory.backing != Backing::file) {
+    return fail(ErrorCode::invalid_argument, "seals are for a ring in a file (Backing::file)");
+  }
   const auto geometry_for = [&](std::uint32_t page_bytes) {
     return core::geometry_of(rounded(options.shape, page_bytes), page_bytes);
   };
   std::optional<memory::numa::ThreadOnNode> on_node;
   if (options.memory.numa_node) {
     auto entered = memory::numa::ThreadOnNode::enter(*options.memory.numa_node,
-                                                     geometry_for(kSmallPage).region_bytes);
+                                                     geometry_for(small_page()).region_bytes);
     if (!entered) return tl::unexpected(std::move(entered.error()));
-    on_node = std::move(*entered);
+    on_node.emplace(std::move(*entered));
   }
   Result<memory::Source> source = memory::Source::create(
       options.memory,
@@ -281,11 +317,18 @@ Result<Region> Region::make(const RegionOptions& options) {
   if (!done) return tl::unexpected(std::move(done.error()));
   const RegionHeader header = header_of(options, geometry, *source);
   std::memcpy(mapping->base(), &header, sizeof header);
-  const bool only_mine = kind == core::RingKind::broadcast_lossy;
+  if (source->backing() == Backing::file) {
+    memory::power::mark_used(mapping->base(), options.seals, memory::power::boot_id());
+  }
+  const bool only_mine = kind == core::RingKind::broadcast_lossy || kind == core::RingKind::state;
   using memory::memfd::Writers;
   done = source->finish(header, only_mine ? Writers::mapped_now : Writers::all);
   if (!done) return tl::unexpected(std::move(done.error()));
-  return Region(std::move(*source), std::move(*mapping), kind, geometry, options.doorbell);
+  return Region(std::move(*source), std::move(*mapping), header);
+}
+
+bool Region::has_seals() const noexcept {
+  return backing() == Backing::file && memory::power::has_seals(base());
 }
 
 Result<Region> Region::attach(FileDescriptor file, const AttachOptions& options) {
@@ -299,8 +342,26 @@ Result<Region> Region::attach(FileDescriptor file, const AttachOptions& options)
   const memory::Images images = images_of(kind, header->geometry);
   checked = source->confirm(*header, images, options.trust_others);
   if (!checked) return tl::unexpected(std::move(checked.error()));
+  core::PowerMark mark{};
+  memory::power::BootId this_boot{};
+  if (source->backing() == Backing::file) {
+    const Result<core::PowerMark> found = memory::power::read_mark(source->fd());
+    if (!found) return tl::unexpected(found.error());
+    mark = *found;
+    this_boot = memory::power::boot_id();
+    if (!options.stale_too && memory::power::is_stale(mark, this_boot)) {
+      return memory::power::fail_stale(mark);
+    }
+  }
+  if (mark.seals != 0 && header->geometry.user_header_bytes == 0) {
+    return fail(ErrorCode::not_a_region, "not a usable region: it has no room for its seals");
+  }
   Result<memory::Mapping> mapping = source->map(images, options.access);
   if (!mapping) return tl::unexpected(std::move(mapping.error()));
+  if (source->backing() == Backing::file && options.access == Access::read_write &&
+      !options.stale_too) {
+    memory::power::mark_used(mapping->base(), mark.seals != 0, this_boot);
+  }
   // Numbers of segments are used again: this one must be the one that the card was written for.
   if (source->backing() == Backing::system_v &&
       std::memcmp(mapping->base(), &*header, sizeof(RegionHeader)) != 0) {
@@ -308,15 +369,11 @@ Result<Region> Region::attach(FileDescriptor file, const AttachOptions& options)
   }
   if (!options.in_core_dumps) memory::leave_out_of_core_dumps(*mapping);
   checked = check_sleeping(core::DoorbellKind{header->doorbell_kind}, *mapping);
-  if (checked && kind == core::RingKind::spsc) {
-    checked = check_intent(*reinterpret_cast<const core::SpscControl*>(
-        mapping->base() + header->geometry.control_offset));
-  }
   if (checked && options.prefault) checked = memory::prefault(*mapping, options.access, {});
   if (checked && options.lock_memory) checked = memory::lock(*mapping);
   if (!checked) return tl::unexpected(std::move(checked.error()));
-  return Region(std::move(*source), std::move(*mapping), kind, header->geometry,
-                core::DoorbellKind{header->doorbell_kind});
+  RINGBELL_PROBE(attach, header->ring_kind, header->geometry.region_bytes, source->fd());
+  return Region(std::move(*source), std::move(*mapping), *header);
 }
 
 Result<Region> Region::open(Backing backing, const std::string& name,
@@ -346,5 +403,12 @@ Result<void> Region::make_messages_read_only() const {
 }
 
 Result<void> Region::sync() const { return memory::sync(mapping_, mapping_.bytes()); }
+
+Result<void> Region::settle() const {
+  if (backing() != Backing::file) {
+    return fail(ErrorCode::unsupported, "only a region in a file can outlast a boot");
+  }
+  return sync().and_then([&] { return memory::power::mark_whole(base()); });
+}
 
 }  // namespace ringbell

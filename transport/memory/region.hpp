@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include <ringbell/core/layout.hpp>
 #include <ringbell/core/ring_shape.hpp>
 #include <ringbell/core/spsc_ring.hpp>
+#include <ringbell/core/state_memory.hpp>
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/base/file_descriptor.hpp>
@@ -32,11 +34,13 @@ struct RegionOptions {
   core::RingShape shape;
   core::DoorbellKind doorbell = core::DoorbellKind::futex;
   MemoryOptions memory = {};
+  bool seals = false;          // the user header is a RecordSeal; in a file only
+  core::TypeRecord type = {};  // of its messages (type_of() makes it); empty: bytes
 };
 
 // What a ring comes to, before any of it is taken.
 struct MemoryNeeded {
-  std::uint64_t memory_bytes = 0;   // of pages of 4 KiB; shared by all its processes
+  std::uint64_t memory_bytes = 0;   // of small pages; shared by all its processes
   std::uint64_t address_bytes = 0;  // in each process
   std::string text;                 // for people: "1024 slots of 8388608 bytes: 8606720000 bytes"
 };
@@ -53,14 +57,14 @@ requires requires(const Options& options) { RegionOptions(options.region()); }
 class RINGBELL_API Region {
  public:
   // A new region, zeroed, its space reserved (never SIGBUS later). A memfd is sealed against
-  // shrinking, growing and further sealing; that of a lossy broadcast also against being mapped for
-  // writing by any other process. A file gets its name last. Errors: invalid_argument, no_space,
-  // permission, unsupported, system.
+  // shrinking, growing and further sealing; that of a lossy broadcast or a state also against being
+  // mapped for writing by any other process. A file gets its name last. Errors: invalid_argument,
+  // no_space, permission, unsupported, system.
   [[nodiscard]] static Result<Region> create(const RegionOptions& options);
 
   // A region that another process made, by its descriptor, which is taken over. It is checked
   // before anything in it is believed: that it is sealed or its owner trusted, size, magic, layout
-  // version, ring kind, geometry. Errors: not_a_region, version_mismatch, permission, system.
+  // version, ring kind, geometry, type. Errors: not_a_region, version_mismatch, permission, system.
   [[nodiscard]] static Result<Region> attach(FileDescriptor file, const AttachOptions& options);
   [[nodiscard]] static Result<Region> attach(FileDescriptor file,
                                              Access access = Access::read_write) {
@@ -77,12 +81,20 @@ class RINGBELL_API Region {
   // have no file of their own, a memfd of some bytes that says where they are.
   [[nodiscard]] int fd() const noexcept { return source_.fd(); }
 
+  // Closes it: fd() is -1 from then on. What is mapped stays.
+  void let_go_of_file() noexcept { source_.let_go_of_file(); }
+  // Another descriptor of it, in the place of fd(). REQUIRES: of the same file, open as that one.
+  void use_file(FileDescriptor same) noexcept { source_.use_file(std::move(same)); }
+
   // The private copies that were checked at creation or attach.
   [[nodiscard]] const core::Geometry& geometry() const noexcept { return geometry_; }
   [[nodiscard]] Backing backing() const noexcept { return source_.backing(); }
+  // As its file says: a RecordSeal stands in the place of each UserHeader.
+  [[nodiscard]] bool has_seals() const noexcept;
   [[nodiscard]] core::RingKind kind() const noexcept { return kind_; }
   [[nodiscard]] core::RingShape shape() const noexcept { return core::shape_of(kind_, geometry_); }
   [[nodiscard]] core::DoorbellKind doorbell() const noexcept { return doorbell_; }
+  [[nodiscard]] const core::TypeRecord& type() const noexcept { return type_; }
 
   // What stands in it, for core's rings. REQUIRES: the kind of each; mapped for reading and writing
   // unless the pages are const.
@@ -94,10 +106,16 @@ class RINGBELL_API Region {
   [[nodiscard]] core::BroadcastSlots<const std::byte> lossy_view() const noexcept;
   [[nodiscard]] core::FanInMemory fan_in_memory() const noexcept;
   [[nodiscard]] core::CallGroupMemory call_group_memory() const noexcept;
+  // Without pins: those may be in another region.
+  [[nodiscard]] core::StateMemory<std::byte> state_memory() const noexcept;
+  [[nodiscard]] core::StateMemory<const std::byte> state_view() const noexcept;
   // Of a ring of many.
   [[nodiscard]] core::GroupBells& bells() const noexcept;
   // REQUIRES: number < shape().participants.
   [[nodiscard]] core::ParticipantLine& participant(std::uint32_t number) const noexcept;
+  [[nodiscard]] std::span<core::ParticipantLine> participants() const noexcept {
+    return {&participant(0), geometry_.participants};
+  }
 
   // The data area, as it is in the file. For registering the ring's memory with a device or
   // io_uring. The second image of an SpscRing's follows it.
@@ -117,11 +135,14 @@ class RINGBELL_API Region {
   // What the kernel has not written yet survives the death of every process, but no power cut.
   // Errors: system.
   [[nodiscard]] Result<void> sync() const;
+  // The same, and from then on the file counts as whole: a later boot attaches to it as this one
+  // does, until it is attached to for writing again. For the last process that has it, when its
+  // ends are closed. Errors: as sync(); unsupported, unless it is a file.
+  [[nodiscard]] Result<void> settle() const;
 
  private:
   [[nodiscard]] static Result<Region> make(const RegionOptions& options);
-  Region(memory::Source source, memory::Mapping mapping, core::RingKind kind,
-         const core::Geometry& geometry, core::DoorbellKind doorbell) noexcept;
+  Region(memory::Source source, memory::Mapping mapping, const core::RegionHeader& header) noexcept;
   [[nodiscard]] std::byte* control() const noexcept { return base() + geometry_.control_offset; }
   [[nodiscard]] std::byte* ring_control() const noexcept;
 
@@ -130,6 +151,7 @@ class RINGBELL_API Region {
   core::RingKind kind_;
   core::Geometry geometry_;
   core::DoorbellKind doorbell_;
+  core::TypeRecord type_;
 };
 
 }  // namespace ringbell

@@ -8,9 +8,6 @@ namespace {
 
 using core::RingKind;
 
-// An end takes an empty message for none.
-constexpr std::uint32_t kMinRecordBytes = 1;
-
 template <class Part>
 Part* part_at(std::byte* at) noexcept {
   return reinterpret_cast<Part*>(at);
@@ -33,13 +30,13 @@ core::SpscMemory Region::spsc_memory() const noexcept {
           .capacity_bytes = geometry_.capacity_bytes,
           .record_alignment = geometry_.record_alignment,
           .payload_alignment = geometry_.payload_alignment,
-          .min_record_bytes = kMinRecordBytes};
+          .user_header_bytes = geometry_.user_header_bytes};
 }
 
 core::MpmcMemory Region::mpmc_memory() const noexcept {
   assert(kind_ == RingKind::mpmc);
   return {.control = part_at<core::MpmcControl>(ring_control()),
-          .slots = data(),
+          .slots = data() + core::slots_offset(shape()),
           .slot_count = geometry_.slot_count,
           .slot_bytes = core::slot_bytes(shape()),
           .message_bytes = geometry_.message_bytes};
@@ -47,20 +44,22 @@ core::MpmcMemory Region::mpmc_memory() const noexcept {
 
 core::BroadcastMemory Region::lossless_memory() const noexcept {
   assert(kind_ == RingKind::broadcast_lossless);
-  return {
-      .control = part_at<core::BroadcastControl>(ring_control()),
-      .slots = {data(), geometry_.slot_count, core::slot_bytes(shape()), geometry_.message_bytes},
-      .max_readers = geometry_.participants - 1};
+  return {.control = part_at<core::BroadcastControl>(ring_control()),
+          .slots = {data() + core::slots_offset(shape()), geometry_.slot_count,
+                    core::slot_bytes(shape()), geometry_.message_bytes},
+          .max_readers = geometry_.participants - 1};
 }
 
 core::BroadcastSlots<std::byte> Region::lossy_memory() const noexcept {
   assert(kind_ == RingKind::broadcast_lossy);
-  return {data(), geometry_.slot_count, core::slot_bytes(shape()), geometry_.message_bytes};
+  return {data() + core::slots_offset(shape()), geometry_.slot_count, core::slot_bytes(shape()),
+          geometry_.message_bytes};
 }
 
 core::BroadcastSlots<const std::byte> Region::lossy_view() const noexcept {
   assert(kind_ == RingKind::broadcast_lossy);
-  return {data(), geometry_.slot_count, core::slot_bytes(shape()), geometry_.message_bytes};
+  return {data() + core::slots_offset(shape()), geometry_.slot_count, core::slot_bytes(shape()),
+          geometry_.message_bytes};
 }
 
 core::FanInMemory Region::fan_in_memory() const noexcept {
@@ -72,8 +71,7 @@ core::FanInMemory Region::fan_in_memory() const noexcept {
           .capacity_bytes = geometry_.capacity_bytes,
           .record_alignment = geometry_.record_alignment,
           .lane_count = core::lane_count(shape()),
-          .payload_alignment = geometry_.payload_alignment,
-          .min_record_bytes = kMinRecordBytes};
+          .payload_alignment = geometry_.payload_alignment};
 }
 
 core::CallGroupMemory Region::call_group_memory() const noexcept {
@@ -83,6 +81,26 @@ core::CallGroupMemory Region::call_group_memory() const noexcept {
           .buffers = data(),
           .buffer_bytes = core::call_buffer_bytes(shape()),
           .lane_count = core::lane_count(shape())};
+}
+
+core::StateMemory<std::byte> Region::state_memory() const noexcept {
+  assert(kind_ == RingKind::state);
+  return {.values = data(),
+          .pins = nullptr,
+          .participants = geometry_.participants,
+          .keys = static_cast<std::uint32_t>(geometry_.slot_count),
+          .value_bytes = geometry_.message_bytes,
+          .buffers = core::StateMemory<std::byte>::buffers_for(geometry_.participants)};
+}
+
+core::StateMemory<const std::byte> Region::state_view() const noexcept {
+  const core::StateMemory<std::byte> memory = state_memory();
+  return {.values = memory.values,
+          .pins = memory.pins,
+          .participants = memory.participants,
+          .keys = memory.keys,
+          .value_bytes = memory.value_bytes,
+          .buffers = memory.buffers};
 }
 
 core::GroupBells& Region::bells() const noexcept {

@@ -1,7 +1,9 @@
 #include <ringbell/transport/memory/reserve.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstddef>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -26,6 +28,23 @@ Result<void> check_file_limit(std::uint64_t bytes, const std::string& what) {
                           bytes, what, limit.rlim_cur));
 }
 
+// For where a filter refuses fallocate(), or a file system does not have it: zeros, written to the
+// pages of a file that has none.
+Result<void> write_zeros(int fd, std::uint64_t bytes, const GiveUp& give_up) {
+  static constexpr std::array<std::byte, 64UL * 1024> kZeros{};
+  for (std::uint64_t at = 0; at < bytes;) {
+    if (at % kPieceBytes == 0) {
+      if (Result<void> on = go_on(give_up); !on) return on;
+    }
+    const ssize_t put =
+        ::pwrite(fd, kZeros.data(), std::min<std::uint64_t>(kZeros.size(), bytes - at),
+                 static_cast<off_t>(at));
+    if (put < 0 && errno != EINTR) return fail_errno("");
+    if (put > 0) at += static_cast<std::uint64_t>(put);
+  }
+  return {};
+}
+
 // A signal takes back what a call has reserved so far, so the next try is for half of it.
 Result<void> reserve_pages(int fd, std::uint64_t bytes, const GiveUp& give_up) {
   constexpr int kMostInterrupted = 100;
@@ -36,6 +55,9 @@ Result<void> reserve_pages(int fd, std::uint64_t bytes, const GiveUp& give_up) {
       if (Result<void> on = go_on(give_up); !on) return on;
       piece = std::min(piece, bytes - at);
       if (::fallocate(fd, 0, static_cast<off_t>(at), static_cast<off_t>(piece)) == 0) break;
+      if (errno == EPERM || errno == ENOSYS || errno == EOPNOTSUPP) {
+        return write_zeros(fd, bytes, give_up);
+      }
       if (errno != EINTR || ++interrupted == kMostInterrupted) return fail_errno("");
       piece = std::max<std::uint64_t>(piece / 2 / kHugePage * kHugePage, kHugePage);
     }
@@ -85,6 +107,10 @@ Result<void> reserve(int fd, std::uint64_t bytes, const std::string& what,
   errno = reserved.error().errno_value;
   return fail_errno(fmt::format("reserving {} bytes of the {} failed", bytes, what),
                     errno == EINTR ? "signals come faster than pages can be taken" : remedy);
+}
+
+void give_back(int fd, std::uint64_t bytes) noexcept {
+  ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes));
 }
 
 std::string huge_page_remedy(std::uint64_t bytes) {

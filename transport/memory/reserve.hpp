@@ -27,6 +27,9 @@ inline constexpr std::uint64_t kPieceBytes = std::uint64_t{16} << 20;
 [[nodiscard]] Result<void> reserve(int fd, std::uint64_t bytes, const std::string& what,
                                    const std::string& remedy, const GiveUp& give_up);
 
+// Takes the pages of a file away again, which keeps its size: where it is mapped there are zeros.
+void give_back(int fd, std::uint64_t bytes) noexcept;
+
 // "no huge pages free; reserve some with sysctl vm.nr_hugepages=N"
 [[nodiscard]] std::string huge_page_remedy(std::uint64_t bytes);
 

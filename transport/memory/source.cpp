@@ -76,7 +76,7 @@ Result<void> Source::make_memory(const MemoryOptions& options, const BytesFor& b
         file_ = std::move(file);
       });
     }
-    if (page_bytes == kSmallPage) {
+    if (page_bytes == small_page()) {
       if (Result<void> enough = check_memory(bytes); !enough) return enough;
     }
     if (backing_ == Backing::system_v) {
@@ -84,14 +84,14 @@ Result<void> Source::make_memory(const MemoryOptions& options, const BytesFor& b
         segment_ = segment;
       });
     }
-    if (page_bytes == kSmallPage) return {};  // anonymous memory is made by mapping it
+    if (page_bytes == small_page()) return {};  // anonymous memory is made by mapping it
     return fail(ErrorCode::unsupported,
                 "anonymous memory of hugetlb pages cannot be mapped twice; take a memfd");
   };
-  if (options.huge_pages == HugePages::never) return make(kSmallPage);
+  if (options.huge_pages == HugePages::never) return make(small_page());
   Result<void> made = make(kHugePage);
   if (made || options.huge_pages == HugePages::require) return made;
-  return make(kSmallPage);
+  return make(small_page());
 }
 
 // The file system decides about the size of pages.
@@ -122,7 +122,7 @@ Result<void> Source::take_device(const MemoryOptions& options, const BytesFor& b
   if (options.huge_pages == HugePages::require) {
     return fail(ErrorCode::unsupported, "the pages of a device are what its driver makes them");
   }
-  const Result<void> fits = device::check(options.device_fd, bytes_for(kSmallPage));
+  const Result<void> fits = device::check(options.device_fd, bytes_for(small_page()));
   if (!fits) return fits;
   Result<FileDescriptor> file = duplicate(options.device_fd);
   if (!file) return tl::unexpected(std::move(file.error()));
@@ -213,7 +213,7 @@ Result<Mapping> Source::map(const Images& images, Access access) {
 
 Result<Mapping> Source::map_pages(const Images& images, Access access) {
   // Where transparent huge pages are possible, addresses must not stand in their way.
-  const std::uint64_t alignment = images.region_bytes < kHugePage ? kSmallPage : kHugePage;
+  const std::uint64_t alignment = images.region_bytes < kHugePage ? small_page() : kHugePage;
   Result<Mapping> mapping = Mapping::reserve(images.mapped_bytes(), alignment);
   if (!mapping) return mapping;
   Result<void> placed;

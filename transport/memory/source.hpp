@@ -57,6 +57,8 @@ class Source {
   [[nodiscard]] std::uint32_t page_bytes() const noexcept { return page_bytes_; }
   // The file, or the card of what has none. -1 before finish() has made that.
   [[nodiscard]] int fd() const noexcept { return file_.get(); }
+  void let_go_of_file() noexcept { file_ = FileDescriptor(); }
+  void use_file(FileDescriptor same) noexcept { file_ = std::move(same); }
 
  private:
   using BytesFor = std::function<std::uint64_t(std::uint32_t)>;
@@ -73,11 +75,11 @@ class Source {
                                         Access access);
 
   Backing backing_;
-  FileDescriptor file_;
-  std::string path_;  // of a file that is being created
-  file::TemporaryName temporary_;
+  FileDescriptor file_{};
+  std::string path_{};  // of a file that is being created
+  file::TemporaryName temporary_{};
   int segment_ = -1;
-  std::uint32_t page_bytes_ = kSmallPage;
+  std::uint32_t page_bytes_ = small_page();
   bool creating_ = false;
 };
 

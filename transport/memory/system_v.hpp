@@ -17,8 +17,8 @@
 
 namespace ringbell::memory::system_v {
 
-// A new segment, zeroed, of pages of this size (kSmallPage or kHugePage). It stays until remove().
-// `mode`: as in chmod. Errors: no_space, permission, unsupported, system.
+// A new segment, zeroed, of pages of this size: small_page() or kHugePage. It stays until
+// remove(). `mode`: as in chmod. Errors: no_space, permission, unsupported, system.
 [[nodiscard]] Result<int> create(std::uint64_t bytes, std::uint32_t page_bytes, mode_t mode);
 
 // Frees the segment as soon as no process is attached.

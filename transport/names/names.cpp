@@ -4,10 +4,8 @@
 #include <cerrno>
 #include <chrono>
 #include <ctime>
-#include <filesystem>
 #include <optional>
 #include <string_view>
-#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -20,29 +18,14 @@
 #include <ringbell/transport/liveness/participant_lock.hpp>
 #include <ringbell/transport/memory/file.hpp>
 #include <ringbell/transport/memory/region.hpp>
-#include <ringbell/transport/names/name_folder.hpp>
+#include <ringbell/transport/names/generations.hpp>
+#include <ringbell/transport/names/name_folders.hpp>
 
 namespace ringbell::names {
 namespace {
 
 constexpr std::string_view kRegionSuffix = ".ring";
 constexpr std::string_view kSocketSuffix = ".sock";
-
-// Through the folder's own descriptor.
-Result<std::vector<std::string>> files_in(const NameFolder& folder) {
-  std::error_code failed;
-  std::vector<std::string> files;
-  std::filesystem::directory_iterator entry(folder.path_of(""), failed);
-  for (; !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
-    files.push_back(entry->path().filename());
-  }
-  if (failed) {
-    errno = failed.value();
-    return fail_errno(fmt::format("reading the folder {} failed", folder.path()));
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
 
 // The first bytes of a region, as they are: for people. Nothing: it is none, or of another version.
 std::optional<core::RegionHeader> header_of(int fd) noexcept {
@@ -86,12 +69,16 @@ std::optional<Entry> look_at_socket(const NameFolder& folder, const std::string&
 
 // Nothing: it is no name, or gone.
 std::optional<Entry> look_at(const NameFolder& folder, const std::string& file) {
-  const bool region = file.ends_with(kRegionSuffix);
+  std::optional<generations::Past> past = generations::Past::of(file);
+  const bool region = past || file.ends_with(kRegionSuffix);
   if (!region && !file.ends_with(kSocketSuffix)) return std::nullopt;
-  std::string name = file.substr(0, file.size() - kRegionSuffix.size());
+  std::string name = past ? file : file.substr(0, file.size() - kRegionSuffix.size());
   if (!check_name(name)) return std::nullopt;
   std::optional<Entry> entry = region ? look_at_region(folder, file) : look_at_socket(folder, file);
-  if (entry) entry->name = std::move(name);
+  if (!entry) return entry;
+  entry->name = std::move(name);
+  entry->folder = folder.path();
+  if (past) entry->newer = std::move(past->name);
   return entry;
 }
 
@@ -108,49 +95,81 @@ bool is_left_over(const NameFolder& folder, const std::string& file) {
 
 // A name that appears meanwhile is alive from the first.
 template <class Wanted>
-Result<std::vector<Entry>> remove_if(Wanted&& is_wanted) {
-  const Result<NameFolder> folder = NameFolder::open();
-  if (!folder) return tl::unexpected(folder.error());
-  const Result<NameFolder::Lock> lock = folder->lock();
+Result<void> remove_if(const NameFolder& folder, Wanted&& is_wanted, std::vector<Entry>& removed) {
+  const Result<NameFolder::Lock> lock = folder.lock();
   if (!lock) return tl::unexpected(lock.error());
-  const Result<std::vector<std::string>> files = files_in(*folder);
+  const Result<std::vector<std::string>> files = folder.files();
   if (!files) return tl::unexpected(files.error());
-  std::vector<Entry> removed;
+  Result<void> done;  // what is another user's stops none of this one's
   for (const std::string& file : *files) {
-    std::optional<Entry> entry = look_at(*folder, file);
-    const bool is_rubbish = is_left_over(*folder, file);
+    std::optional<Entry> entry = look_at(folder, file);
+    const bool is_rubbish = is_left_over(folder, file);
     if (!is_rubbish && (!entry || entry->alive || !is_wanted(*entry))) continue;
-    if (::unlinkat(folder->fd(), file.c_str(), 0) != 0) {
-      return fail_errno(fmt::format("removing {}/{} failed", folder->path(), file));
+    if (::unlinkat(folder.fd(), file.c_str(), 0) != 0) {
+      done = fail_errno(fmt::format("removing {}/{} failed", folder.path(), file));
+      continue;
     }
     if (entry) removed.push_back(std::move(*entry));
   }
-  return removed;
+  return done;
+}
+
+Result<void> list_in(const NameFolder& folder, std::vector<Entry>& entries) {
+  const Result<std::vector<std::string>> files = folder.files();
+  if (!files) return tl::unexpected(files.error());
+  for (const std::string& file : *files) {
+    if (std::optional<Entry> entry = look_at(folder, file)) entries.push_back(std::move(*entry));
+  }
+  return {};
+}
+
+// Of all folders that are there: what `look(folder, entries)` adds.
+template <class Look>
+Result<std::vector<Entry>> in_all(Result<NameFolders> folders, Look&& look) {
+  if (!folders) return tl::unexpected(std::move(folders.error()));
+  std::vector<Entry> entries;
+  for (std::size_t place = 0; place < folders->count(); ++place) {
+    const NameFolder* const folder = folders->at(place);
+    if (folder == nullptr) continue;
+    if (Result<void> looked = look(*folder, entries); !looked) {
+      return tl::unexpected(std::move(looked.error()));
+    }
+  }
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry& one, const Entry& two) {
+    return std::tie(one.name, one.kind) < std::tie(two.name, two.kind);
+  });
+  return entries;
+}
+
+template <class Look>
+Result<std::vector<Entry>> in_all_folders(Look&& look) {
+  return in_all(NameFolders::open(NameFolders::NewNames::no), std::forward<Look>(look));
 }
 
 }  // namespace
 
-Result<std::vector<Entry>> list() {
-  const Result<NameFolder> folder = NameFolder::open();
-  if (!folder) return tl::unexpected(folder.error());
-  const Result<std::vector<std::string>> files = files_in(*folder);
-  if (!files) return tl::unexpected(files.error());
-  std::vector<Entry> entries;
-  for (const std::string& file : *files) {
-    if (std::optional<Entry> entry = look_at(*folder, file)) entries.push_back(std::move(*entry));
-  }
-  return entries;
+Result<std::vector<Entry>> list() { return in_all_folders(list_in); }
+
+Result<std::vector<Entry>> list_of(uid_t user) {
+  return in_all(NameFolders::of_user(user), list_in);
 }
 
 Result<std::vector<Entry>> remove_dead() {
-  return remove_if([](const Entry&) { return true; });
+  return in_all_folders([](const NameFolder& folder, std::vector<Entry>& removed) {
+    return remove_if(
+        folder, [](const Entry&) { return true; }, removed);
+  });
 }
 
 Result<std::vector<Entry>> remove_dead(const std::vector<Entry>& of) {
-  return remove_if([&](const Entry& entry) {
+  const auto is_one = [&](const Entry& entry) {
     return std::any_of(of.begin(), of.end(), [&](const Entry& each) {
-      return each.name == entry.name && each.kind == entry.kind && each.inode == entry.inode;
+      return each.name == entry.name && each.kind == entry.kind && each.inode == entry.inode &&
+             each.folder == entry.folder;
     });
+  };
+  return in_all_folders([&](const NameFolder& folder, std::vector<Entry>& removed) {
+    return remove_if(folder, is_one, removed);
   });
 }
 

@@ -27,11 +27,19 @@ struct Entry {
   ino_t inode = 0;               // of the file: tells it from a later one of that name
   pid_t creator_pid = 0;         // of a region: its maker, in that one's pid namespace; for people
   std::uint64_t size_bytes = 0;  // of a region, its memory
+  std::string folder = {};       // where the file is
+  // Of a ring that was set aside for a newer one of this name; it has the name NAME.N.past itself.
+  std::string newer = {};
 };
 
-// Sorted by name; a name can be a ring's and a listener's. What comes or goes meanwhile may be in
-// it or not. Errors: as NameFolder::open; system.
+// Of all folders in which this user's names can be, sorted by name; a name can be a ring's and a
+// listener's. What comes or goes meanwhile may be in it or not. Makes no folder. Errors: as
+// NameFolders::open; system.
 RINGBELL_API [[nodiscard]] Result<std::vector<Entry>> list();
+
+// The same of another user, for a process that may look into that one's folders: root. With
+// $RINGBELL_DIR set, of that folder.
+RINGBELL_API [[nodiscard]] Result<std::vector<Entry>> list_of(uid_t user);
 
 // Removes the names in which no process takes part any more, and returns which. Unread records go
 // with them. Errors: as NameFolder::open and lock; system.

@@ -11,13 +11,17 @@
 #include <fmt/format.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <ringbell/transport/base/deadline.hpp>
 #include <ringbell/transport/base/no_cancellation.hpp>
+#include <ringbell/transport/base/probes.hpp>
+#include <ringbell/transport/base/unix_socket.hpp>
 
 namespace ringbell {
 namespace {
@@ -34,20 +38,26 @@ void futex_wake(std::uint32_t& word) noexcept {
   ::syscall(SYS_futex, &word, FUTEX_WAKE, kAll, nullptr, nullptr, 0);
 }
 
+// Not by the C library's preadv2: musl 1.2.3 has none.
+long read_without_waiting(int fd, const iovec& into) noexcept {
+  constexpr int kNoWait = 8;  // RWF_NOWAIT
+  constexpr long kWhereItIs = -1;
+  return ::syscall(SYS_preadv2, fd, &into, 1, kWhereItIs, kWhereItIs, kNoWait);
+}
+
 void eventfd_clear(int fd) noexcept {
   std::uint64_t rings = 0;
-  iovec into{.iov_base = &rings, .iov_len = sizeof rings};
+  const iovec into{.iov_base = &rings, .iov_len = sizeof rings};
   // A ring that is left over only costs a look in vain. RWF_NOWAIT, because O_NONBLOCK belongs to
-  // the open file: a hostile peer can take it away, and the ring, too. Linux 5.8.
-  if (::preadv2(fd, &into, 1, -1, RWF_NOWAIT) < 0 && errno == EOPNOTSUPP) {
+  // the open file: a hostile peer can take it away, and the ring, too. Linux 5.8; not every
+  // emulator has the call.
+  if (read_without_waiting(fd, into) < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
     [[maybe_unused]] const ssize_t got = ::read(fd, &rings, sizeof rings);
   }
 }
 
-void eventfd_wait(int fd, Timeout timeout, int sign_of_life) noexcept {
-  // A descriptor of -1 is passed over, and a hang-up is told unasked.
-  std::array<pollfd, 2> waiting{{{.fd = fd, .events = POLLIN, .revents = 0},
-                                 {.fd = sign_of_life, .events = 0, .revents = 0}}};
+void eventfd_wait(int fd, Timeout timeout, pollfd sign_of_life) noexcept {
+  std::array<pollfd, 2> waiting{{{.fd = fd, .events = POLLIN, .revents = 0}, sign_of_life}};
   const timespec limit = to_timespec(timeout);
   if (::ppoll(waiting.data(), waiting.size(), &limit, nullptr) > 0) eventfd_clear(fd);
 }
@@ -58,6 +68,29 @@ void eventfd_ring(int fd) noexcept {
   if (::poll(&room, 1, 0) <= 0) return;
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t put = ::write(fd, &one, sizeof one);
+}
+
+// What is left over costs a look in vain.
+void socket_clear(int fd) noexcept {
+  std::array<char, 256> rings{};
+  [[maybe_unused]] const ssize_t got = ::recv(fd, rings.data(), rings.size(), MSG_DONTWAIT);
+}
+
+// A full one is as good as rung. MSG_DONTWAIT belongs to the call, so that no process can take it
+// away.
+void socket_ring(int fd) noexcept {
+  const char one = 1;
+  [[maybe_unused]] const ssize_t put = ::send(fd, &one, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void socket_wait(int fd, int own, Timeout timeout, pollfd sign_of_life) noexcept {
+  std::array<pollfd, 3> waiting{{{.fd = fd, .events = POLLIN, .revents = 0},
+                                 {.fd = own, .events = POLLIN, .revents = 0},
+                                 sign_of_life}};
+  const timespec limit = to_timespec(timeout);
+  if (::ppoll(waiting.data(), waiting.size(), &limit, nullptr) <= 0) return;
+  if (waiting[0].revents != 0) socket_clear(fd);
+  if (waiting[1].revents != 0) eventfd_clear(own);
 }
 
 bool is_eventfd(int fd) {
@@ -74,8 +107,8 @@ Doorbell::Doorbell(core::DoorbellKind kind) noexcept : kind_(kind) {
   assert(kind != core::DoorbellKind::eventfd);
 }
 
-Doorbell::Doorbell(core::DoorbellKind kind, FileDescriptor fd) noexcept
-    : kind_(kind), fd_(std::move(fd)) {}
+Doorbell::Doorbell(core::DoorbellKind kind, FileDescriptor fd, FileDescriptor own) noexcept
+    : kind_(kind), fd_(std::move(fd)), own_(std::move(own)) {}
 
 Result<Doorbell> Doorbell::create_eventfd() {
   FileDescriptor fd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
@@ -99,30 +132,78 @@ Result<Doorbell> Doorbell::from_eventfd(FileDescriptor fd) {
   return Doorbell(core::DoorbellKind::eventfd, std::move(fd));
 }
 
+Result<Doorbell> Doorbell::from_socket(FileDescriptor socket) {
+  if (!unix_socket::is_one_of_pair(socket.get())) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("descriptor {} is no connected stream socket", socket.get()));
+  }
+  Result<Doorbell> own = create_eventfd();
+  if (!own) return own;
+  return Doorbell(core::DoorbellKind::eventfd, std::move(socket), std::move(own->fd_));
+}
+
+Doorbell Doorbell::shared_with(const Doorbell& owner) noexcept {
+  Doorbell shared(core::DoorbellKind::eventfd, FileDescriptor{});
+  shared.shared_fd_ = owner.fd();
+  shared.shared_own_fd_ = owner.own_fd();
+  return shared;
+}
+
+Result<FileDescriptor> Doorbell::make_waitable() const {
+  FileDescriptor both{::epoll_create1(EPOLL_CLOEXEC)};
+  if (!both) return fail_errno("epoll_create1 failed", "raise the limit of open files (ulimit -n)");
+  for (const int fd : {fd(), own_fd()}) {
+    epoll_event waited{.events = EPOLLIN, .data = {.fd = fd}};
+    if (::epoll_ctl(both.get(), EPOLL_CTL_ADD, fd, &waited) != 0) {
+      return fail_errno("adding a bell to epoll failed");
+    }
+  }
+  return both;
+}
+
 void Doorbell::sleep(const std::uint32_t& word, std::uint32_t parked, Timeout timeout,
-                     int sign_of_life) const noexcept {
+                     const SignOfLife& sign_of_life) const noexcept {
   assert(kind_ != core::DoorbellKind::none);
   const NoCancellation whole;
+  RINGBELL_PROBE(park, &word, parked, timeout.count());
   if (kind_ == core::DoorbellKind::futex) {
     futex_wait(word, parked, timeout);
+  } else if (is_socket()) {
+    socket_wait(fd(), own_fd(), timeout, sign_of_life.polled());
   } else {
-    eventfd_wait(fd_.get(), timeout, sign_of_life);
+    eventfd_wait(fd(), timeout, sign_of_life.polled());
   }
+  RINGBELL_PROBE(woke, &word, parked);
 }
 
 void Doorbell::silence() const noexcept {
   const NoCancellation whole;
-  if (kind_ == core::DoorbellKind::eventfd) eventfd_clear(fd_.get());
+  if (is_socket()) {
+    socket_clear(fd());
+    eventfd_clear(own_fd());
+  } else if (kind_ == core::DoorbellKind::eventfd) {
+    eventfd_clear(fd());
+  }
 }
 
 void Doorbell::wake(std::uint32_t& word) const noexcept {
   assert(kind_ != core::DoorbellKind::none);
   const NoCancellation whole;
+  RINGBELL_PROBE(wake, &word);
   if (kind_ == core::DoorbellKind::futex) {
     futex_wake(word);
+  } else if (is_socket()) {
+    socket_ring(fd());
   } else {
-    eventfd_ring(fd_.get());
+    eventfd_ring(fd());
   }
+}
+
+void Doorbell::wake_own(std::uint32_t& word) const noexcept {
+  if (!is_socket()) return wake(word);
+  const NoCancellation whole;
+  RINGBELL_PROBE(wake, &word);
+  eventfd_ring(own_fd());
 }
 
 }  // namespace ringbell

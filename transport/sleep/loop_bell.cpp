@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
-#include <csignal>
 #include <utility>
 
 #include <unistd.h>
 
 #include <ringbell/core/atomics.hpp>
 #include <ringbell/core/shared_parking.hpp>
+#include <ringbell/transport/sleep/silent_thread.hpp>
 
 namespace ringbell {
 namespace {
@@ -28,23 +28,6 @@ constexpr std::uint32_t kIdle = 4;   // from the thread: it sleeps on order_
 
 // How long the thread sleeps before it looks by itself, bell or no bell.
 constexpr std::chrono::milliseconds kLongestLook{100};
-
-constexpr std::size_t kStackBytes = std::size_t{256} * 1024;
-
-// A thread that gets no signals: the application's handlers do not expect to run there.
-int create_thread(pthread_t& thread, void* (*body)(void*), void* argument) noexcept {
-  pthread_attr_t attributes;
-  ::pthread_attr_init(&attributes);
-  ::pthread_attr_setstacksize(&attributes, kStackBytes);
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int error = ::pthread_create(&thread, &attributes, body, argument);
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  ::pthread_attr_destroy(&attributes);
-  return error;
-}
 
 }  // namespace
 
@@ -73,7 +56,7 @@ Result<void> LoopBell::start_thread() {
     static_cast<LoopBell*>(bell)->run();
     return nullptr;
   };
-  if (const int error = create_thread(thread_, body, this); error != 0) {
+  if (const int error = create_silent_thread(thread_, body, this); error != 0) {
     errno = error;
     return fail_errno("starting the thread behind waitable_fd() failed",
                       "raise the limit of processes (ulimit -u, or pids.max of the cgroup)");

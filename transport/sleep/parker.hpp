@@ -3,6 +3,7 @@
 // steps of one sleep, and the counts.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <optional>
 
@@ -40,7 +41,7 @@ class RINGBELL_API Parker {
   [[nodiscard]] bool park(Ready&& ready, Clock::time_point until, const Sleep& sleep) {
     const std::uint32_t parked = sleep.announce();
     if (ready()) return true;
-    if (sleep.stay_awake()) return ready();
+    if (sleep.stay_awake() || waiter_.is_interrupted()) return ready();
     ++sleeps_;
     if (const Timeout longest = until - Clock::now(); longest > longest.zero()) {
       sleep.on(parked, longest);
@@ -48,6 +49,15 @@ class RINGBELL_API Parker {
     if (!ready()) return false;
     if (sleep.is_still(parked) && Clock::now() >= until) ++missed_rings_;
     return true;
+  }
+
+  // Waiter::interrupt(), then `ring()`, which wakes this very side if it sleeps.
+  template <class Ring>
+  void interrupt(Ring&& ring) noexcept {
+    const int before = errno;  // a signal handler changes none
+    waiter_.interrupt();
+    if (rings_) ring();
+    errno = before;
   }
 
   // A ring was given. Publishing is const: it changes nothing of the owner.

@@ -2,7 +2,10 @@
 
 #include <utility>
 
+#include <unistd.h>
+
 #include <ringbell/transport/sleep/membarrier.hpp>
+#include <ringbell/transport/sleep/priority.hpp>
 
 namespace ringbell {
 
@@ -12,27 +15,60 @@ using core::SharedParking;
 Sleeper::Sleeper(core::DoorbellKind kind, const WaitOptions& wait) noexcept
     : parker_(wait, kind == core::DoorbellKind::futex), doorbell_(kind) {}
 
-Result<int> Sleeper::waitable_fd(std::uint32_t& word) {
+void Sleeper::interrupt() noexcept {
+  parker_.interrupt([&] { SharedParking<>::ring(*word_, [&] { doorbell_.wake(*word_); }); });
+}
+
+Result<int> Sleeper::waitable_fd() {
   if (!parker_.waiter().sleeps()) {
     return fail(ErrorCode::unsupported,
                 "this endpoint never sleeps: the ring has no doorbell or WaitOptions::kind is "
                 "spin; create it with DoorbellKind::futex, and park");
   }
   if (!loop_bell_) {
-    Result<std::unique_ptr<LoopBell>> started = LoopBell::start(word, slice());
+    Result<std::unique_ptr<LoopBell>> started = LoopBell::start(*word_, slice());
     if (!started) return tl::unexpected(std::move(started.error()));
     loop_bell_ = std::move(*started);
   }
   return loop_bell_->fd();
 }
 
-std::uint32_t Sleeper::announce(std::uint32_t& word) const noexcept {
-  return SharedParking<>::park(word, parker_.can_barrier(), [] { membarrier::heavy_barrier(); });
+SleepingPlace Sleeper::sleeping_word() noexcept {
+  const bool sleeps = parker_.waiter().sleeps();
+  sleeps_on_word_ = sleeps;
+  return {.kind = sleeps ? core::DoorbellKind::futex : core::DoorbellKind::none,
+          .fd = -1,
+          .word = word_,
+          .parked = parked_};
 }
 
-bool Sleeper::says(const std::uint32_t& word, std::uint32_t parked) noexcept {
+std::uint32_t Sleeper::announce() const noexcept {
+  return SharedParking<>::park(*word_, parker_.can_barrier(), [] { membarrier::heavy_barrier(); });
+}
+
+bool Sleeper::says(std::uint32_t parked) const noexcept {
   constexpr core::Edge kBell{"share.K"};
-  return HardwareAtomics::load(word, std::memory_order_relaxed, kBell) == parked;
+  return HardwareAtomics::load(*word_, std::memory_order_relaxed, kBell) == parked;
+}
+
+// While there is none but this side there may be one that has no other CPU on which to start.
+bool Sleeper::keeps_one_off() const noexcept {
+  constexpr core::Edge kLook{"participant.S"};
+  const auto self = priority::RealTime::of_this_thread();
+  if (!self) return false;
+  const auto own_pid = static_cast<std::uint32_t>(::getpid());
+  int own = 0;
+  int others = 0;
+  for (const core::ParticipantLine& line : participants_) {
+    if (HardwareAtomics::load(line.state, std::memory_order_relaxed, kLook) !=
+        std::uint32_t(core::SideState::open)) {
+      continue;
+    }
+    const std::uint32_t pid = HardwareAtomics::load(line.pid, std::memory_order_relaxed, kLook);
+    if (self->keeps_off_cpu(pid)) return true;
+    ++(pid == own_pid ? own : others);
+  }
+  return others == 0 && own < 2;
 }
 
 void Sleeper::ring(std::uint32_t& word) const noexcept {

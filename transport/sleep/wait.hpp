@@ -26,6 +26,9 @@ struct WaitOptions {
   std::uint64_t fence_below_bytes = 8192;
   // Give the CPU away between two looks (sched_yield): for spinning where both share one CPU.
   bool yield = false;
+  // Spin no more than the CPU quota of this process's control groups bears (cpu_quota.hpp),
+  // whatever `kind` says: then sleep at once; without a doorbell, nap for 50 us between two looks.
+  bool within_quota = true;
   // Hold /dev/cpu_dma_latency at 0 while this endpoint lives, so that idle CPUs wake up at once.
   // Costs power. Where it is refused the endpoint works on; quick_wake_refusal() says why.
   bool quick_wake = false;

@@ -1,8 +1,11 @@
 #include <ringbell/transport/sleep/waiter.hpp>
 
+#include <ctime>
 #include <utility>
 
 #include <sched.h>
+
+#include <ringbell/transport/sleep/priority.hpp>
 
 namespace ringbell {
 
@@ -11,7 +14,11 @@ Waiter::Waiter(const WaitOptions& options, bool may_sleep) noexcept
       slice_(std::clamp<std::chrono::nanoseconds>(
           options.longest_sleep, std::chrono::milliseconds(1), std::chrono::hours(1))),
       sleeps_(may_sleep && options.kind == WaitOptions::Kind::park),
-      yields_(options.yield) {
+      may_sleep_(may_sleep),
+      yields_(options.yield),
+      is_real_time_(priority::RealTime::of_this_thread().has_value()) {
+  if (options.within_quota) quota_ = CpuQuota::of_this_process();
+  may_give_way_ = is_real_time_ || quota_ != nullptr;
   if (!options.quick_wake) return;
   if (Result<QuickWake> held = QuickWake::hold()) {
     quick_wake_ = std::move(*held);
@@ -20,6 +27,19 @@ Waiter::Waiter(const WaitOptions& options, bool may_sleep) noexcept
   }
 }
 
+bool Waiter::ask_quota(Clock::time_point now) noexcept { return quota_->is_used_up(now); }
+
+void Waiter::judge(bool keeps_peer_off, Clock::time_point now) noexcept {
+  keeps_peer_off_ = keeps_peer_off;
+  gives_way_ = keeps_peer_off_ || is_over_quota(now);
+  may_give_way_ = is_real_time_ || keeps_peer_off_ || quota_ != nullptr;
+}
+
 void Waiter::give_cpu_away() noexcept { ::sched_yield(); }
+
+void Waiter::nap() noexcept {
+  constexpr timespec kNap{.tv_sec = 0, .tv_nsec = 50'000};
+  ::clock_nanosleep(CLOCK_MONOTONIC, 0, &kNap, nullptr);
+}
 
 }  // namespace ringbell

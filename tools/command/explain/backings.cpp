@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -15,7 +16,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <linux/futex.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +58,23 @@ constexpr std::array kKinds{
          "The file is in a hugetlbfs: its pages are 2 MiB, set aside and never swapped (flag ht)."},
 };
 
+// While something of this program has a name, the signals that end it wait.
+class SignalsWait {
+ public:
+  SignalsWait() noexcept {
+    sigset_t all;
+    ::sigemptyset(&all);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&all, number);
+    ::pthread_sigmask(SIG_BLOCK, &all, &before_);
+  }
+  SignalsWait(const SignalsWait&) = delete;
+  SignalsWait& operator=(const SignalsWait&) = delete;
+  ~SignalsWait() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
 std::string process_name() { return fmt::format("ringbell-explain-{}", ::getpid()); }
 
 Result<Region> create(const Kind& kind) {
@@ -81,9 +102,9 @@ std::string describe(const std::vector<Area>& areas) {
                      fmt::join(kinds, "; "));
 }
 
-// The frames of the data in a process that attaches to the region by its descriptor, or inherits
-// the mapping where it has none of its own.
-std::vector<PageEntry> entries_elsewhere(const Region& region, std::size_t bytes) {
+// What `look` finds in a child, so many pages of it; none if it finds less.
+std::vector<PageEntry> entries_in_child(std::size_t pages,
+                                        const std::function<std::vector<PageEntry>()>& look) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return {};
   const FileDescriptor in(ends[0]);
@@ -91,20 +112,12 @@ std::vector<PageEntry> entries_elsewhere(const Region& region, std::size_t bytes
   const pid_t child = ::fork();
   if (child < 0) return {};
   if (child == 0) {
-    std::optional<Result<Region>> own;
-    if (region.backing() != Backing::anonymous) {
-      own = Region::attach(FileDescriptor(::fcntl(region.fd(), F_DUPFD_CLOEXEC, 0)));
-    }
-    const bool mapped = !own || own->has_value();
-    const std::byte* const data = own && *own ? (*own)->data() : region.data();
-    (void)faults_of_reading(data, bytes);
-    const std::vector<PageEntry> entries =
-        mapped ? page_entries(data, bytes) : std::vector<PageEntry>{};
+    const std::vector<PageEntry> entries = look();
     const std::size_t size = entries.size() * sizeof(PageEntry);
     ::_exit(::write(out.get(), entries.data(), size) == static_cast<ssize_t>(size) ? 0 : 1);
   }
   out = FileDescriptor();
-  std::vector<PageEntry> entries(bytes / kPage);
+  std::vector<PageEntry> entries(pages);
   const std::size_t size = entries.size() * sizeof(PageEntry);
   std::size_t got = 0;
   while (got < size) {
@@ -115,6 +128,21 @@ std::vector<PageEntry> entries_elsewhere(const Region& region, std::size_t bytes
   }
   (void)::waitpid(child, nullptr, 0);
   return got == size ? entries : std::vector<PageEntry>{};
+}
+
+std::vector<PageEntry> touched(const std::byte* base, std::size_t bytes) {
+  (void)faults_of_reading(base, bytes);
+  return page_entries(base, bytes);
+}
+
+// The frames of the data in a process that attaches to the region by its descriptor, or inherits
+// the mapping where it has none of its own.
+std::vector<PageEntry> entries_elsewhere(const Region& region, std::size_t bytes) {
+  return entries_in_child(bytes / kPage, [&]() -> std::vector<PageEntry> {
+    if (region.backing() == Backing::anonymous) return touched(region.data(), bytes);
+    const auto own = Region::attach(FileDescriptor(::fcntl(region.fd(), F_DUPFD_CLOEXEC, 0)));
+    return own ? touched(own->data(), bytes) : std::vector<PageEntry>{};
+  });
 }
 
 bool hidden(const std::vector<PageEntry>& entries) {
@@ -131,6 +159,8 @@ std::string compare(const std::vector<PageEntry>& one, const std::vector<PageEnt
 }
 
 void explain(const Kind& kind, Lines& lines) {
+  std::optional<SignalsWait> signals;
+  if (kind.backing == Backing::posix_shm) signals.emplace();
   const Result<Region> region = create(kind);
   if (!region) {
     lines.push_back({kind.name, "mapping", "none here: " + region.error().message, kind.why});
@@ -168,27 +198,82 @@ Lines backings() {
   return lines;
 }
 
+namespace {
+
+constexpr std::size_t kDevicePages = 4;
+
+std::string refusal(bool done) {
+  return done ? "yes" : fmt::format("no: {}", std::strerror(errno));
+}
+
+// By a reference to the page, as O_DIRECT and registered buffers of io_uring read it.
+std::string can_be_referenced(const Pages& pages) {
+  std::array<std::byte, 8> into{};
+  const iovec local{.iov_base = into.data(), .iov_len = into.size()};
+  const iovec remote{.iov_base = pages.base(), .iov_len = into.size()};
+  return refusal(::process_vm_readv(::getpid(), &local, 1, &remote, 1, 0) > 0);
+}
+
+std::string can_be_slept_on(const Pages& pages) {
+  const timespec no_time{};
+  const long slept = ::syscall(SYS_futex, pages.base(), FUTEX_WAIT, 0, &no_time, nullptr, 0);
+  return refusal(slept == 0 || errno == EAGAIN || errno == ETIMEDOUT);
+}
+
+std::string can_be_private(int fd) {
+  return refusal(static_cast<bool>(Pages(kPage, PROT_READ, MAP_PRIVATE, fd)));
+}
+
+std::string in_core_and_swap(const std::vector<Area>& areas) {
+  const bool dumped = std::none_of(areas.begin(), areas.end(), [](const Area& area) {
+    const auto flags = area.fields.find("VmFlags");
+    return flags != area.fields.end() && flags->second.find("dd") != std::string::npos;
+  });
+  const std::uint64_t swapped = std::accumulate(
+      areas.begin(), areas.end(), std::uint64_t{0},
+      [](std::uint64_t sum, const Area& area) { return sum + area.kilobytes("Swap"); });
+  return fmt::format("core files {}, swapped {} kB", dumped ? "hold it" : "leave it out", swapped);
+}
+
+}  // namespace
+
 Lines device(const std::string& path) {
   constexpr const char* kWhy = "A device is shared memory where its driver implements mmap.";
   const auto none = [&] {
     return Lines{{path, "mapping", fmt::format("none here: {}", std::strerror(errno)), kWhy}};
   };
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file) return none();
-  const Pages pages(4 * kPage, PROT_READ, MAP_SHARED, file.get());
+  const Pages pages(kDevicePages * kPage, PROT_READ, MAP_SHARED, file.get());
   if (!pages) return none();
   const std::uint64_t faults = faults_of_reading(pages.base(), pages.bytes());
   const std::vector<PageEntry> entries = page_entries(pages.base(), pages.bytes());
-  return {{path, "mapping", describe(areas_within(pages.base(), pages.bytes())),
+  const std::vector<Area> areas = areas_within(pages.base(), pages.bytes());
+  const auto elsewhere = entries_in_child(kDevicePages, [&]() -> std::vector<PageEntry> {
+    const FileDescriptor own(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    const Pages again(pages.bytes(), PROT_READ, MAP_SHARED, own.get());
+    return again ? touched(again.base(), again.bytes()) : std::vector<PageEntry>{};
+  });
+  return {{path, "mapping", describe(areas),
            "pf: frame numbers without pages behind them (remap_pfn_range); io: a device's; mm: the "
            "kernel's pages put in one by one; dd: no core dump holds it."},
-          {path, "faults", fmt::format("{} page faults to touch 4 pages", faults),
+          {path, "faults", fmt::format("{} page faults to touch {} pages", faults, kDevicePages),
            "remap_pfn_range fills the page table in mmap itself; a fault handler gives one page at "
            "a time."},
-          {path, "frames",
-           hidden(entries) ? "hidden" : fmt::format("told, the first is {}", entries[0].frame),
-           "pagemap has no frames of mappings without struct pages, and tells only "
-           "CAP_SYS_ADMIN."}};
+          {path, "two processes", compare(entries, elsewhere),
+           "pagemap tells no frames of mappings without struct pages behind them, and others only "
+           "to CAP_SYS_ADMIN."},
+          {path, "core and swap", in_core_and_swap(areas),
+           "The pages are the driver's: no swap has a place for them, and no core file either."},
+          {path, "by reference", can_be_referenced(pages),
+           "O_DIRECT, registered buffers of io_uring and process_vm_readv take references to "
+           "pages; a mapping of mere frame numbers has none."},
+          {path, "futex", can_be_slept_on(pages),
+           "A shared futex is named by the page's inode, which a driver's pages do not have: sleep "
+           "on an eventfd."},
+          {path, "private", can_be_private(file.get()),
+           "A private mapping would leave the shared memory at its first store: drivers refuse "
+           "it."}};
 }
 
 }  // namespace ringbell::explain

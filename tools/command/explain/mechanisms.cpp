@@ -69,8 +69,8 @@ void private_copy(Lines& lines) {
   const Pages shared(kPage, kReadWrite, MAP_SHARED, file.get());
   const Pages own(kPage, kReadWrite, MAP_PRIVATE, file.get());
   if (!shared || !own) return lines.push_back({kSubject, "store", refused("mmap"), kWhy});
-  volatile char* const theirs = reinterpret_cast<char*>(shared.base());
-  volatile char* const ours = reinterpret_cast<char*>(own.base());
+  volatile unsigned char* const theirs = reinterpret_cast<unsigned char*>(shared.base());
+  volatile unsigned char* const ours = reinterpret_cast<unsigned char*>(own.base());
   theirs[0] = 1;
   const int before = ours[0];
   ours[1] = 1;

@@ -15,12 +15,14 @@
 #include <ringbell/core/parking.hpp>
 #include <ringbell/core/spsc_memory.hpp>
 #include <ringbell/transport/liveness/participant_lock.hpp>
-#include <ringbell/transport/names/name_folder.hpp>
+#include <ringbell/transport/names/name_folders.hpp>
 
 #include "tools/command/command.hpp"
 
 namespace ringbell::tools {
 namespace {
+
+constexpr core::Edge kLook{"look"};
 
 // The mapping is read-only: these load and never store.
 template <class T>
@@ -33,13 +35,15 @@ bool is_parked(std::uint32_t& bell) noexcept {
 }
 
 // Walks the records as a new writer would, while both sides may go on. The head is read again
-// afterwards: if it moved, what was walked may have been overwritten, and it is tried again.
+// afterwards: if it moved, what was walked may have been overwritten, and it is tried again. Where
+// it moves faster than it can be walked, what is said to be written is too little, and nothing else
+// is wrong: each record that was found was there.
 std::optional<Fill> fill_of(const core::SpscMemory& memory) noexcept {
   constexpr int kTries = 8;
   const core::SpscPlaces at(memory);
+  Fill fill;
   for (int i = 0; i < kTries; ++i) {
-    Fill fill;
-    fill.read_position = loaded(memory.control->head);
+    fill = Fill{.read_position = loaded(memory.control->head)};
     if (!at.aligned(fill.read_position)) return std::nullopt;
     fill.written_position = fill.read_position;
     while (fill.bytes() + core::kRecordHeaderBytes <= at.capacity()) {
@@ -48,11 +52,10 @@ std::optional<Fill> fill_of(const core::SpscMemory& memory) noexcept {
       fill.written_position += at.footprint(core::SpscPlaces::size_in(header));
       ++fill.records;
     }
-    if (loaded(memory.control->head) == fill.read_position && fill.bytes() <= at.capacity()) {
-      return fill;
-    }
+    if (fill.bytes() > at.capacity()) return std::nullopt;  // a hostile writer's
+    if (loaded(memory.control->head) == fill.read_position) break;
   }
-  return std::nullopt;  // it moves faster than it can be counted
+  return fill;
 }
 
 Side spsc_side(const Region& region, bool reader) {
@@ -74,6 +77,7 @@ const char* role_name(core::RingKind kind, std::uint32_t number, std::uint32_t r
       return number == 0 ? "server" : "caller";
     case core::RingKind::broadcast_lossless:
     case core::RingKind::broadcast_lossy:
+    case core::RingKind::state:
       return number == 0 ? "writer" : "reader";
     default:
       return role == 0 ? "writer" : "reader";
@@ -102,7 +106,6 @@ Side* side_of(RingFacts& facts, std::uint32_t number) noexcept {
 
 template <class Byte>
 std::optional<std::uint64_t> end_of(const core::BroadcastSlots<Byte>& slots) noexcept {
-  constexpr core::Edge kLook{"look"};
   core::Finding found;
   return core::broadcast_end<core::HardwareAtomics>(core::BroadcastPlaces<Byte>(slots), kLook,
                                                     found);
@@ -140,16 +143,26 @@ const char* name_of(core::CallState::Phase phase) noexcept {
       return "answered";
     case core::CallState::kFailed:
       return "failed";
+    case core::CallState::kCancelled:
+      return "given up";
+    case core::CallState::kDropped:
+      return "dropped";
   }
   return "impossible";
 }
 
-void add_calls(const core::CallGroupMemory& memory, RingFacts& facts) noexcept {
+void add_calls(const Region& region, RingFacts& facts) noexcept {
+  const core::CallGroupMemory memory = region.call_group_memory();
+  const auto of_each = static_cast<std::uint32_t>(core::lanes_of_each(region.shape()));
   for (std::uint32_t line = 0; line < memory.lane_count; ++line) {
-    Side* const side = side_of(facts, line + 1);
+    Side* const side = side_of(facts, line / of_each + 1);
     if (side == nullptr) continue;
     const core::CallState state(loaded(memory.line(line).cell->state));
-    side->calls = CallFacts{state.generation(), name_of(state.phase())};
+    if (!side->calls) side->calls = CallFacts{0, name_of(state.phase()), 0};
+    side->calls->made += state.generation();
+    if (!state.is_servers()) continue;
+    side->calls->state = name_of(state.phase());
+    ++side->calls->open;
   }
 }
 
@@ -162,8 +175,10 @@ void add_contents(const Region& region, RingFacts& facts) {
     case core::RingKind::mpmc: {
       core::MpmcControl& control = *region.mpmc_memory().control;
       facts.sides = group_sides(region);
-      facts.slots = SlotFacts{loaded(control.tail_hint), loaded(control.head_hint),
-                              loaded(control.returned), loaded(control.skipped)};
+      const core::MpmcContents in =
+          core::contents_of<core::HardwareAtomics>(core::MpmcPlaces(region.mpmc_memory()), kLook);
+      facts.slots = SlotFacts{in.ever_claimed(), in.freed, loaded(control.returned),
+                              loaded(control.skipped), in};
       return;
     }
     case core::RingKind::bells:
@@ -175,6 +190,10 @@ void add_contents(const Region& region, RingFacts& facts) {
     case core::RingKind::broadcast_lossy:
       facts.sides = group_sides(region);
       facts.published = end_of(region.lossy_view());
+      facts.readers = ParticipantLock::seats_held(region.fd());
+      return;
+    case core::RingKind::state:
+      facts.sides = group_sides(region);
       return;
     case core::RingKind::fan_in:
       facts.sides = group_sides(region);
@@ -182,7 +201,7 @@ void add_contents(const Region& region, RingFacts& facts) {
       return;
     case core::RingKind::call_group:
       facts.sides = group_sides(region);
-      add_calls(region.call_group_memory(), facts);
+      add_calls(region, facts);
   }
 }
 
@@ -192,8 +211,9 @@ void add_origin(const Region& region, RingFacts& facts) {
   facts.creator_pid = header.creator_pid;
   facts.created_unix_ns = header.created_unix_ns;
   struct stat about {};
-  facts.file_bytes =
-      ::fstat(region.fd(), &about) == 0 ? static_cast<std::uint64_t>(about.st_size) : 0;
+  const bool has_size = ::fstat(region.fd(), &about) == 0 && S_ISREG(about.st_mode);
+  facts.file_bytes =  // a device has none
+      has_size ? static_cast<std::uint64_t>(about.st_size) : facts.geometry.region_bytes;
 }
 
 }  // namespace
@@ -214,6 +234,8 @@ const char* name_of(core::RingKind kind) noexcept {
       return "service";
     case core::RingKind::bells:
       return "bells";
+    case core::RingKind::state:
+      return "state";
   }
   return "unknown";
 }
@@ -261,19 +283,39 @@ const char* name_of(core::DoorbellKind kind) noexcept {
   return "unknown";
 }
 
-Tried<RingFacts> look_at(std::string_view name) {
+bool is_path(std::string_view name) noexcept { return name.starts_with('/'); }
+
+Tried<std::string> path_of(std::string_view name, uid_t user) {
+  if (is_path(name)) return std::string(name);
   if (auto good = check_name(name); !good) return give_up(good.error());
-  const Result<NameFolder> folder = NameFolder::open();
-  if (!folder) return give_up(folder.error());
-  const std::string file = fmt::format("{}.ring", name);
-  FileDescriptor opened{
-      ::openat(folder->fd(), file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
-  const std::string path = folder->path() + "/" + file;
-  if (!opened) {
-    return give_up_errno("opening " + path + " failed", "`ringbell ls` lists the names");
+  Result<NameFolders> folders = NameFolders::of_user(user);
+  if (!folders) return give_up(folders.error());
+  std::string file = fmt::format("{}.ring", name);
+  const NameFolder* folder = folders->with(file);
+  if (folder == nullptr && name.ends_with(".past")) {  // one that was set aside
+    file = name;
+    folder = folders->with(file);
   }
-  const Result<Region> region =
-      Region::attach(std::move(opened), AttachOptions{.access = Access::read_only});
+  if (folder == nullptr) {
+    return give_up(kFailed, fmt::format("there is no {} in {}; `ringbell ls` lists the names", file,
+                                        folders->text()));
+  }
+  return folder->path() + "/" + file;
+}
+
+Tried<RingFacts> look_at(std::string_view name, uid_t user) {
+  const Tried<std::string> found = path_of(name, user);
+  if (!found) return tl::unexpected(found.error());
+  const std::string& path = *found;
+  const int link = is_path(name) ? 0 : O_NOFOLLOW;  // none stands in the folder of names
+  FileDescriptor opened{::open(path.c_str(), O_RDONLY | link | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  if (!opened) {
+    return give_up_errno("opening " + path + " failed",
+                         is_path(name) ? "" : "`ringbell ls` lists the names");
+  }
+  // What another user made can end a look by SIGBUS, and do no more to it.
+  const Result<Region> region = Region::attach(
+      std::move(opened), AttachOptions{.access = Access::read_only, .trust_others = true});
   if (!region) return give_up(kFailed, path + ": " + region.error().message);
   RingFacts facts{.name = std::string(name),
                   .path = path,
@@ -287,7 +329,8 @@ Tried<RingFacts> look_at(std::string_view name) {
                   .sides = {},
                   .fill = {},
                   .slots = {},
-                  .published = {}};
+                  .published = {},
+                  .readers = {}};
   add_origin(*region, facts);
   add_contents(*region, facts);
   return facts;
@@ -313,8 +356,12 @@ std::optional<Totals> totals_of_lanes(const RingFacts& facts) {
 Totals totals_of_calls(const RingFacts& facts) {
   Totals totals{.in_bytes = false};
   for (const Side& side : facts.sides) {
-    if (side.calls) totals.written += side.calls->made;
+    if (!side.calls) continue;
+    totals.written += side.calls->made;
+    totals.lag += side.calls->open;
   }
+  totals.fill = static_cast<double>(totals.lag) /
+                core::lane_count(core::shape_of(facts.kind, facts.geometry));
   return totals;
 }
 
@@ -336,9 +383,10 @@ std::optional<Totals> totals_of(const RingFacts& facts) {
     return Totals{facts.fill->written_position, facts.fill->bytes(), fill, true};
   }
   if (facts.slots) {
-    const std::uint64_t written = facts.slots->written;
-    const std::uint64_t lag = written - std::min(written, facts.slots->read);
-    return totals_in_slots(written, lag, facts.geometry.slot_count);
+    Totals totals =
+        totals_in_slots(facts.slots->written, facts.slots->in.all(), facts.geometry.slot_count);
+    totals.lag = facts.slots->in.ready;
+    return totals;
   }
   if (!facts.published) return std::nullopt;
   std::uint64_t lag = 0;

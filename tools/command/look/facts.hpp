@@ -9,7 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <ringbell/core/layout.hpp>
+#include <ringbell/core/mpmc_participant.hpp>
 #include <ringbell/transport/memory/region.hpp>
 
 #include "tools/command/failure.hpp"
@@ -27,8 +31,12 @@ struct Fill {
 
 // What a caller's line says.
 struct CallFacts {
-  std::uint32_t made;  // calls since the service was made, modulo 2^32
-  const char* state;   // "idle", "waiting", "served", "answered", "failed"
+  // By all callers that its lines had, modulo 2^32.
+  std::uint32_t made;
+  // "idle", "waiting", "served", "given up", "answered", "dropped", "failed": of the last line that
+  // is not answered, else of the first.
+  const char* state;
+  std::uint32_t open;  // not yet answered
 };
 
 // A participant, or the last that was there.
@@ -46,10 +54,11 @@ struct Side {
 
 // What a ring of slots says of itself.
 struct SlotFacts {
-  std::uint64_t written = 0;   // messages, about
-  std::uint64_t read = 0;      // messages, about
+  std::uint64_t written = 0;   // messages that were claimed
+  std::uint64_t read = 0;      // messages that were given back, aborted or skipped
   std::uint64_t returned = 0;  // held by a reader that died, and so delivered again
   std::uint64_t skipped = 0;   // claimed by a writer that died, and never committed
+  core::MpmcContents in;       // what stands in the slots
 };
 
 // A process that has the region mapped.
@@ -76,17 +85,18 @@ struct RingFacts {
   std::optional<Fill> fill;
   std::optional<SlotFacts> slots;
   std::optional<std::uint64_t> published;  // messages of a topic
+  std::optional<std::uint32_t> readers;    // of a lossy topic, which are no participants
 };
 
 // What a list of rings shows of each.
 struct Totals {
   std::uint64_t written = 0;  // bytes, messages or calls, since creation
-  std::uint64_t lag = 0;      // not yet given back, by the slowest reader
+  std::uint64_t lag = 0;      // not yet given back, by the slowest reader; calls: not answered
   double fill = 0;            // 0 … 1
   bool in_bytes = true;
 };
 
-// Nothing where it moves faster than it can be counted, or where nothing is counted.
+// Nothing where what stands there cannot be, or where nothing is counted.
 [[nodiscard]] std::optional<Totals> totals_of(const RingFacts& facts);
 
 [[nodiscard]] const char* name_of(core::RingKind kind) noexcept;
@@ -94,10 +104,18 @@ struct Totals {
 [[nodiscard]] const char* name_of(core::SideState state) noexcept;
 [[nodiscard]] const char* name_of(core::DoorbellKind kind) noexcept;
 
-// The ring of this name. Fails with kFailed if there is none, or none that can be read.
-[[nodiscard]] Tried<RingFacts> look_at(std::string_view name);
+// Whose names are looked at: this user's, unless root looks at another's.
+[[nodiscard]] inline uid_t whose(const std::optional<std::uint64_t>& user) noexcept {
+  return user ? static_cast<uid_t>(*user) : ::geteuid();
+}
+
+// Where the ring of this name is. What begins with '/' is a path: a driver's device, or a file.
+[[nodiscard]] Tried<std::string> path_of(std::string_view name, uid_t user = ::geteuid());
+
+// The ring of this name or path. Fails with kFailed if there is none, or none that can be read.
+[[nodiscard]] Tried<RingFacts> look_at(std::string_view name, uid_t user = ::geteuid());
 
 // The processes that map it, as far as this user may see: /proc/*/maps and smaps.
-[[nodiscard]] std::vector<MappedBy> who_maps(std::string_view name);
+[[nodiscard]] std::vector<MappedBy> who_maps(std::string_view name, uid_t user = ::geteuid());
 
 }  // namespace ringbell::tools

@@ -5,7 +5,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -13,9 +15,11 @@
 
 #include <ringbell/transport/names/names.hpp>
 
+#include "tools/command/bridge/board.hpp"
 #include "tools/command/command.hpp"
 #include "tools/command/interruption.hpp"
 #include "tools/command/look/facts.hpp"
+#include "tools/command/look/lost.hpp"
 #include "tools/command/look/screen.hpp"
 #include "tools/command/quantity.hpp"
 #include "tools/command/terminal.hpp"
@@ -27,10 +31,15 @@ constexpr const char* kExamples = R"(Examples:
   ringbell top                        all rings, once a second; q quits, n r l f sort
   ringbell top --sort lag             those first whose readers are furthest behind
   ringbell top --times 1 --interval 5 | cat    once, over five seconds
+  sudo ringbell top --user 1000       the rings of another user
 
 RATE is what was written in a second: bytes, messages (/s) where there are slots, or calls. LAG is
-what was written and not yet given back, of a topic by its slowest reader. A pid in brackets is
-gone; z: it sleeps; +N: so much of the lag is that reader's, or in that writer's collector lane.)";
+what was written and not yet given back, of a topic by its slowest reader; of a queue what no reader
+has taken, of a service the calls that are not answered. A pid in brackets is
+gone; z: it sleeps; +N: so much of the lag is that reader's, or in that writer's collector lane.
+Subscribers of a lossy topic are only counted. A ring that is (lost) is in use, but its file was
+removed or replaced: no process finds it any more. Below stand the counters of this user's
+bridges.)";
 
 using Clock = std::chrono::steady_clock;
 
@@ -38,6 +47,7 @@ struct TopOptions {
   std::string sort = "rate";
   double interval_s = 1;
   std::uint64_t times = UINT64_MAX;
+  std::optional<std::uint64_t> user;
 };
 
 // What a rate is made of.
@@ -82,8 +92,8 @@ Line line_of(const RingFacts& facts, std::map<std::string, Seen>& seen) {
   line.name = facts.name;
   line.kind = name_of(facts.kind);
   line.writers = pids(facts, true);
-  line.readers = pids(facts, false);
-  const auto before = seen.find(facts.name);
+  line.readers = facts.readers ? fmt::format("{} joined", *facts.readers) : pids(facts, false);
+  const auto before = seen.find(facts.path);
   std::uint64_t written = before != seen.end() ? before->second.written : 0;
   if (const std::optional<Totals> totals = totals_of(facts)) {
     written = totals->written;
@@ -97,17 +107,22 @@ Line line_of(const RingFacts& facts, std::map<std::string, Seen>& seen) {
     const double seconds = std::chrono::duration<double>(now.at - before->second.at).count();
     line.rate = static_cast<double>(written - before->second.written) / std::max(seconds, 1e-6);
   }
-  seen.insert_or_assign(facts.name, now);
+  seen.insert_or_assign(facts.path, now);
   return line;
 }
 
-std::vector<Line> lines_now(const std::vector<names::Entry>& entries,
+std::vector<Line> lines_now(const std::vector<names::Entry>& entries, uid_t user,
                             std::map<std::string, Seen>& seen) {
   std::vector<Line> lines;
   for (const names::Entry& entry : entries) {
     if (entry.kind != names::Kind::ring) continue;
     // What has gone since it was listed is not shown.
-    if (const Tried<RingFacts> facts = look_at(entry.name)) lines.push_back(line_of(*facts, seen));
+    const Tried<RingFacts> facts = look_at(entry.name, user);
+    if (facts) lines.push_back(line_of(*facts, seen));
+  }
+  for (const LostRing& lost : lost_rings(user)) {
+    lines.push_back(line_of(lost.facts, seen));
+    lines.back().name += " (lost)";
   }
   return lines;
 }
@@ -138,6 +153,15 @@ std::string text_of(const std::vector<Line>& lines, const std::string& sort) {
                         amount(static_cast<double>(line.lag), line.in_bytes), 100 * line.fill,
                         line.writers, line.readers);
   }
+  for (bool first = true; const Shown& bridge : boards()) {
+    if (std::exchange(first, false)) {
+      text += fmt::format("{}{:<8} {}{}\n", colours.bold(), "PID", "BRIDGE", colours.plain());
+    }
+    std::istringstream pairs(bridge.text);
+    for (std::string pair; std::getline(pairs, pair);) {
+      text += fmt::format("{:<8} {}\n", bridge.pid, pair);
+    }
+  }
   return text;
 }
 
@@ -167,13 +191,14 @@ int top(const TopOptions& options) {
   interruption::watch();
   std::map<std::string, Seen> seen;
   std::string sort = options.sort;
+  const uid_t user = whose(options.user);
   const std::chrono::milliseconds interval(static_cast<int>(options.interval_s * 1000));
   const Screen screen;
   // The first look only begins the rates; without a screen it is not shown.
   for (std::uint64_t shown = screen.live() ? 1 : 0; shown <= options.times; ++shown) {
-    const Result<std::vector<names::Entry>> entries = names::list();
+    const Result<std::vector<names::Entry>> entries = names::list_of(user);
     if (!entries) return complain(entries.error().message);
-    std::vector<Line> lines = lines_now(*entries, seen);
+    std::vector<Line> lines = lines_now(*entries, user, seen);
     sort_by(sort, lines);
     if (shown > 0) screen.show(text_of(lines, sort));
     if (shown == options.times) break;
@@ -196,6 +221,7 @@ void add_top(Command program) {
       .within(0.1, 3600.0)
       .takes("SECONDS");
   command.option("--times", options->times, "end after so many").positive().takes("N");
+  add_user(command, options->user);
   command.footer(kExamples);
   command.runs([options] { return top(*options); });
 }

@@ -12,8 +12,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <ringbell/transport/names/name_folder.hpp>
-
 #include "tools/command/look/facts.hpp"
 
 namespace ringbell::tools {
@@ -95,14 +93,11 @@ std::optional<MappedBy> mapping_of(int pid, const std::string& place) {
 
 }  // namespace
 
-std::vector<MappedBy> who_maps(std::string_view name) {
+std::vector<MappedBy> who_maps(std::string_view name, uid_t user) {
   std::vector<MappedBy> all;
-  const Result<NameFolder> folder = NameFolder::open();
+  const Tried<std::string> path = path_of(name, user);
   struct stat about {};
-  if (!folder || ::fstatat(folder->fd(), fmt::format("{}.ring", name).c_str(), &about,
-                           AT_SYMLINK_NOFOLLOW) != 0) {
-    return all;
-  }
+  if (!path || ::stat(path->c_str(), &about) != 0) return all;
   const std::string place = place_of(about);
   std::error_code error;
   for (fs::directory_iterator entry("/proc", error), end; !error && entry != end;

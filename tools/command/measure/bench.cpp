@@ -18,6 +18,7 @@
 #include "bench/compare/series.hpp"
 #include "bench/compare/summary.hpp"
 #include "bench/file_copy/file_copy.hpp"
+#include "bench/harness/cpu_group.hpp"
 #include "bench/harness/interruption.hpp"
 #include "bench/harness/open_loop.hpp"
 #include "bench/harness/row_sink.hpp"
@@ -99,7 +100,20 @@ Tried<Benchmark> open_loop(const BenchOptions& options) {
   if (options.loads.empty() && options.rates.empty()) {
     chosen->loads = {bench::kLoads.begin(), bench::kLoads.end()};
   }
-  return of_messages("open-loop", *chosen, bench::Bench::open_loop);
+  if (!options.cpu_quota) return of_messages("open-loop", *chosen, bench::Bench::open_loop);
+  const auto group =
+      std::make_shared<const bench::CpuGroup>(fmt::format("ringbell-{}", ::getpid()));
+  if (!group->limit_to(*options.cpu_quota)) {
+    return give_up(kUsage,
+                   "--cpu-quota: no control group with a quota of CPU time can be made here; that "
+                   "takes root, and the controller cpu in /sys/fs/cgroup");
+  }
+  chosen->group = group.get();
+  Benchmark benchmark = of_messages("open-loop", *chosen, bench::Bench::open_loop);
+  benchmark.measure = [group, measure = std::move(benchmark.measure)](RowSink& sink) {
+    return measure(sink);
+  };
+  return benchmark;
 }
 
 Tried<Benchmark> backings(const BenchOptions& options) {
@@ -182,8 +196,7 @@ std::string title_of(const Benchmark& benchmark) {
 Result<void> plot(const std::string& json, const std::string& folder) {
   const std::optional<std::filesystem::path> script = report_script();
   if (!script) return fail(ErrorCode::not_found, kNoScript);
-  Result<void> drawn =
-      bench::run({kPython, "-B", script->string(), json, "--plots", folder, "--plots-only"}, ".");
+  Result<void> drawn = bench::run({kPython, "-B", script->string(), json, "--plots", folder}, ".");
   if (drawn) fmt::print("plot: {}/open_loop.svg\n", folder);
   return drawn;
 }
@@ -276,6 +289,7 @@ constexpr Kind kKinds[] = {
   ringbell bench open-loop                         10, 25, 50, 75, 90 % of each one's capacity
   ringbell bench open-loop --rate 10k,100k --wait park --transport ringbell,pipe
   ringbell bench open-loop --load 50,90,99 --size 4K --plot .
+  ringbell bench open-loop --load 50 --cpu-quota 1 --wait spin,park --transport ringbell
 
 A message is due at a fixed time, whatever became of those before it, and its latency counts from
 then: what a pause of either side costs shows in every message that was due meanwhile.)"},
@@ -338,6 +352,10 @@ void add_options(Command command, const Kind& kind, BenchOptions& options) {
     command.option("--load", options.loads, "percent of the capacity: 10,50,90")
         .within(0.1, 1000.0);
     command.option("--rate", options.rates, "messages a second: 10k,1M");
+    command
+        .option("--cpu-quota", options.cpu_quota,
+                "CPUs' time for both sides together: ringbell keeping within it, and not")
+        .within(0.05, 1024.0);
     command.option("--plot", options.plots, "the folder for a plot of latency by load")
         .existing_folder();
   }

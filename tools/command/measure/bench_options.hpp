@@ -21,11 +21,12 @@ struct BenchOptions {
   int repeats = 3;
   bool quick_wake = false;
   bool verify = false;
-  std::vector<double> loads;       // in percent
-  std::vector<std::string> rates;  // messages per second
-  std::string plots;               // the folder; empty: none
-  std::string json;                // a path, "-" for standard output, empty: none
-  std::string file;                // to copy; empty: one is put together
+  std::optional<double> cpu_quota;  // CPUs
+  std::vector<double> loads;        // in percent
+  std::vector<std::string> rates;   // messages per second
+  std::string plots;                // the folder; empty: none
+  std::string json;                 // a path, "-" for standard output, empty: none
+  std::string file;                 // to copy; empty: one is put together
   std::string folder;
 };
 

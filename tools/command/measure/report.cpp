@@ -19,28 +19,33 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kExamples = R"(Examples:
-  ringbell report run.jsonl                      BENCHMARKS.md and plots/ here
+  ringbell report run.jsonl                      BENCHMARKS.md and results/ here
   ringbell report run.jsonl --out report         the same in another folder
+  ringbell report run.jsonl --html run.html      one file to play with, for a browser
+  ringbell report a.jsonl b.jsonl --html ab.html two runs beside each other in it
   ringbell report before.jsonl after.jsonl       what changed, and what did not
 
-Two files are compared row by row, smallest, median and largest repeat of each; where the ranges
-overlap it says "no difference seen". It takes python3, and python3-matplotlib for plots.)";
+Two files are compared row by row, smallest, median and largest repeat of each; where the repeats
+explain what differs it says "no difference seen". It takes python3, python3-matplotlib for plots
+and python3-plotly for --html.)";
 
 struct ReportOptions {
   std::string first;
   std::string second;
   std::string out = ".";
+  std::string html;
 };
 
 int report(const ReportOptions& options) {
   const std::optional<fs::path> found = report_script();
   if (!found) return complain(kNoScript);
   std::vector<std::string> texts{kPython, "-B", found->string(), options.first};
-  if (!options.second.empty()) {
-    texts.insert(texts.end(), {"--against", options.second});
-  } else {
-    texts.insert(texts.end(), {"--benchmarks", options.out + "/BENCHMARKS.md", "--plots",
-                               options.out + "/plots"});
+  if (!options.second.empty()) texts.push_back(options.second);
+  if (!options.html.empty()) {
+    texts.insert(texts.end(), {"--html", options.html});
+  } else if (options.second.empty()) {
+    texts.insert(texts.end(), {"--benchmarks", options.out + "/BENCHMARKS.md", "--results",
+                               options.out + "/results"});
   }
   std::vector<char*> pointers;
   pointers.reserve(texts.size() + 1);
@@ -69,6 +74,7 @@ void add_report(Command program) {
   command.option("FILE", options->first, "what `ringbell compare --json` wrote").required();
   command.option("SECOND", options->second, "a later run, to be compared with the first");
   command.option("--out", options->out, "the folder that it is written to (default: here)");
+  command.option("--html", options->html, "write one file to play with, for a browser, instead");
   command.footer(kExamples);
   command.runs([options] { return report(*options); });
 }

@@ -75,6 +75,8 @@ class Child {
     (void)wait();
   }
 
+  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+
   // Its exit status. It may be blocked in a call of its own when a signal comes to this process.
   [[nodiscard]] int wait() noexcept {
     int status = 0;
@@ -93,7 +95,7 @@ class Child {
 };
 
 Tried<void> write_out(Receiver receiver, const Destination& destination, Meter& meter) {
-  const Patience patience(std::chrono::seconds(10));  // the child may die before it gets there
+  const Patience patience({});
   StreamReader reader(receiver, patience, meter, true);
   const Tried<bool> copied = pump_out(reader, {destination.fd.get(), Shape::bytes}, meter);
   if (!copied) return tl::unexpected(copied.error());
@@ -111,7 +113,10 @@ Tried<void> copy(const Source& source, const Destination& destination, const Cop
   Tried<Child> child = Child::run([&] { return read_into(std::move(*channel), source); });
   if (!child) return tl::unexpected(child.error());
   // Without this end the child would fill a ring that is never read: it goes with its owner.
-  Result<Receiver> receiver = Receiver::open(std::move(*channel));
+  // And it may end before it opens its own.
+  Result<FileDescriptor> reader = open_process(child->pid());
+  if (!reader) return give_up(reader.error());
+  Result<Receiver> receiver = Receiver::open(std::move(*channel), {}, std::move(*reader));
   if (!receiver) return give_up(receiver.error());
 
   Meter meter(options.progress);

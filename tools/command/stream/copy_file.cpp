@@ -25,6 +25,19 @@ Tried<struct stat> about(int fd, const std::string& path) {
   return facts;
 }
 
+Tried<void> empty(Destination& made, const struct stat& from) {
+  const Tried<struct stat> to = about(made.fd.get(), made.path);
+  if (!to) return tl::unexpected(to.error());
+  if (from.st_dev == to->st_dev && from.st_ino == to->st_ino) {
+    return give_up(kFailed, made.path + " is the source itself");
+  }
+  made.is_regular = S_ISREG(to->st_mode);
+  if (made.is_regular && ::ftruncate(made.fd.get(), 0) != 0) {
+    return give_up_errno("emptying " + made.path + " failed");
+  }
+  return {};
+}
+
 }  // namespace
 
 Tried<Source> open_source(const std::string& path) {
@@ -57,15 +70,9 @@ Tried<Destination> open_destination(const std::string& path, const Source& sourc
     if (!made.fd) made.fd = FileDescriptor{::open(made.path.c_str(), access | O_CLOEXEC)};
   }
   if (!made.fd) return give_up_errno("opening " + made.path + " for writing failed");
-
-  const Tried<struct stat> to = about(made.fd.get(), made.path);
-  if (!to) return tl::unexpected(to.error());
-  if (from->st_dev == to->st_dev && from->st_ino == to->st_ino) {
-    return give_up(kFailed, made.path + " is the source itself");
-  }
-  made.is_regular = S_ISREG(to->st_mode);
-  if (made.is_regular && ::ftruncate(made.fd.get(), 0) != 0) {
-    return give_up_errno("emptying " + made.path + " failed");
+  if (const Tried<void> emptied = empty(made, *from); !emptied) {
+    remove_failed(made);
+    return tl::unexpected(emptied.error());
   }
   return made;
 }

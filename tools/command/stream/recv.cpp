@@ -25,6 +25,7 @@ constexpr const char* kExamples = R"(Examples:
   ringbell recv --count 1 log                  one message, then stop
   ringbell recv --wait 5 orders                gives up if no sender comes within 5 s
   ringbell recv --raw --lines orders           the messages of a program, a line each
+  ringbell recv --device /dev/ringbell0        those that a kernel's driver writes, as --raw
 
 What is written has the form in which it was sent, unless --bytes, --lines or --messages says
 otherwise. With --raw a program's messages are received: the stream ends when its sender closes.
@@ -33,7 +34,8 @@ before the end; 6 likewise, and the stream of another sender follows, which the 
 this one with --next; 141 standard output was closed; 1 anything else.)";
 
 struct ReceiveOptions {
-  std::string name;
+  std::optional<std::string> name;
+  std::string device;
   StreamOptions stream;
   bool next = false;
 };
@@ -41,8 +43,13 @@ struct ReceiveOptions {
 // Waits in slices, so that an interruption is noticed.
 Tried<Receiver> open_receiver(const ReceiveOptions& options, const Patience& patience,
                               Meter& meter) {
+  if (!options.device.empty()) {  // its sender is there, or there is none
+    Result<Receiver> receiver = Receiver::open_device(options.device);
+    if (!receiver) return give_up(receiver.error());
+    return std::move(*receiver);
+  }
   for (;;) {
-    Result<Receiver> receiver = Receiver::open(options.name, patience.slice(false));
+    Result<Receiver> receiver = Receiver::open(*options.name, patience.slice(false));
     if (receiver) return std::move(*receiver);
     if (receiver.error().code != ErrorCode::not_found) return give_up(receiver.error());
     const Tried<void> on = patience.after_slice(
@@ -62,7 +69,8 @@ int receive(const ReceiveOptions& options) {
   for (;;) {
     Tried<Receiver> receiver = open_receiver(options, patience, meter);
     if (!receiver) return complain(receiver.error());
-    StreamReader reader(*receiver, patience, meter, !options.stream.raw);
+    const bool framed = !options.stream.raw && options.device.empty();
+    StreamReader reader(*receiver, patience, meter, framed);
     for (;;) {
       const Tried<bool> received =
           pump_out(reader, {STDOUT_FILENO, options.stream.shape, options.stream.count}, meter);
@@ -84,12 +92,25 @@ int receive(const ReceiveOptions& options) {
 void add_receive(Command program) {
   const auto options = std::make_shared<ReceiveOptions>();
   Command command = program.add("recv", "from a channel to standard output");
-  command.option("NAME", options->name, "of the channel: a-z, 0-9, '.', '_' and '-'").required();
+  command.option(
+      "NAME",
+      [options](const std::string& name) {
+        options->name = name;
+        return std::string();
+      },
+      "of the channel: a-z, 0-9, '.', '_' and '-'");
+  command.option("--device", options->device, "or a driver's ring: its messages, as with --raw")
+      .takes("PATH");
   add_stream_options(command, options->stream, "how long a sender may take to come, in seconds");
   command.flag("--next", options->next,
                "after a stream that was cut short, go on with the one that follows it");
   command.footer(kExamples);
-  command.runs([options] { return receive(*options); });
+  command.runs([options] {
+    if (options->name.has_value() != options->device.empty()) {
+      return complain(Failure{kUsage, "recv takes the NAME of a channel, or --device"});
+    }
+    return receive(*options);
+  });
 }
 
 }  // namespace ringbell::tools

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <ringbell/ringbell.hpp>
@@ -33,7 +34,10 @@ struct SendOptions {
   std::string name;
   StreamOptions stream;
   std::uint64_t capacity_bytes = kStreamCapacity;
+  bool for_group = false;
 };
+
+constexpr mode_t kModeForGroup = 0660;
 
 int send(const SendOptions& options) {
   interruption::watch();
@@ -41,6 +45,7 @@ int send(const SendOptions& options) {
   ChannelOptions shape;
   shape.capacity_bytes = options.capacity_bytes;
   shape.record_alignment = 64;
+  if (options.for_group) shape.memory.mode = kModeForGroup;
   Result<Sender> sender = Sender::create(options.name, shape);
   if (!sender) return complain(sender.error().message);
 
@@ -63,6 +68,8 @@ void add_send(Command program) {
   command.option("NAME", options->name, "of the channel: a-z, 0-9, '.', '_' and '-'").required();
   add_stream_options(command, options->stream, "how long a receiver may take to come, in seconds");
   add_capacity(command, options->capacity_bytes);
+  command.flag("--group", options->for_group,
+               "other users of the group may receive, in a folder of names that it shares");
   command.footer(kExamples);
   command.runs([options] { return send(*options); });
 }

@@ -119,6 +119,12 @@ class Disk:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(library, target)
 
+    def add_modules(self, modules: list[Path]) -> None:
+        (self.tree / "ringbell").mkdir()
+        for module in modules:
+            shutil.copy(module, self.tree / "ringbell")
+        shutil.copy(HERE / "complaints", self.tree / "tests")
+
     def add_command(self, seconds: int, command: str) -> None:
         self.list.append(f"{seconds} {command}\n")
 
@@ -148,10 +154,17 @@ class Disk:
         return archive
 
 
-def boot(disk: Disk, *, kvm: bool, seconds: int, memory: str = "768M", extra: str = "") -> int:
-    """Runs the machine to its end; its console goes to WORK/console. What QEMU said at its end."""
-    command = ["qemu-system-x86_64", "-nodefaults", "-no-reboot", "-display", "none", "-smp", "2",
-               "-m", memory, "-accel", "kvm" if kvm else "tcg,thread=multi",
+def boot(disk: Disk, *, kvm: bool, seconds: int, memory: str = "768M", extra: str = "",
+         counting: bool = False) -> int:
+    """Runs the machine to its end; its console goes to WORK/console. What QEMU said at its end.
+
+    `counting`: one CPU, whose clock goes on by a nanosecond for each instruction.
+    """
+    how = ["-smp", "2", "-accel", "kvm" if kvm else "tcg,thread=multi"]
+    if counting:
+        how = ["-smp", "1", "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
+    command = ["qemu-system-x86_64", "-nodefaults", "-no-reboot", "-display", "none", *how,
+               "-m", memory,
                "-cpu", "host" if kvm else "max", "-kernel", disk.kernel.image,
                "-initrd", disk.initramfs(), "-append",
                f"console=ttyS0 quiet panic=-1 no_timer_check mitigations=off {extra}",

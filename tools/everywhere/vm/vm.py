@@ -2,11 +2,16 @@
 """Tests on a kernel that users have: Debian's cloud kernel in QEMU.
 
 usage: vm.py [--quick] [--kernel 5.10|6.1|6.12] [--kvm] [--build FOLDER]
+       vm.py kernel [--filter PATTERN | --figures [--write]] [--kernel 5.10|6.1|6.12] [--kvm]
+             [--build FOLDER]
 
 Runs the tests of the machine (huge pages, swap, control groups, full disks), of transport and of
-crash from the build folder; --quick: those of the machine and of regions. Prints what failed and
-`N passed, N failed, N skipped`. A test that is skipped there is tried here: one that is skipped on
-both is a failure, for then it runs nowhere. --kvm uses the CPU's virtualisation, which may hang
+crash from the build folder; --quick: those of the machine and of regions; kernel: those of the
+module, which is built for that kernel (kernel/README.md) and loaded there; --figures: how many
+instructions a record takes from and to the kernel, by the ring and otherwise; --write: into
+kernel/README.md, too. Prints what failed
+and `N passed, N failed, N skipped`. A test that is skipped there is tried here: one that is skipped
+on both is a failure, for then it runs nowhere. --kvm uses the CPU's virtualisation, which may hang
 inside another virtual machine; without it QEMU emulates.
 """
 
@@ -21,6 +26,7 @@ import time
 from pathlib import Path
 
 import machine
+import modules
 
 QUICK = "HugePageTest.*:SwapTest.*:*Backing*:*Region*:*QuickWake*"
 # The rest is too slow for an emulator: each step of a stepped process is a trap, each membarrier of
@@ -30,9 +36,14 @@ FULL = "*:-*StepsTest*:SleepingSurvivorTest*:*StressTest*"
 WITH_HUGE_PAGES = "*HugePagesAreUsedWhereFree*"
 SECONDS_A_PROGRAM = 900
 
+# What the kernel warns of ends the machine. Without the last word no test loads a module.
+# A CPU that hangs for two minutes ends the run, and says where; and what the other one does.
+STRICT = ("slub_debug=FZPU panic_on_warn=1 softlockup_panic=1 watchdog_thresh=60 "
+          "sysctl.kernel.softlockup_all_cpu_backtrace=1 ringbell_may_be_loaded")
+PLAIN = "ringbell_may_be_loaded"  # as users run it: slub's checks cost instructions
 
-def test_programs(build: Path, quick: bool) -> list[Path]:
-    folders = "transport" if quick else "transport|crash"
+
+def test_programs(build: Path, folders: str) -> list[Path]:
     found = [path for path in sorted((build / "tests").iterdir())
              if re.search(rf"(^|_)({folders})(_|$)", path.name) and path.is_file() and
              os.access(path, os.X_OK)]
@@ -91,11 +102,21 @@ def skipped_here_too(build: Path, skipped: dict[str, str]) -> list[str]:
     return both
 
 
-def run_programs(options: argparse.Namespace) -> int:
-    started = time.monotonic()
-    disk = machine.Disk(machine.ROOT / "build" / "vm" / "run", machine.Kernel(options.kernel))
+def add_module_tests(disk: machine.Disk, options: argparse.Namespace) -> None:
+    disk.add_modules(modules.build(disk.kernel))
+    disk.add_program(options.build / "tools" / "ringbell")
+    for program in test_programs(options.build, "kernel"):
+        disk.add_program(program)
+        told = command(program, options.filter, options.kvm)
+        disk.add_command(SECONDS_A_PROGRAM, "echo 4 >/proc/sys/kernel/printk; dmesg -c >/dev/null; "
+                         f"RINGBELL_MODULES=/ringbell {told}")
+    disk.add_command(60, "./complaints")
+
+
+def add_tests(disk: machine.Disk, options: argparse.Namespace) -> None:
     pattern = QUICK if options.quick else FULL
-    for program in test_programs(options.build, options.quick):
+    for program in test_programs(options.build, "transport" if options.quick else
+                                 "transport|crash"):
         if tests_of(program, pattern):
             disk.add_program(program)
             disk.add_command(SECONDS_A_PROGRAM, command(program, pattern, options.kvm))
@@ -104,9 +125,43 @@ def run_programs(options: argparse.Namespace) -> int:
                 disk.add_command(SECONDS_A_PROGRAM, f"echo 16 >{pages}; "
                                  f"{command(program, WITH_HUGE_PAGES, options.kvm)}; ended=$?; "
                                  f"echo 0 >{pages}; exit $ended")
-    status = machine.boot(disk, kvm=options.kvm, seconds=300 if options.quick else 3600)
+
+
+def figures(console: str) -> list[str]:
+    """A table of what the console tells: each way beside the ring in that direction."""
+    found = re.findall(r"^figure: (.+ the kernel) by (.*)\|(\d+)\|(\d+)\r?$", console, re.MULTILINE)
+    ring = {direction: int(count) for direction, way, _, count in found if way == "a ring"}
+    rows = [f"{f'{direction} by {way}':<56}{copies:>7}{count:>14}"
+            f"{int(count) / ring[direction]:>9.1f}" for direction, way, copies, count in found]
+    heading = f"{'a record of 64 bytes':<56}{'copies':>7}{'instructions':>14}{'ratio':>9}"
+    return [heading, *rows] if rows else []
+
+
+def write_figures(machine_said: str, table: list[str]) -> None:
+    """In the place of those that stand in kernel/README.md: the block that begins with a kernel."""
+    readme = machine.ROOT / "kernel" / "README.md"
+    block = f"    {machine_said}\n\n" + "".join(f"    {line}\n" for line in table)
+    text = re.sub(r"^    Linux .*\n(?:\n?    .*\n)+", lambda _: block,
+                  readme.read_text(encoding="utf-8"), count=1, flags=re.MULTILINE)
+    readme.write_text(text, encoding="utf-8")
+
+
+def run_programs(options: argparse.Namespace) -> int:
+    started = time.monotonic()
+    disk = machine.Disk(machine.ROOT / "build" / "vm" / "run", machine.Kernel(options.kernel))
+    of_modules = options.what == "kernel"
+    (add_module_tests if of_modules else add_tests)(disk, options)
+    extra = (PLAIN if options.figures else STRICT) if of_modules else ""
+    status = machine.boot(disk, kvm=options.kvm, seconds=300 if options.quick else 3600,
+                          extra=extra, counting=options.figures)
     console = (disk.work / "console").read_text(encoding="utf-8", errors="replace")
-    print(next(iter(re.findall(r"vm: (Linux .*)", console)), "the machine never came up"))
+    said = re.search(r"vm: (Linux .*?)\r?\n", console)
+    machine_said = said[1] if said else "the machine never came up"
+    print(machine_said)
+    if options.figures:
+        print("\n".join(figures(console)))
+    if options.write and figures(console):
+        write_figures(machine_said.split(", up for")[0], figures(console))
     results = Results(console)
     both = skipped_here_too(options.build, results.skipped)
     for name in results.failed:
@@ -126,11 +181,17 @@ def run_programs(options: argparse.Namespace) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("what", nargs="?", choices=["kernel"])
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--filter", default="*")
+    parser.add_argument("--figures", action="store_true")
+    parser.add_argument("--write", action="store_true")
     parser.add_argument("--kernel", choices=machine.KERNELS, default="6.1")
     parser.add_argument("--kvm", action="store_true")
     parser.add_argument("--build", type=Path, default=machine.ROOT / "build" / "release")
     options = parser.parse_args()
+    if options.figures:
+        options.filter = "KernelFiguresTest.*"
     try:
         return run_programs(options)
     except machine.Trouble as trouble:

@@ -1,0 +1,41 @@
+"""Messages between processes on one Linux machine, through rings in shared memory.
+
+Ends are opened by name (`Sender.create("orders")`, `Receiver.open("orders")`) or on a Ring, which
+children of fork() and multiprocessing inherit. A call that waits takes a timeout in seconds, None
+for ever, 0 not at all; what did not come in time is None or False. Failures are exceptions below
+Error. An end belongs to the process that opened it, and one thread uses it at a time.
+"""
+
+from __future__ import annotations
+
+from . import _arrays, _ring, _ringbell
+from ._errors import (BusyError, CancelledError, ClosedError, CorruptError, DroppedError,
+                      EndClosedError, Error, EvictedError, ForkError, GivenBackError, InUseError,
+                      InvalidArgumentError, NoPlaceError, NoReaderError, NoSpaceError,
+                      NotARegionError, NotFoundError, NotPermittedError, OtherRingError,
+                      PeerDeadError, StaleError, SystemCallError, TimedOutError, TooLargeError,
+                      UnsupportedError, VersionMismatchError, ViewsError, WrongTypeError)
+from ._ringbell import (Client, Collector, Contributor, End, InHand, Loan, Message, Name,
+                        Publisher, QueueReceiver, QueueSender, Receiver, Ring, Sender, Server,
+                        Stats, Subscriber, TakenRequest, Ticket, Wait, __version__, names,
+                        remove_dead)
+
+__all__ = [
+    "BusyError", "CancelledError", "Client", "ClosedError", "Collector", "Contributor",
+    "CorruptError", "DroppedError", "End", "EndClosedError", "Error", "EvictedError", "ForkError",
+    "GivenBackError", "InHand", "InUseError", "InvalidArgumentError", "Loan", "Message", "Name",
+    "NoPlaceError", "NoReaderError", "NoSpaceError", "NotARegionError", "NotFoundError",
+    "NotPermittedError", "OtherRingError", "PeerDeadError", "Publisher", "QueueReceiver",
+    "QueueSender", "Receiver", "Ring", "Sender", "Server", "StaleError", "Stats", "Subscriber",
+    "SystemCallError", "TakenRequest", "Ticket", "TimedOutError", "TooLargeError",
+    "UnsupportedError", "VersionMismatchError", "ViewsError", "Wait", "WrongTypeError", "names",
+    "remove_dead", "__version__",
+]
+
+_ring.install(Ring)
+_arrays.install(_ringbell)
+
+for _name in __all__:  # where users find them, and tracebacks say it
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = "ringbell"
+del _name

@@ -1,0 +1,241 @@
+"""The ends of ringbell for asyncio: the calls that wait are coroutines.
+
+    receiver = aio.Receiver(ringbell.Receiver.open("ticks"))
+    async for tick in receiver: ...
+
+    client = aio.Client(ringbell.Client.open("prices"))
+    answer = await client.call(b"EURUSD")
+
+A loop sleeps on the end's own descriptor (waitable_fd, add_reader). A channel that rings by futex
+has none: there a thread sleeps in its place. Ends that never sleep (Wait(kind="spin"), doorbell
+"none") raise UnsupportedError when they would have to. Calls of one end queue up behind each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, cast
+
+from . import _ringbell
+from ._arrays import array_of_bytes
+from ._errors import ClosedError, UnsupportedError, make
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    from ._ringbell import _Buffer, _Shape
+
+__all__ = ["Client", "Receiver", "Sender", "Server"]
+
+_Sending = Union[_ringbell.Sender, _ringbell.QueueSender, _ringbell.Contributor,
+                 _ringbell.Publisher]
+_Receiving = Union[_ringbell.Receiver, _ringbell.QueueReceiver, _ringbell.Collector,
+                   _ringbell.Subscriber]
+
+_Got = TypeVar("_Got")
+_End = TypeVar("_End", bound=_ringbell.End)
+_Self = TypeVar("_Self", bound="_AsyncEnd[Any]")
+
+# How long a loop sleeps before it asks whether the other side lives: no process rings when it dies.
+_SLICE = 0.1
+# For a look that asks after the other side as a waiting call does.
+_A_MOMENT = 1e-9
+
+
+class _AsyncEnd(Generic[_End]):
+    """What all have: an end, which is closed with this object."""
+
+    def __init__(self, end: _End) -> None:
+        self.end = end
+        self._turn = asyncio.Lock()
+        self._fd: int | None = None
+        self._sleeper: ThreadPoolExecutor | None = None
+
+    def close(self) -> None:
+        """As the end's own."""
+        if self._sleeper is not None:
+            self._sleeper.shutdown(wait=False)
+        self.end.close()
+
+    async def __aenter__(self: _Self) -> _Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                        traceback: TracebackType | None) -> None:
+        self.close()
+
+    def _descriptor(self) -> int:
+        """What this end sleeps on, or -1: a futex. Raises UnsupportedError if it never sleeps."""
+        if self._fd is None:
+            try:
+                self._fd = self.end.waitable_fd()
+            except UnsupportedError:
+                if not isinstance(self.end, (_ringbell.Sender, _ringbell.Receiver)):
+                    raise
+                self.end._sleep(0)
+                self._fd = -1
+                self._sleeper = ThreadPoolExecutor(1, "ringbell-aio")
+        return self._fd
+
+    async def _sleep(self, fd: int, seconds: float) -> bool:
+        """Sleeps until rung, which is true, or until the time is over."""
+        loop = asyncio.get_running_loop()
+        if fd < 0:
+            assert isinstance(self.end, (_ringbell.Sender, _ringbell.Receiver))
+            return await loop.run_in_executor(self._sleeper, self.end._sleep, seconds)
+        rung: asyncio.Future[bool] = loop.create_future()
+
+        def finish(value: bool) -> None:
+            if not rung.done():
+                rung.set_result(value)
+
+        timer = loop.call_later(seconds, finish, False)
+        loop.add_reader(fd, finish, True)
+        try:
+            return await rung
+        finally:
+            timer.cancel()
+            loop.remove_reader(fd)
+
+    async def _until(self, attempt: Callable[[float], _Got | None], arm: Callable[[], bool],
+                     timeout: float | None) -> _Got | None:
+        """Attempts until something comes of it, sleeping in between, or the time is up."""
+        loop = asyncio.get_running_loop()
+        end = None if timeout is None else loop.time() + timeout
+        patience = 0.0
+        while True:
+            got = attempt(patience)
+            if got is not None and got is not False:
+                return got
+            left = _SLICE if end is None else min(_SLICE, end - loop.time())
+            if left <= 0:
+                return None
+            fd = self._descriptor()
+            if arm():
+                rung = await self._sleep(fd, left)
+                patience = 0.0 if rung else _A_MOMENT
+            else:
+                await asyncio.sleep(0)
+
+
+class Receiver(_AsyncEnd[_Receiving]):
+    """Receiver, QueueReceiver, Collector or Subscriber."""
+
+    async def receive(self, timeout: float | None = None) -> bytes | None:
+        """As the end's own."""
+        async with self._turn:
+            return await self._until(self.end.receive, self.end.arm, timeout)
+
+    async def peek(self, timeout: float | None = None) -> _ringbell.Message | None:
+        """As the end's own. Raises: UnsupportedError, for a Subscriber."""
+        end = self.end
+        if isinstance(end, _ringbell.Subscriber):
+            raise make("unsupported", "a Subscriber does not read in place")
+        async with self._turn:
+            return await self._until(end.peek, end.arm, timeout)
+
+    def __aiter__(self: _Self) -> _Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            data = await self.receive()
+        except ClosedError:
+            raise StopAsyncIteration from None
+        assert data is not None
+        return data
+
+    async def arrays(self, dtype: DTypeLike = "u1", shape: _Shape | None = None,
+                     timeout: float | None = None) -> AsyncIterator[NDArray[Any]]:
+        """As the end's own: an array in place is valid until the next one is asked for."""
+        copied = isinstance(self.end, _ringbell.Subscriber)
+        while True:
+            try:
+                found = await (self.receive(timeout) if copied else self.peek(timeout))
+            except ClosedError:
+                return
+            if found is None:
+                return
+            if isinstance(found, bytes):
+                yield array_of_bytes(found, dtype, shape)
+                continue
+            try:
+                yield found.array(dtype, shape)
+                found.release()
+            finally:
+                if found.is_open:
+                    found._put_down()
+
+
+class Sender(_AsyncEnd[_Sending]):
+    """Sender, QueueSender, Contributor or Publisher."""
+
+    async def send(self, message: _Buffer, timeout: float | None = None) -> bool:
+        """As the end's own send() or publish()."""
+        end = self.end
+        put = end.publish if isinstance(end, _ringbell.Publisher) else end.send
+        async with self._turn:
+            return await self._until(lambda t: put(message, t), self._arm_for(message),
+                                     timeout) is not None
+
+    publish = send
+
+    def _arm_for(self, message: _Buffer) -> Callable[[], bool]:
+        end = self.end
+        if isinstance(end, (_ringbell.QueueSender, _ringbell.Publisher)):
+            return end.arm
+        return partial(end.arm, memoryview(cast(bytes, message)).nbytes)
+
+
+class Client(_AsyncEnd[_ringbell.Client]):
+    """A client whose calls do not block the loop; several at a time queue up."""
+
+    async def call(self, request: _Buffer, timeout: float | None = None) -> bytes | None:
+        """As the end's own. A call that is cancelled is abandoned."""
+        loop = asyncio.get_running_loop()
+        end = None if timeout is None else loop.time() + timeout
+        async with self._turn:
+            if not await self._until(lambda t: self.end.begin(request, t), self.end.arm, timeout):
+                return None
+            left = None if end is None else end - loop.time()
+            try:
+                answered = await self._until(self.end._answered_for, self.end.arm, left)
+            except BaseException:
+                if not self.end.closed:
+                    self.end.abandon()
+                raise
+            if not answered:
+                self.end.abandon()
+                return None
+            with self.end.answer() as view:
+                return bytes(view)
+
+
+class Server(_AsyncEnd[_ringbell.Server]):
+    """A server that answers one request at a time."""
+
+    async def receive(self, timeout: float | None = None) -> bytes | None:
+        """As the end's own; respond() answers."""
+        async with self._turn:
+            return await self._until(self.end.receive, self.end.arm, timeout)
+
+    def respond(self, response: _Buffer) -> None:
+        """As the end's own. It never waits."""
+        self.end.respond(response)
+
+    async def serve(self, function: Callable[[bytes], _Buffer | Awaitable[_Buffer]],
+                    limit: int | None = None, timeout: float | None = None) -> int:
+        """As the end's own; function may be a coroutine function."""
+        served = 0
+        while limit is None or served < limit:
+            request = await self.receive(timeout)
+            if request is None:
+                break
+            response = function(request)
+            self.respond(await response if isinstance(response, Awaitable) else response)
+            served += 1
+        return served

@@ -1,0 +1,85 @@
+// The options of rings and ends, as keyword arguments.
+#pragma once
+
+#include <string>
+
+#include <pybind11/pybind11.h>
+
+#include <ringbell/transport/ends/channel.hpp>
+#include <ringbell/transport/ends/collector.hpp>
+#include <ringbell/transport/ends/queue.hpp>
+#include <ringbell/transport/ends/service.hpp>
+#include <ringbell/transport/ends/topic.hpp>
+#include <ringbell/transport/sleep/wait.hpp>
+
+#include "python/src/errors.hpp"
+
+namespace ringbell::python {
+
+namespace py = pybind11;
+
+// Takes the keyword arguments that it knows out of a dictionary. What is left is a TypeError.
+class Keywords {
+ public:
+  explicit Keywords(py::kwargs given) : given_(std::move(given)) {}
+
+  // Raises: TypeError, if it is of another type; InvalidArgumentError, if it does not fit.
+  template <class Value>
+  void take(const char* name, Value& value) {
+    const py::object given = pop(name);
+    if (!given) return;
+    try {
+      value = given.template cast<Value>();
+    } catch (const py::cast_error&) {
+      refuse(name, given);
+    }
+  }
+  void take(const char* name, core::DoorbellKind& kind);
+  void take(const char* name, HugePages& pages);
+  void take(const char* name, TopicOptions::Policy& policy);
+
+  // Raises: TypeError, if there are others.
+  void finish() const;
+
+ private:
+  [[nodiscard]] py::object pop(const char* name);
+  [[nodiscard]] std::string word(const char* name);
+  [[noreturn]] static void refuse(const char* name, const py::object& given);
+
+  py::kwargs given_;
+};
+
+void take_options(Keywords& given, ChannelOptions& options);
+void take_options(Keywords& given, QueueOptions& options);
+void take_options(Keywords& given, TopicOptions& options);
+void take_options(Keywords& given, CollectorOptions& options);
+void take_options(Keywords& given, ServiceOptions& options);
+
+template <class Options>
+[[nodiscard]] Options options_of(Keywords& given) {
+  Options options;
+  take_options(given, options);
+  given.take("doorbell", options.doorbell);
+  given.take("huge_pages", options.memory.huge_pages);
+  given.take("prefault", options.memory.prefault);
+  given.take("lock_memory", options.memory.lock_memory);
+  return options;
+}
+
+// What options there are and what they are unless given, for the documentation of a call.
+[[nodiscard]] std::string text_of(const ChannelOptions& options);
+[[nodiscard]] std::string text_of(const QueueOptions& options);
+[[nodiscard]] std::string text_of(const TopicOptions& options);
+[[nodiscard]] std::string text_of(const CollectorOptions& options);
+[[nodiscard]] std::string text_of(const ServiceOptions& options);
+template <class Options>
+[[nodiscard]] std::string options_text() {
+  return "Options: " + text_of(Options{}) +
+         ";\ndoorbell='futex' ('eventfd', 'none'), huge_pages='never' ('prefer', 'require'), "
+         "prefault=True, lock_memory=False.";
+}
+
+// The class Wait.
+void bind_options(py::module_& module);
+
+}  // namespace ringbell::python

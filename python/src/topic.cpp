@@ -1,0 +1,97 @@
+// Publisher and Subscriber: one and many, each message for all.
+#include <ringbell/transport/ends/topic.hpp>
+
+#include "python/src/ends.hpp"
+
+namespace ringbell::python {
+namespace {
+
+Subscriber::Start start_of(const std::string& word) {
+  if (word == "oldest") return Subscriber::Start::oldest;
+  if (word == "newest") return Subscriber::Start::newest;
+  raise("invalid_argument", "start is '" + word + "'; it is one of 'oldest', 'newest'");
+}
+
+}  // namespace
+
+void bind_topic(py::module_& module) {
+  py::class_<EndOf<Publisher>, Handle> publisher(module, "Publisher",
+                                                 "The end that publishes to a topic.");
+  def_create<Publisher, TopicOptions>(publisher);
+  publisher.def_static(
+      "open",
+      [](Ring& ring, const WaitOptions& wait) {
+        return own(Publisher::open(value_or_raise(ring.topic(true)), wait));
+      },
+      py::arg("ring"), py::kw_only(), py::arg("wait") = WaitOptions{},
+      "On a Ring; of a lossy topic only in the process that made it, and once.\n\n"
+      "Raises: BusyError, NotPermittedError, NotARegionError, CorruptError, SystemCallError.");
+  def_common<Publisher>(publisher);
+  def_send<Publisher>(publisher, "publish");
+  publisher
+      .def(
+          "subscribers",
+          [](EndOf<Publisher>& self) {
+            self.check();
+            return self.end().subscribers();
+          },
+          "How many living subscribers there are. Asks the kernel about each.")
+      .def(
+          "wait_for_subscribers",
+          [](EndOf<Publisher>& self, std::uint32_t count, const py::object& timeout) {
+            self.check_empty_handed();
+            return self.wait(timeout_of(timeout), [&](Timeout slice) {
+              return self.end().wait_for_subscribers(count, slice);
+            });
+          },
+          py::arg("count"), py::arg("timeout") = py::none(),
+          "Waits until there are as many subscribers. False: the time is up.\n\n"
+          "Raises: InvalidArgumentError, if the topic takes fewer; EndClosedError, ForkError, "
+          "InUseError.")
+      .def(
+          "evict",
+          [](EndOf<Publisher>& self) {
+            self.check();
+            return self.end().evict();
+          },
+          "Evicts subscribers of a lossless topic that died, now, and returns how many.")
+      .def_property_readonly("evictions", [](EndOf<Publisher>& self) {
+        self.check();
+        return self.end().evictions();
+      });
+
+  py::class_<EndOf<Subscriber>, Handle> subscriber(module, "Subscriber",
+                                                   "An end that reads a topic.");
+  subscriber.def_static(
+      "open",
+      [](Ring& ring, const std::string& start, const WaitOptions& wait) {
+        return own(Subscriber::open(value_or_raise(ring.topic(false)), start_of(start), wait));
+      },
+      py::arg("ring"), py::kw_only(), py::arg("start") = "oldest", py::arg("wait") = WaitOptions{});
+  subscriber.def_static(
+      "open",
+      [](const std::string& name, const py::object& timeout, const std::string& start,
+         const WaitOptions& wait) {
+        return std::make_unique<EndOf<Subscriber>>(
+            open_in_slices(timeout_of(timeout), [&, from = start_of(start)](Timeout slice) {
+              return Subscriber::open(name, from, slice, wait);
+            }));
+      },
+      py::arg("name"), py::arg("timeout") = kOpenSeconds, py::kw_only(),
+      py::arg("start") = "oldest", py::arg("wait") = WaitOptions{},
+      "By name, waiting for the publisher (timeout in seconds, None: for ever), or on a Ring. "
+      "start: at the 'oldest'\nmessage that is kept, or at the 'newest': what is published "
+      "next.\n\nRaises: NotFoundError (the time is up), BusyError, NotARegionError, CorruptError, "
+      "SystemCallError,\nInvalidArgumentError.");
+  def_common<Subscriber>(subscriber);
+  def_receive<Subscriber>(subscriber);
+  subscriber.def_property_readonly(
+      "missed",
+      [](EndOf<Subscriber>& self) {
+        self.check();
+        return self.end().missed();
+      },
+      "How many messages of a lossy topic this one missed since it joined.");
+}
+
+}  // namespace ringbell::python

@@ -1,0 +1,33 @@
+"""Each example runs, and says what it should."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
+
+SAID = {
+    "camera": r"30 frames, [\d.]+ GB/s\n",
+    "ticker": r"(one|two): (\d+) ticks, the last at 1.0029, 0 missed\n"
+              r"(one|two): (\d+) ticks, the last at 1.0029, 0 missed\n",
+    "worker_pool": r"30 jobs done, [012] of 3 workers killed\n",
+}
+
+
+def test_there_are_no_others() -> None:
+    assert sorted(SAID) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_an_example_runs(name: str) -> None:
+    if name == "camera":
+        pytest.importorskip("numpy")
+    ended = subprocess.run([sys.executable, EXAMPLES / f"{name}.py", "30"], timeout=60, text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    assert (ended.returncode, bool(re.fullmatch(SAID[name], ended.stdout))) == (0, True), (
+        ended.stdout)

@@ -1,0 +1,312 @@
+#!/usr/bin/python3
+"""ringbell bridge through a real nats-server on loopback: core subjects, files, refusals."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from nats_server import BridgeTest, NatsServer
+
+
+class Core(BridgeTest):
+    def test_records_arrive(self) -> None:
+        server = self.server()
+        metrics = self.folder / "in.prom"
+        bridge = self.into("far", server, "--metrics", str(metrics))
+        self.await_that(metrics.exists)
+        time.sleep(0.3)  # until the subscription is there: core forgets what has no subscriber
+        lines = [b"record %d" % n for n in range(2000)]
+        receiving = self.receive_lines("far", len(lines))
+        out = self.out("near", server)
+        sending = self.send_lines("near", lines)
+        self.assertTrue(self.finish(receiving)[1].splitlines() == lines)
+        self.assertEqual(self.finish(sending)[0], 0)
+        self.assertEqual(self.finish(out), (0, b"", ""))
+        self.end(bridge)
+        self.assertEqual(self.metrics(metrics)["records"], len(lines))
+        self.assertEqual(self.metrics(metrics)["messages"], len(lines))
+        self.assertEqual(self.metrics(metrics)["lost"], 0)
+
+    def test_batches_carry_many_records(self) -> None:
+        server = self.server()
+        metrics = self.folder / "out.prom"
+        bridge = self.into("far", server)
+        time.sleep(0.5)
+        lines = [b"record %d" % n for n in range(20_000)]
+        receiving = self.receive_lines("far", len(lines))
+        out = self.out("near", server, "--linger", "2ms", "--metrics", str(metrics))
+        sending = self.send_lines("near", lines)
+        self.assertTrue(self.finish(receiving)[1].splitlines() == lines)
+        self.assertEqual(self.finish(sending)[0], 0)
+        self.assertEqual(self.finish(out)[0], 0)
+        counted = self.metrics(metrics)
+        self.assertEqual(counted["records"], len(lines))
+        self.assertLess(counted["messages"] * 10, len(lines))
+        self.end(bridge)
+
+    def test_what_is_lost_is_counted(self) -> None:
+        server = self.server()
+        metrics = self.folder / "in.prom"
+        bridge = self.into("far", server, "--metrics", str(metrics))
+        time.sleep(0.5)
+        receiving = self.start("recv", "--raw", "--lines", "far")
+        feeding = self.start("send", "--raw", "--lines", "near", stdin=subprocess.PIPE)
+        out = self.out("near", server)
+        assert feeding.stdin is not None and receiving.stdout is not None
+        feeding.stdin.write(b"one\n")
+        feeding.stdin.flush()
+        self.assertEqual(receiving.stdout.readline(), b"one\n")
+        bridge.kill()
+        bridge.wait()
+        feeding.stdin.write(b"two\nthree\n")
+        feeding.stdin.flush()
+        time.sleep(0.5)
+        # The next one of that name learns of the gap by the positions.
+        bridge = self.into("other", server, "--metrics", str(metrics))
+        time.sleep(0.5)
+        feeding.stdin.write(b"four\n")
+        feeding.stdin.flush()
+        self.await_that(lambda: self.metrics(metrics)["records"] == 1)
+        feeding.stdin.close()
+        feeding.stdin = None
+        self.assertEqual(self.finish(out)[0], 0)
+
+    def test_the_ring_fills_while_the_server_is_gone(self) -> None:
+        server = self.server()
+        bridge = self.into("far", server)
+        time.sleep(0.5)
+        out = self.out("near", server)
+        first = self.send_lines("near", [b"first"])
+        receiving = self.receive_lines("far", 1)
+        self.assertEqual(self.finish(receiving)[1], b"first\n")
+        self.assertEqual(self.finish(first)[0], 0)
+        self.assertEqual(self.finish(out)[0], 0)
+        out = self.out("near", server)
+        lines = [b"%09d" % n * 10 for n in range(50_000)]  # more than the ring holds
+        sending = self.start("send", "--raw", "--lines", "near", stdin=subprocess.PIPE)
+        time.sleep(0.5)
+        server.kill()
+        time.sleep(0.5)
+        source = self.folder / "more"
+        source.write_bytes(b"".join(line + b"\n" for line in lines))
+        feeding = subprocess.Popen(["cat", source], stdout=sending.stdin)
+        self.addCleanup(self._end, feeding)
+        sending.stdin.close()
+        sending.stdin = None
+        time.sleep(1)
+        self.assertIsNone(sending.poll(), "the writer waits")
+        server.start()
+        self.assertEqual(self.finish(sending)[0], 0)
+        self.assertEqual(self.finish(out)[0], 0)
+        bridge.send_signal(signal.SIGINT)
+        self.assertEqual(self.finish(bridge)[0], 130)  # and says perhaps that it had no server
+
+
+    def test_top_shows_the_counters(self) -> None:
+        server = self.server()
+        bridge = self.into("far", server)
+        out = self.out("near", server)
+        self.await_that(lambda: b"test.orders => far: records 0" in self.top())
+        self.assertEqual(self.finish(self.send_lines("near", [b"one", b"two"]))[0], 0)
+        self.assertEqual(self.finish(out)[0], 0)
+        self.assertNotRegex(self.top(), b"(?m)^%d " % out.pid)
+        self.assertRegex(self.top(), b"(?m)^%d +test.orders => far: records " % bridge.pid)
+        self.end(bridge)
+        self.assertNotRegex(self.top(), b"(?m)^%d " % bridge.pid)
+
+    def top(self) -> bytes:
+        ended = self.ringbell("top", "--times", "1", "--interval", "0.1")
+        self.assertEqual((ended.returncode, ended.stderr), (0, b""))
+        return ended.stdout
+
+
+class Files(BridgeTest):
+    def config(self, text: str) -> str:
+        path = self.folder / "bridge.toml"
+        path.write_text(text)
+        return str(path)
+
+    def test_pairs_of_a_file(self) -> None:
+        server = self.server()
+        pairs = "".join(f'''
+[[out]]
+ring = "near.{n}"
+subject = "pair.{n}"
+durable = true
+linger = "200us"
+[[in]]
+ring = "far.{n}"
+subject = "pair.{n}"
+durable = true
+capacity = "64K"
+''' for n in range(2))
+        path = self.config(f'server = "{server.url}"\n{pairs}')
+        self.assertEqual(self.ringbell("bridge", "check", path).stdout, b"4 pairs\n")
+        metrics = self.folder / "bridge.prom"
+        bridge = self.start("bridge", "run", path, "--metrics", str(metrics))
+        lines = [b"%d" % n for n in range(1000)]
+        sending = [self.send_lines(f"near.{n}", lines) for n in range(2)]
+        for n in range(2):
+            self.assertTrue(self.finish(self.receive_lines(f"far.{n}", 1000))[1].split() == lines)
+        for process in sending:
+            self.assertEqual(self.finish(process)[0], 0)
+        bridge.send_signal(signal.SIGINT)
+        status, _, said = self.finish(bridge)
+        self.assertEqual(status, 130)
+        self.assertIn("near.0 -> pair.0: records 1000", said)
+        self.assertIn('direction="in"} 1000', metrics.read_text())
+
+    def test_files_that_will_not_do(self) -> None:
+        good = '[[out]]\nring = "a"\nsubject = "b"\n'
+        for text, said in [("", "there is no"), ("[[out]\n", "bridge.toml:1: "),
+                           ("speed = 1\n" + good, "'speed' is no key here"),
+                           (good + "durabel = true\n", "bridge.toml:4: 'durabel' is no key here"),
+                           (good + "durable = 1\n", "of another type"),
+                           (good + 'linger = "soon"\n', "'linger' cannot be that"),
+                           ('[[out]]\nring = "A"\nsubject = "b"\n', "name"),
+                           ('[[out]]\nring = "a"\nsubject = "b c"\n', "no subject"),
+                           ('[[out]]\nring = "a"\n', "no subject"),
+                           ("out = 3\n", "write ..out.. for each pair"),
+                           ('server = "http://x"\n' + good, "no URL"),
+                           (good + 'stream = "S"\n', "durable"),
+                           ('[[in]]\nring = "a"\nsubject = "b"\nas = "heap"\n', "'as'"),
+                           ('[[service]]\nring = "a"\nsubject = "b"\ndirection = "up"\n',
+                            "'direction'"),
+                           ('[[service]]\nring = "a"\nsubject = "b"\ndirection = "out"\n'
+                            "clients = 0\n", "no ring"),
+                           ('[[in]]\nring = "a"\nsubject = "b"\ncapacity = "3T"\n', "no ring")]:
+            ended = self.ringbell("bridge", "check", self.config(text))
+            self.assertEqual(ended.returncode, 2, (text, ended.stderr))
+            self.expect_line(ended.stderr.decode(), said)
+        service = '[[service]]\nring = "a"\nsubject = "b"\ndirection = "out"\ntimeout = "2s"\n'
+        self.assertEqual(self.ringbell("bridge", "check", self.config(service)).stdout, b"1 pair\n")
+        ended = self.ringbell("bridge", "check", str(self.folder / "absent"))
+        self.assertNotEqual(ended.returncode, 0)
+        self.assertEqual(ended.stderr.count(b"\n"), 1)
+
+
+class Refusals(BridgeTest):
+    def refused(self, status: int, said: str, *arguments: str) -> None:
+        ended = self.ringbell("bridge", *arguments, "--wait", "0.2")
+        self.assertEqual((ended.returncode, ended.stdout), (status, b""), ended.stderr)
+        self.expect_line(ended.stderr.decode(), said)
+        self.assertEqual(self.left_names(), [])
+
+    def test_command_lines(self) -> None:
+        for arguments, said in [
+                (["out", "near", "--subject", "a b"], "no subject"),
+                (["out", "near", "--subject", "a.*"], "no subject"),
+                (["out", "near", "--subject", ""], "no subject"),
+                (["out", "near", "--subject", "a", "--to", "localhost"], "no URL"),
+                (["out", "near", "--subject", "a", "--to", "nats://"], "no URL"),
+                (["out", "near", "--subject", "a", "--stream", "S"], "durable"),
+                (["out", "near", "--subject", "a", "--durable", "--stream", "a b"], "no name"),
+                (["out", "near", "--subject", "a", "--durable", "--overflow", "drop-oldest"],
+                 "block"),
+                (["out", "near", "--subject", "a", "--overflow", "drop"], "will not do"),
+                (["in", "far", "--subject", "a", "--as", "topic", "--message-bytes", "8",
+                  "--mark-losses"], "16 bytes"),
+                (["out", "NEAR", "--subject", "a"], "name"),
+                (["out", "near", "--subject", "a", "--linger", "1"], "no time"),
+                (["in", "far", "--subject", "a", "--as", "heap"], "will not do"),
+                (["in", "far", "--subject", "a", "--capacity", "1"], "no ring")]:
+            self.refused(2, said, *arguments)
+
+    def test_servers_that_are_none(self) -> None:
+        for direction, option in (("out", "--to"), ("in", "--from")):
+            arguments = [direction, "ring", "--subject", "a", option]
+            self.refused(3, "nats://127.0.0.1:1", *arguments, "nats://127.0.0.1:1")
+            self.refused(3, "nats://no.such.host.invalid", *arguments,
+                         "nats://no.such.host.invalid:4222")
+
+    def test_servers_that_fall_silent_while_they_greet(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            url = f"nats://127.0.0.1:{listener.getsockname()[1]}"
+            accepted = []
+
+            def greet() -> None:
+                while True:
+                    try:
+                        accepted.append(listener.accept()[0])
+                        accepted[-1].sendall(b'INFO {"server_id":"a","max_payload":1048576}\r\n')
+                    except OSError:
+                        return
+
+            threading.Thread(target=greet, daemon=True).start()
+            self.refused(3, url, "in", "ring", "--subject", "a", "--from", url)
+            bridge = self.start("bridge", "out", "ring", "--subject", "a", "--to", url)
+            self.await_that(lambda: len(accepted) == 2)
+            bridge.terminate()
+            self.assertEqual(self.finish(bridge)[0], 143)
+            listener.shutdown(socket.SHUT_RDWR)
+            for one in accepted:
+                one.close()
+
+    def test_signals_end_what_waits(self) -> None:
+        server = self.server()
+        for url in ("nats://127.0.0.1:1", server.url):
+            for arguments in (["out", "ring", "--to", url], ["in", "ring", "--from", url]):
+                for moment in (0.1, 0.7):
+                    bridge = self.start("bridge", *arguments, "--subject", "a", "--durable")
+                    time.sleep(moment)
+                    bridge.send_signal(signal.SIGTERM)
+                    status, said, errors = self.finish(bridge)
+                    self.assertIn(status, (143, -signal.SIGTERM))  # or before it could notice
+                    self.assertEqual((said, errors), (b"", ""))
+                    self.assertEqual(self.left_names(), [])
+
+    def test_wrong_credentials(self) -> None:
+        server = self.server("--user", "alice", "--pass", "secret")
+        for url in (server.url, server.url.replace("//", "//alice:wrong@")):
+            self.refused(1, "uthorization", "out", "ring", "--subject", "a", "--to", url)
+            self.refused(1, "uthorization", "in", "ring", "--subject", "a", "--from", url)
+        ended = self.ringbell("bridge", "out", "ring", "--subject", "a", "--to",
+                              server.url.replace("//", "//alice:wrong@"), "--wait", "0.2")
+        self.assertNotIn(b"wrong@", ended.stderr)
+        self.refused(1, "absent", "out", "ring", "--subject", "a", "--to", server.url,
+                     "--credentials", str(self.folder / "absent"))
+
+    def test_servers_without_jetstream(self) -> None:
+        server = NatsServer(self.folder)
+        server.command.remove("-js")
+        self.addCleanup(server.kill)
+        server.start()
+        self.refused(1, "JetStream", "out", "ring", "--subject", "a", "--to", server.url,
+                     "--durable")
+
+    def test_streams_of_others(self) -> None:
+        server = self.server()
+        feeding = self.send_lines("near", [b"a"])
+        out = self.start("bridge", "out", "near", "--to", server.url, "--subject", "mine",
+                         "--durable", "--stream", "S")
+        self.assertEqual(self.finish(out)[0], 0)
+        self.finish(feeding)
+        self.refused(1, "stream S is of other subjects", "out", "ring", "--subject", "other",
+                     "--to", server.url, "--durable", "--stream", "S")
+        self.refused(1, "belongs to another stream", "out", "ring", "--subject", "mine",
+                     "--to", server.url, "--durable", "--stream", "T")
+
+    def test_records_that_are_too_large_stay(self) -> None:
+        config = self.folder / "small.conf"
+        config.write_text("max_payload: 1024\n")
+        server = self.server("-c", str(config))
+        for options in ((), ("--linger", "1ms"), ("--durable",)):
+            feeding = self.send_lines("near", [b"small", b"x" * 2000])
+            out = self.out("near", server, *options)
+            status, _, said = self.finish(out)
+            self.assertEqual(status, 1)
+            self.expect_line(said, "a record of 2000 bytes does not fit")
+            receiving = self.start("recv", "--raw", "--lines", "near")
+            left = self.finish(receiving)[1].splitlines()
+            # Durable, what the server had not acknowledged stays, too.
+            self.assertIn(left, ([b"x" * 2000], [b"small", b"x" * 2000]))
+            self.assertEqual(self.finish(feeding)[0], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,194 @@
+// Each allocation of a call fails once. In C the call returns RINGBELL_NO_SPACE, in C++ it throws
+// std::bad_alloc; nothing is left open, and the same call works the next time.
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include <ringbell/ringbell.h>
+#include <ringbell/ringbell.hpp>
+
+#include <tests/support/name_folder.hpp>
+#include <tests/support/open_files.hpp>
+
+namespace {
+
+// So many allocations of this thread succeed, then one fails. Negative: none fails.
+thread_local int allocations_left = -1;
+thread_local bool failed = false;
+
+}  // namespace
+
+// NOLINTBEGIN(cppcoreguidelines-no-malloc): what stands in for the C++ library's own
+void* operator new(std::size_t bytes) {
+  if (allocations_left >= 0 && allocations_left-- == 0) {
+    failed = true;
+    throw std::bad_alloc();
+  }
+  if (void* const got = std::malloc(bytes == 0 ? 1 : bytes)) return got;
+  throw std::bad_alloc();
+}
+// Inlined without the operator new, g++ takes them for mismatched.
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+// NOLINTEND(cppcoreguidelines-no-malloc)
+
+namespace ringbell {
+namespace {
+
+class OutOfMemoryTest : public ::testing::Test {
+ protected:
+  void TearDown() override { allocations_left = -1; }
+
+  // `call` is made until no allocation of it fails: `refused` for as long, and 0 then. What it made
+  // is ended by `end`.
+  template <class Call, class End>
+  void each_allocation_fails(int refused, Call&& call, End&& end) {
+    const std::ptrdiff_t open_before = test::open_files();
+    constexpr int kMost = 2000;
+    int number = 0;
+    for (; number < kMost; ++number) {
+      failed = false;
+      allocations_left = number;
+      const int code = call();
+      allocations_left = -1;
+      if (code == 0) end();  // streams may bear it: they read to their end then
+      if (!failed) {
+        EXPECT_EQ(code, 0);
+        break;
+      }
+      ASSERT_TRUE(code == refused || code == 0) << "allocation " << number << ": " << code;
+      ASSERT_EQ(test::open_files(), open_before) << "allocation " << number;
+    }
+    EXPECT_LT(number, kMost);
+    EXPECT_EQ(test::open_files(), open_before);
+  }
+
+  test::TemporaryNameFolder folder;
+};
+
+TEST_F(OutOfMemoryTest, IsNoSpaceInAWaitSet) {
+  ringbell_error error{};
+  ringbell_waitset* set = nullptr;
+  ASSERT_EQ(ringbell_waitset_create(nullptr, &set, &error), RINGBELL_OK);
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  ASSERT_EQ(::write(ends[1], "x", 1), 1);
+  std::uint64_t id = 0;
+  each_allocation_fails(
+      RINGBELL_NO_SPACE, [&] { return ringbell_waitset_add_fd(set, ends[0], POLLIN, &id, &error); },
+      [] {});
+  ringbell_event event{};
+  std::size_t count = 0;
+  each_allocation_fails(
+      RINGBELL_NO_SPACE, [&] { return ringbell_waitset_wait(set, 0, &event, 1, &count, &error); },
+      [] {});
+  EXPECT_EQ(count, 1U);
+  EXPECT_EQ(event.id, id);
+  ringbell_waitset_destroy(set);
+  for (const int fd : ends) ::close(fd);
+}
+
+TEST_F(OutOfMemoryTest, IsNoSpaceInC) {
+  ringbell_error error{};
+  const auto none_fails = [&](auto&& call, auto&& end) {
+    each_allocation_fails(RINGBELL_NO_SPACE, call, end);
+  };
+  ringbell_channel* channel = nullptr;
+  none_fails([&] { return ringbell_channel_create(nullptr, &channel, &error); },
+             [&] { ringbell_channel_destroy(channel); });
+  ringbell_sender* sender = nullptr;
+  none_fails([&] { return ringbell_sender_create("orders", nullptr, nullptr, &sender, &error); },
+             [&] { ringbell_sender_close(sender); });
+  ringbell_publisher* publisher = nullptr;
+  none_fails(
+      [&] { return ringbell_publisher_create("news", nullptr, nullptr, &publisher, &error); },
+      [&] { ringbell_publisher_close(publisher); });
+  ringbell_server* server = nullptr;
+  none_fails([&] { return ringbell_server_create("sums", nullptr, nullptr, &server, &error); },
+             [&] { ringbell_server_close(server); });
+  ringbell_listener* listener = nullptr;
+  none_fails([&] { return ringbell_listener_open("doors", nullptr, nullptr, &listener, &error); },
+             [&] { ringbell_listener_close(listener); });
+  EXPECT_EQ(folder.files(), std::vector<std::string>{});
+
+  // A channel belongs to the call, whether it succeeds or not.
+  none_fails(
+      [&] {
+        const int left = std::exchange(allocations_left, -1);
+        if (ringbell_channel_create(nullptr, &channel, &error) != 0) return 1;
+        allocations_left = left;
+        return ringbell_sender_open(channel, nullptr, &sender, &error);
+      },
+      [&] { ringbell_sender_close(sender); });
+}
+
+TEST_F(OutOfMemoryTest, IsBadAllocInCxx) {
+  static constexpr int kThrown = 1;
+  const auto made = [](auto&& make) {
+    try {
+      const auto end = make();
+      allocations_left = -1;
+      return end ? 0 : 2;
+    } catch (const std::bad_alloc&) {
+      return kThrown;
+    }
+  };
+  const auto nothing = [] {};
+  each_allocation_fails(
+      kThrown, [&] { return made([] { return Channel::create(); }); }, nothing);
+  each_allocation_fails(
+      kThrown, [&] { return made([] { return Sender::create("orders"); }); }, nothing);
+  each_allocation_fails(
+      kThrown, [&] { return made([] { return QueueSender::create("jobs"); }); }, nothing);
+  each_allocation_fails(
+      kThrown, [&] { return made([] { return Collector::create("logs"); }); }, nothing);
+  each_allocation_fails(
+      kThrown, [&] { return made([] { return Listener::open("doors"); }); }, nothing);
+}
+
+// What closes needs no memory, and takes its name away.
+TEST_F(OutOfMemoryTest, EndsCloseWithoutIt) {
+  const auto closes = [](auto end) {
+    std::optional<decltype(end)> open(std::move(end));
+    allocations_left = 0;
+    open.reset();
+    allocations_left = -1;
+  };
+  closes(Sender::create("orders").value());
+  closes(QueueSender::create("jobs").value());
+  closes(Publisher::create("news").value());
+  closes(Server::create("sums").value());
+  closes(Listener::open("doors").value());
+  EXPECT_EQ(folder.files(), std::vector<std::string>{});
+}
+
+// Messages go through without any allocation.
+TEST_F(OutOfMemoryTest, MessagesNeedNone) {
+  Channel channel = Channel::create().value();
+  Receiver receiver = Receiver::attach(channel.fds()).value();
+  Sender sender = Sender::open(std::move(channel)).value();
+  std::array<std::byte, 100> message{};
+  allocations_left = 0;
+  const bool sent = sender.try_send(message);
+  const Result<std::optional<std::size_t>> size = receiver.receive(message, Timeout::zero());
+  const auto none = receiver.receive(message, std::chrono::milliseconds(1));
+  allocations_left = -1;
+  EXPECT_TRUE(sent);
+  EXPECT_EQ(size, message.size());
+  EXPECT_EQ(none, std::nullopt);
+  EXPECT_FALSE(failed);
+}
+
+}  // namespace
+}  // namespace ringbell

@@ -1,0 +1,176 @@
+// System calls that a filter refuses, and options that cannot be: an Error that says which, and
+// what had been made is gone.
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ringbell/ringbell.hpp>
+
+#include <tests/support/child_process.hpp>
+#include <tests/support/deny_system_call.hpp>
+#include <tests/support/left_behind.hpp>
+#include <tests/support/name_folder.hpp>
+#include <tests/support/open_files.hpp>
+#include <tests/support/private_mounts.hpp>
+#include <tests/support/text_messages.hpp>
+
+namespace ringbell {
+namespace {
+
+using test::deny_system_call;
+using ::testing::HasSubstr;
+
+constexpr int kCannot = 77;  // this machine or user does not allow the test
+
+// In a child, which the filter does not leave. 0 is success.
+void in_child(const std::function<int()>& body) {
+  const std::optional<int> status = test::ChildProcess::fork(body).wait();
+  if (status == kCannot) GTEST_SKIP() << "this user or machine does not allow it";
+  EXPECT_EQ(status, 0);
+}
+
+// 0, if it failed and said so.
+template <class T>
+int failed(const Result<T>& result, const std::string& says) {
+  if (result) return 1;
+  if (result.error().message.find(says) != std::string::npos) return 0;
+  std::fprintf(stderr, "%s\n", result.error().message.c_str());
+  return 2;
+}
+
+Result<Channel> create(const MemoryOptions& memory) {
+  return Channel::create({.capacity_bytes = 65536, .memory = memory});
+}
+
+TEST(RefusedCallsTest, NumaPolicyThatIsNotTold) {
+  in_child([] {
+    const Result<Channel> channel = create({});
+    if (!deny_system_call(SYS_get_mempolicy, EPERM)) return kCannot;
+    const std::ptrdiff_t files = test::open_files();
+    if (const int bad = failed(create({.numa_node = 0}), "NUMA policy")) return bad;
+    return test::open_files() == files ? 0 : 3;
+  });
+}
+
+TEST(RefusedCallsTest, NodeThatCannotBe) {
+  const Result<Channel> channel = create({.numa_node = 1U << 20U});
+  ASSERT_FALSE(channel);
+  EXPECT_EQ(channel.error().code, ErrorCode::invalid_argument);
+  EXPECT_THAT(channel.error().message, HasSubstr("Linux has no more than"));
+}
+
+TEST(RefusedCallsTest, CardOfASegment) {
+  in_child([] {
+    if (!deny_system_call(SYS_pwrite64, EIO)) return kCannot;
+    const std::ptrdiff_t files = test::open_files();
+    if (const int bad = failed(create({.backing = Backing::system_v}), "writing the card"))
+      return bad;
+    return test::open_files() == files ? 0 : 3;
+  });
+}
+
+TEST(RefusedCallsTest, SyncOfAFile) {
+  in_child([] {
+    const std::string path = "/dev/shm/refused." + std::to_string(::getpid());
+    const Result<Channel> channel = create({.backing = Backing::file, .name = path});
+    ::unlink(path.c_str());
+    if (!channel || !deny_system_call(SYS_msync, EIO)) return kCannot;
+    return failed(channel->region().sync(), "msync");
+  });
+}
+
+TEST(RefusedCallsTest, TouchingForAProcessThatOnlyReads) {
+  in_child([] {
+    const Result<Channel> channel = create({});
+    if (!channel || !deny_system_call(SYS_madvise, EPERM)) return kCannot;
+    const AttachOptions looks{.access = Access::read_only, .prefault = true};
+    FileDescriptor copy(::fcntl(channel->region().fd(), F_DUPFD_CLOEXEC, 0));
+    return Region::attach(std::move(copy), looks) ? 0 : 4;
+  });
+}
+
+TEST(RefusedCallsTest, ProtectingWhatOneMayOnlyRead) {
+  const test::TemporaryNameFolder folder;
+  const Publisher publisher = Publisher::create("news").value();
+  in_child([] {
+    if (!deny_system_call(SYS_mprotect, EPERM)) return kCannot;
+    return failed(Subscriber::open("news"), "protecting the region's messages");
+  });
+}
+
+TEST(RefusedCallsTest, LookingAtMemoryWithoutProc) {
+  in_child([] {
+    const Result<Channel> channel = create({});
+    if (!test::make_mounts_private() || !test::mount_over("/proc", "tmpfs", "size=64k")) {
+      return kCannot;
+    }
+    return failed(channel->region().memory_in_use(), "mount /proc");
+  });
+}
+
+TEST(RefusedCallsTest, HugePagesOfADevice) {
+  const FileDescriptor device(::open("/dev/zero", O_RDWR | O_CLOEXEC));
+  const Result<Channel> channel = create(
+      {.backing = Backing::device, .device_fd = device.get(), .huge_pages = HugePages::require});
+  ASSERT_FALSE(channel);
+  EXPECT_EQ(channel.error().code, ErrorCode::unsupported);
+}
+
+TEST(RefusedCallsTest, ReadingWhichGroupsLimitTheProcess) {
+  in_child([] {
+    const Result<Channel> channel = create({});
+    if (!channel || !deny_system_call(SYS_read, EIO)) return kCannot;
+    return Sender::attach(channel->fds()) ? 0 : 1;
+  });
+}
+
+// A ring that is good is not taken for nonsense, and replaced with all that is in it.
+TEST(RefusedCallsTest, LookingAtWhatADeadProcessLeft) {
+  const test::TemporaryNameFolder folder;
+  test::leave_behind("orders", {.capacity_bytes = 4096}, {"one"});
+  test::in_a_process_that_is_killed([] {
+    QueueSender sender = QueueSender::create("jobs", {.messages = 8, .message_bytes = 8}).value();
+    EXPECT_TRUE(sender.send(std::array<std::byte, 8>{}).value());
+    return sender;
+  });
+  in_child([] {
+    if (!deny_system_call(SYS_pread64, EIO)) return kCannot;
+    const ChannelOptions larger{.capacity_bytes = 8192, .replace = Replace::when_drained};
+    if (const int bad = failed(Sender::create("orders", larger), "header")) return bad;
+    if (const int bad = failed(Sender::create("orders"), "header")) return bad + 2;
+    const int bad = failed(QueueReceiver::create("jobs", {.messages = 16}), "header");
+    return bad == 0 ? 0 : bad + 4;
+  });
+  Receiver receiver = Receiver::open("orders").value();
+  EXPECT_EQ(test::receive_text(receiver), "one");
+  EXPECT_TRUE(QueueReceiver::open("jobs").value().peek());
+}
+
+TEST(RefusedCallsTest, NamesThatCannotBeRemoved) {
+  const test::TemporaryNameFolder folder;
+  ASSERT_EQ(test::ChildProcess::fork([] {
+              const auto left = QueueSender::create("left", {.messages = 8, .message_bytes = 8});
+              ::_exit(left ? 0 : 1);
+              return 2;
+            }).wait(),
+            0);
+  in_child([] {
+    if (!deny_system_call(SYS_unlinkat, EACCES)) return kCannot;
+    return failed(names::remove_dead(), "removing");
+  });
+  EXPECT_EQ(names::remove_dead().value().size(), 1U);
+}
+
+}  // namespace
+}  // namespace ringbell

@@ -1,0 +1,207 @@
+// Users of two user namespaces, in which an id that is not mapped is any user's: it is trusted with
+// nothing, neither as a folder's, a file's, a peer's nor a listener's.
+#include <chrono>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include <ringbell/ringbell.hpp>
+#include <ringbell/transport/base/known_ids.hpp>
+#include <ringbell/transport/names/name_folder.hpp>
+
+#include <tests/support/child_process.hpp>
+#include <tests/support/group_users.hpp>
+
+namespace ringbell {
+namespace {
+
+using namespace std::chrono_literals;
+using test::as_user;
+using test::as_user_in_namespace;
+using test::ChildProcess;
+using test::kFirst;
+using test::kGroup;
+using test::kNoError;
+using test::kSecond;
+using test::kThird;
+using test::refused_with;
+using test::Signal;
+using test::status_of;
+
+constexpr Timeout kPatience = 20s;
+constexpr uid_t kUnmapped = 65534;
+const MemoryOptions kForGroup{.mode = 0660};
+
+using UserNamespacesTest = test::UsersTest;
+
+// The first user in a namespace in which it has the id of those that are not mapped.
+template <class Body>
+ChildProcess as_user_of_unmapped_id(Body&& body) {
+  return as_user_in_namespace(kFirst, kFirst, 1, std::forward<Body>(body), kUnmapped);
+}
+
+TEST_F(UserNamespacesTest, FirstNamespaceKnowsEachUser) {
+  std::ifstream map("/proc/self/uid_map");
+  std::string inside, outside, count;
+  if (!(map >> inside >> outside >> count) || count != "4294967295") {
+    GTEST_SKIP() << "this is another namespace";
+  }
+  EXPECT_TRUE(is_one_user(0));
+  EXPECT_TRUE(is_one_user(kUnmapped));
+  EXPECT_TRUE(is_one_group(kUnmapped));
+}
+
+TEST_F(UserNamespacesTest, UnmappedUserIsNobodyInParticular) {
+  ChildProcess child = as_user_in_namespace(kFirst, kFirst, 1, [] {
+    if (::geteuid() != 0) return 100;
+    const bool told = is_one_user(0) && is_one_user(kFirst) && !is_one_user(kUnmapped) &&
+                      !is_one_group(kUnmapped);
+    return told ? 0 : 1;
+  });
+  const std::optional<int> status = child.wait();
+  if (status == 100) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_EQ(status, 0);
+}
+
+// Two namespaces, in each of which both users are known.
+TEST_F(UserNamespacesTest, UsersOfTwoNamespacesShareAName) {
+  folder->give_to(kFirst);
+  Signal made;
+  Signal used;
+  ChildProcess maker = as_user_in_namespace(kFirst, kFirst, 2, [&] {
+    const Result<Sender> sender = Sender::create("orders", {.memory = kForGroup});
+    made.tell();
+    if (!sender) return 1;
+    return used.wait() ? 0 : 2;
+  });
+  if (!made.wait(20s)) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_EQ(as_user_in_namespace(kSecond, kFirst, 2,
+                                 [] {
+                                   if (::geteuid() != 1) return 1;
+                                   return status_of(Receiver::open("orders", kPatience));
+                                 })
+                .wait(),
+            kNoError);
+  used.tell();
+  EXPECT_EQ(maker.wait(), 0);
+}
+
+TEST_F(UserNamespacesTest, FolderOfAnUnmappedUserIsRefused) {
+  ChildProcess child = as_user_in_namespace(kFirst, kFirst, 1, [] {
+    const Result<NameFolder> refused = NameFolder::open();
+    if (refused) return 1;
+    return refused.error().message.find("belongs to uid 65534") != std::string::npos ? 0 : 2;
+  });
+  const std::optional<int> status = child.wait();
+  if (status == 100) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_EQ(status, 0);
+}
+
+// Nor is it taken for this user where this user itself has the id that stands for all others.
+TEST_F(UserNamespacesTest, UserOfTheUnmappedIdIsNotTakenForAllOthers) {
+  ChildProcess child =
+      as_user_of_unmapped_id([] { return NameFolder::open().has_value() ? 1 : 0; });
+  const std::optional<int> status = child.wait();
+  if (status == 100) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(UserNamespacesTest, FileOfAnUnmappedUserIsNotTrusted) {
+  folder->give_to(kFirst);
+  std::optional<Sender> sender;
+  {
+    // Root may use the folder of another user as one of its group's.
+    folder->give_to(0);
+    sender.emplace(Sender::create("orders", {.memory = kForGroup}).value());
+    folder->give_to(kFirst);
+  }
+  const std::string path = path_of("orders.ring");
+  const auto open = [] {
+    return as_user_in_namespace(kFirst, kFirst, 2,
+                                [] { return status_of(Receiver::open("orders", 0s)); })
+        .wait();
+  };
+  ASSERT_EQ(::chown(path.c_str(), kThird, kGroup), 0);
+  ASSERT_EQ(::chmod(path.c_str(), 0660), 0);
+  const std::optional<int> status = open();
+  if (status == 100) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_EQ(status, refused_with(ErrorCode::permission));
+  ASSERT_EQ(::chown(path.c_str(), kSecond, kGroup), 0);
+  ASSERT_EQ(::chmod(path.c_str(), 0660), 0);
+  EXPECT_EQ(open(), kNoError) << "this one is known";
+}
+
+TEST_F(UserNamespacesTest, UnmappedUserIsNeverAllowed) {
+  folder->give_to(kFirst);
+  Signal listens;
+  ChildProcess listening = as_user_in_namespace(kFirst, kFirst, 1, [&] {
+    const Result<Listener> wrong =
+        Listener::open("talks", {.place = Place::group, .also_allowed = {kUnmapped}});
+    if (wrong || wrong.error().code != ErrorCode::invalid_argument) return 1;
+    Result<Listener> listener = Listener::open("talks", {.place = Place::group});
+    if (!listener) return 2;
+    listens.tell();
+    while (listener->refused() == 0) {
+      if (listener->accept(1ms).value()) return 3;
+    }
+    return listener->last_refusal()->message.find("uid 65534") != std::string::npos ? 0 : 4;
+  });
+  if (!listens.wait(20s)) {
+    EXPECT_EQ(listening.wait(), 100);
+    GTEST_SKIP() << "no user namespaces here";
+  }
+  folder->give_to(0);
+  EXPECT_EQ(
+      as_user(kSecond,
+              [] {
+                return status_of(connect("talks", {.place = Place::group, .listener_uid = kFirst}));
+              })
+          .wait(),
+      refused_with(ErrorCode::permission));
+  EXPECT_EQ(listening.wait(), 0);
+}
+
+// Nor where the listener itself has the id that stands for all others.
+TEST_F(UserNamespacesTest, AnUnmappedPeerIsNotTakenForThisUser) {
+  const std::string name = "test." + std::to_string(::getpid());
+  Signal listens;
+  ChildProcess listening = as_user_of_unmapped_id([&] {
+    Result<Listener> listener = Listener::open(name, {.place = Place::abstract});
+    if (!listener) return 1;
+    listens.tell();
+    while (listener->refused() == 0) {
+      if (listener->accept(1ms).value()) return 2;
+    }
+    return listener->last_refusal()->code == ErrorCode::permission ? 0 : 3;
+  });
+  if (!listens.wait(20s)) GTEST_SKIP() << "no user namespaces here";
+  const FileDescriptor stranger = unix_socket::create().value();
+  EXPECT_EQ(unix_socket::connect(stranger.get(), abstract_address(kUnmapped, name)).value(),
+            unix_socket::Reached::yes);
+  EXPECT_EQ(listening.wait(), 0);
+}
+
+TEST_F(UserNamespacesTest, ConnectorKnowsNoListenerThatIsUnmapped) {
+  const std::string name = "test." + std::to_string(::getpid());
+  const FileDescriptor door = unix_socket::create().value();
+  ASSERT_TRUE(unix_socket::bind(door.get(), abstract_address(kUnmapped, name)).value());
+  ASSERT_TRUE(unix_socket::listen(door.get(), 1));
+  ChildProcess child = as_user_in_namespace(kFirst, kFirst, 1, [&] {
+    const Result<Connection> refused =
+        connect(name, {.place = Place::abstract, .listener_uid = kUnmapped});
+    if (refused || refused.error().code != ErrorCode::permission) return 1;
+    return refused.error().message.find("does not map") != std::string::npos ? 0 : 2;
+  });
+  const std::optional<int> status = child.wait();
+  if (status == 100) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_EQ(status, 0);
+}
+
+}  // namespace
+}  // namespace ringbell

@@ -1,0 +1,339 @@
+// The two kinds of Subscriber: a Member of a lossless topic is known by its lock, a Guest of a
+// lossy one is known to no process.
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <ringbell/transport/base/deadline.hpp>
+#include <ringbell/transport/ends/message_size.hpp>
+#include <ringbell/transport/ends/message_type.hpp>
+#include <ringbell/transport/ends/other_ring.hpp>
+#include <ringbell/transport/ends/topic.hpp>
+#include <ringbell/transport/names/name_search.hpp>
+
+namespace ringbell {
+namespace {
+
+using core::RingKind;
+
+constexpr std::uint32_t kPublisher = 0;
+constexpr core::Edge kLook{"bcast.R"};
+
+constexpr Part kMember{.kind = RingKind::broadcast_lossless,
+                       .among = Part::Among::the_rest,
+                       .role = "subscriber",
+                       .more = "at most TopicOptions::subscribers, and 64; lossy: no limit",
+                       .reads = true,
+                       .is_sized = true};
+
+}  // namespace
+
+class Subscriber::Side {
+ public:
+  Side() = default;
+  Side(const Side&) = delete;
+  Side& operator=(const Side&) = delete;
+  virtual ~Side() = default;
+
+  // The next message into `into`, as the ring has it now.
+  [[nodiscard]] virtual std::optional<std::size_t> take(std::span<std::byte> into) noexcept = 0;
+  [[nodiscard]] virtual bool has_message() noexcept = 0;
+  [[nodiscard]] virtual bool evicted() const noexcept { return false; }
+  [[nodiscard]] virtual core::Finding finding() const noexcept = 0;
+  [[nodiscard]] virtual std::uint64_t position() const noexcept = 0;
+  [[nodiscard]] virtual std::uint64_t lag() const noexcept = 0;
+  [[nodiscard]] virtual std::uint64_t missed() const noexcept = 0;
+  [[nodiscard]] virtual const Region& region() const noexcept = 0;
+  [[nodiscard]] virtual bool name_lost() const noexcept = 0;
+  [[nodiscard]] virtual std::uint32_t& data_bell() const noexcept = 0;
+  [[nodiscard]] virtual Sleeper& sleeper() noexcept = 0;
+
+  // Whether nothing will come any more, whatever the publisher does.
+  [[nodiscard]] bool is_over() const noexcept { return evicted() || finding().field != nullptr; }
+};
+
+class Subscriber::Member final : public Side {
+ public:
+  using Ring = core::BroadcastLossless<>::Reader;
+
+  [[nodiscard]] static Result<Subscriber> join(Result<Participant> joined, Start start);
+  // Gives back what is before that position.
+  void go_on_at(std::uint64_t position) noexcept {
+    missed_ = ring_->position() > position ? ring_->position() - position : 0;
+    while (ring_->position() < position && !ring_->peek().empty()) ring_->release();
+    tell_publisher();
+  }
+
+  Member(Participant participant, Ring ring) noexcept
+      : participant_(std::move(participant)),
+        ring_(std::move(ring)),
+        told_(ring_->published_position()) {
+    ring_publisher();  // it may wait for subscribers
+  }
+  ~Member() override {
+    if (!participant_.is_open()) {
+      ring_->forget();
+      return;
+    }
+    ring_.reset();
+    participant_.say_closed();
+    ring_publisher();
+    participant_.leave();
+  }
+
+  [[nodiscard]] std::optional<std::size_t> take(std::span<std::byte> into) noexcept override {
+    const std::span<const std::byte> slot = ring_->peek();
+    if (slot.empty()) {
+      tell_publisher();
+      return std::nullopt;
+    }
+    const std::optional<std::span<const std::byte>> message = sized::message_in(slot);
+    if (!message) {
+      wrong_size_ = sized::wrong_size(slot);
+      return std::nullopt;
+    }
+    copy_message(into.data(), *message);
+    ring_->release();
+    tell_publisher();
+    return message->size();
+  }
+  [[nodiscard]] bool has_message() noexcept override {
+    if (!ring_->peek().empty()) return true;
+    tell_publisher();
+    return false;
+  }
+  [[nodiscard]] bool evicted() const noexcept override { return ring_->evicted(); }
+  [[nodiscard]] core::Finding finding() const noexcept override {
+    return wrong_size_.field != nullptr ? wrong_size_ : ring_->finding();
+  }
+  [[nodiscard]] std::uint64_t position() const noexcept override { return ring_->position(); }
+  [[nodiscard]] std::uint64_t lag() const noexcept override { return ring_->lag(); }
+  [[nodiscard]] std::uint64_t missed() const noexcept override { return missed_; }
+  [[nodiscard]] const Region& region() const noexcept override { return participant_.region(); }
+  [[nodiscard]] bool name_lost() const noexcept override { return participant_.name_lost(); }
+  [[nodiscard]] std::uint32_t& data_bell() const noexcept override {
+    return region().bells().data_bell.word;
+  }
+  [[nodiscard]] Sleeper& sleeper() noexcept override { return participant_.sleeper(); }
+
+ private:
+  // Rings if the publisher waits and more was given back, which release() publishes in steps, and
+  // a peek() that finds nothing.
+  void tell_publisher() noexcept {
+    if (ring_->published_position() == told_) [[likely]]
+      return;
+    told_ = ring_->published_position();
+    ring_publisher();
+  }
+  void ring_publisher() const noexcept {
+    participant_.sleeper().published(region().bells().space_bell.word);
+  }
+
+  Participant participant_;
+  std::optional<Ring> ring_;  // until it leaves
+  std::uint64_t told_;        // the published position when the publisher was last rung
+  core::Finding wrong_size_;  // of a message
+  std::uint64_t missed_ = 0;  // before it joined, if it said where it was
+};
+
+class Subscriber::Guest final : public Side {
+ public:
+  using Ring = core::BroadcastLossy<>::Reader;
+
+  [[nodiscard]] static Result<Subscriber> join(Topic topic, Start start, const WaitOptions& wait,
+                                               std::optional<HeldName> name = {});
+
+  // REQUIRES: `ring` has joined: from `seat` on it is counted.
+  Guest(Topic topic, const WaitOptions& wait, Ring ring, Result<ParticipantLock> seat,
+        std::optional<HeldName> name) noexcept
+      : topic_(std::move(topic)),
+        name_(std::move(name)),
+        seat_(std::move(seat)),
+        sleeper_(region().doorbell() == core::DoorbellKind::futex ? core::DoorbellKind::futex
+                                                                  : core::DoorbellKind::none,
+                 wait),
+        ring_(std::move(ring)) {
+    sleeper_.will_wait_for(region().participants());
+    sleeper_.published(topic_.bells().bells().space_bell.word);  // it may wait for subscribers
+  }
+
+  [[nodiscard]] std::optional<std::size_t> take(std::span<std::byte> into) noexcept override {
+    return ring_.receive_sized(into);
+  }
+  [[nodiscard]] bool has_message() noexcept override { return ring_.anything(); }
+  [[nodiscard]] core::Finding finding() const noexcept override { return ring_.finding(); }
+  [[nodiscard]] std::uint64_t position() const noexcept override { return ring_.position(); }
+  [[nodiscard]] std::uint64_t lag() const noexcept override { return ring_.lag(); }
+  [[nodiscard]] std::uint64_t missed() const noexcept override { return ring_.missed(); }
+  [[nodiscard]] const Region& region() const noexcept override { return topic_.region(); }
+  [[nodiscard]] bool name_lost() const noexcept override { return name_ && name_->is_lost(); }
+  [[nodiscard]] std::uint32_t& data_bell() const noexcept override { return topic_.data_bell(); }
+  [[nodiscard]] Sleeper& sleeper() noexcept override { return sleeper_; }
+
+ private:
+  Topic topic_;
+  std::optional<HeldName> name_;
+  Result<ParticipantLock> seat_;  // an Error: not counted
+  Sleeper sleeper_;
+  Ring ring_;
+};
+
+Result<Subscriber> Subscriber::Guest::join(Topic topic, Start start, const WaitOptions& wait,
+                                           std::optional<HeldName> name) {
+  const core::BroadcastSlots<const std::byte> memory = topic.region().lossy_view();
+  Ring ring = start.kind_ == Start::Kind::position ? Ring(memory, start.position_)
+                                                   : Ring(memory, start.end_of(true));
+  if (ring.corrupt()) return fail_corrupt(ring.finding());
+  Result<ParticipantLock> seat = ParticipantLock::take_seat(topic.bells().fd());
+  return Subscriber(std::make_unique<Guest>(std::move(topic), wait, std::move(ring),
+                                            std::move(seat), std::move(name)));
+}
+
+Result<Subscriber> Subscriber::Member::join(Result<Participant> joined, Start start) {
+  if (!joined) return tl::unexpected(std::move(joined.error()));
+  const core::BroadcastMemory memory = joined->region().lossless_memory();
+  const auto id = static_cast<core::ParticipantId>(joined->number());
+  // Cells of dead readers, that of the one that had this number before among them.
+  core::BroadcastLossless<>::evict(
+      memory, [&](core::ParticipantId owner) { return owner == id || joined->is_gone(owner); });
+  std::optional<Ring> ring = Ring::join(memory, id, start.end_of(false));
+  if (!ring) {  // there is a cell for each number
+    return fail(ErrorCode::corrupt, "a position in the topic is impossible; make a new one");
+  }
+  auto member = std::make_unique<Member>(std::move(*joined), std::move(*ring));
+  core::Finding none;
+  const std::optional<std::uint64_t> end = core::broadcast_end<core::HardwareAtomics>(
+      core::BroadcastPlaces<std::byte>(memory.slots), kLook, none);
+  if (start.kind_ == Start::Kind::position && end && start.position_ <= *end) {
+    member->go_on_at(start.position_);
+  }
+  return Subscriber(std::move(member));
+}
+
+// --- What both have ------------------------------------------------------------------------------
+
+Subscriber::Subscriber(std::unique_ptr<Side> side) noexcept : side_(std::move(side)) {
+  side_->sleeper().will_sleep_on(side_->data_bell());
+  // NOLINTNEXTLINE(cppcoreguidelines-prefer-member-initializer): both ask the side
+  says_death_first_ = peer() == PeerState::dead && side_->has_message();
+}
+
+Subscriber::Subscriber(Subscriber&&) noexcept = default;
+Subscriber& Subscriber::operator=(Subscriber&& other) noexcept = default;
+Subscriber::~Subscriber() = default;
+
+Result<Subscriber> Subscriber::open(Topic topic, Start start, const WaitOptions& wait) {
+  if (topic.is_lossy()) return Guest::join(std::move(topic), start, wait);
+  return Member::join(Participant::join(std::move(topic.region_), kMember, wait), start);
+}
+
+// The region says which kind it is. A lossy one is mapped twice: the bells must be written to.
+Result<Subscriber> Subscriber::open(std::string_view name, Start start, Timeout timeout,
+                                    const WaitOptions& wait, const core::TypeRecord& type) {
+  using Lossy = std::optional<Topic>;
+  const auto look = [&](FoundFile found) -> Result<Joined<Lossy>> {
+    if (!ParticipantLock::any_held(found.file.get())) return NotJoined::later;
+    AttachOptions to_look = found.attach;
+    to_look.access = Access::read_only;
+    Result<Region> region = Topic::attach_region(found.file.get(), to_look);
+    if (!region) return tl::unexpected(std::move(region.error()));
+    if (region->kind() == RingKind::broadcast_lossless) return Lossy{};  // which asks for the type
+    if (region->kind() != RingKind::broadcast_lossy ||
+        region->geometry().message_bytes < sizeof(sized::Size)) {
+      return fail_other_kind(name, *region, "topic");
+    }
+    if (const Result<void> checked = check_type(*region, type); !checked) {
+      return fail_other_ring(name, checked.error().message);
+    }
+    if (peer_state(*region, kPublisher) != PeerState::alive) return NotJoined::later;
+    Result<Region> bells = Region::attach(std::move(found.file), found.attach);
+    if (!bells) return tl::unexpected(std::move(bells.error()));
+    if (Result<void> done = bells->make_messages_read_only(); !done) {
+      return tl::unexpected(std::move(done.error()));
+    }
+    return Lossy(Topic(std::move(*region), std::move(*bells), false));
+  };
+  const SteadyTime deadline = end_of(timeout);
+  Result<std::pair<Lossy, HeldName>> found =
+      open_named<Lossy>(name, timeout, Generations::newest, look);
+  if (!found) return tl::unexpected(std::move(found.error()));
+  if (found->first) {
+    return Guest::join(std::move(*found->first), start, wait, std::move(found->second));
+  }
+  return Member::join(Participant::open(name, kMember, left_until(deadline), wait, type), start);
+}
+
+Result<std::optional<std::size_t>> Subscriber::receive(std::span<std::byte> into, Timeout timeout) {
+  if (into.size() < max_message_bytes()) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("a buffer of {} bytes: a message of this topic may have {}",
+                            into.size(), max_message_bytes()));
+  }
+  if (says_death_first_) [[unlikely]] {
+    says_death_first_ = false;
+    return fail(ErrorCode::peer_dead,
+                "the publisher had died before this subscriber came; what it left can be read");
+  }
+  Side& side = *side_;
+  std::optional<std::size_t> size = side.take(into);
+  if (size) return size;
+  const Waited waited = side.sleeper().wait_until(
+      [&] { return side.is_over() || (size = side.take(into)).has_value(); }, ThePeer{region()},
+      timeout);
+  if (size) return size;
+  if (const Result<void> going_on = check(waited); !going_on) {
+    return tl::unexpected(going_on.error());
+  }
+  return std::nullopt;
+}
+
+Result<bool> Subscriber::has_message_for(Timeout timeout) {
+  Side& side = *side_;
+  const Waited waited = side.sleeper().wait_until(
+      [&] { return side.is_over() || side.has_message(); }, ThePeer{region()}, timeout);
+  if (waited == Waited::ready && !side.is_over()) return true;
+  if (const Result<void> going_on = check(waited); !going_on) {
+    return tl::unexpected(going_on.error());
+  }
+  return false;
+}
+
+Result<void> Subscriber::check(Waited waited) const {
+  const Side& side = *side_;
+  if (waited == Waited::cancelled) return fail_interrupted();
+  if (side.finding().field != nullptr) return fail_corrupt(side.finding());
+  if (side.evicted()) {
+    return fail(ErrorCode::evicted, "this subscriber was taken for dead and evicted; open it anew");
+  }
+  if (waited == Waited::peer_closed) {
+    return fail(ErrorCode::closed, "the publisher closed the topic and all was read");
+  }
+  if (waited == Waited::peer_dead) {
+    return fail(ErrorCode::peer_dead, "the publisher died and all was read");
+  }
+  return {};
+}
+
+Result<int> Subscriber::waitable_fd() { return side_->sleeper().waitable_fd(); }
+
+void Subscriber::interrupt() noexcept {
+  if (side_) side_->sleeper().interrupt();
+}
+
+bool Subscriber::arm() {
+  Side& side = *side_;
+  return side.sleeper().arm([&] { return side.is_over() || side.has_message(); },
+                            ThePeer{region()});
+}
+
+SleepingPlace Subscriber::sleeping_word() noexcept { return side_->sleeper().sleeping_word(); }
+void Subscriber::disarm() noexcept { side_->sleeper().disarm(); }
+bool Subscriber::name_lost() const noexcept { return side_->name_lost(); }
+PeerState Subscriber::peer() const noexcept { return peer_state(region(), kPublisher); }
+std::uint64_t Subscriber::position() const noexcept { return side_->position(); }
+std::uint64_t Subscriber::lag() const noexcept { return side_->lag(); }
+std::uint64_t Subscriber::missed() const noexcept { return side_->missed(); }
+const Region& Subscriber::region() const noexcept { return side_->region(); }
+Stats Subscriber::stats() const noexcept { return side_->sleeper().parker().stats(); }
+
+}  // namespace ringbell

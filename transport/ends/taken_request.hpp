@@ -1,0 +1,59 @@
+// A request that its server answers later, in any order, from whatever thread: what
+// Server::take_for() gives. The server goes on with the next one meanwhile.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include <ringbell/core/call_group.hpp>
+#include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/base/export.hpp>
+
+namespace ringbell {
+
+class TakenRequests;
+
+// Move-only. One thread at a time uses it, whatever others do with the server or with other
+// requests. It may outlive its server: then it cannot be answered any more, but looked at.
+// Destroyed unanswered it is dropped.
+class RINGBELL_API TakenRequest {
+ public:
+  TakenRequest(TakenRequest&&) noexcept = default;
+  TakenRequest& operator=(TakenRequest&& other) noexcept;
+  TakenRequest(const TakenRequest&) = delete;
+  TakenRequest& operator=(const TakenRequest&) = delete;
+  ~TakenRequest() { drop(); }
+
+  // In place, until it is answered or dropped: then, and in a child of fork, an empty span. Copy
+  // what must not change after a check.
+  [[nodiscard]] std::span<const std::byte> request() const noexcept;
+  // Whose it is, as Server::client().
+  [[nodiscard]] std::uint32_t client() const noexcept { return client_; }
+  // Whether no process waits for the answer any more: the client has given up or died, the server
+  // is closed, or it was answered. A death is seen by a server that waits for requests, or polls.
+  [[nodiscard]] bool is_cancelled() const noexcept;
+
+  // Copies the response in and ends the call. Errors: too_large, which leaves the request as it
+  // was; invalid_argument, if it was answered or dropped; closed, if the server was closed
+  // meanwhile, or this is a child of fork.
+  [[nodiscard]] Result<void> respond(std::span<const std::byte> response);
+  // Ends the call without an answer: the client's Error is `dropped`. Nothing happens if it was
+  // answered.
+  void drop() noexcept;
+
+ private:
+  friend TakenRequests;
+  TakenRequest(std::shared_ptr<TakenRequests> all, std::uint32_t line, std::uint32_t client,
+               std::span<const std::byte> request) noexcept
+      : all_(std::move(all)), line_(line), client_(client), request_(request) {}
+
+  std::shared_ptr<TakenRequests> all_;  // nullptr: it was answered
+  std::uint32_t line_;
+  std::uint32_t client_;
+  std::span<const std::byte> request_;
+};
+
+}  // namespace ringbell

@@ -1,0 +1,75 @@
+// What a server and its taken requests share: which of them are open, and the memory in which they
+// stand, which stays as long as any of them.
+//
+// Invariants
+//   I1  A line is in entries_ from take_for() to the end of its call, and no longer than the server
+//       is open. Only then is anything stored in it, under the mutex: a line is never answered
+//       after the next server may have come.
+//   I2  A child of fork takes no lock and stores nothing: the mutex may be held for ever there.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <ringbell/core/call_group.hpp>
+#include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/ends/taken_request.hpp>
+#include <ringbell/transport/memory/region.hpp>
+#include <ringbell/transport/sleep/sleeper.hpp>
+
+namespace ringbell {
+
+class TakenRequests : public std::enable_shared_from_this<TakenRequests> {
+ public:
+  using Taken = core::CallGroup<>::Taken;
+
+  TakenRequests(core::DoorbellKind doorbell, std::uint32_t lines);
+
+  // --- the server's ------------------------------------------------------------------------------
+
+  // `bell` is the client's.
+  [[nodiscard]] TakenRequest add(const Taken& taken, std::uint32_t line, std::uint32_t client,
+                                 std::uint32_t& bell);
+  // Cancels those whose client is gone, as `is_gone(client)` says.
+  template <class IsGone>
+  void cancel_those_of(IsGone&& is_gone) {
+    const std::lock_guard lock(mutex_);
+    for (std::optional<Entry>& entry : entries_) {
+      if (entry && !entry->is_cancelled) entry->is_cancelled = is_gone(entry->client);
+    }
+  }
+  // The server closes: drops what is open. Then it hands its region over.
+  void close() noexcept;
+  void keep(Region region) noexcept;
+
+  // --- a request's -------------------------------------------------------------------------------
+
+  [[nodiscard]] bool is_own() const noexcept;  // not the copy of a child of fork
+  [[nodiscard]] bool is_cancelled(std::uint32_t line) const noexcept;
+  // Errors: closed, too_large.
+  [[nodiscard]] Result<void> respond(std::uint32_t line, std::span<const std::byte> response);
+  void drop(std::uint32_t line) noexcept;
+
+ private:
+  struct Entry {
+    Taken taken;
+    std::uint32_t* bell;
+    std::uint32_t client;
+    bool is_cancelled = false;  // its client is gone
+  };
+
+  void end(std::optional<Entry>& entry) noexcept;
+
+  mutable std::mutex mutex_;
+  Sleeper sleeper_;                            // rings, and never sleeps
+  std::vector<std::optional<Entry>> entries_;  // by line
+  std::optional<Region> region_;               // of a server that is gone
+  int owner_pid_;
+};
+
+}  // namespace ringbell

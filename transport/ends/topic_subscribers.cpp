@@ -1,0 +1,63 @@
+// What a publisher (topic.hpp) knows of its subscribers: how far they are, how many they are, and
+// which of them are dead.
+#include <ringbell/transport/ends/topic.hpp>
+
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include <ringbell/core/broadcast_cells.hpp>
+#include <ringbell/transport/base/probes.hpp>
+
+namespace ringbell {
+
+std::uint64_t Publisher::fill() const noexcept {
+  const auto* const ring = std::get_if<Lossless>(&ring_);
+  return ring != nullptr ? ring->in_use() : 0;
+}
+
+std::uint32_t Publisher::subscribers() const noexcept {
+  if (std::holds_alternative<Lossy>(ring_)) return ParticipantLock::seats_held(bells().fd());
+  return core::BroadcastCells<core::HardwareAtomics>::count(
+      region().lossless_memory(),
+      [&](core::ParticipantId id) { return !participant_.is_gone(id); });
+}
+
+// A subscriber that joins rings as one that gives room back does.
+struct Publisher::Newcomers {
+  [[nodiscard]] static bool closed() noexcept { return false; }
+  [[nodiscard]] static bool stay_awake() noexcept { return false; }
+  [[nodiscard]] static Waited ask() noexcept { return Waited::ready; }
+};
+
+Result<bool> Publisher::wait_for_subscribers(std::uint32_t count, Timeout timeout) {
+  const std::uint32_t most = std::holds_alternative<Lossy>(ring_)
+                                 ? ParticipantLock::kSeats
+                                 : region().geometry().participants - 1;
+  if (count > most) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("{} subscribers will never come: this topic takes {}", count, most));
+  }
+  const Waited waited = participant_.sleeper().wait_until([&] { return subscribers() >= count; },
+                                                          Newcomers{}, timeout);
+  if (waited == Waited::cancelled) return fail_interrupted();
+  return waited == Waited::ready;
+}
+
+bool Publisher::evict_if_in_the_way(Lossless& ring) noexcept {
+  const core::ParticipantId slowest = ring.waits_for();
+  return slowest != 0 && participant_.is_gone(slowest) && evict() > 0;
+}
+
+std::uint32_t Publisher::evict() noexcept {
+  auto* const ring = std::get_if<Lossless>(&ring_);
+  if (ring == nullptr) return 0;
+  const std::uint32_t evicted =
+      ring->evict([&](core::ParticipantId id) { return participant_.is_gone(id); });
+  evictions_ += evicted;
+  if (evicted > 0) RINGBELL_PROBE(evict, evicted, evictions_);
+  return evicted;
+}
+
+}  // namespace ringbell

@@ -1,0 +1,51 @@
+// The ends of a channel whose messages are of a type.
+//
+//   auto sender = typed::Sender<Quote>::create("quotes").value();
+//   sender.send({1, 100.25});
+//   if (auto room = sender.loan()) { room->number = 2; room->price = 100.5; room.send(); }
+//
+//   auto receiver = typed::Receiver<Quote>::open("quotes").value();
+//   for (const Quote& quote : receiver) use(quote);
+#pragma once
+
+#include <utility>
+
+#include <ringbell/transport/ends/receiver.hpp>
+#include <ringbell/transport/ends/sender.hpp>
+#include <ringbell/transport/typed/end.hpp>
+
+namespace ringbell::typed {
+
+template <SendableMessage M>
+class Sender : public SendingEnd<Sender<M>, ringbell::Sender, ChannelOptions, M> {
+ public:
+  // Copies a message in. False: not now; nor ever, if it is more than the ring takes. Never waits.
+  [[nodiscard]] bool try_send(Argument<M> message) noexcept {
+    return this->bytes_.try_send(bytes_of<M>(message));
+  }
+
+ private:
+  using Base = SendingEnd<Sender<M>, ringbell::Sender, ChannelOptions, M>;
+  friend typename Base::Maker;
+  friend Loan<Sender, M>;
+  using Base::Base;
+};
+
+template <SendableMessage M>
+class Receiver
+    : public ReceivingEnd<Receiver<M>,
+                          OpenedByName<Receiver<M>, ringbell::Receiver, ChannelOptions>, M> {
+ public:
+  [[nodiscard]] static ChannelOptions fitted(ChannelOptions options) {
+    return fitted_to<M>(std::move(options));
+  }
+
+ private:
+  using Base =
+      ReceivingEnd<Receiver<M>, OpenedByName<Receiver<M>, ringbell::Receiver, ChannelOptions>, M>;
+  friend typename Base::Maker;
+  friend Taken<Receiver, M>;
+  using Base::Base;
+};
+
+}  // namespace ringbell::typed
