@@ -10,16 +10,14 @@ import threading
 import time
 import unittest
 
-from nats_server import BridgeTest, NatsServer
+from nats_client import NatsClient
+from nats_server import SUBJECT, BridgeTest
 
 
 class Core(BridgeTest):
     def test_records_arrive(self) -> None:
         server = self.server()
-        metrics = self.folder / "in.prom"
-        bridge = self.into("far", server, "--metrics", str(metrics))
-        self.await_that(metrics.exists)
-        time.sleep(0.3)  # until the subscription is there: core forgets what has no subscriber
+        bridge = self.into_core("far", server)
         lines = [b"record %d" % n for n in range(2000)]
         receiving = self.receive_lines("far", len(lines))
         out = self.out("near", server)
@@ -28,58 +26,40 @@ class Core(BridgeTest):
         self.assertEqual(self.finish(sending)[0], 0)
         self.assertEqual(self.finish(out), (0, b"", ""))
         self.end(bridge)
-        self.assertEqual(self.metrics(metrics)["records"], len(lines))
-        self.assertEqual(self.metrics(metrics)["messages"], len(lines))
-        self.assertEqual(self.metrics(metrics)["lost"], 0)
+        for what, count in (("records", len(lines)), ("messages", len(lines)), ("lost", 0)):
+            self.assertEqual(self.counted(bridge, what), count, what)
 
     def test_batches_carry_many_records(self) -> None:
         server = self.server()
-        metrics = self.folder / "out.prom"
-        bridge = self.into("far", server)
-        time.sleep(0.5)
+        bridge = self.into_core("far", server)
         lines = [b"record %d" % n for n in range(20_000)]
         receiving = self.receive_lines("far", len(lines))
-        out = self.out("near", server, "--linger", "2ms", "--metrics", str(metrics))
+        out = self.out("near", server, "--linger", "2ms")
         sending = self.send_lines("near", lines)
         self.assertTrue(self.finish(receiving)[1].splitlines() == lines)
         self.assertEqual(self.finish(sending)[0], 0)
         self.assertEqual(self.finish(out)[0], 0)
-        counted = self.metrics(metrics)
-        self.assertEqual(counted["records"], len(lines))
-        self.assertLess(counted["messages"] * 10, len(lines))
+        self.assertEqual(self.counted(out, "records"), len(lines))
+        self.assertLess(self.counted(out, "messages") * 10, len(lines))
         self.end(bridge)
 
     def test_what_is_lost_is_counted(self) -> None:
+        """By the positions that each message says, here those of a bridge that is none."""
         server = self.server()
-        metrics = self.folder / "in.prom"
-        bridge = self.into("far", server, "--metrics", str(metrics))
-        time.sleep(0.5)
-        receiving = self.start("recv", "--raw", "--lines", "far")
-        feeding = self.start("send", "--raw", "--lines", "near", stdin=subprocess.PIPE)
-        out = self.out("near", server)
-        assert feeding.stdin is not None and receiving.stdout is not None
-        feeding.stdin.write(b"one\n")
-        feeding.stdin.flush()
-        self.assertEqual(receiving.stdout.readline(), b"one\n")
-        bridge.kill()
-        bridge.wait()
-        feeding.stdin.write(b"two\nthree\n")
-        feeding.stdin.flush()
-        time.sleep(0.5)
-        # The next one of that name learns of the gap by the positions.
-        bridge = self.into("other", server, "--metrics", str(metrics))
-        time.sleep(0.5)
-        feeding.stdin.write(b"four\n")
-        feeding.stdin.flush()
-        self.await_that(lambda: self.metrics(metrics)["records"] == 1)
-        feeding.stdin.close()
-        feeding.stdin = None
-        self.assertEqual(self.finish(out)[0], 0)
+        bridge = self.into_core("far", server)
+        client = NatsClient(server.port)
+        self.addCleanup(client.close)
+        for begin, line in ((0, b"one"), (1, b"two"), (4, b"five")):
+            client.publish(SUBJECT, line, f"_rb.source.{begin}")
+        self.assertEqual(self.finish(self.receive_lines("far", 3))[1], b"one\ntwo\nfive\n")
+        status, _, said = self.interrupt(bridge)
+        self.assertEqual(status, 130)
+        self.expect_line(said, "records 3, messages 3, lost 2")
+        self.assertEqual(self.counted(bridge, "lost"), 2)
 
     def test_the_ring_fills_while_the_server_is_gone(self) -> None:
         server = self.server()
-        bridge = self.into("far", server)
-        time.sleep(0.5)
+        bridge = self.into_core("far", server)
         out = self.out("near", server)
         first = self.send_lines("near", [b"first"])
         receiving = self.receive_lines("far", 1)
@@ -89,9 +69,8 @@ class Core(BridgeTest):
         out = self.out("near", server)
         lines = [b"%09d" % n * 10 for n in range(50_000)]  # more than the ring holds
         sending = self.start("send", "--raw", "--lines", "near", stdin=subprocess.PIPE)
-        time.sleep(0.5)
+        self.await_connected(out)
         server.kill()
-        time.sleep(0.5)
         source = self.folder / "more"
         source.write_bytes(b"".join(line + b"\n" for line in lines))
         feeding = subprocess.Popen(["cat", source], stdout=sending.stdin)
@@ -103,9 +82,7 @@ class Core(BridgeTest):
         server.start()
         self.assertEqual(self.finish(sending)[0], 0)
         self.assertEqual(self.finish(out)[0], 0)
-        bridge.send_signal(signal.SIGINT)
-        self.assertEqual(self.finish(bridge)[0], 130)  # and says perhaps that it had no server
-
+        self.assertEqual(self.interrupt(bridge)[0], 130)  # and says perhaps that it had no server
 
     def test_top_shows_the_counters(self) -> None:
         server = self.server()
@@ -155,8 +132,7 @@ capacity = "64K"
             self.assertTrue(self.finish(self.receive_lines(f"far.{n}", 1000))[1].split() == lines)
         for process in sending:
             self.assertEqual(self.finish(process)[0], 0)
-        bridge.send_signal(signal.SIGINT)
-        status, _, said = self.finish(bridge)
+        status, _, said = self.interrupt(bridge)
         self.assertEqual(status, 130)
         self.assertIn("near.0 -> pair.0: records 1000", said)
         self.assertIn('direction="in"} 1000', metrics.read_text())
@@ -272,9 +248,8 @@ class Refusals(BridgeTest):
                      "--credentials", str(self.folder / "absent"))
 
     def test_servers_without_jetstream(self) -> None:
-        server = NatsServer(self.folder)
+        server = self.add_server()
         server.command.remove("-js")
-        self.addCleanup(server.kill)
         server.start()
         self.refused(1, "JetStream", "out", "ring", "--subject", "a", "--to", server.url,
                      "--durable")

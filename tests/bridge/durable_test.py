@@ -1,5 +1,8 @@
 #!/usr/bin/python3
-"""ringbell bridge through JetStream, while nothing is killed."""
+"""ringbell bridge through JetStream, while nothing is killed.
+
+A reader that comes before the next bridge finds a ring whose writer is gone, and ends with it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ class Durable(BridgeTest):
             ring = f"far.{first}"
             if first == "in":
                 bridge = self.into(ring, server, "--durable")
-                time.sleep(0.5)
+                self.await_connected(bridge)
             out = self.out("near", server, "--durable", "--linger", "200us")
             self.assertEqual(self.finish(self.send_lines("near", lines))[0], 0)
             self.assertEqual(self.finish(out), (0, b"", ""))
@@ -54,31 +57,33 @@ class Durable(BridgeTest):
         self.assertEqual(self.finish(out)[0], 0)
         for _ in range(3):
             bridge = self.into("far", server, "--durable", "--capacity", "4K")
-            time.sleep(1)
+            self.await_that(lambda bridge=bridge: self.counted(bridge, "stalls") > 0)
             bridge.kill()
             bridge.wait()
         bridge = self.into("far", server, "--durable", "--capacity", "4K")
+        self.await_connected(bridge)
         came = self.finish(self.receive_lines("far", len(lines)))[1].splitlines()
         self.assertTrue(came == lines)
         self.end(bridge)
 
     def test_an_interrupted_bridge_goes_on_where_it_was(self) -> None:
         server = self.server()
-        lines = [b"%d" % n for n in range(30_000)]
-        sending = self.send_lines("near", lines, "--capacity", "8M")
-        bridge = self.into("far", server, "--durable", "--capacity", "8M")
+        last = self.gate("RINGBELL_LOAD_LAST")
+        sending = self.load("send", "channel", "near", "30000", "3")
         for _ in range(3):
-            out = self.out("near", server, "--durable", "--linger", "100us")
-            time.sleep(0.3)
-            if out.poll() is None:
-                out.send_signal(signal.SIGINT)
-            self.assertIn(self.finish(out)[0], (0, 130))
-            bridge.send_signal(signal.SIGTERM)
-            self.assertEqual(self.finish(bridge)[0], 143)
             bridge = self.into("far", server, "--durable", "--capacity", "8M")
+            out = self.out("near", server, "--durable", "--linger", "100us")
+            self.await_connected(bridge)
+            self.await_connected(out)
+            time.sleep(0.3)  # amid the records, if they are quick: any moment will do
+            self.assertEqual(self.interrupt(out)[0], 130)
+            self.assertEqual(self.interrupt(bridge, signal.SIGTERM)[0], 143)
+        last.touch()
+        bridge = self.into("far", server, "--durable", "--capacity", "8M")
+        self.await_connected(bridge)
+        receiving = self.load("receive", "far", "30000")
         out = self.out("near", server, "--durable", "--keep")
-        came = self.finish(self.receive_lines("far", len(lines)))[1].splitlines()
-        self.assertTrue(came == lines)
+        self.expect_all(receiving, 30_000)
         self.assertEqual(self.finish(sending)[0], 0)
         self.end(bridge, out)
 
@@ -87,29 +92,25 @@ class Durable(BridgeTest):
         lines = [b"%d" % n for n in range(500)]
         for kind in ("queue", "topic", "collector"):
             subject = f"test.{kind}"
-            bridge = self.start("bridge", "in", f"far.{kind}", "--from", server.url, "--subject",
-                                subject, "--durable", "--as", kind)
-            file = self.folder / f"{kind}.pcap"
-            recording = self.start("record", f"far.{kind}", "-o", str(file), "--count", "500")
-            time.sleep(0.5)
-            out = self.start("bridge", "out", "near", "--to", server.url, "--subject", subject,
-                             "--durable")
+            bridge = self.bridge("in", f"far.{kind}", "--from", server.url, "--subject", subject,
+                                 "--durable", "--as", kind)
+            recording = self.start("record", f"far.{kind}", "-o", str(self.folder / kind),
+                                   "--count", "500")
+            out = self.bridge("out", "near", "--to", server.url, "--subject", subject, "--durable")
             self.assertEqual(self.finish(self.send_lines("near", lines))[0], 0)
             self.assertEqual(self.finish(out)[0], 0)
             self.assertEqual(self.finish(recording), (0, b"", ""))
             self.end(bridge)
-            # And out of it again.
-            file_out = self.start("bridge", "out", "again", "--to", server.url, "--subject",
-                                  f"again.{kind}", "--durable")
-            bridge = self.start("bridge", "in", "last", "--from", server.url, "--subject",
-                                f"again.{kind}", "--durable")
-            time.sleep(0.3)
-            replaying = self.start("replay", str(file), "again", "--speed", "0.5")
-            came = self.finish(self.receive_lines("last", len(lines)))[1].splitlines()
-            self.assertTrue(came == lines, (kind, len(came)))
-            self.finish(replaying)
-            self.end(bridge)
-            file_out.kill()
+            # And out of such a ring, which stays as long as its writer.
+            sending = self.load("send", kind, "again", "500", "0.1")
+            out = self.bridge("out", "again", "--to", server.url, "--subject", f"again.{kind}",
+                              "--durable")
+            bridge = self.bridge("in", "last", "--from", server.url, "--subject", f"again.{kind}",
+                                 "--durable")
+            self.expect_all(self.load("receive", "last", "500"), 500)
+            self.end(bridge, out)
+            sending.kill()
+            sending.wait()
             self.ringbell("clean", "--yes")
 
 

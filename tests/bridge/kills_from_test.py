@@ -51,28 +51,29 @@ class KillsFrom(KillTest):
 
     def test_what_a_lossy_topic_no_longer_had_is_counted(self) -> None:
         server = self.server()
-        files = {side: self.folder / f"{side}.prom" for side in ("out", "in")}
-        bridge = self.into("far", server, "--durable", "--metrics", str(files["in"]))
-        begin = lambda: self.out("near", server, "--durable", "--linger", "300us",
-                                 "--metrics", str(files["out"]))
+        bridge = self.into("far", server, "--durable")
+        begin = lambda: self.out("near", server, "--durable", "--linger", "300us")
         out = begin()
         receiving = self.load("receive", "far", str(RECORDS))
-        ready = self.folder / "ready"
-        self.environment |= {"RINGBELL_LOAD_SLOTS": "256", "RINGBELL_LOAD_AFTER": str(ready)}
+        self.environment["RINGBELL_LOAD_SLOTS"] = "256"
+        ready, last = (self.gate(f"RINGBELL_LOAD_{when}") for when in ("AFTER", "LAST"))
         self.load("send", "lossy-topic", "near", str(RECORDS), "10")
-        self.await_that(lambda: self.counted(files["out"], "connects") == 1)
+        self.await_connected(out)
         ready.touch()
-        for kill in range(2):
-            self.await_that(lambda: self.counted(files["in"], "records") > 1000 * (kill + 1))
+        for _ in range(2):
+            before = self.counted(bridge, "records")
+            self.await_that(lambda before=before: self.counted(bridge, "records") > before)
             out.kill()
             out.wait()
             time.sleep(1)  # of which half a second is more than the ring keeps
             out = begin()
+        self.await_connected(out)
+        last.touch()
         counted = self.counts_of(receiving)
         self.assertGreater(counted["lost"], 0)
         self.assertEqual(counted["doubled"] + counted["late"] + counted["spoilt"], 0)
-        self.await_that(lambda: self.counted(files["in"], "records") == counted["records"])
-        self.assertEqual(self.counted(files["in"], "lost"), counted["lost"])
+        self.await_that(lambda: self.counted(bridge, "records") == counted["records"])
+        self.assertEqual(self.counted(bridge, "lost"), counted["lost"])
         print(f"kills 2, lost {counted['lost']}, all counted", flush=True)
         bridge.kill()
 

@@ -42,28 +42,27 @@ class Link(BridgeTest):
         subprocess.run(["ip", "-n", host or self.hosts[0], *arguments], check=True)
 
     def at(self, host: str, *command: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(["ip", "netns", "exec", host, *command], env=self.environment,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE)
-        self.addCleanup(self._end, process)
-        return process
+        return self.start_program("ip", "netns", "exec", host, *command)
 
     def test_nothing_is_lost_or_doubled_when_the_link_is_cut(self) -> None:
         here, there = self.hosts
         url = "nats://10.213.77.1:4222"
         self.at(here, "nats-server", "-a", "10.213.77.1", "-p", "4222", "-js", "-sd",
                 str(self.folder / "store"))
-        self.at(here, PROGRAM, "bridge", "out", "near", "--to", url, "--subject", "link",
-                "--durable", "--linger", "300us")
+        out = self.at(here, PROGRAM, "bridge", "out", "near", "--to", url, "--subject", "link",
+                      "--durable", "--linger", "300us", "--metrics", str(self.folder / "out"))
+        self.counters[out.pid] = self.folder / "out"
+        last = self.gate("RINGBELL_LOAD_LAST")
         self.at(there, PROGRAM, "bridge", "in", "far", "--from", url, "--subject", "link",
                 "--durable")
         receiving = self.at(there, LOAD, "receive", "far", str(RECORDS))
         sending = self.at(here, LOAD, "send", "channel", "near", str(RECORDS), SECONDS)
-        time.sleep(2)
-        self.assertIsNone(receiving.poll())
+        self.await_that(lambda: self.counted(out, "records") > 0)
+        time.sleep(1)
         self.ip("link", "set", "veth", "down")
         time.sleep(CUT_S)
         self.ip("link", "set", "veth", "up")
+        last.touch()
         receiving.wait(10 * (float(SECONDS) + CUT_S) + 60)
         self.expect_all(receiving, RECORDS)
         self.assertEqual(self.finish(sending)[0], 0)

@@ -3,11 +3,14 @@
 //
 //   load send KIND NAME COUNT SECONDS   makes the ring; spread over these seconds. Of a channel it
 //                                       ends when all is taken out, else it stays until killed
-//   load serve NAME                     a service that turns each request around; "sleep N" it
-//                                       answers after so many ms
+//   load serve NAME                     a service that turns each request around; "await PATH" it
+//                                       answers when there is such a file
 //   load call NAME REQUEST SECONDS      the response, or the Error's number, or "time is up"
 //   load receive NAME COUNT             "records N, lost N, doubled N, late N, spoilt N", once the
 //                                       last one came; 0 if all are right
+//
+// A sender begins when the file RINGBELL_LOAD_AFTER is there, and sends its last record when
+// RINGBELL_LOAD_LAST is; RINGBELL_LOAD_SLOTS is how many messages its topic keeps.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -48,6 +51,10 @@ bool waits(const Error& error) {
   return error.code == ErrorCode::peer_dead || error.code == ErrorCode::closed;
 }
 
+void await_file(const char* path) {
+  while (path != nullptr && ::access(path, F_OK) != 0) std::this_thread::sleep_for(5ms);
+}
+
 int complain(const Error& error) {
   std::fprintf(stderr, "load: %s\n", error.message.c_str());
   return 1;
@@ -56,7 +63,7 @@ int complain(const Error& error) {
 int send(const std::string& kind, const std::string& name, std::uint64_t count, double seconds) {
   const std::optional<core::RingKind> named = bridge::kind_named(kind);
   if (!named) return 2;
-  // A topic keeps what comes while it has no subscriber: RINGBELL_LOAD_SLOTS messages.
+  // A topic keeps what comes while it has no subscriber.
   const char* const slots = std::getenv("RINGBELL_LOAD_SLOTS");
   const core::RingShape shape = bridge::shape_of(
       {.kind = *named,
@@ -64,9 +71,7 @@ int send(const std::string& kind, const std::string& name, std::uint64_t count, 
        .message_bytes = kLargest});
   Result<bridge::RingWriter> writer = bridge::RingWriter::create(name, shape);
   if (!writer) return complain(writer.error());
-  const char* const after =
-      std::getenv("RINGBELL_LOAD_AFTER");  // a file, when the readers are there
-  while (after != nullptr && ::access(after, F_OK) != 0) std::this_thread::sleep_for(5ms);
+  await_file(std::getenv("RINGBELL_LOAD_AFTER"));
   const auto start = std::chrono::steady_clock::now();
   std::array<std::byte, kLargest> bytes{};
   for (std::uint64_t number = 0; number < count;) {
@@ -76,6 +81,7 @@ int send(const std::string& kind, const std::string& name, std::uint64_t count, 
     for (std::uint64_t i = 0; i < 64 && number < count;) {
       const std::span<std::byte> record = std::span(bytes).first(size_of(number));
       test::write_message(record, number);
+      if (number + 1 == count) await_file(std::getenv("RINGBELL_LOAD_LAST"));
       const Result<bool> sent = writer->send(record, 100ms);
       if (!sent && !waits(sent.error())) return complain(sent.error());
       if (!sent) std::this_thread::sleep_for(5ms);
@@ -147,12 +153,9 @@ int serve(const std::string& name) {
   for (;;) {
     const auto served = server->serve(
         [](std::span<const std::byte> request, auto&& claim) {
-          constexpr std::string_view kSleep = "sleep ";
+          constexpr std::string_view kAwait = "await ";
           std::string text(reinterpret_cast<const char*>(request.data()), request.size());
-          if (text.starts_with(kSleep)) {
-            std::this_thread::sleep_for(
-                std::chrono::milliseconds(std::strtol(text.c_str() + kSleep.size(), nullptr, 10)));
-          }
+          if (text.starts_with(kAwait)) await_file(text.c_str() + kAwait.size());
           std::reverse(text.begin(), text.end());
           if (const auto room = claim(text.size())) {
             std::memcpy(room->data(), text.data(), text.size());

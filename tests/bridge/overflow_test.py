@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-import time
 import unittest
 
 from nats_server import PATIENCE_S, BridgeTest
@@ -15,70 +14,63 @@ from nats_server import PATIENCE_S, BridgeTest
 class Overflow(BridgeTest):
     def test_the_oldest_are_dropped_and_the_other_side_says_how_many(self) -> None:
         server = self.server()
-        files = {side: self.folder / f"{side}.prom" for side in ("out", "in")}
-        bridge = self.into("far", server, "--mark-losses", "--metrics", str(files["in"]))
-        out = self.out("near", server, "--overflow", "drop-oldest", "--metrics", str(files["out"]))
+        bridge = self.into_core("far", server, "--mark-losses")
+        out = self.out("near", server, "--overflow", "drop-oldest")
         sending = self.start("send", "--raw", "--lines", "near", "--capacity", "64K",
                              stdin=subprocess.PIPE)
         receiving = self.start("recv", "--raw", "--lines", "far")
-        for side in files:
-            self.await_that(lambda side=side: self.counted(files[side], "connects") == 1)
-        time.sleep(0.5)  # core forgets what has no subscriber yet
-        assert sending.stdin is not None
+        self.await_connected(out)
+        assert sending.stdin is not None and out.stderr is not None
         sending.stdin.write(b"first\n")
         sending.stdin.flush()
-        self.await_that(lambda: self.counted(files["in"], "records") == 1)
+        self.await_that(lambda: self.counted(bridge, "records") == 1)
         server.kill()
         lines = [b"%09d" % n * 10 for n in range(20_000)]  # thirty times what the ring holds
         self.assertEqual(self.feed(sending, lines).wait(PATIENCE_S), 0, "the writer does not wait")
-        self.await_that(lambda: self.counted(files["out"], "lost") > 10_000)
-        time.sleep(3)  # long enough to be said
+        self.await_that(lambda: self.counted(out, "lost") > 10_000)
+        self.assertIn(b"ringbell: near, test.orders: nats://127.0.0.1", out.stderr.readline())
         server.start()
-        for side in files:
-            self.await_that(lambda side=side: self.counted(files[side], "connects") == 2)
-        time.sleep(0.5)
+        self.await_connected(out, 2)
+        self.await_that(lambda: bool(server.subscribers()))
         sending.stdin.write(b"last\n")
         sending.stdin.close()
         sending.stdin = None
         self.assertEqual(self.finish(sending)[0], 0)
         status, _, said = self.finish(out)
         self.assertEqual(status, 0)
-        self.assertIn("ringbell: near, test.orders: nats://127.0.0.1", said)
         self.assertRegex(said, r"(?m)^ringbell: near -> test.orders: records ")
         total = len(lines) + 2
-        sent = self.metrics(files["out"])
-        self.assertEqual(sent["records"] + sent["lost"], total)
-        self.assertGreater(sent["records"], 250, "half of what the ring holds is kept")
+        self.assertEqual(self.counted(out, "records") + self.counted(out, "lost"), total)
+        self.assertGreater(self.counted(out, "records"), 250, "half of what the ring holds")
 
-        self.await_that(lambda: self.counted(files["in"], "records")
-                        + self.counted(files["in"], "lost") == total)
+        self.await_that(lambda: self.counted(bridge, "records") + self.counted(bridge, "lost")
+                        == total)
         self.end_with_losses(bridge)
         came = self.finish(receiving)[1]
         marks = [int.from_bytes(count, "little")
                  for count in re.findall(rb"(?s)ringbell(.{8})\n", came)]
         records = re.sub(rb"(?s)ringbell.{8}\n", b"", came).splitlines()
-        self.assertEqual(sum(marks), self.metrics(files["in"])["lost"])
+        self.assertEqual(sum(marks), self.counted(bridge, "lost"))
         self.assertEqual(len(records) + sum(marks), total)
         self.assertEqual((records[0], records[-1]), (b"first", b"last"))
         self.assertEqual(records[1:-1], sorted(set(records[1:-1])))
 
     def test_a_server_that_says_nothing_is_given_up(self) -> None:
         server = self.server()
-        counters = self.folder / "out.prom"
-        out = self.out("near", server, "--overflow", "drop-oldest", "--metrics", str(counters))
+        out = self.out("near", server, "--overflow", "drop-oldest")
         sending = self.start("send", "--raw", "--lines", "near", "--capacity", "64K",
                              stdin=subprocess.PIPE)
-        self.await_that(lambda: self.counted(counters, "connects") == 1)
+        self.await_connected(out)
         assert server.process is not None
         server.process.send_signal(signal.SIGSTOP)
         self.addCleanup(server.process.send_signal, signal.SIGCONT)
         lines = [b"%09d" % n * 100 for n in range(20_000)]  # more than sockets hold
         self.assertEqual(self.feed(sending, lines).wait(PATIENCE_S), 0, "the writer does not wait")
         # What was on its way counts twice: it went out, and was not confirmed.
-        self.await_that(lambda: self.counted(counters, "records") + self.counted(counters, "lost")
+        self.await_that(lambda: self.counted(out, "records") + self.counted(out, "lost")
                         >= len(lines) - 500)
-        self.assertGreater(self.counted(counters, "lost"), 10_000)
-        self.assertLessEqual(self.counted(counters, "lost"), len(lines))
+        self.assertGreater(self.counted(out, "lost"), 10_000)
+        self.assertLessEqual(self.counted(out, "lost"), len(lines))
         out.kill()
 
     def feed(self, sending: subprocess.Popen[bytes], lines: list[bytes]) -> subprocess.Popen[bytes]:
@@ -104,8 +96,7 @@ class Overflow(BridgeTest):
         lines = [b"%09d" % n * 10 for n in range(20_000)]  # thirty times what the ring holds
         self.assertEqual(self.feed(sending, lines).wait(PATIENCE_S), 0, "the writer does not wait")
         self.await_that(lambda: file.stat().st_size > 1_000_000)
-        out.terminate()
-        self.assertEqual(self.finish(out)[0], 143)
+        self.assertEqual(self.interrupt(out, signal.SIGTERM)[0], 143)
         server.start()
         out = self.out("near", server, "--durable", "--overflow", spill)
         sending.stdin.write(b"last\n")
@@ -163,8 +154,7 @@ class Overflow(BridgeTest):
         self.assertEqual(self.finish(sending)[0], 0)
 
     def end_with_losses(self, bridge: subprocess.Popen[bytes]) -> None:
-        bridge.terminate()
-        status, _, said = self.finish(bridge)
+        status, _, said = self.interrupt(bridge, signal.SIGTERM)
         self.assertEqual(status, 143)
         self.assertRegex(said, r"(?m)^ringbell: test.orders => far: records ")
 

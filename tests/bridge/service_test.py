@@ -16,8 +16,7 @@ SUBJECT = "test.calc"
 class Services(BridgeTest):
     def service(self, ring: str, server: NatsServer, option: str,
                 *more: str) -> subprocess.Popen[bytes]:
-        return self.start("bridge", "service", ring, option, server.url, "--subject", SUBJECT,
-                          *more)
+        return self.bridge("service", ring, option, server.url, "--subject", SUBJECT, *more)
 
     def client(self, server: NatsServer) -> NatsClient:
         client = NatsClient(server.port)
@@ -33,7 +32,7 @@ class Services(BridgeTest):
 
     def test_requests_are_answered_by_a_ring(self) -> None:
         server = self.server()
-        bridge = self.service("calc", server, "--from")
+        bridge = self.service("calc", server, "--from", "--timeout", "50s")
         serving = self.load("serve", "calc")
         client = self.client(server)
         self.await_service(client)
@@ -53,18 +52,20 @@ class Services(BridgeTest):
 
     def test_the_time_of_a_request_is_carried(self) -> None:
         server = self.server()
-        self.service("calc", server, "--from", "--timeout", "50s")
+        self.service("calc", server, "--from", "--timeout", "100s")  # longer than this client waits
         self.load("serve", "calc")
         client = self.client(server)
         self.await_service(client)
+        done = self.folder / "done"
         begin = time.monotonic()
-        headers, _ = client.request(SUBJECT, b"sleep 3000", {"Ringbell-Timeout": "200000000"})
+        headers, _ = client.request(SUBJECT, f"await {done}".encode(),
+                                    {"Ringbell-Timeout": "1000000000"})
         self.assertEqual(headers["Nats-Service-Error-Code"], "504")
-        self.assertGreaterEqual(time.monotonic() - begin, 0.2)
-        self.assertLess(time.monotonic() - begin, 3, "it did not wait for the server")
+        self.assertGreaterEqual(time.monotonic() - begin, 1)
         # The next call waits until the server is free again, for as long as it may.
         headers, _ = client.request(SUBJECT, b"a", {"Ringbell-Timeout": "100000000"})
         self.assertEqual(headers["Nats-Service-Error-Code"], "504")
+        done.touch()
         for wrong in ("soon", "-1", "1s"):
             headers, body = client.request(SUBJECT, b"ab", {"Ringbell-Timeout": wrong})
             self.assertEqual((headers, body), ({}, b"ba"), "the bridge's own time holds")
@@ -94,23 +95,29 @@ class Services(BridgeTest):
         responder.subscribe(SUBJECT)
         status, said, _ = self.call("calc", "a silent one")
         self.assertEqual((status, said[:6]), (1, b"error "))
-        late = responder.next()[1]
-        calling = self.load("call", "calc", "the next", "60")
         reply = responder.next()[1]
-        responder.publish(late, b"too late")
-        responder.publish(reply, b"in time")
-        self.assertEqual(self.finish(calling)[1], b"in time\n")
+        said = b""
+        while said != b"in time\n":  # which a busy machine may miss, too
+            late = reply
+            calling = self.load("call", "calc", "the next", "60")
+            reply = responder.next()[1]
+            responder.publish(late, b"too late")
+            responder.publish(reply, b"in time")
+            status, said, _ = self.finish(calling)
+            self.assertIn((status, said[:6]), ((0, b"in tim"), (1, b"error ")))
 
     def test_a_service_on_another_machine(self) -> None:
         server = self.server()
-        far = self.service("far", server, "--from")
+        far = self.service("far", server, "--from", "--timeout", "30s")
         near = self.service("near", server, "--to", "--timeout", "30s")
         self.load("serve", "far")
         self.await_service(self.client(server))
         for text in ("abc", "x" * 400):
             self.assertEqual(self.call("near", text), (0, text[::-1].encode() + b"\n", ""))
         # The caller's own time ends first; its call is in no later one's way.
-        self.assertEqual(self.call("near", "sleep 500", "0.1")[:2], (3, b"time is up\n"))
+        done = self.folder / "done"
+        self.assertEqual(self.call("near", f"await {done}", "0.1")[:2], (3, b"time is up\n"))
+        done.touch()
         self.assertEqual(self.call("near", "ab")[:2], (0, b"ba\n"))
         # While NATS is gone calls wait; one that was on its way fails, and none is made twice.
         server.kill()

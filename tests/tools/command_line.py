@@ -73,13 +73,13 @@ class CommandTest(unittest.TestCase):
 
     def await_that_it_catches(self, process: subprocess.Popen[bytes], number: int) -> None:
         """Before, the signal would end it as any program; on a busy machine that takes a while."""
-        status = Path(f"/proc/{process.pid}/status")
+        self.await_that(lambda: self.catches(process, number))
 
-        def catches() -> bool:
-            caught = [line.split()[1] for line in status.read_text(encoding="utf-8").splitlines()
-                      if line.startswith("SigCgt:")]
-            return bool(int(caught[0], 16) >> (number - 1) & 1)
-        self.await_that(catches)
+    @staticmethod
+    def catches(process: subprocess.Popen[bytes], number: int) -> bool:
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+        caught = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
+        return bool(int(caught[0], 16) >> (number - 1) & 1)
 
     def left_names(self) -> list[str]:
         return sorted(p.name for p in self.names.glob("*.ring")) if self.names.exists() else []

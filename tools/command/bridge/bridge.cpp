@@ -77,6 +77,12 @@ std::string text_of(const std::vector<Pair>& pairs, const std::vector<Counters>&
   return text;
 }
 
+std::uint64_t connects_of(const std::vector<Counters>& counters) {
+  std::uint64_t sum = 0;
+  for (const Counters& each : counters) sum += each.connects.load();
+  return sum;
+}
+
 // Says once why a pair does not get on, when that is so for a second.
 class Troubles {
  public:
@@ -119,12 +125,16 @@ int run_pairs(const std::vector<Pair>& pairs, const std::string& metrics,
   constexpr int kWriteEach = 50;
   const Board board;
   Troubles troubles(pairs.size());
+  std::uint64_t connects = 0;
   Tried<void> written;
   for (int tick = 0; running > 0; ++tick) {
     std::this_thread::sleep_for(kTick);
-    if (tick % kWriteEach != 0) continue;
+    const bool due = tick % kWriteEach == 0;
+    const std::uint64_t connects_now = connects_of(counters);
+    if (!due && connects_now == connects) continue;
+    connects = connects_now;
     board.show(text_of(pairs, counters));
-    troubles.look(pairs, counters);
+    if (due) troubles.look(pairs, counters);
     if (written) written = write_metrics(metrics, pairs, counters);
   }
   for (std::thread& thread : threads) thread.join();
