@@ -3,8 +3,9 @@
 //
 //   ringbell-soak-player KIND reads|writes NAME
 //
-// SIGTERM ends it in order, SIGUSR1 interrupts its wait. Exit status: 0; 1, if something came that
-// must not, or an Error that nothing here explains.
+// SIGTERM ends it in order, SIGUSR1 interrupts its wait, SIGUSR2 makes it slow for the next
+// messages. Exit status: 0; 1, if something came that must not, or an Error that nothing here
+// explains.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -34,6 +35,9 @@ using namespace std::chrono_literals;
 constexpr auto kTurn = 200ms;         // of a wait
 constexpr auto kPace = 1ms;           // of a writer
 constexpr std::uint32_t kBytes = 64;  // more than a call has in its line
+// Of a laggard: at the writers' pace, more comes meanwhile than any ring here has places.
+constexpr auto kLag = 10ms;
+constexpr std::sig_atomic_t kLate = 200;
 
 std::uint64_t now_ns() {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
@@ -42,11 +46,16 @@ std::uint64_t now_ns() {
 // --- signals: the end at work ends its wait ------------------------------------------------------
 
 volatile std::sig_atomic_t is_over = 0;
+volatile std::sig_atomic_t late = 0;  // messages that are still to be taken slowly
 void* volatile end_at_work = nullptr;
 void (*volatile interrupt_end)(void*) = nullptr;
 
 extern "C" void on_signal(int signal) {
   if (signal == SIGTERM) is_over = 1;
+  if (signal == SIGUSR2) {
+    late = kLate;
+    return;
+  }
   if (end_at_work != nullptr) interrupt_end(end_at_work);
 }
 
@@ -61,6 +70,12 @@ class AtWork {
   AtWork& operator=(const AtWork&) = delete;
   ~AtWork() { end_at_work = nullptr; }
 };
+
+void lag() {
+  if (late == 0) return;
+  late = late - 1;
+  std::this_thread::sleep_for(kLag);
+}
 
 // --- messages ------------------------------------------------------------------------------------
 
@@ -110,6 +125,7 @@ class Reading {
     std::memcpy(&message, bytes.data(), sizeof message);
     if (message.check != message.sum()) return "a message is torn";
     tell(message.sent_ns);
+    lag();
     if (again) return {};
     const auto known = next_.find(message.writer);
     if (known != next_.end()) {
@@ -273,12 +289,35 @@ int collector(bool reads, const std::string& name) {
       Missing::nothing, [&] { return Collector::create(name, options); }, receive<Collector>);
 }
 
+int state(bool reads, const std::string& name) {
+  if (!reads) {
+    return write_all([&] { return StateWriter::create(name, {.value_bytes = kBytes}); },
+                     [](StateWriter& end, std::span<const std::byte> bytes) -> Result<bool> {
+                       const Result<void> done = end.set(bytes);
+                       if (!done) return tl::unexpected(done.error());
+                       return true;
+                     });
+  }
+  return read_all(
+      Missing::some, [&] { return StateReader::open(name, 1s); },
+      [](StateReader& end, Reading& reading) -> Result<std::string> {
+        const Result<bool> changed = end.wait_changed(kTurn);
+        if (!changed) return tl::unexpected(changed.error());
+        if (!*changed) return {};
+        std::array<std::byte, kBytes> into{};
+        const auto got = end.get(into);
+        if (!got) return tl::unexpected(got.error());
+        return *got ? reading.judge(std::span(into).first(**got)) : std::string();
+      });
+}
+
 int serve(const std::string& name) {
   const ServiceOptions options{.clients = 8, .message_bytes = kBytes};
   return play([&] { return Server::create(name, options); },
               [](Server& end) -> Result<std::string> {
                 const auto served = end.serve(
                     [](std::span<const std::byte> request, auto&& claim) {
+                      lag();
                       const std::optional<std::span<std::byte>> room = claim(request.size());
                       if (room) std::memcpy(room->data(), request.data(), request.size());
                     },
@@ -314,6 +353,7 @@ int run(std::string_view kind, bool reads, const std::string& name) {
   if (kind == "lossy") return topic(reads, name, TopicOptions::Policy::lossy);
   if (kind == "lossless") return topic(reads, name, TopicOptions::Policy::lossless);
   if (kind == "collector") return collector(reads, name);
+  if (kind == "state") return state(reads, name);
   if (kind == "service") return reads ? serve(name) : call(name);
   return complain(fmt::format("no kind of ring '{}'", kind));
 }
@@ -327,5 +367,6 @@ int main(int count, char** arguments) {
   action.sa_handler = ringbell::on_signal;
   ::sigaction(SIGTERM, &action, nullptr);
   ::sigaction(SIGUSR1, &action, nullptr);
+  ::sigaction(SIGUSR2, &action, nullptr);
   return ringbell::run(arguments[1], std::string_view(arguments[2]) == "reads", arguments[3]);
 }

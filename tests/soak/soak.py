@@ -1,11 +1,14 @@
 #!/usr/bin/python3
-"""Every kind of ring at work for hours, while processes are killed, ended, stopped and signalled,
-the disk is full and the quota of CPU time changes; beside it, the campaigns of random kills.
-Nothing may come wrong, and in the ends that live all the time memory, descriptors and latency must
-not drift.
+"""Every kind of ring at work for hours, while processes are killed, ended, stopped, made to lag and
+signalled, the disk is full and the quota of CPU time changes; beside it, the campaigns of random
+kills. Nothing may come wrong, and in the ends that live all the time memory, descriptors and
+latency must not drift.
 
 usage: soak.py HOURS --player FILE [--crash FILE] [--command FILE] [--out FOLDER]
        HOURS may be a fraction, such as 0.05. Prints a page, and writes it to FOLDER/soak.md.
+       SIGINT and SIGTERM end it early, with the page.
+Time in which all of it stood still (a container was frozen, the machine asleep) counts as none: for
+the hours, and for how long a player may take to end. The page says how much that was.
 Exit status: 0; 1 if something came wrong or drifted.
 """
 
@@ -18,16 +21,16 @@ import json
 import os
 import random
 import signal
-import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from judging import PATIENCE_S, LivedTime, Samples, drifts, page, wait_for
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE_S = 60
 DISK_BYTES = 16 << 20
 
 # Of each ring: the player that lives all the time and is watched, and those that may die.
@@ -39,71 +42,8 @@ RINGS = {
     "lossless": ("reads", ["reads", "writes"]),
     "collector": ("reads", ["writes", "writes"]),
     "service": ("writes", ["reads", "writes"]),
+    "state": ("reads", ["reads", "writes"]),
 }
-
-
-# --- judging -------------------------------------------------------------------------------------
-
-FEWEST_OF_LATENCY = 40
-
-
-@dataclass
-class Samples:
-    """What was seen of one watched player, in the order of time."""
-
-    memory_kb: list[int] = field(default_factory=list)
-    descriptors: list[int] = field(default_factory=list)
-    p50_us: list[float] = field(default_factory=list)
-    p99_us: list[float] = field(default_factory=list)
-    messages: int = 0
-
-
-def quarters(values: list) -> tuple[list, list]:
-    """The first quarter, without the start, and the last."""
-    size = max(1, len(values) // 4)
-    start = min(len(values) // 20, size - 1)
-    return values[start:size], values[-size:]
-
-
-def drifts(samples: Samples) -> list[str]:
-    """What grew from the first quarter to the last, beyond what varies by itself."""
-    found = []
-    watched = (("descriptors", samples.descriptors, lambda first: first + 1),
-               ("KiB of memory", samples.memory_kb, lambda first: first * 1.1 + 512))
-    for name, values, top in watched:
-        if len(values) < 4:
-            found.append(f"{name}: too few samples")
-            continue
-        first, last = (max(part) for part in quarters(values))
-        if last > top(first):
-            found.append(f"{name}: {first} at first, {last} in the end")
-    # Those that write tell no latency; in a few samples one player that was stopped is the median.
-    if len(samples.p50_us) >= FEWEST_OF_LATENCY:
-        first, last = (statistics.median(part) for part in quarters(samples.p50_us))
-        if last > 4 * first + 1000:
-            found.append(f"latency: {first:.0f} us at first, {last:.0f} us in the end")
-    return found
-
-
-def page(hours: float, samples: dict[str, Samples], done: dict[str, int], wrong: list[str]) -> str:
-    """The summary, as Markdown."""
-    lines = [f"# {hours:g} hours of ringbell", "",
-             "Done to the players: " + ", ".join(f"{n} {what}" for what, n in done.items()) + ".",
-             "",
-             "The player of each ring that lives all the time, in the first quarter and the last:",
-             "", "| ring | messages | p50, us | p99, us | KiB of memory | descriptors |",
-             "| --- | ---: | ---: | ---: | ---: | ---: |"]
-
-    def both(values: list, of) -> str:
-        return " -> ".join(f"{of(part):.0f}" for part in quarters(values)) if values else "-"
-
-    for ring, seen in samples.items():
-        cells = [ring, str(seen.messages or "-"), both(seen.p50_us, statistics.median),
-                 both(seen.p99_us, statistics.median), both(seen.memory_kb, max),
-                 both(seen.descriptors, max)]
-        lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", "What was wrong:" if wrong else "Nothing came wrong, and nothing drifted.", ""]
-    return "\n".join(lines + [f"- {what}" for what in wrong]) + "\n"
 
 
 # --- the machine ---------------------------------------------------------------------------------
@@ -185,12 +125,11 @@ class Player:
             self.process = subprocess.Popen(
                 self.soak.quota.inside(self.soak.player, self.ring.split("-")[0], self.does,
                                        self.ring),
-                stdout=out, stderr=err, env=self.soak.environment)
+                stdout=out, stderr=err, env=self.soak.environment, process_group=0)
 
     def judge_end(self, *expected: int) -> None:
-        try:
-            status = self.process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
+        status = wait_for(self.process)
+        if status is None:
             self.process.kill()
             status = self.process.wait()
             self.soak.wrong.append(f"{self.ring} {self.does}: it did not end when it was told to")
@@ -198,14 +137,18 @@ class Player:
             said = self.complaint.read_text(errors="replace").strip()
             self.soak.wrong.append(f"{self.ring} {self.does}: ended with {status}; {said}")
 
-    def await_handlers(self) -> None:
-        """Before them, a signal that is to interrupt it would end it."""
-        end = time.monotonic() + PATIENCE_S
-        while self.process.poll() is None and time.monotonic() < end:
+    def has_handlers(self) -> bool:
+        """Before them, a signal that is to disturb it would end it."""
+        try:
             status = Path(f"/proc/{self.process.pid}/status").read_text()
-            caught = int(status.split("SigCgt:")[1].split()[0], 16)
-            if caught >> (signal.SIGUSR1 - 1) & 1:
-                return
+            return int(status.split("SigCgt:")[1].split()[0], 16) >> (signal.SIGUSR2 - 1) & 1 == 1
+        except (OSError, IndexError):
+            return False
+
+    def await_handlers(self) -> None:
+        time_here = LivedTime()
+        while (self.process.poll() is None and not self.has_handlers()
+               and time_here.passed() < PATIENCE_S):
             time.sleep(0.01)
 
     def sample(self, samples: Samples) -> None:
@@ -229,7 +172,9 @@ class Soak:
         self.player = str(options.player)
         self.out = options.out
         self.roll = random.Random(seed)
-        self.end = time.monotonic() + options.hours * 3600
+        self.time = LivedTime()
+        self.seconds = options.hours * 3600
+        self.is_over = False
         self.wrong: list[str] = []
         self.done: dict[str, int] = {}
         names = self.out / "names"
@@ -269,6 +214,11 @@ class Soak:
         for player in self.watched.values():
             player.process.send_signal(signal.SIGUSR1)
 
+    def lag(self) -> None:
+        player = self.roll.choice([*self.mortal, *self.watched.values()])
+        if player.has_handlers():
+            player.process.send_signal(signal.SIGUSR2)
+
     def fill_disk(self) -> None:
         if self.disk.is_own:
             self.disk.fill(self.roll.uniform(0.1, 1))
@@ -278,9 +228,9 @@ class Soak:
 
     def disturb(self) -> None:
         deeds = {"kills": self.kill, "ends in order": self.end_in_order, "stops": self.stop,
-                 "rounds of signals": self.interrupt, "full disks": self.fill_disk,
-                 "changes of the quota": self.change_quota}
-        what = self.roll.choices(list(deeds), [8, 4, 4, 2, 1, 1])[0]
+                 "laggards": self.lag, "rounds of signals": self.interrupt,
+                 "full disks": self.fill_disk, "changes of the quota": self.change_quota}
+        what = self.roll.choices(list(deeds), [8, 4, 4, 2, 2, 1, 1])[0]
         deeds[what]()
         self.count(what)
 
@@ -310,23 +260,45 @@ class Soak:
         if not self.quota.is_there:
             self.done["changes of the quota (no control group could be made)"] = 0
 
+    def measure_time(self) -> None:
+        while not self.is_over:
+            self.time.passed()
+            time.sleep(0.1)
+
     def run(self) -> None:
         for player in self.watched.values():
             player.await_handlers()
-        next_look = time.monotonic() + 1
-        while time.monotonic() < self.end and len(self.wrong) < 20:
+        threading.Thread(target=self.measure_time, daemon=True).start()
+        next_look = 1.0
+        while not self.is_over and len(self.wrong) < 20 and self.time.lived < self.seconds:
             self.disturb()
-            if time.monotonic() >= next_look:
+            if self.time.lived >= next_look:
                 self.look()
-                next_look = time.monotonic() + 0.5
+                next_look = self.time.lived + 0.5
             time.sleep(self.roll.uniform(0.05, 0.4))
+        self.is_over = True
         self.finish()
 
 
 # --- the campaigns that there are ----------------------------------------------------------------
 
+def campaign(command: list, environment: dict[str, str]) -> tuple[int, str, float]:
+    """Exit status, what it said, and for how long all stood still meanwhile."""
+    time_here = LivedTime()
+    with tempfile.TemporaryFile("w+") as said:
+        with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=said,
+                              stderr=subprocess.STDOUT, process_group=0) as process:
+            while process.poll() is None:
+                time_here.passed()
+                time.sleep(0.1)
+        said.seek(0)
+        return process.returncode, said.read(), time_here.stood_still
+
+
 def campaigns(options: argparse.Namespace, soak: Soak) -> None:
-    """Random kills and random lives, again and again, until the time is up."""
+    """Random kills and random lives, again and again, until the time is up. They have deadlines of
+    their own, by the clock: one that failed when all stood still says nothing.
+    """
     commands = []
     if options.crash:
         commands.append(("campaigns of kills", [options.crash, "--gtest_filter=Random*",
@@ -337,14 +309,15 @@ def campaigns(options: argparse.Namespace, soak: Soak) -> None:
     # How long a survivor takes says nothing while it is stopped beside all the others.
     environment = {**os.environ, "RINGBELL_CRASH_KILLS": "300", "RINGBELL_EMULATED": "1",
                    "RINGBELL_PROGRAM": str(options.command)}
-    while commands and time.monotonic() < soak.end:
+    while commands and not soak.is_over:
         for what, command in commands:
-            ended = subprocess.run(command, env=environment, capture_output=True, text=True,
-                                   stdin=subprocess.DEVNULL, check=False)
+            status, said, stood_still_s = campaign(command, environment)
+            if status != 0 and stood_still_s:
+                soak.count(f"{what} that were frozen and failed")
+                continue
             soak.count(what)
-            if ended.returncode != 0:
-                said = ended.stdout + ended.stderr
-                log = soak.out / f"campaign-{soak.done[what]}.log"
+            if status != 0:
+                log = soak.out / f"campaign-{what.split()[-1]}-{soak.done[what]}.log"
                 log.write_text(said)
                 failed = [line for line in said.splitlines() if "FAILED" in line or "FAIL:" in line]
                 soak.wrong.append(f"{what}: {'; '.join(failed[:3])} (see {log})")
@@ -364,11 +337,13 @@ def main() -> int:
     seed = int(os.environ.get("RINGBELL_SEED", random.randrange(1 << 32)))
     print(f"seed {seed}", flush=True)
     soak = Soak(options, seed)
+    for ends in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ends, lambda *_: setattr(soak, "is_over", True))
     beside = threading.Thread(target=campaigns, args=[options, soak])
     beside.start()
     soak.run()
     beside.join()
-    text = page(options.hours, soak.samples, soak.done, soak.wrong)
+    text = page(soak.time.lived / 3600, soak.samples, soak.done, soak.wrong, soak.time.stood_still)
     (options.out / "soak.md").write_text(text)
     print(text, end="")
     return 1 if soak.wrong else 0
