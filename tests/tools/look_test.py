@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import shutil
 import subprocess
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 
@@ -224,6 +227,50 @@ class Looks(CommandTest):
         sending.wait()
         self.assertEqual([entry["lost"] for entry in json.loads(
             self.ringbell("ls", "--json").stdout)], [False])
+
+    def test_a_ring_that_was_renamed_is_listed_as_lost_too(self) -> None:
+        sending = self.sender("feed")
+        (self.names / "feed.ring").rename(self.names / "feed.ring\x1bbak")
+        listed = json.loads(self.ringbell("ls", "--json").stdout)
+        self.assertEqual([(entry["name"], entry["lost"], entry["creator_pid"])
+                          for entry in listed], [("feed.ring?bak", True, sending.pid)])
+        self.assertEqual(self.facts(listed[0]["path"])["sides"][0]["pid"], sending.pid)
+        # Under another name it is one that can be found.
+        (self.names / "feed.ring\x1bbak").rename(self.names / "other.ring")
+        listed = json.loads(self.ringbell("ls", "--json").stdout)
+        self.assertEqual([(entry["name"], entry["lost"]) for entry in listed], [("other", False)])
+
+    def test_a_look_outlives_a_ring_that_is_cut_meanwhile(self) -> None:
+        """A process that may write to a file of tmpfs can cut it: SIGBUS for what maps it."""
+        path = self.names / "feed.ring"
+        lines = 30_000  # a look takes a while
+        sending = self.start("send", "--raw", "--lines", "feed", stdin=subprocess.PIPE)
+        assert sending.stdin is not None
+        sending.stdin.write(b"x\n" * lines)
+        sending.stdin.flush()
+        self.await_that(lambda: self.has_come("feed")
+                        and self.facts("feed")["fill"]["records"] >= lines)
+        whole = path.read_bytes()
+        sending.kill()
+        over = threading.Event()
+
+        def cut() -> None:
+            while not over.wait(random.uniform(0, 0.01)):
+                os.truncate(path, 0)
+                path.write_bytes(whole)
+
+        def was_cut() -> bool:
+            ended = self.ringbell("inspect", "feed")
+            self.assertIn(ended.returncode, (0, 1))
+            return b"it was cut while it was looked at" in ended.stderr
+
+        cutting = threading.Thread(target=cut)
+        cutting.start()
+        try:
+            self.await_that(was_cut)
+        finally:
+            over.set()
+            cutting.join()
 
     def test_top_on_a_terminal_obeys_keys(self) -> None:
         tmux = shutil.which("tmux")

@@ -18,6 +18,7 @@
 #include <ringbell/transport/names/name_folders.hpp>
 
 #include "tools/command/command.hpp"
+#include "tools/command/look/survives_cuts.hpp"
 
 namespace ringbell::tools {
 namespace {
@@ -285,8 +286,14 @@ const char* name_of(core::DoorbellKind kind) noexcept {
 
 bool is_path(std::string_view name) noexcept { return name.starts_with('/'); }
 
-Tried<std::string> path_of(std::string_view name, uid_t user) {
-  if (is_path(name)) return std::string(name);
+Tried<RingFile> open_ring(std::string_view name, uid_t user) {
+  constexpr int kToLook = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  if (is_path(name)) {
+    std::string path(name);
+    FileDescriptor opened{::open(path.c_str(), kToLook)};
+    if (!opened) return give_up_errno("opening " + path + " failed");
+    return RingFile{.path = std::move(path), .file = std::move(opened)};
+  }
   if (auto good = check_name(name); !good) return give_up(good.error());
   Result<NameFolders> folders = NameFolders::of_user(user);
   if (!folders) return give_up(folders.error());
@@ -300,22 +307,24 @@ Tried<std::string> path_of(std::string_view name, uid_t user) {
     return give_up(kFailed, fmt::format("there is no {} in {}; `ringbell ls` lists the names", file,
                                         folders->text()));
   }
-  return folder->path() + "/" + file;
+  std::string path = folder->path() + "/" + file;
+  FileDescriptor opened{::openat(folder->fd(), file.c_str(), kToLook | O_NOFOLLOW)};
+  if (!opened) return give_up_errno("opening " + path + " failed", "`ringbell ls` lists the names");
+  return RingFile{.path = std::move(path), .file = std::move(opened)};
 }
 
 Tried<RingFacts> look_at(std::string_view name, uid_t user) {
-  const Tried<std::string> found = path_of(name, user);
-  if (!found) return tl::unexpected(found.error());
-  const std::string& path = *found;
-  const int link = is_path(name) ? 0 : O_NOFOLLOW;  // none stands in the folder of names
-  FileDescriptor opened{::open(path.c_str(), O_RDONLY | link | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-  if (!opened) {
-    return give_up_errno("opening " + path + " failed",
-                         is_path(name) ? "" : "`ringbell ls` lists the names");
-  }
-  // What another user made can end a look by SIGBUS, and do no more to it.
+  Tried<RingFile> ring = open_ring(name, user);
+  if (!ring) return tl::unexpected(ring.error());
+  return look_at(name, std::move(*ring));
+}
+
+Tried<RingFacts> look_at(std::string_view name, RingFile ring) {
+  const std::string& path = ring.path;
+  const SurvivesCuts survives;
+  // What another user made can spoil a look, and do no more to it.
   const Result<Region> region = Region::attach(
-      std::move(opened), AttachOptions{.access = Access::read_only, .trust_others = true});
+      std::move(ring.file), AttachOptions{.access = Access::read_only, .trust_others = true});
   if (!region) return give_up(kFailed, path + ": " + region.error().message);
   RingFacts facts{.name = std::string(name),
                   .path = path,
@@ -333,6 +342,7 @@ Tried<RingFacts> look_at(std::string_view name, uid_t user) {
                   .readers = {}};
   add_origin(*region, facts);
   add_contents(*region, facts);
+  if (survives.was_cut()) return give_up(kFailed, path + ": it was cut while it was looked at");
   return facts;
 }
 

@@ -14,6 +14,7 @@
 
 #include <ringbell/core/layout.hpp>
 #include <ringbell/core/mpmc_participant.hpp>
+#include <ringbell/transport/base/file_descriptor.hpp>
 #include <ringbell/transport/memory/region.hpp>
 
 #include "tools/command/failure.hpp"
@@ -109,13 +110,21 @@ struct Totals {
   return user ? static_cast<uid_t>(*user) : ::geteuid();
 }
 
-// Where the ring of this name is. What begins with '/' is a path: a driver's device, or a file.
-[[nodiscard]] Tried<std::string> path_of(std::string_view name, uid_t user = ::geteuid());
+// A ring's file, opened to be looked at: whatever the path leads to by now.
+struct RingFile {
+  std::string path;  // for people
+  FileDescriptor file;
+};
 
-// The ring of this name or path. Fails with kFailed if there is none, or none that can be read.
+// The ring of this name, through the folder that was checked. What begins with '/' is a path: a
+// driver's device, or a file. Fails with kFailed if there is none.
+[[nodiscard]] Tried<RingFile> open_ring(std::string_view name, uid_t user = ::geteuid());
+
+// Fails with kFailed if it cannot be read, or is cut meanwhile.
+[[nodiscard]] Tried<RingFacts> look_at(std::string_view name, RingFile ring);
 [[nodiscard]] Tried<RingFacts> look_at(std::string_view name, uid_t user = ::geteuid());
 
 // The processes that map it, as far as this user may see: /proc/*/maps and smaps.
-[[nodiscard]] std::vector<MappedBy> who_maps(std::string_view name, uid_t user = ::geteuid());
+[[nodiscard]] std::vector<MappedBy> who_maps(const RingFile& ring);
 
 }  // namespace ringbell::tools

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -208,9 +209,10 @@ Failure with_lost_ones(const std::string& name, uid_t user, Failure failure) {
 
 int inspect(const InspectOptions& options) {
   const uid_t user = whose(options.user);
-  // Before this process is one.
-  const std::vector<MappedBy> mapped_by = who_maps(options.name, user);
-  const Tried<RingFacts> facts = look_at(options.name, user);
+  Tried<RingFile> ring = open_ring(options.name, user);
+  if (!ring) return complain(with_lost_ones(options.name, user, ring.error()));
+  const std::vector<MappedBy> mapped_by = who_maps(*ring);  // before this process is one
+  const Tried<RingFacts> facts = look_at(options.name, std::move(*ring));
   if (!facts) return complain(with_lost_ones(options.name, user, facts.error()));
   if (options.json) {
     print_json(*facts, mapped_by);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -38,17 +39,46 @@ std::string true_path(const std::string& folder) {
   return failed ? folder : path.string();
 }
 
-// Of "FOLDER/NAME.ring (deleted)": the name, and which folder that is.
-std::optional<std::pair<std::string, std::string>> name_and_folder(
-    std::string_view link, const std::vector<std::string>& folders) {
-  if (!link.ends_with(kDeleted)) return std::nullopt;
-  link.remove_suffix(kDeleted.size());
+// What a process has open of a folder of names that no name leads to.
+struct Lost {
+  std::string name;
+  std::string folder;
+  bool is_removed;  // else it was renamed, and `name` is the file's name by now
+};
+
+// Of "FOLDER/NAME.ring" the name, if it is one.
+std::optional<std::string> name_of_ring(std::string_view file) {
+  if (!file.ends_with(kRing)) return std::nullopt;
+  file.remove_suffix(kRing.size());
+  return check_name(file) ? std::optional(std::string(file)) : std::nullopt;
+}
+
+// Or it was set aside, or is being made.
+bool is_in_its_place(const std::string& file) {
+  return name_of_ring(file) || (file.ends_with(".past") && check_name(file)) ||
+         file.starts_with(".ringbell-");
+}
+
+// A process calls its files as it likes, and this goes to a terminal.
+std::string printable(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char letter) { return letter < ' ' || letter > '~'; }, '?');
+  return text;
+}
+
+// `link` is "FOLDER/NAME.ring (deleted)", or of a file that was renamed there "FOLDER/FILE".
+std::optional<Lost> lost_by(std::string_view link, const std::vector<std::string>& folders) {
+  const bool is_removed = link.ends_with(kDeleted);
+  if (is_removed) link.remove_suffix(kDeleted.size());
   for (const std::string& folder : folders) {
     if (!link.starts_with(folder + "/")) continue;
-    std::string_view file = link.substr(folder.size() + 1);
-    if (!file.ends_with(kRing)) continue;
-    file.remove_suffix(kRing.size());
-    if (check_name(file)) return std::pair(std::string(file), folder);
+    const std::string file(link.substr(folder.size() + 1));
+    if (is_removed) {
+      std::optional<std::string> name = name_of_ring(file);
+      if (name) return Lost{std::move(*name), folder, true};
+    } else if (!is_in_its_place(file)) {
+      return Lost{printable(file), folder, false};
+    }
   }
   return std::nullopt;
 }
@@ -64,15 +94,15 @@ struct Had {
 
 // What the path leads to, if it is a ring's file that stood in that folder: a process of another
 // user calls its files as it likes, and opening a device does something to it.
-FileDescriptor removed_file(const std::string& path, const std::string& folder, uid_t user) {
+FileDescriptor file_of(const std::string& path, const Lost& lost, uid_t user) {
   FileDescriptor opened{::open(path.c_str(), O_PATH | O_CLOEXEC)};
   struct stat file {};
   struct stat there {};
-  if (!opened || ::fstat(opened.get(), &file) != 0 || ::stat(folder.c_str(), &there) != 0)
+  if (!opened || ::fstat(opened.get(), &file) != 0 || ::stat(lost.folder.c_str(), &there) != 0)
     return {};
   const bool is_of_group = (there.st_mode & S_IRWXG) != 0 && file.st_gid == there.st_gid;
-  const bool is_one = S_ISREG(file.st_mode) && file.st_nlink == 0 && file.st_dev == there.st_dev &&
-                      (file.st_uid == user || is_of_group);
+  const bool is_one = S_ISREG(file.st_mode) && (file.st_nlink == 0) == lost.is_removed &&
+                      file.st_dev == there.st_dev && (file.st_uid == user || is_of_group);
   return is_one ? std::move(opened) : FileDescriptor();
 }
 
@@ -84,13 +114,14 @@ void look_at_descriptors(pid_t pid, const std::vector<std::string>& folders, uid
        !failed && fd != end; fd.increment(failed)) {
     std::error_code gone;
     const fs::path link = fs::read_symlink(fd->path(), gone);
-    const auto name = name_and_folder(link.native(), folders);
-    if (!name) continue;
-    FileDescriptor opened = removed_file(fd->path(), name->second, user);
+    std::optional<Lost> lost = lost_by(link.native(), folders);
+    if (!lost) continue;
+    FileDescriptor opened = file_of(fd->path(), *lost, user);
     struct stat file {};
     if (!opened || ::fstat(opened.get(), &file) != 0) continue;
-    found.try_emplace({file.st_dev, file.st_ino},
-                      Had{name->first, name->second, fd->path(), std::move(opened)});
+    found.try_emplace(
+        {file.st_dev, file.st_ino},
+        Had{std::move(lost->name), std::move(lost->folder), fd->path(), std::move(opened)});
   }
 }
 

@@ -1,5 +1,6 @@
-// Rings that are in use and whose name is gone: their file was removed or replaced, and a living
-// process has it open. What its descriptors lead to tells which name that was.
+// Rings that are in use and whose name is gone: their file was removed, replaced, or renamed in its
+// folder to what is no name, and a living process has it open. What its descriptors lead to tells
+// which name that was, or how the file is called now.
 #pragma once
 
 #include <string>

@@ -93,11 +93,10 @@ std::optional<MappedBy> mapping_of(int pid, const std::string& place) {
 
 }  // namespace
 
-std::vector<MappedBy> who_maps(std::string_view name, uid_t user) {
+std::vector<MappedBy> who_maps(const RingFile& ring) {
   std::vector<MappedBy> all;
-  const Tried<std::string> path = path_of(name, user);
   struct stat about {};
-  if (!path || ::stat(path->c_str(), &about) != 0) return all;
+  if (::fstat(ring.file.get(), &about) != 0) return all;
   const std::string place = place_of(about);
   std::error_code error;
   for (fs::directory_iterator entry("/proc", error), end; !error && entry != end;
