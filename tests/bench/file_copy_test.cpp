@@ -24,6 +24,8 @@
 #include "bench/harness/interruption.hpp"
 #include "bench/harness/row_sink.hpp"
 
+#include <tests/support/other_user.hpp>
+
 namespace ringbell::bench {
 namespace {
 
@@ -211,10 +213,15 @@ TEST_F(FileCopy, FifoIsAnErrorAndIsNotWaitedFor) {
 }
 
 TEST_F(FileCopy, FileThatMayNotBeReadIsAnError) {
-  if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
   const std::string path = write_file("secret", 10);
   fs::permissions(path, fs::perms::none);
-  EXPECT_EQ(error_of(path).code, ErrorCode::permission);
+  fs::permissions(folder_, fs::perms::others_exec, fs::perm_options::add);
+  const auto refused = [&] {
+    // Root may read everything.
+    const bool bound = ::geteuid() != 0 || test::become_other_user();
+    return bound && error_of(path).code == ErrorCode::permission;
+  };
+  EXPECT_EXIT(::_exit(refused() ? 0 : 1), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(FileCopy, AnInterruptionEndsTheReadingOfFilesToo) {

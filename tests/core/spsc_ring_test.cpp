@@ -245,8 +245,13 @@ TYPED_TEST(SpscRingTest, WrittenAtOnceBehindStagedRecordsFlushesThem) {
   EXPECT_EQ(this->writer.tail(), this->writer.staged_position());
 }
 
-TYPED_TEST(SpscRingTest, UserHeaderTravelsWithItsRecord) {
-  if (this->storage.memory().user_header_bytes == 0) GTEST_SKIP() << "a ring without";
+template <class Memory>
+class SpscRingUserHeaderTest : public SpscRingTest<Memory> {};
+using MemoryWithUserHeaders =
+    ::testing::Types<test::PlainMemory<8, 8, 16>, test::PlainMemory<64, 64, 16>>;
+TYPED_TEST_SUITE(SpscRingUserHeaderTest, MemoryWithUserHeaders);
+
+TYPED_TEST(SpscRingUserHeaderTest, UserHeaderTravelsWithItsRecord) {
   for (std::uint32_t number = 0; number < 500; ++number) {
     const std::span<std::byte> room = this->writer.claim(number % 50);
     write_message(room, number);

@@ -27,6 +27,23 @@ vm: begin ./test_transport --gtest_filter=*\r
 [  FAILED  ] 1 test, listed below:\r
 vm: end 1\r
 """
+REPORT = """<?xml version="1.0" encoding="UTF-8"?>
+<testsuite name="(empty)" tests="5" failures="0" disabled="0" skipped="4" hostname="" time="1">
+<testcase name="core/A.B" classname="core/A.B" time="1" status="run"><system-out/></testcase>
+<testcase name="transport/A.C&lt;int&gt;" classname="a" time="1" status="notrun">
+<skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/>
+<system-out>Note: Google Test filter = A/B.C/1
+no swap</system-out></testcase>
+<testcase name="core/B.D" classname="b" time="1" status="notrun">
+<skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/><system-out>no huge pages</system-out>
+</testcase>
+<testcase name="bench/Peers.E" classname="c" time="1" status="notrun">
+<skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/><system-out>x is not installed</system-out>
+</testcase>
+<testcase name="kernel/K.E" classname="d" time="1" status="notrun">
+<skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/><system-out>no module</system-out></testcase>
+</testsuite>
+"""
 
 
 class Console(unittest.TestCase):
@@ -74,6 +91,28 @@ class SkippedOnBoth(unittest.TestCase):
             self.assertEqual(vm.skipped_here_too(Path(folder), skipped), ["A.B"])
             self.assertEqual(Path(f"{program}.asked").read_text(encoding="utf-8"),
                              "--gtest_filter=A.B:A.C\n")
+
+
+class SkippedHere(unittest.TestCase):
+    def skipped(self, of_modules: bool) -> vm.SkippedHere:
+        with tempfile.TemporaryDirectory() as folder:
+            report = Path(folder) / "tests.xml"
+            report.write_text(REPORT, encoding="utf-8")
+            return vm.SkippedHere(report, of_modules)
+
+    def test_is_tried_there_unless_it_lacks_a_package(self) -> None:
+        here = self.skipped(of_modules=False)
+        self.assertEqual(here.tests, [("transport", "A/B.C/1"), ("core", "B.D")])
+        self.assertEqual(here.lack_packages, ["bench/Peers.E"])
+        self.assertEqual(here.of(Path("test_transport")), ["A/B.C/1"])
+        self.assertEqual(here.of(Path("test_core_stress")), ["B.D"])
+        self.assertEqual(here.of(Path("test_crash")), [])
+
+    def test_is_tried_with_the_modules_if_it_is_of_theirs(self) -> None:
+        self.assertEqual(self.skipped(of_modules=True).tests, [("kernel", "K.E")])
+
+    def test_is_nothing_where_no_test_ran(self) -> None:
+        self.assertEqual(vm.SkippedHere(Path("/nowhere"), False).tests, [])
 
 
 class Modules(unittest.TestCase):

@@ -10,9 +10,10 @@ crash from the build folder; --quick: those of the machine and of regions; kerne
 module, which is built for that kernel (kernel/README.md) and loaded there; --figures: how many
 instructions a record takes from and to the kernel, by the ring and otherwise; --write: into
 kernel/README.md, too. Prints what failed
-and `N passed, N failed, N skipped`. A test that is skipped there is tried here: one that is skipped
-on both is a failure, for then it runs nowhere. --kvm uses the CPU's virtualisation, which may hang
-inside another virtual machine; without it QEMU emulates.
+and `N passed, N failed, N skipped`. A test that is skipped there is tried here, and what the last
+whole `./dev test` skipped here is tried there: one that is skipped on both is a failure, for then
+it runs nowhere. What only lacks a package here is told. --kvm uses the CPU's virtualisation, which
+may hang inside another virtual machine; without it QEMU emulates.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import re
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as xml
 from pathlib import Path
 
 import machine
@@ -102,6 +104,29 @@ def skipped_here_too(build: Path, skipped: dict[str, str]) -> list[str]:
     return both
 
 
+class SkippedHere:
+    """What the last whole `./dev test` skipped, by ctest's report: folder and test."""
+
+    def __init__(self, report: Path, of_modules: bool):
+        self.tests: list[tuple[str, str]] = []
+        self.lack_packages: list[str] = []
+        for case in xml.parse(report).iter("testcase") if report.exists() else []:
+            folder, _, name = case.attrib["name"].partition("/")
+            if case.find("skipped") is None or (folder == "kernel") != of_modules:
+                continue
+            said = case.findtext("system-out") or ""
+            if filtered := re.search(r"Google Test filter = (\S+)", said):
+                name = filtered[1]  # ctest's own has the values and types of parameters, too
+            if re.search(r"\binstalled\b", said):
+                self.lack_packages.append(f"{folder}/{name}")
+            else:
+                self.tests.append((folder, name))
+
+    def of(self, program: Path) -> list[str]:
+        folder = program.name.split("_")[1]
+        return [name for of_folder, name in self.tests if of_folder == folder]
+
+
 def add_module_tests(disk: machine.Disk, options: argparse.Namespace) -> None:
     disk.add_modules(modules.build(disk.kernel))
     disk.add_program(options.build / "tools" / "ringbell")
@@ -113,10 +138,12 @@ def add_module_tests(disk: machine.Disk, options: argparse.Namespace) -> None:
     disk.add_command(60, "./complaints")
 
 
-def add_tests(disk: machine.Disk, options: argparse.Namespace) -> None:
-    pattern = QUICK if options.quick else FULL
-    for program in test_programs(options.build, "transport" if options.quick else
-                                 "transport|crash"):
+def add_tests(disk: machine.Disk, options: argparse.Namespace, here: SkippedHere) -> None:
+    usual = {"transport": QUICK} if options.quick else {"transport": FULL, "crash": FULL}
+    folders = {*usual, *(folder for folder, _ in here.tests)}
+    for program in test_programs(options.build, "|".join(sorted(folders))):
+        wanted = [usual[folder] for folder in usual if f"_{folder}" in program.name]
+        pattern = ":".join([*here.of(program), *wanted])
         if tests_of(program, pattern):
             disk.add_program(program)
             disk.add_command(SECONDS_A_PROGRAM, command(program, pattern, options.kvm))
@@ -150,7 +177,11 @@ def run_programs(options: argparse.Namespace) -> int:
     started = time.monotonic()
     disk = machine.Disk(machine.ROOT / "build" / "vm" / "run", machine.Kernel(options.kernel))
     of_modules = options.what == "kernel"
-    (add_module_tests if of_modules else add_tests)(disk, options)
+    here = SkippedHere(options.build / "tests.xml", of_modules)
+    if of_modules:
+        add_module_tests(disk, options)
+    else:
+        add_tests(disk, options, here)
     extra = (PLAIN if options.figures else STRICT) if of_modules else ""
     status = machine.boot(disk, kvm=options.kvm, seconds=300 if options.quick else 3600,
                           extra=extra, counting=options.figures)
@@ -164,6 +195,10 @@ def run_programs(options: argparse.Namespace) -> int:
         write_figures(machine_said.split(", up for")[0], figures(console))
     results = Results(console)
     both = skipped_here_too(options.build, results.skipped)
+    if options.filter == "*":
+        both += [name for _, name in here.tests if name not in [*both, *results.passed]]
+    for name in here.lack_packages:
+        print(f"lacks a package here: {name}")
     for name in results.failed:
         print(f"failed: {name}")
     for name in both:
