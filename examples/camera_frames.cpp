@@ -1,11 +1,9 @@
-// Large records without a copy: a camera process draws frames in the ring, a viewer looks at them
-// there. The viewer keeps the last frame while it looks at the next, to see what moved.
+// Large records without a copy: `camera_frames camera` draws frames in the ring, `camera_frames
+// view` looks at them there, and keeps the last one to see what moved. Or both at once.
 #include <algorithm>
-#include <chrono>
-#include <cstddef>
 #include <cstdio>
 #include <span>
-#include <utility>
+#include <string_view>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,23 +16,25 @@ constexpr std::uint32_t kWidth = 640;
 constexpr std::uint32_t kFrameBytes = kWidth * 480;  // one byte a pixel
 constexpr std::uint32_t kFrames = 100;
 
-int camera(ringbell::Channel channel) {
-  auto sender = ringbell::Sender::open(std::move(channel));
-  for (std::uint32_t frame = 0; sender && frame < kFrames; ++frame) {
-    auto room = sender->claim_for(kFrameBytes, std::chrono::seconds(5));
-    if (!room || !*room) return 1;  // the viewer is gone, or stuck
+int camera() {
+  auto sender = ringbell::Sender::create("camera", {.capacity_bytes = 2 << 20});
+  if (!sender) return std::puts(sender.error().message.c_str()), 1;
+  for (std::uint32_t frame = 0; frame < kFrames; ++frame) {
+    auto room = sender->claim_for(kFrameBytes);
+    if (!room) return 1;  // the viewer is gone
     std::ranges::fill(**room, std::byte{0});
     std::ranges::fill((*room)->subspan(std::size_t{frame} * kWidth, kWidth), std::byte{255});
     sender->commit();
   }
-  return sender ? 0 : 1;
+  return 0;
 }
 
-int viewer(ringbell::Channel channel) {
-  auto receiver = ringbell::Receiver::open(std::move(channel));
+int view() {
+  auto receiver = ringbell::Receiver::open("camera");
+  if (!receiver) return std::puts(receiver.error().message.c_str()), 1;
   std::span<const std::byte> last;
   std::uint32_t moved = 0;
-  while (receiver) {
+  for (;;) {
     auto frame = receiver->peek_for();
     if (!frame) break;  // the camera has closed
     if (!last.empty() && !std::ranges::equal(last, **frame)) ++moved;
@@ -49,12 +49,12 @@ int viewer(ringbell::Channel channel) {
 
 }  // namespace
 
-int main() {
-  auto channel = ringbell::Channel::create({.capacity_bytes = 2 << 20, .record_alignment = 64});
-  if (!channel) return std::puts(channel.error().message.c_str()), 1;
-  const pid_t pid = ::fork();
-  if (pid == 0) ::_exit(camera(std::move(*channel)));
-  const int result = viewer(std::move(*channel));
+int main(int count, char** arguments) {
+  const std::string_view role = count > 1 ? arguments[1] : "";
+  if (role == "camera") return camera();
+  if (role == "view") return view();
+  if (::fork() == 0) ::_exit(camera());
+  const int result = view();
   int status = 1;
-  return ::waitpid(pid, &status, 0) == pid && status == 0 ? result : 1;
+  return ::wait(&status) > 0 && status == 0 ? result : 1;
 }

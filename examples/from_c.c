@@ -1,4 +1,5 @@
-/* The C API: a child sends lines over a channel that it inherits, the parent prints them. */
+/* The C API: `from_c send` in one terminal, `from_c receive` in another, in either order. Or both
+ * at once. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -8,22 +9,31 @@
 
 static ringbell_error error; /* what the last failure was, if any */
 
-static int child(ringbell_channel* channel) {
+static int fails(void) {
+  puts(error.message);
+  return 1;
+}
+
+static int send_lines(void) {
+  const ringbell_channel_options options = {.capacity_bytes = 64 * 1024}; /* the rest: defaults */
   ringbell_sender* sender;
-  if (ringbell_sender_open(channel, NULL, &sender, &error) < 0) return 1;
+  if (ringbell_sender_create("lines", &options, NULL, &sender, &error) < 0) return fails();
   for (int line = 1; line <= 3; ++line) {
     void* room; /* in the ring itself: nothing is copied */
-    if (ringbell_sender_claim(sender, 64, RINGBELL_FOREVER, &room, &error) < 0) return 1;
+    if (ringbell_sender_claim(sender, 64, RINGBELL_FOREVER, &room, &error) < 0) return fails();
     const int length = snprintf(room, 64, "line %d of process %d", line, (int)getpid());
     ringbell_sender_commit(sender, (uint32_t)length);
   }
-  ringbell_sender_close(sender);
+  ringbell_sender_close(sender); /* what was sent is read all the same */
   return 0;
 }
 
-static int parent(ringbell_channel* channel) {
+static int receive_lines(void) {
+  const int64_t five_seconds = INT64_C(5000000000);
   ringbell_receiver* receiver;
-  if (ringbell_receiver_open(channel, NULL, &receiver, &error) < 0) return 1;
+  if (ringbell_receiver_open_name("lines", five_seconds, NULL, &receiver, &error) < 0) {
+    return fails();
+  }
   const void* record;
   size_t size;
   int code;
@@ -32,19 +42,14 @@ static int parent(ringbell_channel* channel) {
     ringbell_receiver_release(receiver);
   }
   ringbell_receiver_close(receiver);
-  return code == RINGBELL_CLOSED ? 0 : 1; /* the child has said all */
+  return code == RINGBELL_CLOSED ? 0 : fails(); /* the sender has said all */
 }
 
-int main(void) {
-  const ringbell_channel_options options = {.capacity_bytes = 64 * 1024}; /* the rest: defaults */
-  ringbell_channel* channel;
-  if (ringbell_channel_create(&options, &channel, &error) < 0) return puts(error.message), 1;
+int main(int count, char** arguments) {
+  if (count > 1) return strcmp(arguments[1], "send") == 0 ? send_lines() : receive_lines();
   const pid_t pid = fork();
-  if (pid < 0) return 1;
-  if (pid == 0) _exit(child(channel));
-  const int result = parent(channel);
-  if (result != 0) puts(error.message);
+  if (pid == 0) _exit(send_lines());
+  const int result = receive_lines();
   int status = 1;
-  waitpid(pid, &status, 0);
-  return result == 0 && status == 0 ? 0 : 1;
+  return waitpid(pid, &status, 0) == pid && status == 0 ? result : 1;
 }
