@@ -7,10 +7,14 @@ import importlib.util
 import json
 import os
 import signal
+import time
 import unittest
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from command_line import CommandTest
+from command_line import PATIENCE_S, CommandTest
+
+T = TypeVar("T")
 
 ONE_CPU = str(min(os.sched_getaffinity(0)))
 SHORT = {"round-trip": ("--samples", "100"), "wake": ("--samples", "100"),
@@ -21,10 +25,20 @@ class Bench(CommandTest):
     def rows(self, kind: str, *options: str) -> list[dict[str, Any]]:
         """Of a short run: what it wrote as JSON Lines in place of a table."""
         ended = self.ringbell("bench", kind, *SHORT.get(kind, ()), "--json", "-", *options)
+        if b"nothing of it can be measured here" in ended.stderr:
+            return []
         self.assertEqual(ended.returncode, 0, ended.stderr)
         rows = [json.loads(line) for line in ended.stdout.splitlines()]
         self.assertEqual((rows[0]["bench"], rows[0]["mode"]), ("meta", f"bench {kind}"))
         return rows[1:]
+
+    def measured(self, measure: Callable[[], T], is_done: Callable[[T], Any]) -> T:
+        """Other work may keep the CPU from what a rate asks for: then once more, for a while."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            made = measure()
+            if is_done(made) or time.monotonic() > deadline:
+                return made
 
     def refuse(self, said: str, *arguments: str) -> None:
         ended = self.ringbell("bench", *arguments)
@@ -51,16 +65,22 @@ class Bench(CommandTest):
         self.assertGreater(rows[0]["verified_messages"], 0)
 
     def test_the_open_loop_has_a_row_for_each_load_and_rate(self) -> None:
-        rows = self.rows("open-loop", "--cpu", ONE_CPU, "--transport", "pipe", "--repeats", "1",
-                         "--load", "10,50", "--rate", "2k")
+        def measure() -> list[dict[str, Any]]:
+            return self.rows("open-loop", "--cpu", ONE_CPU, "--transport", "pipe", "--repeats", "1",
+                             "--load", "10,50", "--rate", "2k")
+
+        rows = self.measured(measure, lambda rows: rows and not any("error" in r for r in rows))
         self.assertEqual([r.get("load") for r in rows], [0.1, 0.5, None])
         self.assertEqual(rows[2]["rate_intended_per_s"], 2000)
         self.assertTrue(all(r["verified"] and r["p50_ns"] > 0 and r["samples"] > 0 for r in rows))
 
     @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "matplotlib is not installed")
     def test_the_open_loop_is_plotted(self) -> None:
-        ended = self.ringbell("bench", "open-loop", "--cpu", ONE_CPU, "--transport", "pipe",
-                              "--repeats", "1", *SHORT["open-loop"], "--plot", str(self.folder))
+        ended = self.measured(
+            lambda: self.ringbell("bench", "open-loop", "--cpu", ONE_CPU, "--transport", "pipe",
+                                  "--repeats", "1", *SHORT["open-loop"], "--plot",
+                                  str(self.folder)),
+            lambda ended: b"nothing of it can be measured here" not in ended.stderr)
         self.assertEqual(ended.returncode, 0, ended.stderr)
         self.assertIn("pipe", (self.folder / "open_loop.svg").read_text())
         self.assertIn("plot: ", ended.stdout.decode())

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 PROGRAM = os.environ.get("RINGBELL_PROGRAM", "build/release/tools/ringbell")
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 def as_other_user(folder: Path) -> dict:

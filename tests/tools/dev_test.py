@@ -46,7 +46,7 @@ class Dev(unittest.TestCase):
     def dev(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self.folder / "dev", *arguments], env={"PATH": str(self.programs)}, text=True,
-            capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False,
+            capture_output=True, stdin=subprocess.DEVNULL, timeout=120, check=False,
             user=ORDINARY_USER if os.geteuid() == 0 else None)
 
     def expect_one_line(self, ended: subprocess.CompletedProcess[str], line: str) -> None:
