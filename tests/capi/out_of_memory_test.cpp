@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 #include <optional>
@@ -10,7 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -48,6 +51,7 @@ namespace {
 
 class OutOfMemoryTest : public ::testing::Test {
  protected:
+  void SetUp() override { failed = false; }
   void TearDown() override { allocations_left = -1; }
 
   // `call` is made until no allocation of it fails: `refused` for as long, and 0 then. What it made
@@ -157,20 +161,36 @@ TEST_F(OutOfMemoryTest, IsBadAllocInCxx) {
       kThrown, [&] { return made([] { return Listener::open("doors"); }); }, nothing);
 }
 
+template <class End>
+void close_without_memory(End end) {
+  std::optional<End> open(std::move(end));
+  allocations_left = 0;
+  open.reset();
+  allocations_left = -1;
+}
+
 // What closes needs no memory, and takes its name away.
 TEST_F(OutOfMemoryTest, EndsCloseWithoutIt) {
-  const auto closes = [](auto end) {
-    std::optional<decltype(end)> open(std::move(end));
-    allocations_left = 0;
-    open.reset();
-    allocations_left = -1;
-  };
-  closes(Sender::create("orders").value());
-  closes(QueueSender::create("jobs").value());
-  closes(Publisher::create("news").value());
-  closes(Server::create("sums").value());
-  closes(Listener::open("doors").value());
-  EXPECT_EQ(folder.files(), std::vector<std::string>{});
+  for (const std::size_t letters : {4U, 64U}) {  // in the string itself, or elsewhere
+    const std::string name(letters, 'x');
+    close_without_memory(Sender::create(name).value());
+    close_without_memory(QueueSender::create(name).value());
+    close_without_memory(Publisher::create(name).value());
+    close_without_memory(Server::create(name).value());
+    close_without_memory(Listener::open(name).value());
+    EXPECT_EQ(folder.files(), std::vector<std::string>{});
+  }
+}
+
+// What cannot take its name away leaves it: there is no memory to say why, and no call to tell.
+TEST_F(OutOfMemoryTest, EndsCloseWithoutItWhileAnotherProcessHoldsTheNames) {
+  Sender sender = Sender::create("orders").value();
+  Listener listener = Listener::open("doors").value();
+  const FileDescriptor names{::open(folder.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  ASSERT_EQ(::flock(names.get(), LOCK_EX), 0);
+  close_without_memory(std::move(sender));
+  close_without_memory(std::move(listener));
+  EXPECT_EQ(folder.files(), (std::vector<std::string>{"doors.sock", "orders.ring"}));
 }
 
 // Messages go through without any allocation.

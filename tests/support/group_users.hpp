@@ -59,10 +59,12 @@ template <class Body>
 }
 
 // The same in a user namespace of its own, in which `first` is user `inside`, `first + 1` the next,
-// and so on, `known` of them, and the group is group 0. It ends with 100 if there can be none.
+// and so on, `known` of them, and the group is group 0. `more`: other lines of the map. It ends
+// with 100 if there can be none.
 template <class Body>
 [[nodiscard]] ChildProcess as_user_in_namespace(uid_t user, uid_t first, unsigned known,
-                                                Body&& body, uid_t inside = 0) {
+                                                Body&& body, uid_t inside = 0,
+                                                const std::string& more = {}) {
   Signal entered;
   Signal mapped;
   ChildProcess child = ChildProcess::fork([&]() -> int {
@@ -74,7 +76,7 @@ template <class Body>
   });
   if (entered.wait(std::chrono::seconds(20))) {
     const std::string folder = "/proc/" + std::to_string(child.pid());
-    std::ofstream(folder + "/uid_map") << inside << ' ' << first << ' ' << known << '\n';
+    std::ofstream(folder + "/uid_map") << inside << ' ' << first << ' ' << known << '\n' << more;
     std::ofstream(folder + "/gid_map") << "0 " << kGroup << " 1\n";
     mapped.tell();
   }

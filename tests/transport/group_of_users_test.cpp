@@ -1,6 +1,8 @@
 // Names in a folder that a group of users shares, and listeners there: what each user may do.
+#include <array>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -308,6 +310,35 @@ TEST_F(GroupOfUsersTest, UsersThatCannotComeAreNotAllowedInSilence) {
   EXPECT_THAT(refused.error().message, HasSubstr("uid 61001"));
   EXPECT_THAT(refused.error().message, HasSubstr("Place::group"));
   EXPECT_TRUE(Listener::open("talks", {.also_allowed = {0}})) << "this user itself";
+}
+
+TEST_F(GroupOfUsersTest, MemberKnowsOfARingThatItMayNotOpenWhetherItIsInUse) {
+  Signal made;
+  ChildProcess maker = as_user(kFirst, [&] {
+    Result<Sender> sender = Sender::create("mine");  // of mode 0600
+    if (!sender || !sender->try_send(std::array<std::byte, 8>{})) return 1;
+    made.tell();
+    ::pause();
+    return 2;
+  });
+  ASSERT_TRUE(made.wait());
+  const auto seen = [&](bool alive) {
+    return as_user(kSecond,
+                   [&] {
+                     const auto all = names::list();
+                     if (!all || all->size() != 1) return 1;
+                     const names::Entry& entry = all->front();
+                     if (entry.name != "mine" || !entry.is_closed || entry.inode == 0) return 2;
+                     const auto removed = names::remove_dead();
+                     if (!removed || !removed->empty()) return 3;
+                     return entry.alive == alive ? 0 : 4;
+                   })
+        .wait();
+  };
+  EXPECT_EQ(seen(true), 0);
+  maker.kill_now();
+  EXPECT_EQ(seen(false), 0);
+  EXPECT_EQ(names::remove_dead().value().size(), 1U) << "root may open it";
 }
 
 // --- root looks ---------------------------------------------------------------------------------

@@ -266,6 +266,29 @@ TEST_F(FolderListenerTest, ListenerMayInsistOnItsDoorbell) {
   EXPECT_EQ(other.connector.sender.channel().region().doorbell(), DoorbellKind::futex);
 }
 
+// Whichever it is, and whether it was said or is what the listener rings by of itself.
+TEST_F(FolderListenerTest, ListenerThatInsistsGivesNoOtherDoorbell) {
+  using Kind = std::optional<DoorbellKind>;
+  for (const Kind own : {Kind(), Kind(DoorbellKind::eventfd), Kind(DoorbellKind::futex)}) {
+    const DoorbellKind given = own.value_or(DoorbellKind::eventfd);
+    Listener listener =
+        Listener::open("orders", {.doorbell = own, .insists_on_doorbell = true}).value();
+    for (const Kind asked : {Kind(), Kind(DoorbellKind::eventfd), Kind(DoorbellKind::futex),
+                             Kind(DoorbellKind::none)}) {
+      if (asked && *asked != given) {
+        const Error refused = refusal_of(listener, {.doorbell = asked});
+        EXPECT_EQ(refused.code, ErrorCode::unsupported) << refused.message;
+        continue;
+      }
+      const Pair pair = connect_pair(listener, "orders", {.doorbell = asked});
+      for (const Connection* const side : {&pair.listener, &pair.connector}) {
+        EXPECT_EQ(side->sender.channel().region().doorbell(), given);
+        EXPECT_EQ(side->receiver.channel().region().doorbell(), given);
+      }
+    }
+  }
+}
+
 TEST_F(FolderListenerTest, ConnectorSpinsOnlyIfItSaysSo) {
   Listener listener = Listener::open("orders", {.doorbell = DoorbellKind::none}).value();
   const Error refused = refusal_of(listener, {});

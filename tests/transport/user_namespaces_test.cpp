@@ -13,6 +13,7 @@
 
 #include <ringbell/ringbell.hpp>
 #include <ringbell/transport/base/known_ids.hpp>
+#include <ringbell/transport/connect/handshake.hpp>
 #include <ringbell/transport/names/name_folder.hpp>
 
 #include <tests/support/child_process.hpp>
@@ -185,6 +186,68 @@ TEST_F(UserNamespacesTest, AnUnmappedPeerIsNotTakenForThisUser) {
   EXPECT_EQ(unix_socket::connect(stranger.get(), abstract_address(kUnmapped, name)).value(),
             unix_socket::Reached::yes);
   EXPECT_EQ(listening.wait(), 0);
+}
+
+// The same with root known beside it, whose folder a group shares.
+template <class Body>
+ChildProcess as_user_of_unmapped_id_beside_root(Body&& body) {
+  return as_user_in_namespace(kFirst, kFirst, 1, std::forward<Body>(body), kUnmapped, "0 0 1\n");
+}
+
+// A folder keeps strangers out only if it is of one user, whatever the listener calls its place.
+TEST_F(UserNamespacesTest, AnUnmappedPeerIsNotTakenForThisUserInAFolderOfAGroupEither) {
+  Signal listens;
+  ChildProcess listening = as_user_of_unmapped_id_beside_root([&] {
+    ::umask(0);
+    Result<Listener> listener = Listener::open("talks", {.place = Place::folder});
+    if (!listener) return 1;
+    listens.tell();
+    while (listener->refused() == 0) {
+      if (listener->accept(1ms).value()) return 2;
+    }
+    return listener->last_refusal()->code == ErrorCode::permission ? 0 : 3;
+  });
+  if (!listens.wait(20s)) {
+    EXPECT_EQ(listening.wait(), 100);
+    GTEST_SKIP() << "no user namespaces here";
+  }
+  EXPECT_EQ(
+      as_user(kSecond,
+              [&] {
+                const FileDescriptor stranger = unix_socket::create().value();
+                const auto reached = unix_socket::connect(stranger.get(), {path_of("talks.sock")});
+                if (reached != unix_socket::Reached::yes) return 1;
+                (void)handshake::send(stranger.get(), handshake::greeting(handshake::Kind::hello));
+                (void)unix_socket::wait_readable(stranger.get(), kPatience);
+                return 0;
+              })
+          .wait(),
+      0);
+  EXPECT_EQ(listening.wait(), 0);
+}
+
+TEST_F(UserNamespacesTest, NorIsAListenerThere) {
+  Signal listens;
+  Signal end;
+  ChildProcess listening = as_user(kSecond, [&] {
+    ::umask(0);
+    const FileDescriptor door = unix_socket::create().value();
+    if (!unix_socket::bind(door.get(), {path_of("talks.sock")}).value()) return 1;
+    if (!unix_socket::listen(door.get(), 1)) return 2;
+    listens.tell();
+    return end.wait() ? 0 : 3;
+  });
+  ASSERT_TRUE(listens.wait(20s));
+  ChildProcess child = as_user_of_unmapped_id_beside_root([] {
+    const Result<Connection> refused = connect("talks", {.place = Place::folder, .timeout = 1s});
+    if (refused || refused.error().code != ErrorCode::permission) return 1;
+    return refused.error().message.find("does not map") != std::string::npos ? 0 : 2;
+  });
+  const std::optional<int> status = child.wait();
+  end.tell();
+  EXPECT_EQ(listening.wait(), 0);
+  if (status == 100) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(UserNamespacesTest, ConnectorKnowsNoListenerThatIsUnmapped) {

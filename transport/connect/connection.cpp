@@ -28,6 +28,12 @@ constexpr std::chrono::microseconds kLongestNap{10000};
 // There is a listener, and no room: that comes and goes fast.
 constexpr std::chrono::microseconds kLongestNapAtTheDoor{1000};
 
+// A socket at whose other end the listener is.
+struct Reach {
+  FileDescriptor socket;
+  bool is_private = false;  // in a folder that only this user enters
+};
+
 // Until a process listens at one of the addresses that `try_all` tries, and has room for one more.
 // `where` is for people.
 template <class TryAll>
@@ -53,15 +59,19 @@ Result<FileDescriptor> reach(TryAll&& try_all, std::string_view name, const std:
   }
 }
 
-Result<FileDescriptor> reach_abstract(uid_t listener, std::string_view name, SteadyTime deadline) {
+Result<Reach> reach_abstract(uid_t listener, std::string_view name, SteadyTime deadline) {
   const unix_socket::Address address = abstract_address(listener, name);
-  return reach([&](int socket) { return unix_socket::connect(socket, address); }, name,
-               fmt::format("among the abstract ones of uid {}", listener), deadline);
+  Result<FileDescriptor> socket =
+      reach([&](int fd) { return unix_socket::connect(fd, address); }, name,
+            fmt::format("among the abstract ones of uid {}", listener), deadline);
+  if (!socket) return tl::unexpected(std::move(socket.error()));
+  return Reach{.socket = std::move(*socket)};
 }
 
-Result<FileDescriptor> reach_in_folders(std::string_view name, Place place, SteadyTime deadline) {
+Result<Reach> reach_in_folders(std::string_view name, Place place, SteadyTime deadline) {
   Result<NameFolders> folders = NameFolders::open(NameFolders::NewNames::no);
   if (!folders) return tl::unexpected(std::move(folders.error()));
+  bool is_private = false;
   const auto try_all = [&](int socket) -> Result<Reached> {
     Reached best = Reached::none;
     for (std::size_t number = 0; number < folders->count() && best != Reached::yes; ++number) {
@@ -75,17 +85,20 @@ Result<FileDescriptor> reach_in_folders(std::string_view name, Place place, Stea
       const Result<Reached> reached = unix_socket::connect(socket, address_in(*folder, name));
       if (!reached) return reached;
       if (*reached != Reached::none) best = *reached;
+      is_private = !folder->group();
     }
     return best;
   };
-  return reach(try_all, name, "in " + folders->text(), deadline);
+  Result<FileDescriptor> socket = reach(try_all, name, "in " + folders->text(), deadline);
+  if (!socket) return tl::unexpected(std::move(socket.error()));
+  return Reach{.socket = std::move(*socket), .is_private = is_private};
 }
 
-Result<Peer> check_listener(int socket, uid_t expected, Place place) {
-  Result<Peer> peer = unix_socket::peer_of(socket);
+Result<Peer> check_listener(const Reach& reached, uid_t expected) {
+  Result<Peer> peer = unix_socket::peer_of(reached.socket.get());
   if (!peer) return peer;
-  // A folder keeps strangers out that look like this user.
-  if (place != Place::folder && !is_one_user(peer->uid)) {
+  // A folder of this user alone keeps strangers out that look like it.
+  if (!reached.is_private && !is_one_user(peer->uid)) {
     return fail(
         ErrorCode::permission,
         fmt::format("the listener runs as uid {}, which stands for each user that this user "
@@ -174,12 +187,13 @@ Result<Connection> connect(std::string_view name, const ConnectOptions& options)
   }
   const SteadyTime deadline = end_of(options.timeout);
   const uid_t listener = options.listener_uid.value_or(::geteuid());
-  Result<FileDescriptor> socket = options.place == Place::abstract
-                                      ? reach_abstract(listener, name, deadline)
-                                      : reach_in_folders(name, options.place, deadline);
-  if (!socket) return tl::unexpected(std::move(socket.error()));
-  const Result<Peer> peer = check_listener(socket->get(), listener, options.place);
+  Result<Reach> reached = options.place == Place::abstract
+                              ? reach_abstract(listener, name, deadline)
+                              : reach_in_folders(name, options.place, deadline);
+  if (!reached) return tl::unexpected(std::move(reached.error()));
+  const Result<Peer> peer = check_listener(*reached, listener);
   if (!peer) return tl::unexpected(peer.error());
+  const FileDescriptor* const socket = &reached->socket;
 
   Greeting hello = handshake::greeting(Kind::hello);
   const bool will_spin = options.doorbell == core::DoorbellKind::none;  // not to be asked for
@@ -227,7 +241,7 @@ Result<Connection> connect(std::string_view name, const ConnectOptions& options)
   return Connection{.sender = std::move(*sender),
                     .receiver = std::move(*receiver),
                     .peer = *peer,
-                    .socket = std::move(*socket)};
+                    .socket = std::move(reached->socket)};
 }
 
 }  // namespace ringbell

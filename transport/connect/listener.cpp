@@ -123,13 +123,12 @@ Result<Channel> make_channel_by_socket(const ChannelOptions& options, Gift& gift
 
 }  // namespace
 
-// A folder keeps strangers out that look like this user.
+// A folder of this user alone keeps strangers out that look like it.
 Listener::Listener(ListenerOptions options, ListeningSocket socket, FileDescriptor events,
                    FileDescriptor spare) noexcept
     : options_(std::move(options)),
-      own_uid_(options_.place == Place::folder || is_one_user(::geteuid())
-                   ? std::optional(::geteuid())
-                   : std::nullopt),
+      own_uid_(socket.is_private() || is_one_user(::geteuid()) ? std::optional(::geteuid())
+                                                               : std::nullopt),
       socket_(std::move(socket)),
       events_(std::move(events)),
       spare_(std::move(spare)) {}
@@ -213,6 +212,7 @@ Result<std::optional<Connection>> Listener::accept(Timeout timeout) {
 }
 
 Result<void> Listener::let_in() {
+  if (!spare_) take_spare();
   Result<std::optional<FileDescriptor>> socket = unix_socket::accept(socket_.fd());
   if (!socket) return tl::unexpected(turn_away(std::move(socket.error())));
   if (!*socket) return {};
@@ -248,8 +248,13 @@ Error Listener::turn_away(Error why) {
     ++refused_;
     last_refusal_ = why;
   }
-  if (auto spare = unix_socket::create()) spare_ = std::move(*spare);
+  take_spare();
   return why;
+}
+
+// Another thread may have taken the place of the last one: then a later call has it.
+void Listener::take_spare() {
+  if (auto spare = unix_socket::create()) spare_ = std::move(*spare);
 }
 
 void Listener::drop_one_too_many() {

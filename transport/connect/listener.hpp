@@ -107,6 +107,7 @@ class RINGBELL_API Listener {
   [[nodiscard]] Result<void> let_in();
   // L4. Returns `why`.
   [[nodiscard]] Error turn_away(Error why);
+  void take_spare();
   void drop_one_too_many();
   [[nodiscard]] bool may_welcome(uid_t uid) const noexcept;
   // Those of L2 that may go on.

@@ -1,6 +1,7 @@
 #include <ringbell/transport/connect/listening_socket.hpp>
 
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include <fcntl.h>
@@ -49,17 +50,19 @@ Result<ino_t> inode_of_socket(const NameFolder& folder, const std::string& file)
   return status.st_ino;
 }
 
-// Whatever the umask left. Another member of the group could have put a link in this place: the
-// mode is changed of what was looked at, and of a socket only.
-Result<void> open_to_group(const NameFolder& folder, const std::string& file) {
+// Whatever the umask left. Another member of the group could have put something else in this place:
+// the mode is changed of what was looked at, and of the socket of that inode only.
+Result<void> open_to_group(const NameFolder& folder, const std::string& file, ino_t inode) {
   constexpr mode_t kForGroup = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP;
   const FileDescriptor socket{::openat(folder.fd(), file.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)};
   struct stat status {};
-  const std::string self = fmt::format("/proc/self/fd/{}", socket.get());
-  if (socket && ::fstat(socket.get(), &status) == 0 && S_ISSOCK(status.st_mode) &&
-      ::chmod(self.c_str(), kForGroup) == 0) {
-    return {};
+  const bool is_seen = socket && ::fstat(socket.get(), &status) == 0;
+  if (is_seen && (!S_ISSOCK(status.st_mode) || status.st_ino != inode)) {
+    return fail(ErrorCode::busy,
+                fmt::format("another process replaced {}/{} at once", folder.path(), file));
   }
+  const std::string self = fmt::format("/proc/self/fd/{}", socket.get());
+  if (is_seen && ::chmod(self.c_str(), kForGroup) == 0) return {};
   return fail_errno(fmt::format("opening {}/{} to its group failed", folder.path(), file),
                     errno == ENOENT ? "it takes /proc: mount it" : "");
 }
@@ -152,19 +155,31 @@ Result<void> ListeningSocket::take_in(NameFolders folders, std::string_view name
   }
   if (!bound) return tl::unexpected(bound.error());
   if (!*bound) return in_use(name, std::nullopt);
-  const Result<ino_t> inode = inode_of_socket(folder, file);
-  if (!inode) return tl::unexpected(inode.error());
-  if (place == Place::group) {
-    if (Result<void> open = open_to_group(folder, file); !open) {
-      (void)remove(folder, file);
-      return open;
-    }
+  if (Result<void> opened = open_to_peers(folder, file, place); !opened) {
+    if (is_own_socket(folder, file)) (void)remove(folder, file);
+    return opened;
   }
-  if (Result<void> listens = unix_socket::listen(fd(), kBacklog); !listens) return listens;
-  inode_ = *inode;
   file_ = file;
   folder_.emplace(std::move(folder));
   return {};
+}
+
+Result<void> ListeningSocket::open_to_peers(const NameFolder& folder, const std::string& file,
+                                            Place place) {
+  const Result<ino_t> inode = inode_of_socket(folder, file);
+  if (!inode) return tl::unexpected(inode.error());
+  inode_ = *inode;
+  if (place == Place::group) {
+    if (Result<void> open = open_to_group(folder, file, inode_); !open) return open;
+  }
+  return unix_socket::listen(fd(), kBacklog);
+}
+
+bool ListeningSocket::is_own_socket(const NameFolder& folder,
+                                    const std::string& file) const noexcept {
+  struct stat there {};
+  return ::fstatat(folder.fd(), file.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISSOCK(there.st_mode) && there.st_ino == inode_;
 }
 
 bool ListeningSocket::name_lost() const noexcept {
@@ -179,10 +194,12 @@ bool ListeningSocket::name_lost() const noexcept {
 // If the file was removed by hand, another listener may have taken its place: look first.
 ListeningSocket::~ListeningSocket() {
   if (!socket_ || !folder_ || ::getpid() != owner_pid_) return;
-  const Result<NameFolder::Lock> lock = folder_->lock_to_leave();
-  if (!lock) return;  // a leftover, which the next listener takes over
-  const Result<ino_t> there = inode_of_socket(*folder_, file_);
-  if (there && *there == inode_) (void)remove(*folder_, file_);
+  try {
+    const Result<NameFolder::Lock> lock = folder_->lock_to_leave();
+    if (!lock) return;  // a leftover, which the next listener takes over
+    if (is_own_socket(*folder_, file_)) ::unlinkat(folder_->fd(), file_.c_str(), 0);
+  } catch (const std::bad_alloc&) {  // a leftover, too
+  }
 }
 
 }  // namespace ringbell

@@ -52,12 +52,19 @@ class RINGBELL_API ListeningSocket {
   [[nodiscard]] int fd() const noexcept { return socket_.get(); }
   // Whether the name leads to it no more. False of an abstract one, and where it cannot be known.
   [[nodiscard]] bool name_lost() const noexcept;
+  // Whether it stands in a folder that only this user enters: no stranger reaches it.
+  [[nodiscard]] bool is_private() const noexcept { return folder_ && !folder_->group(); }
 
  private:
   explicit ListeningSocket(FileDescriptor socket) noexcept;
   [[nodiscard]] Result<void> take_abstract(std::string_view name);
   // In the first, in place of a dead one, if need be, and if none listens in another.
   [[nodiscard]] Result<void> take_in(NameFolders folders, std::string_view name, Place place);
+  // Of the socket that was bound there: what is left until peers may come.
+  [[nodiscard]] Result<void> open_to_peers(const NameFolder& folder, const std::string& file,
+                                           Place place);
+  [[nodiscard]] bool is_own_socket(const NameFolder& folder,
+                                   const std::string& file) const noexcept;
 
   FileDescriptor socket_;
   std::optional<NameFolder> folder_;  // nothing: the name is abstract and ends by itself

@@ -71,12 +71,18 @@ bool HeldName::is_lost() const noexcept {
 
 void HeldName::leave(ParticipantLock& part, int region_fd,
                      const std::function<bool()>& keep) noexcept {
-  const Result<NameFolder::Lock> lock = folder_.lock_to_leave();
-  if (!lock) return;
-  part.drop();
-  if (ParticipantLock::any_held(region_fd) || keep()) return;
-  const std::string file = is_file(newest_) ? newest_ : past_file().value_or(std::string());
-  if (!file.empty()) ::unlinkat(folder_.fd(), file.c_str(), 0);
+  try {
+    const Result<NameFolder::Lock> lock = folder_.lock_to_leave();
+    if (!lock) return;
+    part.drop();
+    if (ParticipantLock::any_held(region_fd) || keep()) return;
+    if (is_file(newest_)) {
+      ::unlinkat(folder_.fd(), newest_.c_str(), 0);
+    } else if (const auto past = past_file(); past && !past->empty()) {
+      ::unlinkat(folder_.fd(), past->c_str(), 0);
+    }
+  } catch (const std::bad_alloc&) {  // no lock, and no memory for the Error that says so
+  }
 }
 
 }  // namespace ringbell

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -14,11 +13,11 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <ringbell/transport/base/deadline.hpp>
 #include <ringbell/transport/base/known_ids.hpp>
+#include <ringbell/transport/names/lock_table.hpp>
 
 namespace ringbell {
 namespace {
@@ -111,18 +110,12 @@ Result<std::optional<gid_t>> check_folder(int fd, const std::string& path, uid_t
   return std::nullopt;
 }
 
-// For people. A line of /proc/locks: "7: FLOCK  ADVISORY  WRITE 4711 00:19:26 0 EOF".
+// For people.
 std::string holder_of(int fd) {
   struct stat status {};
-  std::ifstream locks("/proc/locks");
-  if (::fstat(fd, &status) == 0) {
-    const std::string file =
-        fmt::format("{:02x}:{:02x}:{}", major(status.st_dev), minor(status.st_dev), status.st_ino);
-    std::string number, type, advice, access, pid, where, rest;
-    while (locks >> number >> type >> advice >> access >> pid >> where) {
-      std::getline(locks, rest);
-      if (type == "FLOCK" && where == file && pid != "0") return "pid " + pid;
-    }
+  const auto locks = ::fstat(fd, &status) == 0 ? lock_table::locks_on(status) : std::nullopt;
+  for (const lock_table::Lock& lock : locks.value_or(std::vector<lock_table::Lock>())) {
+    if (lock.type == "FLOCK" && lock.pid != "0") return "pid " + lock.pid;
   }
   return "another process";
 }

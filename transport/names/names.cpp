@@ -19,6 +19,7 @@
 #include <ringbell/transport/memory/file.hpp>
 #include <ringbell/transport/memory/region.hpp>
 #include <ringbell/transport/names/generations.hpp>
+#include <ringbell/transport/names/lock_table.hpp>
 #include <ringbell/transport/names/name_folders.hpp>
 
 namespace ringbell::names {
@@ -37,6 +38,20 @@ std::optional<core::RegionHeader> header_of(int fd) noexcept {
   return header;
 }
 
+// One that this user may not open, in a folder that a group shares. Where it cannot be known, it is
+// in use. Nothing: it is gone.
+std::optional<Entry> look_at_closed(const NameFolder& folder, const std::string& file) {
+  struct stat status {};
+  if (::fstatat(folder.fd(), file.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
+  const std::optional<std::vector<lock_table::Lock>> locks = lock_table::locks_on(status);
+  const auto is_participants = [](const auto& lock) { return lock.type == "OFDLCK"; };
+  return Entry{.alive = !S_ISREG(status.st_mode) || !locks ||
+                        std::any_of(locks->begin(), locks->end(), is_participants),
+               .is_closed = true,
+               .inode = status.st_ino,
+               .size_bytes = static_cast<std::uint64_t>(status.st_size)};
+}
+
 // Nothing: it is gone.
 std::optional<Entry> look_at_region(const NameFolder& folder, const std::string& file) {
   const FileDescriptor region{
@@ -44,6 +59,7 @@ std::optional<Entry> look_at_region(const NameFolder& folder, const std::string&
   struct stat status {};
   if (!region) {
     if (errno == ENOENT) return std::nullopt;
+    if (errno == EACCES) return look_at_closed(folder, file);
     return Entry{.alive = true};  // a folder, a link: not ringbell's
   }
   if (::fstat(region.get(), &status) != 0) return std::nullopt;
@@ -104,7 +120,9 @@ Result<void> remove_if(const NameFolder& folder, Wanted&& is_wanted, std::vector
   for (const std::string& file : *files) {
     std::optional<Entry> entry = look_at(folder, file);
     const bool is_rubbish = is_left_over(folder, file);
-    if (!is_rubbish && (!entry || entry->alive || !is_wanted(*entry))) continue;
+    if (!is_rubbish && (!entry || entry->alive || entry->is_closed || !is_wanted(*entry))) {
+      continue;
+    }
     if (::unlinkat(folder.fd(), file.c_str(), 0) != 0) {
       done = fail_errno(fmt::format("removing {}/{} failed", folder.path(), file));
       continue;

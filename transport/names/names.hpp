@@ -23,7 +23,8 @@ struct Entry {
   std::string name = {};
   Kind kind = Kind::unknown;
   core::RingKind ring = {};      // of a region
-  bool alive = false;            // some process takes part in it, or listens
+  bool alive = false;            // some process takes part in it, or listens; or it is not known
+  bool is_closed = false;        // this user may not open it: no more is known, it is not removed
   ino_t inode = 0;               // of the file: tells it from a later one of that name
   pid_t creator_pid = 0;         // of a region: its maker, in that one's pid namespace; for people
   std::uint64_t size_bytes = 0;  // of a region, its memory
