@@ -131,6 +131,7 @@ int ringbell_waitset_wait(ringbell_waitset* set, int64_t timeout_ns, ringbell_ev
       return report(RINGBELL_INVALID_ARGUMENT, "there is no room for an event", error);
     }
     if (set->told.empty()) {
+      set->told.reserve(set->value.size());  // a time that was told is over, and must not be lost
       const Result<std::span<const WaitSet::Event>> told = set->value.wait(timeout_of(timeout_ns));
       if (!told) return report(told.error(), error);
       if (told->empty()) return RINGBELL_NOT_NOW;

@@ -161,6 +161,26 @@ TEST_F(OutOfMemoryTest, IsBadAllocInCxx) {
       kThrown, [&] { return made([] { return Listener::open("doors"); }); }, nothing);
 }
 
+// A time that was told is over: it must not be told to a call that fails.
+TEST_F(OutOfMemoryTest, LosesNoTimeOfAWaitSet) {
+  ringbell_error error{};
+  ringbell_waitset* set = nullptr;
+  ASSERT_EQ(ringbell_waitset_create(nullptr, &set, &error), RINGBELL_OK);
+  std::vector<std::uint64_t> ids(3);
+  for (std::uint64_t& id : ids) {
+    ASSERT_EQ(ringbell_waitset_add_timer(set, 0, 0, &id, &error), RINGBELL_OK);
+  }
+  std::array<ringbell_event, 8> events{};
+  std::size_t count = 0;
+  each_allocation_fails(
+      RINGBELL_NO_SPACE,
+      [&] { return ringbell_waitset_wait(set, 0, events.data(), events.size(), &count, &error); },
+      [] {});
+  EXPECT_EQ(count, ids.size());
+  for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(events[i].id, ids[i]);
+  ringbell_waitset_destroy(set);
+}
+
 template <class End>
 void close_without_memory(End end) {
   std::optional<End> open(std::move(end));

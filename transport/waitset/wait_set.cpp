@@ -50,10 +50,12 @@ Result<WaitSet::Id> WaitSet::add_timer(Timeout first, Timeout interval) {
 }
 
 void WaitSet::remove(Id id) noexcept {
-  if (check(state_.get())) state_->remove(id);
+  if (state_ && state_->is_of_this_process()) state_->remove(id);
 }
 
 bool WaitSet::contains(Id id) const noexcept { return state_ && state_->contains(id); }
+
+std::size_t WaitSet::size() const noexcept { return state_ ? state_->size() : 0; }
 
 Result<std::span<const WaitSet::Event>> WaitSet::wait(Timeout timeout) {
   if (Result<void> usable = check(state_.get()); !usable) {

@@ -111,6 +111,8 @@ class RINGBELL_API WaitSet {
   // No event of it comes any more. An id that is none: nothing happens.
   void remove(Id id) noexcept;
   [[nodiscard]] bool contains(Id id) const noexcept;
+  // How many members it has: no wait() tells of more.
+  [[nodiscard]] std::size_t size() const noexcept;
 
   // Waits until something is ready, until the time is up, or interrupt(). All that is ready, valid
   // until the next call; none: time is up. Errors: cancelled, by interrupt(); invalid_argument, in

@@ -154,6 +154,10 @@ bool WaitSetState::contains(Id id) const noexcept {
          std::any_of(timers_.begin(), timers_.end(), is_it);
 }
 
+std::size_t WaitSetState::size() const noexcept {
+  return ends_.size() + descriptors_.size() + timers_.size();
+}
+
 void WaitSetState::remove(Id id) noexcept {
   if (End* const end = end_of_id(id)) {
     if (end->fd >= 0) {
@@ -316,7 +320,9 @@ Result<std::span<const WaitSet::Event>> WaitSetState::wait(Timeout timeout) {
   }
 }
 
+// Without memory for all of them none is told: a time that is told is over.
 void WaitSetState::collect() {
+  events_.reserve(size());
   for (const std::unique_ptr<End>& end : ends_) {
     if (end->found == Found::nothing) continue;
     events_.push_back({.id = end->id, .what = what_of(end->found), .events = 0});

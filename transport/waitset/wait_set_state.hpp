@@ -26,6 +26,7 @@ class WaitSetState {
   [[nodiscard]] Id add_timer(Timeout first, Timeout interval);
   void remove(Id id) noexcept;
   [[nodiscard]] bool contains(Id id) const noexcept;
+  [[nodiscard]] std::size_t size() const noexcept;
   [[nodiscard]] Result<std::span<const Event>> wait(Timeout timeout);
   void interrupt() noexcept;
   [[nodiscard]] Stats stats() const noexcept;
