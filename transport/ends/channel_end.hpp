@@ -55,6 +55,10 @@ class ChannelEnd {
 
  protected:
   explicit ChannelEnd(Endpoint endpoint) noexcept : endpoint_(std::move(endpoint)) {}
+  // While it lives, the calling thread is in this end (one_thread.hpp).
+  [[nodiscard]] OneThreadInside inside() const noexcept {
+    return OneThreadInside(endpoint_.parker().waiter().one_thread());
+  }
 
   Endpoint endpoint_;
 };

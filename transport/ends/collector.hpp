@@ -87,6 +87,7 @@ class RINGBELL_API Collector : public OpenedEnd<Collector, CollectorOptions> {
   // The next message, in place, and lane() says whose; nothing: not now. The same one again until
   // release(). Copy what must not change after a check.
   [[nodiscard]] std::optional<std::span<const std::byte>> peek() noexcept {
+    [[maybe_unused]] const auto whole = inside();
     const std::optional<std::span<const std::byte>> message = if_any(ring_.peek());
     // What was given back in the lane before may have been published by this very look.
     if (!message || ring_.lane() != read_from_) look_moved_on(message.has_value());
@@ -98,6 +99,7 @@ class RINGBELL_API Collector : public OpenedEnd<Collector, CollectorOptions> {
       Timeout timeout = kForever);
   // Gives it back to its contributor. Nothing happens if no message was peeked since.
   void release() noexcept {
+    [[maybe_unused]] const auto whole = inside();
     if (!std::exchange(peeked_, false)) [[unlikely]]
       return;
     ring_.release();
@@ -113,6 +115,7 @@ class RINGBELL_API Collector : public OpenedEnd<Collector, CollectorOptions> {
   // `into` is too small, the message then stays where it is.
   [[nodiscard]] Result<std::optional<std::size_t>> receive(std::span<std::byte> into,
                                                            Timeout timeout = kForever) {
+    [[maybe_unused]] const auto whole = inside();
     return receive_from(*this, into, timeout);
   }
 

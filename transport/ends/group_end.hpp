@@ -65,6 +65,10 @@ class GroupEnd {
 
  protected:
   explicit GroupEnd(Participant participant) noexcept : participant_(std::move(participant)) {}
+  // While it lives, the calling thread is in this end (one_thread.hpp).
+  [[nodiscard]] OneThreadInside inside() const noexcept {
+    return OneThreadInside(participant_.sleeper().parker().waiter().one_thread());
+  }
 
   Participant participant_;
 };

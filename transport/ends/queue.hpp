@@ -114,6 +114,7 @@ class RINGBELL_API QueueSender : public QueueEnd<QueueSender> {
   // place in the order from now on, and the receivers wait for it: commit() or abort() soon. The
   // same room again until then.
   [[nodiscard]] std::optional<std::span<std::byte>> claim() noexcept {
+    [[maybe_unused]] const auto whole = inside();
     if (claim_ == Claim::none && ring_.claim(1) == 1) claim_ = Claim::made;
     if (claim_ == Claim::made) [[likely]]
       return ring_.payload(0).subspan(sizeof(sized::Size));
@@ -126,6 +127,7 @@ class RINGBELL_API QueueSender : public QueueEnd<QueueSender> {
   // Makes the message visible, `size_bytes` of it. False: this end was declared dead meanwhile, the
   // message is gone; or nothing is claimed, or it cannot have that size, and nothing happened.
   bool commit(std::size_t size_bytes) noexcept {
+    [[maybe_unused]] const auto whole = inside();
     if (claim_ != Claim::made || !fits(size_bytes, max_message_bytes())) [[unlikely]]
       return false;
     sized::write_size(ring_.payload(0), size_bytes);
@@ -140,6 +142,7 @@ class RINGBELL_API QueueSender : public QueueEnd<QueueSender> {
   // Copies a message in. False: not now, or time is up. Errors: too_large; corrupt; evicted, if
   // this very end was declared dead while it sent; no_reader, as claim_for().
   [[nodiscard]] Result<bool> send(std::span<const std::byte> message, Timeout timeout = kForever) {
+    [[maybe_unused]] const auto whole = inside();
     if (fits(message.size(), max_message_bytes())) [[likely]] {
       if (const std::optional<std::span<std::byte>> room = claim()) [[likely]] {
         copy_in_(*room, message);
@@ -202,6 +205,7 @@ class RINGBELL_API QueueReceiver : public QueueEnd<QueueReceiver> {
   // The next message, in place, this receiver's alone; nothing: not now. The same one again until
   // release(). The bytes stay in shared memory: copy what must not change after a check.
   [[nodiscard]] std::optional<std::span<const std::byte>> peek() noexcept {
+    [[maybe_unused]] const auto whole = inside();
     if (!in_hand_) in_hand_ = ring_.take(1) == 1;
     if (!in_hand_) {
       polled_in_vain();
@@ -221,6 +225,7 @@ class RINGBELL_API QueueReceiver : public QueueEnd<QueueReceiver> {
   // Done with it. False: this end was declared dead meanwhile, another receiver gets the message
   // too; or nothing is in hand, and nothing happened.
   bool release() noexcept {
+    [[maybe_unused]] const auto whole = inside();
     if (!in_hand_) return false;
     in_hand_ = false;
     const bool released = ring_.release();
@@ -236,6 +241,7 @@ class RINGBELL_API QueueReceiver : public QueueEnd<QueueReceiver> {
   // too_large if `into` is too small, the message then stays in hand.
   [[nodiscard]] Result<std::optional<std::size_t>> receive(std::span<std::byte> into,
                                                            Timeout timeout = kForever) {
+    [[maybe_unused]] const auto whole = inside();
     return receive_from(*this, into, timeout);
   }
 

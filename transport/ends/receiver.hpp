@@ -36,6 +36,7 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
   // The next record, in place, or nothing: not now. Never waits. The same one until release() or
   // hold(). A hostile sender can change the bytes while they are read.
   [[nodiscard]] std::optional<std::span<const std::byte>> peek() noexcept {
+    [[maybe_unused]] const auto whole = inside();
     const std::optional<std::span<const std::byte>> record = if_any(ring_.peek());
     peeked_at_ = ring_.position();
     if (!record) {
@@ -70,6 +71,7 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
   // Gives the peeked record and all held ones back to the sender. Nothing happens if no record was
   // peeked since.
   void release() noexcept {
+    [[maybe_unused]] const auto whole = inside();
     if (peeked_at_ != ring_.position()) [[unlikely]]
       return;
     if (holds_) [[unlikely]]
@@ -108,6 +110,7 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
   // and all that were held. Returns how many. Never waits.
   template <class Use>
   std::size_t drain(Use&& use, std::size_t limit = SIZE_MAX) {
+    [[maybe_unused]] const auto whole = inside();
     std::size_t count = 0;
     // No honest sender fills more than the ring; a hostile one's would go round for ever.
     const std::uint64_t start = ring_.position();
@@ -129,6 +132,7 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
   // too_large if `into` is too small, the message then stays where it is.
   [[nodiscard]] Result<std::optional<std::size_t>> receive(std::span<std::byte> into,
                                                            Timeout timeout = kForever) {
+    [[maybe_unused]] const auto whole = inside();
     return receive_from(*this, into, timeout);
   }
 

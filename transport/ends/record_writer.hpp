@@ -49,6 +49,7 @@ class RecordWriter {
   // is more than max_record_bytes() or a reader is required and there is none, which claim_for()
   // says. Visible to the reader from commit() on. Claiming again forgets the first claim.
   [[nodiscard]] std::optional<std::span<std::byte>> claim(std::size_t size_bytes) noexcept {
+    [[maybe_unused]] const auto whole = self().inside();
     if (size_bytes >= size_limit_) [[unlikely]]
       return claim_slowly(size_bytes);
     const std::uint32_t bytes = static_cast<std::uint32_t>(size_bytes);
@@ -75,6 +76,7 @@ class RecordWriter {
   // n is more than that: the claim stays open.
   void commit() noexcept { commit(claimed_bytes()); }
   void commit(std::size_t size_bytes) noexcept {
+    [[maybe_unused]] const auto whole = self().inside();
     if (!is_claimed(size_bytes)) [[unlikely]]
       return;
     ring_.commit(static_cast<std::uint32_t>(size_bytes));
@@ -84,9 +86,11 @@ class RecordWriter {
   // visible with one store. Out of turn as commit().
   void stage() noexcept { stage(claimed_bytes()); }
   void stage(std::size_t size_bytes) noexcept {
+    [[maybe_unused]] const auto whole = self().inside();
     if (is_claimed(size_bytes)) ring_.stage(static_cast<std::uint32_t>(size_bytes));
   }
   void flush() noexcept {
+    [[maybe_unused]] const auto whole = self().inside();
     ring_.flush();
     self().published();
   }
@@ -105,6 +109,7 @@ class RecordWriter {
 
   // Copies a message in. False: not now; nor ever, if claim() says so. Never waits.
   [[nodiscard]] bool try_send(std::span<const std::byte> message) noexcept {
+    [[maybe_unused]] const auto whole = self().inside();
     if (message.size() >= size_limit_) [[unlikely]]
       return send_slowly(message);
     const auto fill = [&](std::span<std::byte> room) { copy_in(room, message); };
@@ -115,6 +120,7 @@ class RecordWriter {
   }
   // The same, waiting for room. False: time is up. Errors: as claim_for.
   [[nodiscard]] Result<bool> send(std::span<const std::byte> message, Timeout timeout = kForever) {
+    [[maybe_unused]] const auto whole = self().inside();
     if (try_send(message)) [[likely]]
       return true;
     const Result<std::optional<std::span<std::byte>>> room =

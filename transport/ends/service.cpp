@@ -111,6 +111,7 @@ Result<bool> Client::wait_until(const Line& line, Ready&& ready, Timeout timeout
 
 Result<std::optional<std::span<std::byte>>> Client::claim_for(std::size_t size_bytes,
                                                               Timeout timeout) {
+  [[maybe_unused]] const auto whole = inside();
   claimed_ = false;
   if (!fits(size_bytes, max_message_bytes())) {
     return fail_call(
@@ -146,6 +147,7 @@ Result<bool> Client::answered_for(Line& line, Timeout timeout) {
 }
 
 Result<Ticket> Client::start(std::span<const std::byte> request) {
+  [[maybe_unused]] const auto whole = inside();
   if (!fits(request.size(), max_message_bytes())) {
     return fail_size(request.size(), max_message_bytes(), "a request", "this service");
   }

@@ -76,6 +76,7 @@ class RINGBELL_API Client : public OpenedEnd<Client, ServiceOptions> {
                                                                       Timeout timeout = kForever);
   // Hands the claimed request over. Then answer_for(). Nothing happens if none is claimed.
   void call() noexcept {
+    [[maybe_unused]] const auto whole = inside();
     if (!std::exchange(claimed_, false)) return;
     ring_.call();
     called_ = is_awaited_ = true;
@@ -168,6 +169,7 @@ class RINGBELL_API Server : public OpenedEnd<Server, ServiceOptions> {
   // The next request, in place, this server's to answer; nothing: not now. The same one again until
   // respond(). Copy what must not change after a check.
   [[nodiscard]] std::optional<std::span<const std::byte>> request() noexcept {
+    [[maybe_unused]] const auto whole = inside();
     const std::optional<std::span<const std::byte>> asked = if_any(ring_.request());
     is_asked_ = asked.has_value();
     if (!is_asked_ && ++polls_ % Waiter::kPollsPerAsk == 0) mend_lines();
@@ -198,6 +200,7 @@ class RINGBELL_API Server : public OpenedEnd<Server, ServiceOptions> {
   [[nodiscard]] bool is_cancelled() const noexcept { return is_asked_ && ring_.is_cancelled(); }
   // Hands the claimed response over. Nothing happens if none is claimed.
   void respond() noexcept {
+    [[maybe_unused]] const auto whole = inside();
     if (!std::exchange(claimed_, false)) return;
     is_asked_ = false;
     const std::uint32_t whose = client();

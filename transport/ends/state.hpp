@@ -93,6 +93,7 @@ class RINGBELL_API StateWriter : public GroupEnd {
   // The same in place: room for a value of up to max_value_bytes(), uninitialised, visible from
   // commit() on. Claiming again forgets the first claim. Nothing: there is no such key, or corrupt.
   [[nodiscard]] std::optional<std::span<std::byte>> claim(std::uint32_t key = 0) noexcept {
+    [[maybe_unused]] const auto whole = inside();
     is_claimed_ = false;
     if (key >= keys()) return std::nullopt;
     const std::optional<std::span<std::byte>> room = if_any(ring_.claim(key));
@@ -101,6 +102,7 @@ class RINGBELL_API StateWriter : public GroupEnd {
   }
   // False: nothing is claimed, or it cannot have that size, and nothing happened.
   bool commit(std::size_t size_bytes) noexcept {
+    [[maybe_unused]] const auto whole = inside();
     if (!is_claimed_ || !fits(size_bytes, max_value_bytes())) [[unlikely]]
       return false;
     is_claimed_ = false;

@@ -130,6 +130,7 @@ void Publisher::ring_subscribers() const noexcept {
 }
 
 Result<bool> Publisher::publish(std::span<const std::byte> message, Timeout timeout) {
+  [[maybe_unused]] const auto whole = inside();
   if (message.size() >= size_limit_) [[unlikely]] {
     if (!fits(message.size(), max_message_bytes())) {
       return fail_size(message.size(), max_message_bytes(), "a message", "this topic");

@@ -27,6 +27,7 @@
 #include <ringbell/transport/base/deadline.hpp>
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/export.hpp>
+#include <ringbell/transport/base/one_thread.hpp>
 #include <ringbell/transport/sleep/cpu_quota.hpp>
 #include <ringbell/transport/sleep/event_loop.hpp>
 #include <ringbell/transport/sleep/quick_wake.hpp>
@@ -65,6 +66,7 @@ class RINGBELL_API Waiter {
   //   peer.is_kept_off()    whether this thread keeps it off its CPU while it spins
   template <class Ready, class Peer>
   [[nodiscard]] Waited wait_until(Ready&& ready, Peer&& peer, Timeout timeout) {
+    [[maybe_unused]] const OneThreadInside inside(one_thread_);
     if (ready()) return Waited::ready;
     backoff_.reset();
     if (timeout <= Timeout::zero()) return poll(ready, peer);
@@ -120,6 +122,9 @@ class RINGBELL_API Waiter {
   [[nodiscard]] bool is_interrupted() const noexcept {
     return core::HardwareAtomics::load(interrupted_, std::memory_order_relaxed, kInterrupted) != 0;
   }
+
+  // For the end that this is part of: its calls that do not wait.
+  [[nodiscard]] const OneThread& one_thread() const noexcept { return one_thread_; }
 
   // Whether it ever sleeps: WaitOptions::kind says so, and there is a doorbell.
   [[nodiscard]] bool sleeps() const noexcept { return sleeps_; }
@@ -219,6 +224,7 @@ class RINGBELL_API Waiter {
   bool keeps_peer_off_ = false;  // by priority.hpp
   bool gives_way_ = false;
   bool may_give_way_;  // real-time, or keeps the peer off, or with a quota
+  OneThread one_thread_;
 };
 
 }  // namespace ringbell
