@@ -194,6 +194,8 @@ TEST_F(Doctor, SaysWhatQuickWakeUpsWouldBring) {
   EXPECT_EQ(one("wake-up").remedy.find("udev"), std::string::npos);
   trials_.wake_up = WakeUp{61.2, std::nullopt};
   expect("wake-up", Level::costs, "may not hold", "udevadm");
+  trials_.wake_up = WakeUp{14.4, 14.0};
+  expect("wake-up", Level::costs, "14.4 us; 14.0 us with", "quick_wake gains nothing here");
 }
 
 TEST_F(Doctor, KnowsSlowClocks) {

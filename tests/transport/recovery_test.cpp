@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -183,6 +184,94 @@ TEST_P(RecoveryTest, ClientIsKeptAndIsServedByTheNextServer) {
   }
   ASSERT_TRUE(answered) << answered.error().message;
   EXPECT_TRUE(*answered);
+}
+
+TEST_P(RecoveryTest, ReaderOfAStateIsKeptAfterADeathOnly) {
+  std::optional<StateReader> reader;
+  std::array<std::byte, 256> into{};
+  {
+    test::Signal joined;
+    ChildProcess child = ChildProcess::fork([&] {
+      std::optional writer = StateWriter::create("config").value();
+      (void)writer->set(kMessage);
+      (void)joined.wait();
+      if (GetParam() == Ends::by_death) ::_exit(0);
+      writer.reset();
+      return 0;
+    });
+    reader.emplace(StateReader::open("config", kLong, kWait).value());
+    joined.tell();
+    ASSERT_EQ(child.wait(), 0);
+  }
+  EXPECT_EQ(reader->get(into).value(), kMessage.size());
+  EXPECT_EQ(code_of(reader->wait_changed(kLong)), expected());
+  EXPECT_EQ(reader->get(into).value(), kMessage.size()) << "what there is can be read";
+  StateWriter next = StateWriter::create("config").value();
+  EXPECT_TRUE(next.set(kMessage));
+  if (GetParam() == Ends::by_death) {
+    EXPECT_EQ(reader->wait_changed(kLong), true);
+  } else {
+    EXPECT_EQ(code_of(reader->wait_changed(kLong)), ErrorCode::closed);
+    StateReader anew = StateReader::open("config", kLong).value();
+    EXPECT_EQ(anew.get(into).value(), kMessage.size());
+  }
+}
+
+// Those for which the table says "never": the others' end is nothing to them.
+TEST_P(RecoveryTest, EndsOfAQueueGoOnWhateverBecomesOfTheOthers) {
+  const Region ring = Region::create(QueueOptions{.messages = 4}.region()).value();
+  QueueSender sender = QueueSender::open(copy_of(ring), kWait).value();
+  QueueReceiver receiver = QueueReceiver::open(copy_of(ring), kWait).value();
+  come_and_go(
+      GetParam(), [&] { return QueueSender::open(copy_of(ring)); },
+      [](QueueSender& other) { (void)other.send(kMessage, 0ns); });
+  come_and_go(
+      GetParam(), [&] { return QueueReceiver::open(copy_of(ring)); }, kNothing);
+  std::array<std::byte, 256> into{};
+  EXPECT_TRUE(receiver.receive(into, kLong).value());
+  EXPECT_EQ(receiver.receive(into, 20ms).value(), std::nullopt);
+  Result<bool> sent = true;
+  while (sent && *sent) sent = sender.send(kMessage, 20ms);
+  EXPECT_EQ(sent, false);
+  EXPECT_TRUE(receiver.receive(into, kLong).value());
+  EXPECT_EQ(sender.send(kMessage, kLong), true);
+}
+
+TEST_P(RecoveryTest, PublisherGoesOnWhateverBecomesOfItsSubscribers) {
+  Topic topic = Topic::create({.policy = Policy::lossless, .messages = 4}).value();
+  const TopicFds fds = topic.fds();
+  const Topic keeps = Topic::attach(fds).value();
+  Publisher publisher = Publisher::open(std::move(topic), kWait).value();
+  come_and_go(
+      GetParam(), [&] { return Subscriber::open(Topic::attach(keeps.fds()).value()); }, kNothing);
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(publisher.publish(kMessage, kLong), true);
+}
+
+TEST_P(RecoveryTest, CollectorGoesOnWhateverBecomesOfItsContributors) {
+  const Region ring =
+      Region::create(CollectorOptions{.contributors = 2, .capacity_bytes = 4096}.region()).value();
+  Collector collector = Collector::open(copy_of(ring), kWait).value();
+  come_and_go(
+      GetParam(), [&] { return Contributor::open(copy_of(ring)); },
+      [](Contributor& contributor) { (void)contributor.try_send(kMessage); });
+  EXPECT_TRUE(collector.peek_for(kLong).value());
+  collector.release();
+  EXPECT_EQ(collector.peek_for(20ms).value(), std::nullopt);
+  Contributor next = Contributor::open(copy_of(ring)).value();
+  EXPECT_TRUE(next.try_send(kMessage));
+  EXPECT_TRUE(collector.peek_for(kLong).value());
+}
+
+TEST_P(RecoveryTest, ServerGoesOnWhateverBecomesOfItsClients) {
+  const Region ring = Region::create(ServiceOptions{.clients = 1}.region()).value();
+  Server server = Server::open(copy_of(ring), kWait).value();
+  come_and_go(
+      GetParam(), [&] { return Client::open(copy_of(ring)); }, kNothing);
+  EXPECT_EQ(server.request_for(20ms).value(), std::nullopt);
+  Client next = Client::open(copy_of(ring)).value();
+  ASSERT_TRUE(next.claim_for(8, kLong).value());
+  next.call();
+  EXPECT_TRUE(server.request_for(kLong).value());
 }
 
 // --- What a topic whose publisher is dead says ---------------------------------------------------

@@ -199,7 +199,13 @@ TEST(LosslessTopicTest, AsManySubscribersAsItTakesAndNoMore) {
   for (int i = 0; i < 2; ++i) {
     all.push_back(Subscriber::open(Topic::attach(topic.fds()).value()).value());
   }
-  EXPECT_EQ(Subscriber::open(Topic::attach(topic.fds()).value()).error().code, ErrorCode::no_place);
+  const Result<Subscriber> third = Subscriber::open(Topic::attach(topic.fds()).value());
+  ASSERT_FALSE(third);
+  EXPECT_EQ(third.error().code, ErrorCode::no_place);
+  EXPECT_NE(third.error().message.find("all 2 places"), std::string::npos) << third.error().message;
+  EXPECT_NE(third.error().message.find("TopicOptions::subscribers, and 64; lossy: no limit"),
+            std::string::npos)
+      << third.error().message;
   all.pop_back();
   EXPECT_TRUE(Subscriber::open(Topic::attach(topic.fds()).value()));
 }
