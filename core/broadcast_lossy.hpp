@@ -15,7 +15,8 @@
 // Invariants
 //   I1  A slot's sequence never goes back: writing(p), holds(p), writing(p + slot count) ...
 //   I2  The payload is stored only while the sequence says writing(p).
-//   I3  A record is returned only if the sequence said holds(p) before it was copied and after.
+//   I3  A record is returned only if the sequence said holds(p) before it was copied and after; one
+//       that was looked at in place is called whole only then.
 //   I4  A word from shared memory selects nothing but which slot is looked at next; a call looks at
 //       a bounded number of them. A sequence that does not belong to its slot makes the handle
 //       corrupt() for good.
@@ -28,6 +29,8 @@
 //   R   relaxed: the payload's words, ordered by P and T; writing(p), ordered by T; the search,
 //       whose results are bounds and are checked by I3; its results are exact for a writer, because
 //       the role is handed over by something that orders.
+// In place, claim() and read_sized(), the payload's words are plain ones: what a reader makes of
+// them before it knows that they were whole is worth nothing. ThreadSanitizer calls that a race.
 // Progress: wait-free.
 // Death: a writer that dies while it writes p leaves the readers waiting at p; the next one writes
 // p again. Positions are neither lost nor repeated. The death of a reader changes nothing.
@@ -61,70 +64,11 @@ class BroadcastLossy {
   using Word = std::uint64_t;
 };
 
-// The writing side. Not thread-safe; move-only; the memory must outlive it.
-template <AtomicsPolicy Atomics>
-class BroadcastLossy<Atomics>::Writer : public Witness {
- public:
-  // Goes on where the writer before ended. See corrupt().
-  explicit Writer(const BroadcastSlots<std::byte>& memory) noexcept : at_(memory) {
-    Finding found;
-    const std::optional<std::uint64_t> end = broadcast_end<Atomics>(at_, kRelaxed, found);
-    if (!end) saw(found);
-    next_ = end.value_or(0);
-  }
-
-  Writer(Writer&&) noexcept = default;
-  Writer& operator=(Writer&&) noexcept = default;
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
-  ~Writer() = default;
-
-  // Copies the message in; the readers see it then, and the oldest one no more. Does nothing if
-  // corrupt(). REQUIRES: message.size() == message_bytes().
-  void publish(std::span<const std::byte> message) noexcept {
-    assert(message.size() == at_.message_bytes());
-    publish_by([&](Word* into) { copy_in(into, message); });
-  }
-
-  // The same for messages of any size: a word in front of each says it. REQUIRES:
-  // message.size() + 8 <= message_bytes(); all of this ring's messages are published so.
-  void publish_sized(std::span<const std::byte> message) noexcept {
-    assert(message.size() + sizeof(Word) <= at_.message_bytes());
-    publish_by([&](Word* into) {
-      Atomics::store(*into, Word{message.size()}, std::memory_order_relaxed, kRelaxed);
-      copy_in(into + 1, message);
-    });
-  }
-
-  // Of the next message: how many there were before it.
-  [[nodiscard]] std::uint64_t position() const noexcept { return next_; }
-  [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }
-
- private:
-  template <class Copy>
-  void publish_by(Copy&& copy) noexcept {
-    if (corrupt()) [[unlikely]]
-      return;
-    Word& sequence = at_.sequence_at(next_);
-    Atomics::store(sequence, writing_sequence(next_), std::memory_order_relaxed, kRelaxed);  // I2
-    Atomics::fence(std::memory_order_release, kTorn);                                        // T
-    copy(object_at<Word>(at_.payload_at(next_)));
-    Atomics::store(sequence, holding_sequence(next_), std::memory_order_release, kPublish);  // P
-    ++next_;
-  }
-
-  static void copy_in(Word* into, std::span<const std::byte> message) noexcept {
-    const std::size_t words = message.size() / sizeof(Word);
-    Atomics::store_words(into, message.data(), words, kRelaxed);
-    const std::span<const std::byte> rest = message.subspan(words * sizeof(Word));
-    if (rest.empty()) return;
-    Word word = 0;
-    std::memcpy(&word, rest.data(), rest.size());
-    Atomics::store(into[words], word, std::memory_order_relaxed, kRelaxed);
-  }
-
-  BroadcastPlaces<std::byte> at_;
-  std::uint64_t next_ = 0;
+// What a look at a record in place came to.
+enum class BroadcastSeen : std::uint8_t {
+  nothing,  // there was none
+  whole,    // it was as its writer published it, all the time
+  torn,     // it was being overwritten: forget what was seen of it
 };
 
 // A reading side. Not thread-safe; move-only; the memory must outlive it. Once corrupt(), nothing
@@ -178,6 +122,38 @@ class BroadcastLossy<Atomics>::Reader : public Witness {
       return std::nullopt;
     }
     return size;
+  }
+
+  // The next record in place, of those published by publish_sized(): `look(message)` sees it where
+  // it stands, once at most. It is passed over then; one that was torn is among missed(). What
+  // `look` throws comes out, and the record comes again.
+  template <class Look>
+  [[nodiscard]] BroadcastSeen read_sized(Look&& look) {
+    for (int tries = 0; tries < kTries && !corrupt(); ++tries) {
+      const Word& sequence = at_.sequence_at(next_);
+      const BroadcastSequence due = holding_sequence(next_);
+      BroadcastSequence found = Atomics::load(sequence, std::memory_order_acquire, kPublish);  // P
+      if (found == due) [[likely]] {
+        const std::byte* const slot = at_.payload_at(next_);
+        const Word size =
+            Atomics::load(*object_at<Word>(slot), std::memory_order_relaxed, kRelaxed);
+        const bool fits = size <= at_.message_bytes() - sizeof(Word);  // else torn, or a lie
+        if (fits) look(std::span<const std::byte>(slot + sizeof(Word), size));
+        Atomics::fence(std::memory_order_acquire, kTorn);  // T
+        found = Atomics::load(sequence, std::memory_order_relaxed, kRelaxed);
+        if (found == due) [[likely]] {  // I3
+          if (!fits) saw("message size", size);
+          if (fits) ++next_;
+          return fits ? BroadcastSeen::whole : BroadcastSeen::nothing;
+        }
+        if (fits) {
+          (void)was_lapped(found);
+          return BroadcastSeen::torn;
+        }
+      }
+      if (!was_lapped(found)) return BroadcastSeen::nothing;
+    }
+    return BroadcastSeen::nothing;
   }
 
   // Whether there is something to receive, or to find out about (missed(), corrupt()). Copies
@@ -265,3 +241,5 @@ class BroadcastLossy<Atomics>::Reader : public Witness {
 };
 
 }  // namespace ringbell::core
+
+#include <ringbell/core/broadcast_lossy_writer.hpp>

@@ -78,6 +78,77 @@ TEST_F(BroadcastLossyTest, SizeThatCannotBeIsCorrupt) {
   EXPECT_TRUE(own.anything()) << "to find out about";
 }
 
+TEST_F(BroadcastLossyTest, MessagesAreWrittenAndReadInPlace) {
+  Lossy::Reader own = reader();
+  Lossy::Reader copies = reader();
+  std::vector<std::byte> into(kMessageBytes);
+  const auto never = [](std::span<const std::byte>) { FAIL(); };
+  EXPECT_EQ(own.read_sized(never), BroadcastSeen::nothing);
+  for (std::uint64_t number = 0; number < 3 * kSlots; ++number) {
+    const std::size_t size = number % (kMessageBytes - 8 + 1);
+    test::write_message(writer_.claim_sized().subspan(8, size), number);
+    EXPECT_EQ(own.read_sized(never), BroadcastSeen::nothing) << "not committed yet";
+    writer_.commit_sized(size);
+    int looks = 0;
+    const auto look = [&](std::span<const std::byte> message) {
+      ++looks;
+      EXPECT_TRUE(message.size() == size && test::is_message(message, number)) << number;
+    };
+    EXPECT_EQ(own.read_sized(look), BroadcastSeen::whole);
+    EXPECT_EQ(looks, 1);
+    EXPECT_EQ(own.position(), number + 1);
+    ASSERT_EQ(copies.receive_sized(into), size);
+  }
+  EXPECT_EQ(own.missed(), 0U);
+  (void)writer_.claim_sized();
+  writer_.publish_sized(std::span(into).first(3));
+  EXPECT_EQ(copies.receive_sized(into), 3U) << "what was claimed is forgotten";
+}
+
+// Overwritten before, amid and after the bytes that are looked at: by a writer that has only begun,
+// that has done, and that is laps ahead.
+TEST_F(BroadcastLossyTest, MessageThatIsOverwrittenWhileItIsLookedAtIsTorn) {
+  const std::vector<std::byte> message(kMessageBytes - 8);
+  for (const std::uint64_t more : {kSlots - 1, kSlots, kSlots + 1, 5 * kSlots}) {
+    for (const bool begins_another : {false, true}) {
+      Lossy::Reader own = reader(BroadcastStart::newest);
+      const std::uint64_t start = own.position();
+      writer_.publish_sized(message);
+      const auto look = [&](std::span<const std::byte>) {
+        for (std::uint64_t i = 0; i < more; ++i) writer_.publish_sized(message);
+        if (begins_another) (void)writer_.claim_sized();
+      };
+      const bool stays = more < kSlots && !begins_another;
+      ASSERT_EQ(own.read_sized(look), stays ? BroadcastSeen::whole : BroadcastSeen::torn) << more;
+      EXPECT_EQ(own.position() - start, own.missed() + (stays ? 1 : 0));
+      std::uint64_t left = 0;
+      while (own.read_sized([](auto) {}) == BroadcastSeen::whole) ++left;
+      EXPECT_EQ(own.missed() + left + (stays ? 1 : 0), more + 1);
+      EXPECT_FALSE(own.corrupt());
+      writer_.publish_sized(message);  // whatever was begun
+    }
+  }
+}
+
+TEST_F(BroadcastLossyTest, LookThatThrowsLeavesTheMessage) {
+  Lossy::Reader own = reader();
+  std::vector<std::byte> message(5);
+  test::write_message(message, 7);
+  writer_.publish_sized(message);
+  EXPECT_THROW((void)own.read_sized([](auto) { throw std::runtime_error("no"); }),
+               std::runtime_error);
+  EXPECT_EQ(own.read_sized([&](auto found) { EXPECT_TRUE(test::is_message(found, 7)); }),
+            BroadcastSeen::whole);
+}
+
+TEST_F(BroadcastLossyTest, SizeThatCannotBeIsCorruptInPlaceToo) {
+  Lossy::Reader own = reader();
+  writer_.publish(std::vector<std::byte>(kMessageBytes, std::byte{0x7f}));
+  EXPECT_EQ(own.read_sized([](auto) { FAIL(); }), BroadcastSeen::nothing);
+  EXPECT_TRUE(own.corrupt());
+  EXPECT_EQ(own.read_sized([](auto) { FAIL(); }), BroadcastSeen::nothing);
+}
+
 TEST_F(BroadcastLossyTest, LookSaysWhetherThereIsSomethingToReceive) {
   Lossy::Reader own = reader();
   Lossy::Reader lapped = reader();

@@ -10,6 +10,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -325,6 +326,91 @@ TEST(TypedTakenRequestTest, IsAnsweredLater) {
     EXPECT_TRUE(taken->respond({std::uint64_t{(*taken)->number} * (*taken)->number}));
   }
   for (std::thread& caller : callers) caller.join();
+}
+
+// --- a client that overwrites its line ---------------------------------------------------------
+
+core::CallState state_of(const Region& region, std::uint32_t line) {
+  return core::CallState(region.call_group_memory().lines[line].cell.state);
+}
+void store(const Region& region, std::uint32_t line, core::CallState state) {
+  region.call_group_memory().lines[line].cell.state = state.word();
+}
+
+// It writes a second request over one that was taken, so that both are out at a time.
+TEST_F(TakenRequestTest, DoesNotAnswerWhatIsInItsLineByNow) {
+  using State = core::CallState;
+  ASSERT_NO_FATAL_FAILURE(call(clients_[0], 1));
+  TakenRequest old = take();
+  const std::uint32_t line = old.client();
+  const State serving = state_of(region_, line);
+  store(region_, line, State(State::kRequest, serving.generation() + 1, 4));
+  TakenRequest fresh = take();
+  ASSERT_EQ(fresh.request().size(), 4U);
+  const State again = state_of(region_, line);
+  EXPECT_TRUE(old.is_cancelled());
+  EXPECT_FALSE(fresh.is_cancelled());
+  const Result<void> refused = respond(old, 7);
+  EXPECT_EQ(refused.error().code, ErrorCode::corrupt);
+  EXPECT_EQ(respond(old, 7).error().code, ErrorCode::invalid_argument) << "it is over";
+  EXPECT_EQ(state_of(region_, line).word(), again.word()) << "nothing was stored";
+  ASSERT_TRUE(respond(fresh, 8));
+  EXPECT_EQ(state_of(region_, line).word(), State(State::kResponse, again.generation(), 8).word());
+  EXPECT_EQ(server_->lag(), 0U);
+}
+
+TEST_F(TakenRequestTest, DroppedDoesNotEndWhatIsInItsLineByNow) {
+  using State = core::CallState;
+  ASSERT_NO_FATAL_FAILURE(call(clients_[0], 1));
+  std::optional<TakenRequest> old = take();
+  const std::uint32_t line = old->client();
+  store(region_, line, State(State::kRequest, state_of(region_, line).generation() + 1, 4));
+  TakenRequest fresh = take();
+  old.reset();
+  EXPECT_EQ(state_of(region_, line).phase(), State::kServing);
+  ASSERT_TRUE(respond(fresh, 8));
+}
+
+// The line was spoilt while its request was out, its client died, and another one has it: that one
+// is never given the answer to the first one's question.
+TEST(TakenRequestsTest, DoNotAnswerTheClientThatHasTheLineAfterwards) {
+  using State = core::CallState;
+  for (const bool is_asked : {false, true}) {
+    const Region region = Region::create(ServiceOptions{.clients = 1}.region()).value();
+    Server server = Server::open(copy_of(region), kWait).value();
+    ChildProcess dies = ChildProcess::fork([&] {
+      Client client = Client::open(copy_of(region)).value();
+      if (!client.claim_for(8, kLong).value()) return 1;
+      client.call();
+      ::pause();
+      return 2;
+    });
+    TakenRequest old = server.take_for(kLong).value().value();
+    store(region, 0, State(State::kRequest, 1, State::kMaxSizeBytes));
+    EXPECT_FALSE(server.request_for(1ms).value());
+    ASSERT_EQ(server.corrupt_lines(), 1U);
+    dies.kill_now();
+    const auto deadline = std::chrono::steady_clock::now() + kLong;
+    while (server.corrupt_lines() > 0 && std::chrono::steady_clock::now() < deadline) {
+      EXPECT_FALSE(server.request_for(5ms).value());
+    }
+    ASSERT_EQ(server.corrupt_lines(), 0U);
+    EXPECT_TRUE(old.is_cancelled());
+
+    Client next = Client::open(copy_of(region)).value();
+    if (is_asked) {
+      ASSERT_TRUE(next.claim_for(8, kLong).value());
+      next.call();
+    }
+    const State before = state_of(region, 0);
+    std::array<std::byte, 8> secret{};
+    EXPECT_EQ(old.respond(secret).error().code, ErrorCode::corrupt);
+    EXPECT_EQ(state_of(region, 0).word(), before.word());
+    if (!is_asked) continue;
+    TakenRequest fresh = server.take_for(kLong).value().value();
+    EXPECT_TRUE(fresh.respond(std::span(secret).first(3)));
+    EXPECT_EQ(next.answer_for(kLong).value().value().size(), 3U);
+  }
 }
 
 }  // namespace

@@ -393,5 +393,24 @@ TEST(TypedTicketTest, HasTheAnswerAsACopy) {
   EXPECT_EQ(three.value().abandon(), Fate::withdrawn);
 }
 
+// The successor starts no call of its own.
+TEST_F(TicketTest, CallsOfADeadClientAreGivenUpWhenTheNextOneComes) {
+  Region region = Region::create(ServiceOptions{.clients = 1, .tickets = 2}.region()).value();
+  Server server = Server::open(copy_of(region), kWait).value();
+  ChildProcess dies = ChildProcess::fork([&] {
+    Client client = Client::open(copy_of(region)).value();
+    const Ticket first = client.start(message(1)).value();
+    const Ticket second = client.start(message(2)).value();
+    ::pause();
+    return 1;
+  });
+  TakenRequest first = server.take_for(kLong).value().value();
+  TakenRequest second = server.take_for(kLong).value().value();
+  dies.kill_now();
+  const Client next = Client::open(copy_of(region)).value();
+  EXPECT_TRUE(first.is_cancelled());
+  EXPECT_TRUE(second.is_cancelled());
+}
+
 }  // namespace
 }  // namespace ringbell

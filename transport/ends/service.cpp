@@ -60,8 +60,14 @@ Part Client::part() noexcept {
 }
 
 Result<Client> Client::on(Participant participant) {
-  Line ring(participant.region().call_group_memory(),
-            first_line_of(participant.region(), participant.number()));
+  const core::CallGroupMemory memory = participant.region().call_group_memory();
+  const std::uint32_t first = first_line_of(participant.region(), participant.number());
+  Line ring(memory, first);
+  // The calls that a dead client in this place had started are given up now, not when this one
+  // starts its first: is_cancelled() tells the server.
+  for (std::uint32_t line = 1; line < lines_of_each(participant.region()); ++line) {
+    (void)Line(memory, first + line);
+  }
   return Client(std::move(participant), std::move(ring));
 }
 
@@ -306,7 +312,10 @@ struct Server::Clients {
 void Server::mend_lines() noexcept {
   for (std::uint32_t line = 0; ring_.corrupt_lines() > 0 && line < line_count(); ++line) {
     if (ring_.corrupt(line)) {
-      (void)participant_.mend_place_of(client_of(line) + 1, [&] { ring_.mend(line); });
+      (void)participant_.mend_place_of(client_of(line) + 1, [&] {
+        if (taken_) taken_->forget(line);
+        ring_.mend(line);
+      });
     }
   }
   if (taken_) {

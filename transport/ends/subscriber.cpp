@@ -38,6 +38,13 @@ class Subscriber::Side {
   // The next message into `into`, as the ring has it now.
   [[nodiscard]] virtual std::optional<std::size_t> take(std::span<std::byte> into) noexcept = 0;
   [[nodiscard]] virtual bool has_message() noexcept = 0;
+  [[nodiscard]] virtual bool reads_in_place() const noexcept = 0;
+  // The next message in place, if reads_in_place(). release(): as Subscriber has it.
+  [[nodiscard]] virtual std::optional<std::span<const std::byte>> peek() noexcept {
+    return std::nullopt;
+  }
+  virtual bool release() noexcept { return false; }
+  [[nodiscard]] virtual Seen read(Look look, void* what) = 0;
   [[nodiscard]] virtual bool evicted() const noexcept { return false; }
   [[nodiscard]] virtual core::Finding finding() const noexcept = 0;
   [[nodiscard]] virtual std::uint64_t position() const noexcept = 0;
@@ -82,25 +89,40 @@ class Subscriber::Member final : public Side {
   }
 
   [[nodiscard]] std::optional<std::size_t> take(std::span<std::byte> into) noexcept override {
-    const std::span<const std::byte> slot = ring_->peek();
-    if (slot.empty()) {
-      tell_publisher();
-      return std::nullopt;
-    }
-    const std::optional<std::span<const std::byte>> message = sized::message_in(slot);
-    if (!message) {
-      wrong_size_ = sized::wrong_size(slot);
-      return std::nullopt;
-    }
+    const std::optional<std::span<const std::byte>> message = peek();
+    if (!message) return std::nullopt;
     copy_message(into.data(), *message);
-    ring_->release();
-    tell_publisher();
+    give_back();
     return message->size();
   }
   [[nodiscard]] bool has_message() noexcept override {
     if (!ring_->peek().empty()) return true;
     tell_publisher();
     return false;
+  }
+  [[nodiscard]] bool reads_in_place() const noexcept override { return true; }
+  [[nodiscard]] std::optional<std::span<const std::byte>> peek() noexcept override {
+    const std::span<const std::byte> slot = ring_->peek();
+    if (slot.empty()) {
+      tell_publisher();
+      return std::nullopt;
+    }
+    const std::optional<std::span<const std::byte>> message = sized::message_in(slot);
+    if (!message) wrong_size_ = sized::wrong_size(slot);
+    peeked_ = message.has_value();
+    return message;
+  }
+  bool release() noexcept override {
+    // Evicted: its slot may hold another message by now.
+    if (!peeked_ || ring_->peek().empty()) return peeked_ = false;
+    give_back();
+    return true;
+  }
+  [[nodiscard]] Seen read(Look look, void* what) override {
+    const std::optional<std::span<const std::byte>> message = peek();
+    if (!message) return Seen::nothing;
+    look(what, *message);
+    return release() ? Seen::whole : Seen::torn;
   }
   [[nodiscard]] bool evicted() const noexcept override { return ring_->evicted(); }
   [[nodiscard]] core::Finding finding() const noexcept override {
@@ -117,6 +139,11 @@ class Subscriber::Member final : public Side {
   [[nodiscard]] Sleeper& sleeper() noexcept override { return participant_.sleeper(); }
 
  private:
+  void give_back() noexcept {
+    peeked_ = false;
+    ring_->release();
+    tell_publisher();
+  }
   // Rings if the publisher waits and more was given back, which release() publishes in steps, and
   // a peek() that finds nothing.
   void tell_publisher() noexcept {
@@ -134,6 +161,7 @@ class Subscriber::Member final : public Side {
   std::uint64_t told_;        // the published position when the publisher was last rung
   core::Finding wrong_size_;  // of a message
   std::uint64_t missed_ = 0;  // before it joined, if it said where it was
+  bool peeked_ = false;       // by peek()
 };
 
 class Subscriber::Guest final : public Side {
@@ -161,6 +189,10 @@ class Subscriber::Guest final : public Side {
     return ring_.receive_sized(into);
   }
   [[nodiscard]] bool has_message() noexcept override { return ring_.anything(); }
+  [[nodiscard]] bool reads_in_place() const noexcept override { return false; }
+  [[nodiscard]] Seen read(Look look, void* what) override {
+    return ring_.read_sized([&](std::span<const std::byte> message) { look(what, message); });
+  }
   [[nodiscard]] core::Finding finding() const noexcept override { return ring_.finding(); }
   [[nodiscard]] std::uint64_t position() const noexcept override { return ring_.position(); }
   [[nodiscard]] std::uint64_t lag() const noexcept override { return ring_.lag(); }
@@ -269,22 +301,68 @@ Result<std::optional<std::size_t>> Subscriber::receive(std::span<std::byte> into
                 fmt::format("a buffer of {} bytes: a message of this topic may have {}",
                             into.size(), max_message_bytes()));
   }
+  std::optional<std::size_t> size;
+  const Result<bool> taken =
+      take_for([&] { return (size = side_->take(into)).has_value(); }, timeout);
+  if (!taken) return tl::unexpected(taken.error());
+  return size;
+}
+
+template <class Take>
+Result<bool> Subscriber::take_for(Take&& take, Timeout timeout) {
   if (says_death_first_) [[unlikely]] {
     says_death_first_ = false;
     return fail(ErrorCode::peer_dead,
                 "the publisher had died before this subscriber came; what it left can be read");
   }
+  if (take()) return true;
   Side& side = *side_;
-  std::optional<std::size_t> size = side.take(into);
-  if (size) return size;
+  bool taken = false;
   const Waited waited = side.sleeper().wait_until(
-      [&] { return side.is_over() || (size = side.take(into)).has_value(); }, ThePeer{region()},
-      timeout);
-  if (size) return size;
+      [&] { return side.is_over() || (taken = take()); }, ThePeer{region()}, timeout);
+  if (taken) return true;
   if (const Result<void> going_on = check(waited); !going_on) {
     return tl::unexpected(going_on.error());
   }
-  return std::nullopt;
+  return false;
+}
+
+bool Subscriber::reads_in_place() const noexcept { return side_->reads_in_place(); }
+
+Result<std::optional<std::span<const std::byte>>> Subscriber::peek_for(Timeout timeout) {
+  if (!side_->reads_in_place()) {
+    return fail(ErrorCode::unsupported,
+                "a message of a lossy topic may be overwritten while it is looked at: read() says "
+                "afterwards whether it was, and receive() copies it out whole");
+  }
+  std::optional<std::span<const std::byte>> message;
+  const Result<bool> taken =
+      take_for([&] { return (message = side_->peek()).has_value(); }, timeout);
+  if (!taken) return tl::unexpected(taken.error());
+  return message;
+}
+
+std::optional<std::span<const std::byte>> Subscriber::peek() noexcept {
+  if (says_death_first_) return std::nullopt;
+  return side_->peek();
+}
+
+bool Subscriber::release() noexcept { return side_->release(); }
+
+// `look` is called while nothing is armed: what it throws leaves no wait under way.
+Result<Subscriber::Seen> Subscriber::read_by(Look look, void* what, Timeout timeout) {
+  const SteadyTime deadline = end_of(timeout);
+  for (;;) {
+    const Timeout left = left_until(deadline);
+    const Result<bool> there =
+        take_for([&] { return !side_->is_over() && side_->has_message(); }, left);
+    if (!there) return tl::unexpected(there.error());
+    const Seen seen = *there ? side_->read(look, what) : Seen::nothing;
+    // Nothing although there was something: lapped again and again, or corrupt.
+    if (seen != Seen::nothing || !*there || (left == Timeout::zero() && !side_->is_over())) {
+      return seen;
+    }
+  }
 }
 
 Result<bool> Subscriber::has_message_for(Timeout timeout) {

@@ -18,8 +18,9 @@ TakenRequests::TakenRequests(core::DoorbellKind doorbell, std::uint32_t lines)
 TakenRequest TakenRequests::add(const Taken& taken, std::uint32_t line, std::uint32_t client,
                                 std::uint32_t& bell) {
   const std::lock_guard lock(mutex_);
-  entries_[line].emplace(Entry{.taken = taken, .bell = &bell, .client = client});
-  return {shared_from_this(), line, client, taken.request()};
+  entries_[line].emplace(
+      Entry{.taken = taken, .serial = ++serial_, .bell = &bell, .client = client});
+  return {shared_from_this(), line, serial_, client, taken.request()};
 }
 
 void TakenRequests::end(std::optional<Entry>& entry) noexcept {
@@ -29,6 +30,7 @@ void TakenRequests::end(std::optional<Entry>& entry) noexcept {
 
 void TakenRequests::close() noexcept {
   const std::lock_guard lock(mutex_);
+  is_closed_ = true;
   for (std::optional<Entry>& entry : entries_) {
     if (!entry) continue;
     entry->taken.drop();
@@ -41,18 +43,28 @@ void TakenRequests::keep(Region region) noexcept {
   region_.emplace(std::move(region));
 }
 
-bool TakenRequests::is_own() const noexcept { return ::getpid() == owner_pid_; }
-
-bool TakenRequests::is_cancelled(std::uint32_t line) const noexcept {
+void TakenRequests::forget(std::uint32_t line) noexcept {
   const std::lock_guard lock(mutex_);
-  const std::optional<Entry>& entry = entries_[line];
-  return !entry || entry->is_cancelled || entry->taken.is_cancelled();
+  entries_[line].reset();
 }
 
-Result<void> TakenRequests::respond(std::uint32_t line, std::span<const std::byte> response) {
+bool TakenRequests::is_own() const noexcept { return ::getpid() == owner_pid_; }
+
+bool TakenRequests::is_cancelled(std::uint32_t line, std::uint64_t serial) const noexcept {
+  const std::lock_guard lock(mutex_);
+  const std::optional<Entry>& entry = entries_[line];
+  return !is(entry, serial) || entry->is_cancelled || entry->taken.is_cancelled();
+}
+
+Result<void> TakenRequests::respond(std::uint32_t line, std::uint64_t serial,
+                                    std::span<const std::byte> response) {
   const std::lock_guard lock(mutex_);
   std::optional<Entry>& entry = entries_[line];
-  if (!entry) return fail(ErrorCode::closed, "the server of this request was closed");
+  if (is_closed_) return fail(ErrorCode::closed, "the server of this request was closed");
+  if (!is(entry, serial)) {  // I3
+    return fail(ErrorCode::corrupt,
+                "the client of this request spoilt its line; the call there is another one now");
+  }
   const std::uint32_t most = entry->taken.max_message_bytes();
   if (!fits(response.size(), most)) {
     return fail_size(response.size(), most, "a response", "this service");
@@ -66,10 +78,10 @@ Result<void> TakenRequests::respond(std::uint32_t line, std::span<const std::byt
   return {};
 }
 
-void TakenRequests::drop(std::uint32_t line) noexcept {
+void TakenRequests::drop(std::uint32_t line, std::uint64_t serial) noexcept {
   const std::lock_guard lock(mutex_);
   std::optional<Entry>& entry = entries_[line];
-  if (!entry) return;
+  if (!is(entry, serial)) return;
   entry->taken.drop();
   end(entry);
 }
@@ -81,6 +93,7 @@ TakenRequest& TakenRequest::operator=(TakenRequest&& other) noexcept {
   drop();
   all_ = std::move(other.all_);
   line_ = other.line_;
+  serial_ = other.serial_;
   client_ = other.client_;
   request_ = other.request_;
   return *this;
@@ -91,7 +104,7 @@ std::span<const std::byte> TakenRequest::request() const noexcept {
 }
 
 bool TakenRequest::is_cancelled() const noexcept {
-  return !all_ || !all_->is_own() || all_->is_cancelled(line_);
+  return !all_ || !all_->is_own() || all_->is_cancelled(line_, serial_);
 }
 
 Result<void> TakenRequest::respond(std::span<const std::byte> response) {
@@ -100,14 +113,14 @@ Result<void> TakenRequest::respond(std::span<const std::byte> response) {
     return fail(ErrorCode::closed,
                 "this request is the parent's: a child of fork cannot answer it");
   }
-  Result<void> done = all_->respond(line_, response);
-  if (done || done.error().code == ErrorCode::closed) all_.reset();
+  Result<void> done = all_->respond(line_, serial_, response);
+  if (done || done.error().code != ErrorCode::too_large) all_.reset();
   return done;
 }
 
 void TakenRequest::drop() noexcept {
   const std::shared_ptr<TakenRequests> all = std::exchange(all_, nullptr);
-  if (all && all->is_own()) all->drop(line_);
+  if (all && all->is_own()) all->drop(line_, serial_);
 }
 
 }  // namespace ringbell

@@ -38,7 +38,8 @@ class RINGBELL_API TakenRequest {
 
   // Copies the response in and ends the call. Errors: too_large, which leaves the request as it
   // was; invalid_argument, if it was answered or dropped; closed, if the server was closed
-  // meanwhile, or this is a child of fork.
+  // meanwhile, or this is a child of fork; corrupt, if its line has another call by now, as only a
+  // hostile client brings about: that one is not answered by this.
   [[nodiscard]] Result<void> respond(std::span<const std::byte> response);
   // Ends the call without an answer: the client's Error is `dropped`. Nothing happens if it was
   // answered.
@@ -46,12 +47,13 @@ class RINGBELL_API TakenRequest {
 
  private:
   friend TakenRequests;
-  TakenRequest(std::shared_ptr<TakenRequests> all, std::uint32_t line, std::uint32_t client,
-               std::span<const std::byte> request) noexcept
-      : all_(std::move(all)), line_(line), client_(client), request_(request) {}
+  TakenRequest(std::shared_ptr<TakenRequests> all, std::uint32_t line, std::uint64_t serial,
+               std::uint32_t client, std::span<const std::byte> request) noexcept
+      : all_(std::move(all)), line_(line), serial_(serial), client_(client), request_(request) {}
 
   std::shared_ptr<TakenRequests> all_;  // nullptr: it was answered
   std::uint32_t line_;
+  std::uint64_t serial_;  // of all that this server has taken
   std::uint32_t client_;
   std::span<const std::byte> request_;
 };

@@ -6,6 +6,9 @@
 //       is open. Only then is anything stored in it, under the mutex: a line is never answered
 //       after the next server may have come.
 //   I2  A child of fork takes no lock and stores nothing: the mutex may be held for ever there.
+//   I3  A request ends its own call and no other: each has a serial number of this process's, which
+//       its line's entry must have. A client that overwrites its line can be taken from twice, and
+//       a line that was set aside is given to another client once its own is gone.
 #pragma once
 
 #include <cstddef>
@@ -46,29 +49,39 @@ class TakenRequests : public std::enable_shared_from_this<TakenRequests> {
   // The server closes: drops what is open. Then it hands its region over.
   void close() noexcept;
   void keep(Region region) noexcept;
+  // The line was spoilt, and its client is gone: what was taken from it is not answered.
+  void forget(std::uint32_t line) noexcept;
 
   // --- a request's -------------------------------------------------------------------------------
 
   [[nodiscard]] bool is_own() const noexcept;  // not the copy of a child of fork
-  [[nodiscard]] bool is_cancelled(std::uint32_t line) const noexcept;
-  // Errors: closed, too_large.
-  [[nodiscard]] Result<void> respond(std::uint32_t line, std::span<const std::byte> response);
-  void drop(std::uint32_t line) noexcept;
+  [[nodiscard]] bool is_cancelled(std::uint32_t line, std::uint64_t serial) const noexcept;
+  // Errors: closed, corrupt, too_large.
+  [[nodiscard]] Result<void> respond(std::uint32_t line, std::uint64_t serial,
+                                     std::span<const std::byte> response);
+  void drop(std::uint32_t line, std::uint64_t serial) noexcept;
 
  private:
   struct Entry {
     Taken taken;
+    std::uint64_t serial;
     std::uint32_t* bell;
     std::uint32_t client;
     bool is_cancelled = false;  // its client is gone
   };
 
+  // Whether it is that request's.
+  [[nodiscard]] static bool is(const std::optional<Entry>& entry, std::uint64_t serial) noexcept {
+    return entry && entry->serial == serial;
+  }
   void end(std::optional<Entry>& entry) noexcept;
 
   mutable std::mutex mutex_;
   Sleeper sleeper_;                            // rings, and never sleeps
   std::vector<std::optional<Entry>> entries_;  // by line
-  std::optional<Region> region_;               // of a server that is gone
+  std::uint64_t serial_ = 0;                   // of the request that was taken last
+  bool is_closed_ = false;
+  std::optional<Region> region_;  // of a server that is gone
   int owner_pid_;
 };
 

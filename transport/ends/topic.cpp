@@ -137,6 +137,7 @@ Result<bool> Publisher::publish(std::span<const std::byte> message, Timeout time
     }
     if (subscribers() == 0) return fail_without_reader(PeerState::absent, "subscriber");
   }
+  claimed_ = {};
   if (auto* const lossless = std::get_if<Lossless>(&ring_)) {
     return publish_lossless(*lossless, message, timeout);
   }
@@ -158,21 +159,57 @@ struct Publisher::Subscribers {
   }
 };
 
-Result<bool> Publisher::publish_lossless(Lossless& ring, std::span<const std::byte> message,
-                                         Timeout timeout) {
+Result<std::span<std::byte>> Publisher::claim_slot(Lossless& ring, Timeout timeout) {
   std::span<std::byte> slot = ring.claim();
   if (slot.empty()) [[unlikely]] {
     const Subscribers subscribers{*this, ring};
-    RINGBELL_PROBE(no_room, message.size());
+    RINGBELL_PROBE(no_room, max_message_bytes());
     const Waited waited = participant_.sleeper().wait_until(
         [&] { return ring.corrupt() || !(slot = ring.claim()).empty(); }, subscribers, timeout);
     if (waited == Waited::cancelled) return fail_interrupted();
   }
   if (ring.corrupt()) return fail_corrupt(ring.finding());
+  return slot;
+}
+
+Result<bool> Publisher::publish_lossless(Lossless& ring, std::span<const std::byte> message,
+                                         Timeout timeout) {
+  const Result<std::span<std::byte>> claimed = claim_slot(ring, timeout);
+  if (!claimed) return tl::unexpected(claimed.error());
+  const std::span<std::byte> slot = *claimed;
   if (slot.empty()) return false;
   sized::write_size(slot, message.size());
   copy_in_(slot.subspan(sizeof(sized::Size)), message);
   ring.commit();
+  ring_subscribers();
+  return true;
+}
+
+Result<std::optional<std::span<std::byte>>> Publisher::claim_for(Timeout timeout) {
+  claimed_ = {};
+  if (size_limit_ == 0 && subscribers() == 0) {
+    return fail_without_reader(PeerState::absent, "subscriber");
+  }
+  if (auto* const lossless = std::get_if<Lossless>(&ring_)) {
+    const Result<std::span<std::byte>> slot = claim_slot(*lossless, timeout);
+    if (!slot) return tl::unexpected(slot.error());
+    claimed_ = *slot;
+  } else {
+    claimed_ = std::get<Lossy>(ring_).claim_sized();
+  }
+  if (claimed_.empty()) return std::nullopt;
+  return claimed_.subspan(sizeof(sized::Size));
+}
+
+bool Publisher::commit(std::size_t size_bytes) noexcept {
+  if (claimed_.empty() || !fits(size_bytes, max_message_bytes())) return false;
+  const std::span<std::byte> slot = std::exchange(claimed_, {});
+  if (auto* const lossless = std::get_if<Lossless>(&ring_)) {
+    sized::write_size(slot, size_bytes);
+    lossless->commit();
+  } else {
+    std::get<Lossy>(ring_).commit_sized(size_bytes);
+  }
   ring_subscribers();
   return true;
 }

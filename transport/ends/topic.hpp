@@ -4,6 +4,9 @@
 //   Publisher publisher = Publisher::open(std::move(topic)).value();
 //   publisher.publish(bytes);
 //
+// In place: claim_for() and commit(); peek_for() and release() of a lossless topic; read(f), of a
+// lossy one too, which says afterwards whether what f saw was whole.
+//
 // Lossless (core/broadcast_lossless.hpp): the publisher waits for the slowest living subscriber; a
 // dead one is evicted. Lossy (core/broadcast_lossy.hpp): it never waits; a subscriber that was
 // lapped learns exactly how many messages it missed, and can look at the messages but not write to
@@ -15,6 +18,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -25,6 +29,7 @@
 #include <ringbell/transport/ends/copy_in.hpp>
 #include <ringbell/transport/ends/group_end.hpp>
 #include <ringbell/transport/ends/sized.hpp>
+#include <ringbell/transport/ends/topic_start.hpp>
 #include <ringbell/transport/memory/region.hpp>
 #include <ringbell/transport/sleep/wait.hpp>
 
@@ -108,8 +113,22 @@ class RINGBELL_API Publisher : public GroupEnd {
   [[nodiscard]] Result<bool> publish(std::span<const std::byte> message,
                                      Timeout timeout = kForever);
 
-  // From now on publish() is an Error at once (no_reader) while subscribers() is 0. Each message
-  // then costs as much as subscribers(). Off at first.
+  // The same in place: room for one message of up to max_message_bytes(), uninitialised, which no
+  // subscriber sees before commit(). Claiming again gives the same room; publish() takes its place.
+  // Of a lossy topic the oldest message is gone from now on. Nothing: time is up, as publish().
+  // Errors: as publish(), but too_large.
+  [[nodiscard]] Result<std::optional<std::span<std::byte>>> claim_for(Timeout timeout = kForever);
+  // Nothing: not now, or claim_for() has an Error to tell.
+  [[nodiscard]] std::optional<std::span<std::byte>> claim() {
+    return claim_for(Timeout::zero()).value_or(std::nullopt);
+  }
+  // False: nothing is claimed, or it cannot have that size, and nothing happened.
+  bool commit(std::size_t size_bytes) noexcept;
+  // Gives the claimed room up, if there is any.
+  void abort() noexcept { claimed_ = {}; }
+
+  // From now on publish() and claim_for() are an Error at once (no_reader) while subscribers() is
+  // 0. Each message then costs as much as subscribers(). Off at first.
   void require_reader(bool required = true) noexcept {
     size_limit_ = required ? 0 : std::size_t{max_message_bytes()} + 1;
   }
@@ -156,6 +175,8 @@ class RINGBELL_API Publisher : public GroupEnd {
   [[nodiscard]] static Result<Publisher> from(Result<Participant> participant,
                                               std::optional<Region> bells);
   [[nodiscard]] const Region& bells() const noexcept { return bells_ ? *bells_ : region(); }
+  // A slot to write to, its size in front. Empty: time is up.
+  [[nodiscard]] Result<std::span<std::byte>> claim_slot(Lossless& ring, Timeout timeout);
   [[nodiscard]] Result<bool> publish_lossless(Lossless& ring, std::span<const std::byte> message,
                                               Timeout timeout);
   struct Subscribers;
@@ -165,44 +186,12 @@ class RINGBELL_API Publisher : public GroupEnd {
 
   std::optional<Region> bells_;  // if they are not in the topic's own region
   std::variant<Lossless, Lossy> ring_;
-  CopyIn copy_in_;  // for a lossless one
+  CopyIn copy_in_;                  // for a lossless one
+  std::span<std::byte> claimed_{};  // the slot, if one is
   // Sizes below it need no second look: of all that fit, or of none if a subscriber is required.
   std::size_t size_limit_ = 0;
   std::uint64_t evictions_ = 0;
 };
-
-// Where a subscriber begins.
-class TopicStart {
- public:
-  static const TopicStart usual;   // in a lossless topic the oldest, in a lossy one the newest
-  static const TopicStart oldest;  // the oldest message that is safe
-  static const TopicStart newest;  // what is published next
-  // Where a subscriber of the same ring was: at its position(). What is gone by now counts as
-  // missed(). A position that the ring has not reached is of another one: the oldest.
-  [[nodiscard]] static constexpr TopicStart at(std::uint64_t position) noexcept {
-    TopicStart start(Kind::position);
-    start.position_ = position;
-    return start;
-  }
-  constexpr TopicStart(core::BroadcastStart start) noexcept  // NOLINT: the same, of core
-      : TopicStart(start == core::BroadcastStart::oldest ? Kind::oldest : Kind::newest) {}
-
- private:
-  friend class Subscriber;
-  enum class Kind : std::uint8_t { usual, oldest, newest, position };
-
-  constexpr explicit TopicStart(Kind kind) noexcept : kind_(kind) {}
-  [[nodiscard]] constexpr core::BroadcastStart end_of(bool lossy) const noexcept {
-    const bool newest_first = kind_ == Kind::newest || (kind_ == Kind::usual && lossy);
-    return newest_first ? core::BroadcastStart::newest : core::BroadcastStart::oldest;
-  }
-
-  Kind kind_;
-  std::uint64_t position_ = 0;
-};
-inline constexpr TopicStart TopicStart::usual{TopicStart::Kind::usual};
-inline constexpr TopicStart TopicStart::oldest{TopicStart::Kind::oldest};
-inline constexpr TopicStart TopicStart::newest{TopicStart::Kind::newest};
 
 // An end that reads. Not thread-safe; move-only.
 class RINGBELL_API Subscriber {
@@ -235,6 +224,35 @@ class RINGBELL_API Subscriber {
   // Waits until there is a message to receive. False: time is up. Errors: as receive(), but
   // invalid_argument.
   [[nodiscard]] Result<bool> has_message_for(Timeout timeout = kForever);
+
+  // Whether a message can be peeked at: not in a lossy topic, where it may be overwritten.
+  [[nodiscard]] bool reads_in_place() const noexcept;
+  // The next message of a lossless topic where it stands; the same one until release(), and the
+  // publisher waits for it as long. Nothing: time is up. Errors: as has_message_for(); unsupported,
+  // if the topic is lossy: read(), or receive().
+  [[nodiscard]] Result<std::optional<std::span<const std::byte>>> peek_for(
+      Timeout timeout = kForever);
+  // Nothing: not now, or peek_for() has an Error to tell.
+  [[nodiscard]] std::optional<std::span<const std::byte>> peek() noexcept;
+  // Done with it. False: this one was evicted meanwhile, and it may have been overwritten; or no
+  // message is peeked at, and nothing happened.
+  bool release() noexcept;
+
+  // What read() came to. torn: the publisher overwrote the message while it was looked at. Forget
+  // what was seen of it; it counts as missed().
+  using Seen = core::BroadcastSeen;
+  // Calls `look(message)`, once at most, with the next message where it stands, and says afterwards
+  // whether it was whole: only then may be done what follows from it. In a lossy topic it may be
+  // any bytes meanwhile. nothing: time is up. What `look` throws comes out, and the message comes
+  // again. Errors: as has_message_for().
+  template <class Look>
+  [[nodiscard]] Result<Seen> read(Look&& look, Timeout timeout = kForever) {
+    return read_by(
+        [](void* what, std::span<const std::byte> message) {
+          (*static_cast<std::remove_reference_t<Look>*>(what))(message);
+        },
+        const_cast<void*>(static_cast<const void*>(std::addressof(look))), timeout);
+  }
 
   // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
   // the publisher has rung. The first call starts a thread. Errors: unsupported, if this one never
@@ -276,6 +294,11 @@ class RINGBELL_API Subscriber {
   class Guest;
 
   explicit Subscriber(std::unique_ptr<Side> side) noexcept;
+  using Look = void (*)(void* what, std::span<const std::byte> message);
+  [[nodiscard]] Result<Seen> read_by(Look look, void* what, Timeout timeout);
+  // Waits until `take()`, which looks for a message, is true. False: time is up.
+  template <class Take>
+  [[nodiscard]] Result<bool> take_for(Take&& take, Timeout timeout);
   // The Error that a wait for a message came to, if it did.
   [[nodiscard]] Result<void> check(Waited waited) const;
 

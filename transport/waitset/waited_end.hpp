@@ -117,14 +117,14 @@ class WaitedEndOf final : public WaitedEnd {
   static constexpr bool kTellsErrors = kPeeks || kServes || kObserves || kSubscribes;
 
   [[nodiscard]] auto look_by_call() requires(kTellsErrors) {
-    if constexpr (kPeeks) {
+    if constexpr (kSubscribes) {
+      return end_.has_message_for(kNow);
+    } else if constexpr (kPeeks) {
       return end_.peek_for(kNow);
     } else if constexpr (kServes) {
       return end_.request_for(kNow);
-    } else if constexpr (kObserves) {
-      return end_.wait_any_changed(kNow);
     } else {
-      return end_.has_message_for(kNow);
+      return end_.wait_any_changed(kNow);
     }
   }
   // A bool that is false says the same as an optional without a value.
