@@ -73,6 +73,16 @@ enum ringbell_huge_pages {
   RINGBELL_HUGE_PAGES_REQUIRE = 2
 };
 
+/* Where the pages come from. What has a name must not exist yet, and stays until it is removed. By
+ * a ring's name, only RINGBELL_BACKING_MEMFD. */
+enum ringbell_backing {
+  RINGBELL_BACKING_MEMFD = 0,    /* no name, sealed, gone with its last user */
+  RINGBELL_BACKING_SHM = 1,      /* shm_open: memory_name in /dev/shm */
+  RINGBELL_BACKING_FILE = 2,     /* memory_name is a path: on a disk persistent */
+  RINGBELL_BACKING_SYSTEM_V = 3, /* shmget; gone with its last user */
+  RINGBELL_BACKING_ANONYMOUS = 4 /* shared with children of fork() only */
+};
+
 enum ringbell_memory_flags {
   RINGBELL_NO_PREFAULT = 1, /* pages are made when they are first touched */
   RINGBELL_LOCK_MEMORY = 2, /* mlock */

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <ringbell/capi/loop.hpp>
+#include <ringbell/capi/messages.hpp>
 #include <ringbell/capi/open_side.hpp>
 
 namespace ringbell::capi {
@@ -20,16 +21,6 @@ ringbell_stats stats_of(const Side& side) noexcept {
           .sleeps = stats.sleeps,
           .rings = stats.rings,
           .missed_rings = stats.missed_rings};
-}
-
-// A record that was peeked, or why there is none.
-int show(const Result<std::optional<std::span<const std::byte>>>& peeked, const void** record,
-         size_t* size_bytes, ringbell_error* error) noexcept {
-  if (!peeked) return report(peeked.error(), error);
-  if (!*peeked) return RINGBELL_NOT_NOW;
-  *record = (*peeked)->data();
-  *size_bytes = (*peeked)->size();
-  return RINGBELL_OK;
 }
 
 // As open_side(), with what ringbell_channel_set_peer() was given.
@@ -47,11 +38,7 @@ int open_end(ringbell_channel* channel, const ringbell_wait_options* wait, Handl
 
 template <class Side>
 int wait_for_peer(Side& side, std::int64_t timeout_ns, ringbell_error* error) noexcept {
-  return guarded(error, [&]() -> int {
-    const Result<bool> came = side.wait_for_peer(timeout_of(timeout_ns));
-    if (!came) return report(came.error(), error);
-    return *came ? RINGBELL_OK : RINGBELL_NOT_NOW;
-  });
+  return guarded(error, [&] { return done(side.wait_for_peer(timeout_of(timeout_ns)), error); });
 }
 
 }  // namespace
@@ -103,12 +90,9 @@ int ringbell_sender_open(ringbell_channel* channel, const ringbell_wait_options*
 
 int ringbell_sender_claim(ringbell_sender* sender, uint32_t size_bytes, int64_t timeout_ns,
                           void** room, ringbell_error* error) {
-  return guarded(error, [&]() -> int {
-    const auto claimed = sender->value.claim_for(size_bytes, timeout_of(timeout_ns));
-    if (!claimed) return report(claimed.error(), error);
-    if (!*claimed) return RINGBELL_NOT_NOW;
-    *room = (*claimed)->data();
-    return RINGBELL_OK;
+  return guarded(error, [&] {
+    return give_room(sender->value.claim_for(size_bytes, timeout_of(timeout_ns)), room, nullptr,
+                     error);
   });
 }
 
@@ -126,12 +110,7 @@ void ringbell_sender_abort(ringbell_sender* sender) { sender->value.abort(); }
 
 int ringbell_sender_send(ringbell_sender* sender, const void* bytes, size_t size_bytes,
                          int64_t timeout_ns, ringbell_error* error) {
-  return guarded(error, [&]() -> int {
-    const std::span message(static_cast<const std::byte*>(bytes), size_bytes);
-    const ringbell::Result<bool> sent = sender->value.send(message, timeout_of(timeout_ns));
-    if (!sent) return report(sent.error(), error);
-    return *sent ? RINGBELL_OK : RINGBELL_NOT_NOW;
-  });
+  return send(sender->value, bytes, size_bytes, timeout_ns, error);
 }
 
 void ringbell_sender_require_reader(ringbell_sender* sender, int required) {
@@ -232,14 +211,7 @@ void ringbell_receiver_hold(ringbell_receiver* receiver) { receiver->value.hold(
 
 int ringbell_receiver_receive(ringbell_receiver* receiver, void* into, size_t room_bytes,
                               int64_t timeout_ns, size_t* size_bytes, ringbell_error* error) {
-  return guarded(error, [&]() -> int {
-    const std::span room(static_cast<std::byte*>(into), room_bytes);
-    const auto size = receiver->value.receive(room, timeout_of(timeout_ns));
-    if (!size) return report(size.error(), error);
-    if (!*size) return RINGBELL_NOT_NOW;
-    *size_bytes = **size;
-    return RINGBELL_OK;
-  });
+  return receive(receiver->value, into, room_bytes, timeout_ns, size_bytes, error);
 }
 
 int ringbell_receiver_create(const char* name, const ringbell_channel_options* options,

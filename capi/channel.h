@@ -25,13 +25,16 @@ enum ringbell_channel_flags {
 };
 
 typedef struct ringbell_channel_options {
-  uint64_t capacity_bytes;   /* 0: 256 KiB. Rounded up to a power of two; smallest 4096 */
-  uint32_t record_alignment; /* 0: 8. Or 16, 32, 64: no two records share a cache line */
-  uint32_t doorbell;         /* enum ringbell_doorbell */
-  uint32_t huge_pages;       /* enum ringbell_huge_pages */
-  uint32_t memory_flags;     /* enum ringbell_memory_flags, or-ed */
-  uint64_t flags;            /* enum ringbell_channel_flags, or-ed */
-  uint64_t reserved[3];
+  uint64_t capacity_bytes;    /* 0: 256 KiB. Rounded up to a power of two; smallest 4096 */
+  uint32_t record_alignment;  /* 0: 8. Or 16, 32, 64: no two records share a cache line */
+  uint32_t doorbell;          /* enum ringbell_doorbell */
+  uint32_t huge_pages;        /* enum ringbell_huge_pages */
+  uint32_t memory_flags;      /* enum ringbell_memory_flags, or-ed */
+  uint64_t flags;             /* enum ringbell_channel_flags, or-ed */
+  const char* memory_name;    /* the name of RINGBELL_BACKING_SHM, or the path of a FILE */
+  uint32_t backing;           /* enum ringbell_backing */
+  uint32_t payload_alignment; /* 0: 8. Or 16, 32, 64: records stand at multiples of it */
+  uint64_t reserved[2];
 } ringbell_channel_options;
 
 /* What must reach the other process: inherited over fork, or passed over a UNIX socket. The bells

@@ -99,7 +99,15 @@ int ringbell_connect_at(const char* name, int place, uint32_t listener_uid, int6
 }
 
 uint32_t ringbell_connection_peer_uid(const ringbell_connection* connection) {
-  return connection->peer_uid;
+  return connection->peer.uid;
+}
+
+uint32_t ringbell_connection_peer_gid(const ringbell_connection* connection) {
+  return connection->peer.gid;
+}
+
+int32_t ringbell_connection_peer_pid(const ringbell_connection* connection) {
+  return connection->peer.pid;
 }
 
 ringbell_sender* ringbell_connection_sender(ringbell_connection* connection) {

@@ -54,6 +54,9 @@ RINGBELL_C_API int ringbell_connect_at(const char* name, int place, uint32_t lis
                                        ringbell_connection** connection, ringbell_error* error);
 /* The user at the other end, as the kernel tells. */
 RINGBELL_C_API uint32_t ringbell_connection_peer_uid(const ringbell_connection* connection);
+RINGBELL_C_API uint32_t ringbell_connection_peer_gid(const ringbell_connection* connection);
+/* Its process, for people; 0 if this one cannot see the other's pid namespace. */
+RINGBELL_C_API int32_t ringbell_connection_peer_pid(const ringbell_connection* connection);
 /* These two belong to the connection: they are closed with it, and not by themselves. */
 RINGBELL_C_API ringbell_sender* ringbell_connection_sender(ringbell_connection* connection);
 RINGBELL_C_API ringbell_receiver* ringbell_connection_receiver(ringbell_connection* connection);

@@ -4,8 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include <sys/types.h>
-
 #include <ringbell/ringbell.h>
 #include <ringbell/ringbell.hpp>
 
@@ -28,12 +26,12 @@ struct ringbell_connection {
       : sender{std::move(connection.sender)},
         receiver{std::move(connection.receiver)},
         socket(std::move(connection.socket)),
-        peer_uid(connection.peer.uid) {}
+        peer(connection.peer) {}
 
   ringbell_sender sender;
   ringbell_receiver receiver;
   ringbell::FileDescriptor socket;
-  uid_t peer_uid;
+  ringbell::Peer peer;
 };
 struct ringbell_topic {
   ringbell::Topic value;
@@ -43,6 +41,24 @@ struct ringbell_publisher {
 };
 struct ringbell_subscriber {
   ringbell::Subscriber value;
+};
+struct ringbell_queue {
+  ringbell::Region value;
+};
+struct ringbell_queue_sender {
+  ringbell::QueueSender value;
+};
+struct ringbell_queue_receiver {
+  ringbell::QueueReceiver value;
+};
+struct ringbell_lanes {
+  ringbell::Region value;
+};
+struct ringbell_contributor {
+  ringbell::Contributor value;
+};
+struct ringbell_collector {
+  ringbell::Collector value;
 };
 struct ringbell_service {
   ringbell::Region value;
@@ -68,6 +84,10 @@ struct ringbell_state_writer {
 };
 struct ringbell_state_reader {
   ringbell::StateReader value;
+};
+struct ringbell_names {
+  std::vector<ringbell::names::Entry> found;
+  std::vector<ringbell_name> value;  // which refer to those
 };
 struct ringbell_waitset {
   ringbell::WaitSet value;

@@ -1,4 +1,4 @@
-// Opening an endpoint on what it takes over: a channel, a topic, a service.
+// Opening an endpoint on what it takes over: a channel, a topic, a region.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,27 @@
 #include <ringbell/capi/status.hpp>
 
 namespace ringbell::capi {
+
+// A region of `convert(given)` behind a new handle.
+template <class Convert, class Given, class Handle>
+[[nodiscard]] int create_region(const Given* given, Convert convert, Handle** handle,
+                                ringbell_error* error) noexcept {
+  return guarded_whole(error, [&] {
+    const auto options = convert(given);
+    if (!options) return report(options.error(), error);
+    return hand_out(Region::create(options->region()), handle, error);
+  });
+}
+
+// The region of a descriptor, which stays the caller's, behind a new handle.
+template <class Handle>
+[[nodiscard]] int attach_region(int fd, Handle** handle, ringbell_error* error) noexcept {
+  return guarded_whole(error, [&]() -> int {
+    Result<FileDescriptor> copy = duplicate(fd);
+    if (!copy) return report(copy.error(), error);
+    return hand_out(Region::attach(std::move(*copy)), handle, error);
+  });
+}
 
 // Side::open(what stands behind `place`, more..., wait options) behind a new handle. `place` is
 // used up in any case.

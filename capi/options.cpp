@@ -42,6 +42,27 @@ Result<HugePages> huge_pages_of(std::uint32_t huge_pages) {
   }
 }
 
+Result<Backing> backing_of(std::uint32_t backing, const char* name) {
+  const bool has_name = backing == RINGBELL_BACKING_SHM || backing == RINGBELL_BACKING_FILE;
+  if (has_name != (name != nullptr)) {
+    return refused("memory_name: what RINGBELL_BACKING_SHM and _FILE have, and no other backing");
+  }
+  switch (backing) {
+    case RINGBELL_BACKING_MEMFD:
+      return Backing::memfd;
+    case RINGBELL_BACKING_SHM:
+      return Backing::posix_shm;
+    case RINGBELL_BACKING_FILE:
+      return Backing::file;
+    case RINGBELL_BACKING_SYSTEM_V:
+      return Backing::system_v;
+    case RINGBELL_BACKING_ANONYMOUS:
+      return Backing::anonymous;
+    default:
+      return refused("backing is none of enum ringbell_backing");
+  }
+}
+
 // What every kind has: doorbell, memory, and what is reserved. Empty: taken over.
 template <class Given, class Options>
 std::optional<Error> take_common(const Given& given, Options& options) {
@@ -51,6 +72,16 @@ std::optional<Error> take_common(const Given& given, Options& options) {
     return refused("memory_flags has an unknown flag").value();
   if (!all_zero(given.reserved)) {
     return refused("something reserved is not 0: start from a zeroed struct").value();
+  }
+  if constexpr (requires { given.reserved_word; }) {
+    if (given.reserved_word != 0) return refused("reserved_word is not 0").value();
+  }
+  const Result<Backing> backing = backing_of(given.backing, given.memory_name);
+  if (!backing) return backing.error();
+  options.memory.backing = *backing;
+  if (given.memory_name != nullptr) options.memory.name = given.memory_name;
+  if constexpr (requires { given.payload_alignment; }) {
+    if (given.payload_alignment != 0) options.payload_alignment = given.payload_alignment;
   }
   const Result<core::DoorbellKind> doorbell = doorbell_of(given.doorbell);
   if (!doorbell) return doorbell.error();
@@ -99,6 +130,26 @@ Result<TopicOptions> topic_options_of(const ringbell_topic_options* given) {
   take_unless_0(given->message_bytes, options.message_bytes);
   take_unless_0(given->messages, options.messages);
   take_unless_0(given->subscribers, options.subscribers);
+  return options;
+}
+
+Result<QueueOptions> queue_options_of(const ringbell_queue_options* given) {
+  QueueOptions options;
+  if (given == nullptr) return options;
+  if (std::optional<Error> wrong = take_common(*given, options)) return tl::unexpected(*wrong);
+  take_unless_0(given->messages, options.messages);
+  take_unless_0(given->message_bytes, options.message_bytes);
+  take_unless_0(given->participants, options.participants);
+  return options;
+}
+
+Result<CollectorOptions> collector_options_of(const ringbell_collector_options* given) {
+  CollectorOptions options;
+  if (given == nullptr) return options;
+  if (std::optional<Error> wrong = take_common(*given, options)) return tl::unexpected(*wrong);
+  take_unless_0(given->capacity_bytes, options.capacity_bytes);
+  take_unless_0(given->contributors, options.contributors);
+  take_unless_0(given->record_alignment, options.record_alignment);
   return options;
 }
 

@@ -9,6 +9,9 @@ namespace ringbell::capi {
 
 [[nodiscard]] Result<ChannelOptions> channel_options_of(const ringbell_channel_options* given);
 [[nodiscard]] Result<TopicOptions> topic_options_of(const ringbell_topic_options* given);
+[[nodiscard]] Result<QueueOptions> queue_options_of(const ringbell_queue_options* given);
+[[nodiscard]] Result<CollectorOptions> collector_options_of(
+    const ringbell_collector_options* given);
 [[nodiscard]] Result<ServiceOptions> service_options_of(const ringbell_service_options* given);
 [[nodiscard]] Result<StateOptions> state_options_of(const ringbell_state_options* given);
 [[nodiscard]] Result<WaitOptions> wait_options_of(const ringbell_wait_options* options);

@@ -20,7 +20,10 @@
 
 #include <ringbell/capi/base.h>
 #include <ringbell/capi/channel.h>
+#include <ringbell/capi/collector.h>
 #include <ringbell/capi/connection.h>
+#include <ringbell/capi/names.h>
+#include <ringbell/capi/queue.h>
 #include <ringbell/capi/sealed.h>
 #include <ringbell/capi/service.h>
 #include <ringbell/capi/state.h>

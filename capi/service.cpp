@@ -38,19 +38,11 @@ extern "C" {
 
 int ringbell_service_create(const ringbell_service_options* options, ringbell_service** service,
                             ringbell_error* error) {
-  return guarded_whole(error, [&] {
-    const ringbell::Result<ringbell::ServiceOptions> checked = service_options_of(options);
-    if (!checked) return report(checked.error(), error);
-    return hand_out(ringbell::Region::create(checked->region()), service, error);
-  });
+  return create_region(options, service_options_of, service, error);
 }
 
 int ringbell_service_attach(int fd, ringbell_service** service, ringbell_error* error) {
-  return guarded_whole(error, [&]() -> int {
-    auto copy = ringbell::duplicate(fd);
-    if (!copy) return report(copy.error(), error);
-    return hand_out(ringbell::Region::attach(std::move(*copy)), service, error);
-  });
+  return attach_region(fd, service, error);
 }
 
 int ringbell_service_fd(const ringbell_service* service) { return service->value.fd(); }

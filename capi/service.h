@@ -19,10 +19,13 @@ typedef struct ringbell_service_options {
   uint32_t
       message_bytes; /* 0: 48, which travel in the line itself. The largest; rounded up to lines */
   uint32_t doorbell; /* enum ringbell_doorbell: futex or none */
-  uint32_t huge_pages;   /* enum ringbell_huge_pages */
-  uint32_t memory_flags; /* enum ringbell_memory_flags, or-ed */
-  uint32_t tickets;      /* of each client at a time. clients * (1 + tickets) is at most 1024 */
-  uint64_t reserved[4];
+  uint32_t huge_pages;     /* enum ringbell_huge_pages */
+  uint32_t memory_flags;   /* enum ringbell_memory_flags, or-ed */
+  uint32_t tickets;        /* of each client at a time. clients * (1 + tickets) is at most 1024 */
+  const char* memory_name; /* as ringbell_channel_options has it */
+  uint32_t backing;        /* enum ringbell_backing */
+  uint32_t reserved_word;
+  uint64_t reserved[2];
 } ringbell_service_options;
 
 RINGBELL_C_API int ringbell_service_create(const ringbell_service_options* options,

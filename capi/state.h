@@ -19,7 +19,10 @@ typedef struct ringbell_state_options {
   uint32_t doorbell;         /* enum ringbell_doorbell: futex or none */
   uint32_t huge_pages;       /* enum ringbell_huge_pages */
   uint32_t memory_flags;     /* enum ringbell_memory_flags, or-ed */
-  uint64_t reserved[4];
+  const char* memory_name;   /* as ringbell_channel_options has it */
+  uint32_t backing;          /* enum ringbell_backing */
+  uint32_t reserved_word;
+  uint64_t reserved[2];
 } ringbell_state_options;
 
 /* What must reach the other processes. */

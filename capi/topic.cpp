@@ -3,6 +3,7 @@
 #include <span>
 
 #include <ringbell/capi/loop.hpp>
+#include <ringbell/capi/messages.hpp>
 #include <ringbell/capi/open_side.hpp>
 
 namespace ringbell::capi {
@@ -64,13 +65,21 @@ int ringbell_publisher_create(const char* name, const ringbell_topic_options* op
 
 int ringbell_publisher_publish(ringbell_publisher* publisher, const void* bytes, size_t size_bytes,
                                int64_t timeout_ns, ringbell_error* error) {
-  return guarded(error, [&]() -> int {
-    const std::span message(static_cast<const std::byte*>(bytes), size_bytes);
-    const ringbell::Result<bool> sent = publisher->value.publish(message, timeout_of(timeout_ns));
-    if (!sent) return report(sent.error(), error);
-    return *sent ? RINGBELL_OK : RINGBELL_NOT_NOW;
+  return send(publisher->value, bytes, size_bytes, timeout_ns, error);
+}
+
+int ringbell_publisher_claim(ringbell_publisher* publisher, int64_t timeout_ns, void** room,
+                             size_t* room_bytes, ringbell_error* error) {
+  return guarded(error, [&] {
+    return give_room(publisher->value.claim_for(timeout_of(timeout_ns)), room, room_bytes, error);
   });
 }
+
+int ringbell_publisher_commit(ringbell_publisher* publisher, size_t size_bytes) {
+  return publisher->value.commit(size_bytes) ? 1 : 0;
+}
+
+void ringbell_publisher_abort(ringbell_publisher* publisher) { publisher->value.abort(); }
 
 void ringbell_publisher_require_reader(ringbell_publisher* publisher, int required) {
   publisher->value.require_reader(required != 0);
@@ -86,11 +95,8 @@ uint32_t ringbell_publisher_subscribers(const ringbell_publisher* publisher) {
 
 int ringbell_publisher_wait_for_subscribers(ringbell_publisher* publisher, uint32_t count,
                                             int64_t timeout_ns, ringbell_error* error) {
-  return guarded(error, [&]() -> int {
-    const ringbell::Result<bool> there =
-        publisher->value.wait_for_subscribers(count, timeout_of(timeout_ns));
-    if (!there) return report(there.error(), error);
-    return *there ? RINGBELL_OK : RINGBELL_NOT_NOW;
+  return guarded(error, [&] {
+    return done(publisher->value.wait_for_subscribers(count, timeout_of(timeout_ns)), error);
   });
 }
 
@@ -148,13 +154,31 @@ uint64_t ringbell_subscriber_position(const ringbell_subscriber* subscriber) {
 
 int ringbell_subscriber_receive(ringbell_subscriber* subscriber, void* into, size_t room_bytes,
                                 int64_t timeout_ns, size_t* size_bytes, ringbell_error* error) {
+  return receive(subscriber->value, into, room_bytes, timeout_ns, size_bytes, error);
+}
+
+int ringbell_subscriber_peek(ringbell_subscriber* subscriber, int64_t timeout_ns,
+                             const void** message, size_t* size_bytes, ringbell_error* error) {
+  return guarded(error, [&] {
+    return show(subscriber->value.peek_for(timeout_of(timeout_ns)), message, size_bytes, error);
+  });
+}
+
+int ringbell_subscriber_release(ringbell_subscriber* subscriber) {
+  return subscriber->value.release() ? 1 : 0;
+}
+
+int ringbell_subscriber_read(ringbell_subscriber* subscriber,
+                             void (*look)(void* context, const void* bytes, size_t size_bytes),
+                             void* context, int64_t timeout_ns, int* whole, ringbell_error* error) {
+  using Seen = ringbell::Subscriber::Seen;
   return guarded(error, [&]() -> int {
-    const std::span room(static_cast<std::byte*>(into), room_bytes);
-    const ringbell::Result<std::optional<std::size_t>> size =
-        subscriber->value.receive(room, timeout_of(timeout_ns));
-    if (!size) return report(size.error(), error);
-    if (!*size) return RINGBELL_NOT_NOW;
-    *size_bytes = **size;
+    const ringbell::Result<Seen> seen = subscriber->value.read(
+        [&](std::span<const std::byte> message) { look(context, message.data(), message.size()); },
+        timeout_of(timeout_ns));
+    if (!seen) return report(seen.error(), error);
+    if (*seen == Seen::nothing) return RINGBELL_NOT_NOW;
+    *whole = *seen == Seen::whole ? 1 : 0;
     return RINGBELL_OK;
   });
 }

@@ -23,14 +23,17 @@ enum ringbell_start {
 };
 
 typedef struct ringbell_topic_options {
-  uint32_t policy;        /* enum ringbell_topic_policy */
-  uint32_t message_bytes; /* 0: 256. The largest; each takes that much room */
-  uint64_t messages;      /* 0: 1024. That are kept; rounded up to a power of two */
-  uint32_t subscribers;   /* 0: 64, the most. Of a lossy topic any number */
-  uint32_t doorbell;      /* enum ringbell_doorbell: futex or none */
-  uint32_t huge_pages;    /* enum ringbell_huge_pages */
-  uint32_t memory_flags;  /* enum ringbell_memory_flags, or-ed */
-  uint64_t reserved[4];
+  uint32_t policy;            /* enum ringbell_topic_policy */
+  uint32_t message_bytes;     /* 0: 256. The largest; each takes that much room */
+  uint64_t messages;          /* 0: 1024. That are kept; rounded up to a power of two */
+  uint32_t subscribers;       /* 0: 64, the most. Of a lossy topic any number */
+  uint32_t doorbell;          /* enum ringbell_doorbell: futex or none */
+  uint32_t huge_pages;        /* enum ringbell_huge_pages */
+  uint32_t memory_flags;      /* enum ringbell_memory_flags, or-ed */
+  const char* memory_name;    /* as ringbell_channel_options has it */
+  uint32_t backing;           /* enum ringbell_backing */
+  uint32_t payload_alignment; /* 0: 8. Or 16, 32, 64: messages stand at multiples of it */
+  uint64_t reserved[2];
 } ringbell_topic_options;
 
 /* What must reach the other processes. `bells` is -1 unless the topic is lossy. */
@@ -61,6 +64,14 @@ RINGBELL_C_API int ringbell_publisher_create(const char* name,
 RINGBELL_C_API int ringbell_publisher_publish(ringbell_publisher* publisher, const void* bytes,
                                               size_t size_bytes, int64_t timeout_ns,
                                               ringbell_error* error);
+/* The same in place: room for one message of up to *room_bytes, which no subscriber sees before the
+ * commit. The same room again until then; publishing takes its place. Of a lossy topic the oldest
+ * message is gone from now on. RINGBELL_NOT_NOW: as ringbell_publisher_publish(). */
+RINGBELL_C_API int ringbell_publisher_claim(ringbell_publisher* publisher, int64_t timeout_ns,
+                                            void** room, size_t* room_bytes, ringbell_error* error);
+/* 1; or 0: nothing is claimed, or it cannot have that size, and nothing happened. */
+RINGBELL_C_API int ringbell_publisher_commit(ringbell_publisher* publisher, size_t size_bytes);
+RINGBELL_C_API void ringbell_publisher_abort(ringbell_publisher* publisher);
 /* Not 0: from now on publishing is RINGBELL_NO_READER while there is no subscriber. */
 RINGBELL_C_API void ringbell_publisher_require_reader(ringbell_publisher* publisher, int required);
 /* How many messages the slowest subscriber of a lossless topic is behind, as far as it has told:
@@ -122,6 +133,22 @@ RINGBELL_C_API uint64_t ringbell_subscriber_position(const ringbell_subscriber* 
 RINGBELL_C_API int ringbell_subscriber_receive(ringbell_subscriber* subscriber, void* into,
                                                size_t room_bytes, int64_t timeout_ns,
                                                size_t* size_bytes, ringbell_error* error);
+/* The next message of a lossless topic where it stands; the same one until it is released, and the
+ * publisher waits for it as long. RINGBELL_UNSUPPORTED: the topic is lossy. */
+RINGBELL_C_API int ringbell_subscriber_peek(ringbell_subscriber* subscriber, int64_t timeout_ns,
+                                            const void** message, size_t* size_bytes,
+                                            ringbell_error* error);
+/* 1; or 0: this one was evicted meanwhile, and it may have been overwritten; or none is peeked at,
+ * and nothing happened. */
+RINGBELL_C_API int ringbell_subscriber_release(ringbell_subscriber* subscriber);
+/* Calls `look` with the next message where it stands, once at most. *whole is 1 afterwards if it
+ * was whole: only then may be done what follows from it. In a lossy topic it may be any bytes
+ * meanwhile; 0: it was overwritten, and counts as missed. */
+RINGBELL_C_API int ringbell_subscriber_read(ringbell_subscriber* subscriber,
+                                            void (*look)(void* context, const void* bytes,
+                                                         size_t size_bytes),
+                                            void* context, int64_t timeout_ns, int* whole,
+                                            ringbell_error* error);
 /* For epoll, poll and other loops. The descriptor is readable once the publisher has rung, and
  * after longest_sleep_ns; it stays the subscriber's. */
 RINGBELL_C_API int ringbell_subscriber_waitable_fd(ringbell_subscriber* subscriber, int* fd,

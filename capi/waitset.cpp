@@ -87,6 +87,26 @@ int ringbell_waitset_add_state_reader(ringbell_waitset* set, ringbell_state_read
   return add(set, id, error, reader->value);
 }
 
+int ringbell_waitset_add_queue_receiver(ringbell_waitset* set, ringbell_queue_receiver* receiver,
+                                        uint64_t* id, ringbell_error* error) {
+  return add(set, id, error, receiver->value);
+}
+
+int ringbell_waitset_add_collector(ringbell_waitset* set, ringbell_collector* collector,
+                                   uint64_t* id, ringbell_error* error) {
+  return add(set, id, error, collector->value);
+}
+
+int ringbell_waitset_add_contributor(ringbell_waitset* set, ringbell_contributor* contributor,
+                                     size_t size_bytes, uint64_t* id, ringbell_error* error) {
+  return add(set, id, error, contributor->value, size_bytes);
+}
+
+int ringbell_waitset_add_queue_sender(ringbell_waitset* set, ringbell_queue_sender* sender,
+                                      uint64_t* id, ringbell_error* error) {
+  return add(set, id, error, sender->value);
+}
+
 int ringbell_waitset_add_sender(ringbell_waitset* set, ringbell_sender* sender, size_t size_bytes,
                                 uint64_t* id, ringbell_error* error) {
   return add(set, id, error, sender->value, size_bytes);

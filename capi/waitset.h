@@ -16,6 +16,8 @@
 
 #include <ringbell/capi/base.h>
 #include <ringbell/capi/channel.h>
+#include <ringbell/capi/collector.h>
+#include <ringbell/capi/queue.h>
 #include <ringbell/capi/service.h>
 #include <ringbell/capi/state.h>
 #include <ringbell/capi/topic.h>
@@ -58,10 +60,24 @@ RINGBELL_C_API int ringbell_waitset_add_server(ringbell_waitset* set, ringbell_s
 RINGBELL_C_API int ringbell_waitset_add_state_reader(ringbell_waitset* set,
                                                      ringbell_state_reader* reader, uint64_t* id,
                                                      ringbell_error* error);
-/* While there is room: for a record of this size, or in a lossless topic. */
+/* A message that it finds is in this receiver's hand. */
+RINGBELL_C_API int ringbell_waitset_add_queue_receiver(ringbell_waitset* set,
+                                                       ringbell_queue_receiver* receiver,
+                                                       uint64_t* id, ringbell_error* error);
+RINGBELL_C_API int ringbell_waitset_add_collector(ringbell_waitset* set,
+                                                  ringbell_collector* collector, uint64_t* id,
+                                                  ringbell_error* error);
+/* While there is room: for a record of this size, in a queue or in a lossless topic. */
 RINGBELL_C_API int ringbell_waitset_add_sender(ringbell_waitset* set, ringbell_sender* sender,
                                                size_t size_bytes, uint64_t* id,
                                                ringbell_error* error);
+RINGBELL_C_API int ringbell_waitset_add_contributor(ringbell_waitset* set,
+                                                    ringbell_contributor* contributor,
+                                                    size_t size_bytes, uint64_t* id,
+                                                    ringbell_error* error);
+RINGBELL_C_API int ringbell_waitset_add_queue_sender(ringbell_waitset* set,
+                                                     ringbell_queue_sender* sender, uint64_t* id,
+                                                     ringbell_error* error);
 RINGBELL_C_API int ringbell_waitset_add_publisher(ringbell_waitset* set,
                                                   ringbell_publisher* publisher, uint64_t* id,
                                                   ringbell_error* error);

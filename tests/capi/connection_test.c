@@ -183,6 +183,9 @@ static void a_listener_chooses_the_doorbell(void) {
       _exit(0);
     }
     CHECK_CODE(RINGBELL_OK, ringbell_listener_accept(listener, kPatience, &connection, &error));
+    CHECK(ringbell_connection_peer_uid(connection) == getuid());
+    CHECK(ringbell_connection_peer_gid(connection) == getgid());
+    CHECK(ringbell_connection_peer_pid(connection) == child);
     check_child_succeeds(child);
     ringbell_connection_close(connection);
     ringbell_listener_close(listener);

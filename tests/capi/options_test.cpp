@@ -95,6 +95,53 @@ TEST(OptionsTest, OfATopic) {
   EXPECT_EQ(topic_options_of(&unknown).error().code, ErrorCode::invalid_argument);
 }
 
+TEST(OptionsTest, OfAQueue) {
+  expect_common_fields<ringbell_queue_options>(queue_options_of);
+  const auto of = [](const ringbell_queue_options& given) { return queue_options_of(&given); };
+  const QueueOptions options = of({.messages = 32,
+                                   .message_bytes = 48,
+                                   .participants = 5,
+                                   .payload_alignment = 64,
+                                   .memory_name = "/a/b",
+                                   .backing = RINGBELL_BACKING_FILE})
+                                   .value();
+  EXPECT_EQ(options.messages, 32U);
+  EXPECT_EQ(options.message_bytes, 48U);
+  EXPECT_EQ(options.participants, 5U);
+  EXPECT_EQ(options.payload_alignment, 64U);
+  EXPECT_EQ(options.memory.backing, Backing::file);
+  EXPECT_EQ(options.memory.name, "/a/b");
+  const QueueOptions defaults = of({}).value();
+  EXPECT_EQ(defaults.messages, QueueOptions{}.messages);
+  EXPECT_EQ(defaults.message_bytes, QueueOptions{}.message_bytes);
+  EXPECT_EQ(defaults.participants, QueueOptions{}.participants);
+  EXPECT_EQ(defaults.payload_alignment, 8U);
+  EXPECT_EQ(of({.memory_name = "a", .backing = RINGBELL_BACKING_SHM})->memory.backing,
+            Backing::posix_shm);
+  EXPECT_EQ(of({.backing = RINGBELL_BACKING_SYSTEM_V})->memory.backing, Backing::system_v);
+  EXPECT_EQ(of({.backing = RINGBELL_BACKING_ANONYMOUS})->memory.backing, Backing::anonymous);
+  for (const ringbell_queue_options& wrong :
+       {ringbell_queue_options{.memory_name = "a"},
+        ringbell_queue_options{.backing = RINGBELL_BACKING_FILE},
+        ringbell_queue_options{.backing = RINGBELL_BACKING_ANONYMOUS + 1},
+        ringbell_queue_options{.reserved_word = 1}}) {
+    EXPECT_EQ(of(wrong).error().code, ErrorCode::invalid_argument);
+  }
+}
+
+TEST(OptionsTest, OfACollector) {
+  expect_common_fields<ringbell_collector_options>(collector_options_of);
+  const ringbell_collector_options given{
+      .capacity_bytes = 8192, .contributors = 3, .record_alignment = 64, .payload_alignment = 32};
+  EXPECT_EQ(collector_options_of(&given)->capacity_bytes, 8192U);
+  EXPECT_EQ(collector_options_of(&given)->contributors, 3U);
+  EXPECT_EQ(collector_options_of(&given)->record_alignment, 64U);
+  EXPECT_EQ(collector_options_of(&given)->payload_alignment, 32U);
+  const ringbell_collector_options zero{};
+  EXPECT_EQ(collector_options_of(&zero)->capacity_bytes, CollectorOptions{}.capacity_bytes);
+  EXPECT_EQ(collector_options_of(&zero)->contributors, CollectorOptions{}.contributors);
+}
+
 TEST(OptionsTest, OfAService) {
   expect_common_fields<ringbell_service_options>(service_options_of);
   const ringbell_service_options given{.clients = 3, .message_bytes = 100, .tickets = 5};

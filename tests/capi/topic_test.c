@@ -213,6 +213,98 @@ static void subscribers_are_counted_and_so_is_what_they_lack(uint32_t policy) {
   ringbell_publisher_close(publisher);
 }
 
+static void messages_are_written_and_read_in_place(void) {
+  const ringbell_topic_options options = {.policy = RINGBELL_TOPIC_LOSSLESS,
+                                          .message_bytes = 64,
+                                          .messages = 4,
+                                          .payload_alignment = 64};
+  ringbell_topic* topic = NULL;
+  ringbell_publisher* publisher = NULL;
+  void* room = NULL;
+  const void* message = NULL;
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_OK, ringbell_topic_create(&options, &topic, &error));
+  const ringbell_topic_fds fds = ringbell_topic_get_fds(topic);
+  ringbell_subscriber* subscriber = subscribe(&fds);
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_open(topic, NULL, &publisher, &error));
+  CHECK(ringbell_publisher_commit(publisher, 1) == 0); /* nothing is claimed */
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_subscriber_peek(subscriber, 1000, &message, &size, &error));
+  for (uint64_t i = 0; i < 4; ++i) {
+    CHECK_CODE(RINGBELL_OK, ringbell_publisher_claim(publisher, 0, &room, &size, &error));
+    CHECK(size == 64 && (uintptr_t)room % 64 == 0);
+    CHECK(ringbell_publisher_commit(publisher, 65) == 0);
+    memcpy(room, &i, sizeof i);
+    CHECK(ringbell_publisher_commit(publisher, sizeof i) == 1);
+  }
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_publisher_claim(publisher, 0, &room, &size, &error));
+  CHECK(ringbell_subscriber_release(subscriber) == 0); /* nothing is peeked at */
+  for (uint64_t i = 0; i < 4; ++i) {
+    for (int twice = 0; twice < 2; ++twice) {
+      CHECK_CODE(RINGBELL_OK,
+                 ringbell_subscriber_peek(subscriber, kPatience, &message, &size, &error));
+      CHECK(size == sizeof i && memcmp(message, &i, sizeof i) == 0);
+    }
+    CHECK((uintptr_t)message % 64 == 0);
+    CHECK(ringbell_subscriber_release(subscriber) == 1);
+  }
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_claim(publisher, 0, &room, &size, &error));
+  ringbell_publisher_abort(publisher);
+  CHECK(ringbell_publisher_commit(publisher, 1) == 0);
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_subscriber_peek(subscriber, 0, &message, &size, &error));
+  ringbell_publisher_close(publisher);
+  CHECK_CODE(RINGBELL_CLOSED, ringbell_subscriber_peek(subscriber, 0, &message, &size, &error));
+  ringbell_subscriber_close(subscriber);
+}
+
+struct look {
+  ringbell_publisher* publisher;
+  uint64_t seen;
+  int publishes; /* while it is looked at */
+};
+
+static void look_at(void* context, const void* bytes, size_t size) {
+  struct look* look = context;
+  CHECK(size == sizeof look->seen);
+  memcpy(&look->seen, bytes, sizeof look->seen);
+  for (int i = 0; i < look->publishes; ++i) {
+    CHECK_CODE(RINGBELL_OK, ringbell_publisher_publish(look->publisher, &look->publishes,
+                                                       sizeof look->publishes, 0, &error));
+  }
+}
+
+static void a_look_at_a_lossy_message_says_whether_it_was_whole(void) {
+  const ringbell_topic_options options = {.message_bytes = 8, .messages = 4};
+  struct look look = {NULL, 0, 0};
+  ringbell_topic* topic = NULL;
+  void* room = NULL;
+  const void* message = NULL;
+  size_t size = 0;
+  int whole = 2;
+  CHECK_CODE(RINGBELL_OK, ringbell_topic_create(&options, &topic, &error));
+  const ringbell_topic_fds fds = ringbell_topic_get_fds(topic);
+  ringbell_subscriber* subscriber = subscribe(&fds);
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_open(topic, NULL, &look.publisher, &error));
+  CHECK_CODE(RINGBELL_NOT_NOW,
+             ringbell_subscriber_read(subscriber, look_at, &look, 1000, &whole, &error));
+  CHECK_CODE(RINGBELL_UNSUPPORTED,
+             ringbell_subscriber_peek(subscriber, 0, &message, &size, &error));
+  for (uint64_t i = 1; i < 3; ++i) {
+    CHECK_CODE(RINGBELL_OK, ringbell_publisher_claim(look.publisher, 0, &room, &size, &error));
+    memcpy(room, &i, sizeof i);
+    CHECK(ringbell_publisher_commit(look.publisher, sizeof i) == 1);
+  }
+  CHECK_CODE(RINGBELL_OK,
+             ringbell_subscriber_read(subscriber, look_at, &look, kPatience, &whole, &error));
+  CHECK(whole == 1 && look.seen == 1);
+  look.publishes = 4;
+  CHECK_CODE(RINGBELL_OK,
+             ringbell_subscriber_read(subscriber, look_at, &look, kPatience, &whole, &error));
+  CHECK(whole == 0 && look.seen == 2);
+  CHECK(ringbell_subscriber_missed(subscriber) > 0);
+  ringbell_publisher_close(look.publisher);
+  ringbell_subscriber_close(subscriber);
+}
+
 static void what_cannot_be_is_refused(void) {
   ringbell_topic* topic = NULL;
   ringbell_subscriber* subscriber = NULL;
@@ -239,6 +331,8 @@ int main(void) {
   a_loop_is_woken_by_a_message_and_by_room();
   subscribers_are_counted_and_so_is_what_they_lack(RINGBELL_TOPIC_LOSSY);
   subscribers_are_counted_and_so_is_what_they_lack(RINGBELL_TOPIC_LOSSLESS);
+  messages_are_written_and_read_in_place();
+  a_look_at_a_lossy_message_says_whether_it_was_whole();
   what_cannot_be_is_refused();
   return 0;
 }

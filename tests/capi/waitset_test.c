@@ -221,6 +221,60 @@ static void a_state_and_a_topic_are_told(void) {
   ringbell_state_reader_close(reader);
 }
 
+static void a_queue_and_a_collector_are_told(void) {
+  const ringbell_queue_options queue_options = {.messages = 2, .message_bytes = 8};
+  const ringbell_collector_options lanes_options = {.capacity_bytes = 4096};
+  ringbell_queue* queue = NULL;
+  ringbell_queue* same_queue = NULL;
+  ringbell_lanes* lanes = NULL;
+  ringbell_lanes* same_lanes = NULL;
+  ringbell_queue_sender* sender = NULL;
+  ringbell_queue_receiver* receiver = NULL;
+  ringbell_contributor* contributor = NULL;
+  ringbell_collector* collector = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_queue_create(&queue_options, &queue, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_queue_attach(ringbell_queue_fd(queue), &same_queue, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_lanes_create(&lanes_options, &lanes, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_lanes_attach(ringbell_lanes_fd(lanes), &same_lanes, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_queue_sender_open(queue, NULL, &sender, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_queue_receiver_open(same_queue, NULL, &receiver, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_contributor_open(lanes, NULL, &contributor, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_collector_open(same_lanes, NULL, &collector, &error));
+
+  ringbell_waitset* set = make_set();
+  uint64_t job = 0;
+  uint64_t line = 0;
+  uint64_t room = 0;
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_OK, ringbell_waitset_add_queue_receiver(set, receiver, &job, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_waitset_add_collector(set, collector, &line, &error));
+  CHECK(only_event(set, 1000000).id == 0);
+  CHECK_CODE(RINGBELL_OK, ringbell_queue_sender_send(sender, "1", 1, 0, &error));
+  CHECK(only_event(set, kPatience).id == job);
+  CHECK_CODE(RINGBELL_OK,
+             ringbell_queue_receiver_receive(receiver, buffer, sizeof buffer, 0, &size, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_contributor_send(contributor, "2", 1, 0, &error));
+  CHECK(only_event(set, kPatience).id == line);
+  ringbell_waitset_remove(set, job);
+  ringbell_waitset_remove(set, line);
+
+  while (ringbell_queue_sender_send(sender, "3", 1, 0, &error) == RINGBELL_OK) {
+  }
+  CHECK_CODE(RINGBELL_OK, ringbell_waitset_add_queue_sender(set, sender, &room, &error));
+  CHECK(only_event(set, 1000000).id == 0);
+  CHECK_CODE(RINGBELL_OK,
+             ringbell_queue_receiver_receive(receiver, buffer, sizeof buffer, 0, &size, &error));
+  CHECK(only_event(set, kPatience).id == room);
+  ringbell_waitset_remove(set, room);
+  CHECK_CODE(RINGBELL_OK, ringbell_waitset_add_contributor(set, contributor, 8, &room, &error));
+  CHECK(only_event(set, kPatience).id == room);
+  ringbell_waitset_destroy(set);
+  ringbell_queue_receiver_close(receiver);
+  ringbell_queue_sender_close(sender);
+  ringbell_collector_close(collector);
+  ringbell_contributor_close(contributor);
+}
+
 static void* interrupt_soon(void* set) {
   usleep(5000);
   ringbell_waitset_interrupt(set);
@@ -246,6 +300,7 @@ int main(void) {
   a_service_is_served_among_others();
   an_answer_that_had_no_room_is_told_again();
   a_state_and_a_topic_are_told();
+  a_queue_and_a_collector_are_told();
   a_wait_is_interrupted();
   return 0;
 }
