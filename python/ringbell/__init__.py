@@ -16,20 +16,21 @@ from ._errors import (BusyError, CancelledError, ClosedError, CorruptError, Drop
                       PeerDeadError, StaleError, SystemCallError, TimedOutError, TooLargeError,
                       UnsupportedError, VersionMismatchError, ViewsError, WrongTypeError)
 from ._ringbell import (Client, Collector, Contributor, End, InHand, Loan, Message, Name,
-                        Publisher, QueueReceiver, QueueSender, Receiver, Ring, Sender, Server,
-                        Stats, Subscriber, TakenRequest, Ticket, Wait, __version__, names,
-                        remove_dead)
+                        Publisher, QueueReceiver, QueueSender, Receiver, Recovered, Ring, Sender,
+                        Server, Stats, Subscriber, TakenRequest, Ticket, Wait, __version__, names,
+                        recover, remove_dead)
+from ._upgrade import wait_drained
 
 __all__ = [
     "BusyError", "CancelledError", "Client", "ClosedError", "Collector", "Contributor",
-    "CorruptError", "DroppedError", "End", "EndClosedError", "Error", "EvictedError", "ForkError",
-    "GivenBackError", "InHand", "InUseError", "InvalidArgumentError", "Loan", "Message", "Name",
-    "NoPlaceError", "NoReaderError", "NoSpaceError", "NotARegionError", "NotFoundError",
-    "NotPermittedError", "OtherRingError", "PeerDeadError", "Publisher", "QueueReceiver",
-    "QueueSender", "Receiver", "Ring", "Sender", "Server", "StaleError", "Stats", "Subscriber",
-    "SystemCallError", "TakenRequest", "Ticket", "TimedOutError", "TooLargeError",
-    "UnsupportedError", "VersionMismatchError", "ViewsError", "Wait", "WrongTypeError", "names",
-    "remove_dead", "__version__",
+    "CorruptError", "DroppedError", "End", "EndClosedError", "Error", "EvictedError",
+    "ForkError", "GivenBackError", "InHand", "InUseError", "InvalidArgumentError", "Loan",
+    "Message", "Name", "NoPlaceError", "NoReaderError", "NoSpaceError", "NotARegionError",
+    "NotFoundError", "NotPermittedError", "OtherRingError", "PeerDeadError", "Publisher",
+    "QueueReceiver", "QueueSender", "Receiver", "Recovered", "Ring", "Sender", "Server",
+    "StaleError", "Stats", "Subscriber", "SystemCallError", "TakenRequest", "Ticket",
+    "TimedOutError", "TooLargeError", "UnsupportedError", "VersionMismatchError", "ViewsError",
+    "Wait", "WrongTypeError", "names", "recover", "remove_dead", "wait_drained", "__version__",
 ]
 
 _ring.install(Ring)

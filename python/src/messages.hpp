@@ -166,6 +166,22 @@ void def_receive(Class& end) {
           "The newest message that is there; all older ones are given back. Otherwise as peek(), "
           "and if one is in hand it is that one.\n\nRaises: as receive().");
     }
+    if constexpr (requires(E & e) { e.peek_fresh_for(Timeout{}, Timeout{}); }) {
+      end.def(
+          "peek_fresh",
+          [peek](const py::object& self, const py::object& time_to_live,
+                 const py::object& timeout) {
+            const Timeout to_live = timeout_of(time_to_live);
+            return peek(self, timeout, [to_live](E& e, Timeout slice) {
+              return e.peek_fresh_for(to_live, slice);
+            });
+          },
+          py::arg("time_to_live"), py::arg("timeout") = py::none(),
+          "The next message that was sent no longer ago than that (seconds); older ones are given "
+          "back, and counted in\n`expired`. Otherwise as peek(), and if one is in hand it is that "
+          "one.\n\nRaises: InvalidArgumentError (the channel was made without timed=True); as "
+          "receive().");
+    }
   }
 }
 

@@ -1,10 +1,14 @@
 // The extension module ringbell._ringbell: what is C++ of the package.
+#include <cstdint>
+#include <optional>
+
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include <ringbell/transport/names/names.hpp>
 
 #include "python/src/ends.hpp"
+#include "python/src/sealed.hpp"
 
 namespace ringbell::python {
 namespace {
@@ -27,10 +31,18 @@ void bind_names(py::module_& module) {
       .def_property_readonly("kind", [](const names::Entry& entry) { return name_of(entry.kind); })
       .def_readonly("alive", &names::Entry::alive)
       .def_readonly("creator_pid", &names::Entry::creator_pid)
-      .def_readonly("size_bytes", &names::Entry::size_bytes);
+      .def_readonly("size_bytes", &names::Entry::size_bytes)
+      .def_readonly("folder", &names::Entry::folder)
+      .def_readonly("newer", &names::Entry::newer);
   module.def(
-      "names", [] { return value_or_raise(names::list()); },
-      "The names that there are, sorted.\n\nRaises: NotPermittedError, SystemCallError.");
+      "names",
+      [](std::optional<std::uint32_t> user) {
+        return value_or_raise(user ? names::list_of(*user) : names::list());
+      },
+      py::arg("user") = py::none(),
+      "The names that there are, sorted; of another user (by number) for root. `newer`: of a ring "
+      "that was set aside, the\nname of those that follow it.\n\nRaises: NotPermittedError, "
+      "SystemCallError.");
   module.def(
       "remove_dead", [] { return value_or_raise(names::remove_dead()); },
       "Removes the names in which no process takes part, with what is unread there; returns "
@@ -55,6 +67,7 @@ PYBIND11_MODULE(_ringbell, module) {
   bind_handle(module);
   bind_in_hand(module);
   bind_ring(module);
+  bind_sealed(module);
   bind_channel(module);
   bind_queue(module);
   bind_topic(module);

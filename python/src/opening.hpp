@@ -24,6 +24,7 @@
 #include "python/src/end_of.hpp"
 #include "python/src/handle.hpp"
 #include "python/src/options.hpp"
+#include "python/src/production.hpp"
 #include "python/src/ring.hpp"
 
 namespace ringbell::python {
@@ -78,13 +79,10 @@ void def_create(Class& end) {
         Keywords given(std::move(kwargs));
         WaitOptions wait;
         given.take("wait", wait);
-        const auto options = options_of<Options>(given);
+        auto options = options_of<Options>(given);
+        if constexpr (requires { options.replace; }) given.take("replace", options.replace);
         given.finish();
-        Result<E> made = [&] {
-          const NoGil no_gil;
-          return E::create(name, options, wait);
-        }();
-        return own(std::move(made));
+        return own(made_unless_signalled(options, [&] { return E::create(name, options, wait); }));
       },
       ("Makes the ring of this name, or goes on with what is there with these options.\n\n" +
        options_text<Options>() +
@@ -187,6 +185,7 @@ void def_common(Class& end) {
              errno == EAGAIN;
     });
   }
+  def_production<E>(end);
   if constexpr (requires(E & e) { e.lag(); }) {
     end.def(
         "lag",

@@ -4,8 +4,6 @@
 #include <chrono>
 #include <utility>
 
-#include "python/src/handle.hpp"
-
 namespace ringbell::python {
 namespace {
 
@@ -22,6 +20,8 @@ constexpr std::array kHugePages{Word{"never", HugePages::never}, Word{"prefer", 
                                 Word{"require", HugePages::require}};
 constexpr std::array kPolicies{Word{"lossy", TopicOptions::Policy::lossy},
                                Word{"lossless", TopicOptions::Policy::lossless}};
+constexpr std::array kReplaces{Word{"when_dead", Replace::when_dead},
+                               Word{"when_drained", Replace::when_drained}};
 constexpr std::array kKinds{Word{"park", WaitOptions::Kind::park},
                             Word{"spin", WaitOptions::Kind::spin}};
 
@@ -77,6 +77,9 @@ void Keywords::take(const char* name, HugePages& pages) {
 void Keywords::take(const char* name, TopicOptions::Policy& policy) {
   if (given_.contains(name)) policy = meaning_of(name, word(name), kPolicies);
 }
+void Keywords::take(const char* name, Replace& replace) {
+  if (given_.contains(name)) replace = meaning_of(name, word(name), kReplaces);
+}
 
 void Keywords::finish() const {
   for (const auto& [name, value] : given_) {
@@ -88,12 +91,14 @@ void take_options(Keywords& given, ChannelOptions& options) {
   given.take("capacity_bytes", options.capacity_bytes);
   given.take("record_alignment", options.record_alignment);
   given.take("payload_alignment", options.payload_alignment);
+  given.take("timed", options.timed);
 }
 
 void take_options(Keywords& given, QueueOptions& options) {
   given.take("messages", options.messages);
   given.take("message_bytes", options.message_bytes);
   given.take("participants", options.participants);
+  given.take("payload_alignment", options.payload_alignment);
 }
 
 void take_options(Keywords& given, TopicOptions& options) {
@@ -101,6 +106,7 @@ void take_options(Keywords& given, TopicOptions& options) {
   given.take("messages", options.messages);
   given.take("message_bytes", options.message_bytes);
   given.take("subscribers", options.subscribers);
+  given.take("payload_alignment", options.payload_alignment);
 }
 
 void take_options(Keywords& given, CollectorOptions& options) {
@@ -118,19 +124,22 @@ void take_options(Keywords& given, ServiceOptions& options) {
 
 std::string text_of(const ChannelOptions& options) {
   return "capacity_bytes=" + std::to_string(options.capacity_bytes) +
-         ", record_alignment=8, payload_alignment=8 (up to 64)";
+         ", record_alignment=8, payload_alignment=8 (up to 64), timed=False;\nby name "
+         "replace='when_dead' ('when_drained'), without one path=None (a file), seals=False";
 }
 
 std::string text_of(const QueueOptions& options) {
   return "messages=" + std::to_string(options.messages) +
          " (that fit), message_bytes=" + std::to_string(options.message_bytes) +
-         " (the largest), participants=" + std::to_string(options.participants);
+         " (the largest), participants=" + std::to_string(options.participants) +
+         ", payload_alignment=8";
 }
 
 std::string text_of(const TopicOptions& options) {
   return "policy='lossy' ('lossless'), messages=" + std::to_string(options.messages) +
          " (that are kept), message_bytes=" + std::to_string(options.message_bytes) +
-         " (the largest), subscribers=" + std::to_string(options.subscribers);
+         " (the largest), subscribers=" + std::to_string(options.subscribers) +
+         ", payload_alignment=8";
 }
 
 std::string text_of(const CollectorOptions& options) {

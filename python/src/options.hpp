@@ -4,6 +4,7 @@
 #include <string>
 
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <ringbell/transport/ends/channel.hpp>
 #include <ringbell/transport/ends/collector.hpp>
@@ -13,6 +14,7 @@
 #include <ringbell/transport/sleep/wait.hpp>
 
 #include "python/src/errors.hpp"
+#include "python/src/handle.hpp"
 
 namespace ringbell::python {
 
@@ -37,6 +39,7 @@ class Keywords {
   void take(const char* name, core::DoorbellKind& kind);
   void take(const char* name, HugePages& pages);
   void take(const char* name, TopicOptions::Policy& policy);
+  void take(const char* name, Replace& replace);
 
   // Raises: TypeError, if there are others.
   void finish() const;
@@ -63,7 +66,26 @@ template <class Options>
   given.take("huge_pages", options.memory.huge_pages);
   given.take("prefault", options.memory.prefault);
   given.take("lock_memory", options.memory.lock_memory);
+  given.take("in_core_dumps", options.memory.in_core_dumps);
+  given.take("numa_node", options.memory.numa_node);
+  given.take("mode", options.memory.mode);
   return options;
+}
+
+// What make() makes with these options, without the GIL; a signal ends the taking of memory. Raises
+// what its handler raises.
+template <class Options, class Make>
+[[nodiscard]] auto made_unless_signalled(Options& options, Make&& make) {
+  options.memory.give_up = [] {
+    const py::gil_scoped_acquire gil;
+    return PyErr_CheckSignals() != 0;
+  };
+  auto made = [&] {
+    const NoGil no_gil;  // touching gigabytes takes a while
+    return make();
+  }();
+  if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+  return made;
 }
 
 // What options there are and what they are unless given, for the documentation of a call.
@@ -76,7 +98,8 @@ template <class Options>
 [[nodiscard]] std::string options_text() {
   return "Options: " + text_of(Options{}) +
          ";\ndoorbell='futex' ('eventfd', 'none'), huge_pages='never' ('prefer', 'require'), "
-         "prefault=True, lock_memory=False.";
+         "prefault=True, lock_memory=False, in_core_dumps=False, numa_node=None, "
+         "mode=0o600 (0o660: for a group).";
 }
 
 // The class Wait.

@@ -1,6 +1,11 @@
 #include "python/src/ring.hpp"
 
+#include <filesystem>
+#include <optional>
+#include <type_traits>
+
 #include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
 
 #include <ringbell/transport/ends/collector.hpp>
 #include <ringbell/transport/ends/queue.hpp>
@@ -35,13 +40,17 @@ const char* name_of_kind(core::RingKind kind) noexcept {
 template <class Options>
 std::unique_ptr<Ring> make(py::kwargs kwargs) {
   Keywords given(std::move(kwargs));
-  const auto options = options_of<Options>(given);
+  auto options = options_of<Options>(given);
+  if constexpr (std::is_same_v<Options, ChannelOptions>) {
+    std::optional<std::filesystem::path> path;
+    given.take("path", path);
+    if (path) options.memory.backing = Backing::file;
+    if (path) options.memory.name = path->string();
+    given.take("seals", options.seals);
+  }
   given.finish();
-  Result<Ring> ring = [&] {
-    const NoGil no_gil;  // touching gigabytes takes a while
-    return Ring::create(options);
-  }();
-  return std::make_unique<Ring>(value_or_raise(std::move(ring)));
+  return std::make_unique<Ring>(
+      value_or_raise(made_unless_signalled(options, [&] { return Ring::create(options); })));
 }
 
 }  // namespace
@@ -65,6 +74,10 @@ Result<Ring> Ring::attach(const std::vector<int>& fds) {
     default:
       return Ring(std::move(*region));
   }
+}
+
+Result<Ring> Ring::open_file(const std::string& path) {
+  return of(Channel::open(Backing::file, path));
 }
 
 std::vector<int> Ring::fds() const {
@@ -118,6 +131,37 @@ void bind_ring(py::module_& module) {
           py::arg("fds"),
           "From the fds of another process's ring, passed on in their order; the caller keeps "
           "them.\n\nRaises: NotARegionError, VersionMismatchError, NotPermittedError, "
+          "SystemCallError.")
+      .def_static(
+          "open_file",
+          [](const std::filesystem::path& path) {
+            return std::make_unique<Ring>(value_or_raise(Ring::open_file(path.string())));
+          },
+          py::arg("path"),
+          "The channel in a file (Ring.channel(path=...)).\n\nRaises: StaleError (it was in use "
+          "when the power went: recover()), NotARegionError, VersionMismatchError,\n"
+          "NotPermittedError, SystemCallError.")
+      .def(
+          "sync",
+          [](const Ring& ring) {
+            Result<void> done = [&] {
+              const NoGil no_gil;
+              return ring.region().sync();
+            }();
+            value_or_raise(std::move(done));
+          },
+          "Returns when all that was committed is on the disk.\n\nRaises: SystemCallError.")
+      .def(
+          "settle",
+          [](const Ring& ring) {
+            Result<void> done = [&] {
+              const NoGil no_gil;
+              return ring.region().settle();
+            }();
+            value_or_raise(std::move(done));
+          },
+          "The same, for the last process that has the file, when its ends are closed: a later "
+          "boot opens it as this\none does.\n\nRaises: UnsupportedError (it is no file), "
           "SystemCallError.")
       .def_property_readonly("kind",
                              [](const Ring& ring) { return name_of_kind(ring.region().kind()); })

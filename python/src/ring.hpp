@@ -33,6 +33,9 @@ class Ring {
   // From fds() of another process, in that order; the caller keeps them. Errors: as Region::attach.
   [[nodiscard]] static Result<Ring> attach(const std::vector<int>& fds);
 
+  // The channel in a file of this path. Errors: as Region::open.
+  [[nodiscard]] static Result<Ring> open_file(const std::string& path);
+
   // Memory, and what else the ring is made of.
   [[nodiscard]] std::vector<int> fds() const;
   [[nodiscard]] const Region& region() const noexcept;

@@ -1,4 +1,8 @@
 // Publisher and Subscriber: one and many, each message for all.
+#include <cstdint>
+#include <string>
+#include <variant>
+
 #include <ringbell/transport/ends/topic.hpp>
 
 #include "python/src/ends.hpp"
@@ -6,10 +10,18 @@
 namespace ringbell::python {
 namespace {
 
-Subscriber::Start start_of(const std::string& word) {
+// A word, or the position of a subscriber that was there before.
+using Start = std::variant<std::uint64_t, std::string>;
+
+Subscriber::Start start_of(const Start& given) {
+  if (const auto* position = std::get_if<std::uint64_t>(&given)) {
+    return Subscriber::Start::at(*position);
+  }
+  const auto& word = std::get<std::string>(given);
   if (word == "oldest") return Subscriber::Start::oldest;
   if (word == "newest") return Subscriber::Start::newest;
-  raise("invalid_argument", "start is '" + word + "'; it is one of 'oldest', 'newest'");
+  raise("invalid_argument",
+        "start is '" + word + "'; it is one of 'oldest', 'newest', or a position");
 }
 
 }  // namespace
@@ -64,13 +76,13 @@ void bind_topic(py::module_& module) {
                                                    "An end that reads a topic.");
   subscriber.def_static(
       "open",
-      [](Ring& ring, const std::string& start, const WaitOptions& wait) {
+      [](Ring& ring, const Start& start, const WaitOptions& wait) {
         return own(Subscriber::open(value_or_raise(ring.topic(false)), start_of(start), wait));
       },
       py::arg("ring"), py::kw_only(), py::arg("start") = "oldest", py::arg("wait") = WaitOptions{});
   subscriber.def_static(
       "open",
-      [](const std::string& name, const py::object& timeout, const std::string& start,
+      [](const std::string& name, const py::object& timeout, const Start& start,
          const WaitOptions& wait) {
         return std::make_unique<EndOf<Subscriber>>(
             open_in_slices(timeout_of(timeout), [&, from = start_of(start)](Timeout slice) {
@@ -80,8 +92,9 @@ void bind_topic(py::module_& module) {
       py::arg("name"), py::arg("timeout") = kOpenSeconds, py::kw_only(),
       py::arg("start") = "oldest", py::arg("wait") = WaitOptions{},
       "By name, waiting for the publisher (timeout in seconds, None: for ever), or on a Ring. "
-      "start: at the 'oldest'\nmessage that is kept, or at the 'newest': what is published "
-      "next.\n\nRaises: NotFoundError (the time is up), BusyError, NotARegionError, CorruptError, "
+      "start: at the 'oldest'\nmessage that is kept, at the 'newest': what is published next, or "
+      "where another subscriber was (its `position`).\n\nRaises: NotFoundError (the time is up), "
+      "BusyError, NotARegionError, CorruptError, "
       "SystemCallError,\nInvalidArgumentError.");
   def_common<Subscriber>(subscriber);
   def_receive<Subscriber>(subscriber);

@@ -51,4 +51,5 @@ def test_what_is_exported_is_there_and_documented(name: str) -> None:
 
 # Calls that cannot fail but by being misused.
 QUIET = {"interrupt", "arm", "disarm", "peer", "evict", "answered", "abandon", "channel", "queue",
-         "topic", "collector", "service", "lag", "fill", "subscribers"}
+         "topic", "collector", "service", "lag", "fill", "subscribers",
+         "name_lost", "require_reader", "recover"}
