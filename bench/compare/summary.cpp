@@ -71,6 +71,7 @@ constexpr std::array kColumns{
     Column{"p99.9", "p999_ns", duration_text},
     Column{"max", "max_ns", duration_text},
     Column{"stopped", "times_stopped", plain_text},
+    Column{"line", "line_ns_before", duration_text},
     Column{"floor", "floor_p50_ns", duration_text},
     Column{"messages", "messages_per_s", message_rate_text},
     Column{"bytes", "bytes_per_s", byte_rate_text},

@@ -2,9 +2,10 @@
 // intended time.
 //
 // The n-th message is due at begin + n / rate by the clock, whatever became of those before it. The
-// sender waits for that time (asleep, where both sides have a quota of CPU time), or, if it is
-// late, sends at once; it never moves the schedule. The message carries the time at which it was
-// due, and the receiver records how much later it has it:
+// sender waits for that time, or, if it is late, sends at once; it never moves the schedule. Where
+// both sides have a quota of CPU time it waits asleep, however short: what is due when it wakes is
+// sent at once. The message carries the time at which it was due, and the receiver records how much
+// later it has it:
 //
 //   | sequence number | due, in ns | word over both | ...
 //
@@ -135,7 +136,7 @@ class ScheduledSender {
   [[nodiscard]] std::uint64_t await(std::uint64_t due_ns) const noexcept {
     std::uint64_t now = now_ns();
     while (now < due_ns) {
-      if (naps_ && due_ns - now > kShortestNapNs) nap(due_ns - now);
+      if (naps_) nap(due_ns - now);
       if (yield_) ::sched_yield();
       now = now_ns();
     }
@@ -155,7 +156,6 @@ class ScheduledSender {
   }
 
   static constexpr std::uint64_t kPatienceNs = 1'000'000'000;
-  static constexpr std::uint64_t kShortestNapNs = 10'000;
   static constexpr std::uint64_t kLongestNapNs = 100'000'000;
 
   End& end_;

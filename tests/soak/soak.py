@@ -88,6 +88,11 @@ class Quota:
         # An end looks for a quota when it is opened, so there is always one.
         self.most = (os.cpu_count() or 1) - 0.1
         self.is_there = self.change(self.most)
+        # A group counts as one process, so all of it would count more than this one that is nice.
+        share = 1.25 ** -os.nice(0)
+        with contextlib.suppress(OSError):
+            (self.folders[0] / ("cpu.shares" if self.is_first else "cpu.weight")).write_text(
+                str(max(2, int((1024 if self.is_first else 100) * share))))
 
     def change(self, cpus: float) -> bool:
         quota = str(int(cpus * 100_000))
