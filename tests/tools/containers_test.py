@@ -21,10 +21,10 @@ BUILD = Path(PROGRAM).resolve().parents[1]
 # What is printed by the commands of each section; one expression for each block of them.
 SHOWS = {
     "A container's memory limit is an Error": [r" of 67108864 \(/sys/fs/cgroup/\S*rb/memory\.", ""],
-    "Kernels": [r"\A.*kernel .*"],
+    "Kernels": [r"\A.*kernel .*", r"\[  PASSED  \] 2 tests"],
     "Pages of 16 and 64 KiB": [r"\[  PASSED  \] \d{2,} tests"],
     "Names on a disk": [r"(?s)/var/tmp/rb on (?!tmpfs).* a disk: .*\nhello\n"],
-    "Without O_TMPFILE, without /proc": [r"(?s)/proc.*\nhello\n"],
+    "Without O_TMPFILE, without /proc": [r"(?s)/proc.*\nhello\n", r"\[  PASSED  \] 2 tests"],
     "Two namespaces of pids, one folder": [r"\Ahello\n\Z"],
     "Two users, and a third": [
         r"(?s)\A(?=.*Permission denied).*\nfeed +channel .* alive .*\nhello\n.*mode 0660"
@@ -108,6 +108,7 @@ class Containers(unittest.TestCase):
         self.assertFalse(Path(group[1]).exists())
 
     def test_kernels(self) -> None:
+        self.needs("tests/test_transport")
         self.show("Kernels")
 
     def test_pages(self) -> None:
@@ -115,6 +116,7 @@ class Containers(unittest.TestCase):
         self.show("Pages of 16 and 64 KiB")
 
     def test_names(self) -> None:
+        self.needs("tests/test_transport")
         for heading in ("Names on a disk", "Without O_TMPFILE, without /proc",
                         "Two namespaces of pids, one folder"):
             with self.subTest(heading):
