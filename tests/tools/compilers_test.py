@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 import sys
 import tempfile
 import unittest
@@ -14,6 +15,16 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "everywhere"))
 
 import compilers  # noqa: E402  # pylint: disable=wrong-import-position
+
+INSTALLED = [compiler for compiler in compilers.COMPILERS if shutil.which(compiler)]
+# A header that a warning is given for.
+WARNED_OF = {
+    "-Wcast-align=strict": "inline int* as_int(char* at) { return reinterpret_cast<int*>(at); }",
+    "-Wuseless-cast": "inline int same(int number) { return static_cast<int>(number); }",
+    "-Weffc++": "struct Holder { Holder() {} int number; };",
+    "-Wold-style-cast": "inline int cut(long number) { return (int)number; }",
+    "-Wconversion": "inline short cut(int number) { return number; }",
+}
 
 
 class Compilers(unittest.TestCase):
@@ -44,6 +55,27 @@ class Compilers(unittest.TestCase):
                          len(list((ROOT / "capi").glob("*.cpp"))))
         self.assertIn("/old", job.commands[0])
         self.assertIn("-nostdinc", job.commands[0])
+
+    @unittest.skipUnless(INSTALLED, "no compiler is installed by the name of its version")
+    def test_the_public_headers_are_free_of_the_warnings_that_users_may_have_on(self) -> None:
+        compiler = INSTALLED[0]
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            status = compilers.main(["--only", f"{compiler}, C++20: the public headers"])
+        self.assertEqual(status, 0, said.getvalue())
+        self.assertIn("1 passed, 0 failed", said.getvalue())
+
+    def test_each_of_these_warnings_fails(self) -> None:
+        compiler = next((name for name in INSTALLED if name.startswith("g++")), None)
+        if compiler is None:
+            self.skipTest("no g++ of a version of its own is installed")
+        for option, text in WARNED_OF.items():
+            source = compilers.write_source("bad.cpp", [text])
+            headers = next(job for job in compilers.jobs_of(compiler, source)
+                           if "headers" in job.name)
+            with self.subTest(option):
+                passed, said = self.run_job(*headers.commands)
+                self.assertFalse(passed)
+                self.assertIn(f"[-Werror={option[2:].split('=')[0]}", said)
 
     def run_job(self, *commands: list[str]) -> tuple[bool, str]:
         said = io.StringIO()

@@ -4,12 +4,14 @@
 usage: compilers.py [--only TEXT]
 
 By each compiler, in C++20 and in C++23: the public headers, with more warnings than the project's
-own; a program of core alone, without exceptions and run-time type information, which is run; the
-library, as few sources of many (CMAKE_UNITY_BUILD). The C header in each standard of C. The library
-in front of C libraries that are smaller and older than the machine's: musl's, with clang's C++
-library, and glibc 2.31 with the headers of Linux 5.10, of which Debian 11's packages are unpacked.
+own; programs of core alone, without exceptions and run-time type information, which are run; the
+library, as few sources of many (CMAKE_UNITY_BUILD). The C header in each standard of C. In front of
+C libraries that are smaller and older than the machine's the library is compiled: musl's, with
+clang's C++ library, and glibc 2.31 with the headers of Linux 5.10, of which Debian 11's packages
+are unpacked; core's programs are also linked with musl and run.
 A warning is a failure. --only: those whose name has this text. Prints each with its time, what
-failed, which compilers are missing, and `N passed, N failed`.
+failed, which compilers are missing (Debian 12 has no others, nor have its backports: no g++ 13 and
+14, no clang 17 and 18), and `N passed, N failed`.
 """
 
 from __future__ import annotations
@@ -47,11 +49,14 @@ WARNINGS_OF = {
 LIBRARY_FLAGS = {"clang++-19": "-Wno-deprecated-declarations"}
 C_WARNINGS = ["-Wstrict-prototypes", "-Wc++-compat", "-Wold-style-definition"]
 ALONE = ["-fno-exceptions", "-fno-rtti", "-O2"]
+# Of core alone; the second is two processes.
+CORE_PROGRAMS = ["core_alone", "core_two_processes"]
 SECONDS_A_COMMAND = 1800
 LINES_SHOWN = 60
 # The other libraries that the library includes.
 LIBRARIES = ["tl", "fmt", "liburing", "liburing.h"]
 AT_A_TIME = 8  # sources
+OLDER = "glibc 2.31: the library"
 OLD_SUITE, OLD_PACKAGES = "bullseye", ["libc6-dev", "linux-libc-dev"]
 Command = list[str]
 
@@ -96,23 +101,32 @@ def write_source(name: str, lines: list[str]) -> str:
     return str(source)
 
 
+def warnings_of(compiler: str) -> list[str]:
+    return [*WARNINGS, *MORE_WARNINGS, *WARNINGS_OF[compiler.split("-", maxsplit=1)[0]]]
+
+
+def compiled_and_run(source: str, kind: str, compile_by: Command,
+                     link_with: Command) -> list[Command]:
+    program = str(BUILD / f"{source}.{kind}")
+    return [[*compile_by, f"-I{INCLUDE}", str(ROOT / "tests" / "package" / f"{source}.cpp"),
+             *link_with, "-o", program], [program]]
+
+
 def standard_option(standard: str) -> str:
     """Older clangs know C++23 by the name that it had while it was made."""
     return "-std=c++2b" if standard == "23" else f"-std=c++{standard}"
 
 
 def jobs_of(compiler: str, headers: str) -> Iterator[Job]:
-    warnings = [*WARNINGS, *MORE_WARNINGS, *WARNINGS_OF[compiler.split("-")[0]]]
+    warnings = warnings_of(compiler)
     for name, standard in STANDARDS.items():
         option = standard_option(standard)
         yield Job(f"{compiler}, {name}: the public headers", [
             [compiler, option, "-fsyntax-only", *warnings, f"-I{INCLUDE}", headers]])
-        program = str(BUILD / f"core_alone.{compiler}.{standard}")
         yield Job(f"{compiler}, {name}: core without exceptions", [
-            [compiler, option, *ALONE, *warnings, f"-I{INCLUDE}",
-             str(ROOT / "tests/package/core_alone.cpp"), "-nodefaultlibs", "-lc", "-lgcc",
-             "-o", program],
-            [program]])
+            command for source in CORE_PROGRAMS for command in compiled_and_run(
+                source, f"{compiler}.{standard}", [compiler, option, *ALONE, *warnings],
+                ["-nodefaultlibs", "-lc", "-lgcc"])])
         folder = str(BUILD / f"library.{compiler}.{standard}")
         without = [f"-DRINGBELL_BUILD_{part}=OFF" for part in ("TESTS", "BENCH", "TOOLS",
                                                                "EXAMPLES")]
@@ -147,31 +161,44 @@ def libraries_in(folder: Path) -> Path:
     return folder
 
 
+def including(folders: list[Path]) -> Command:
+    """These and no others."""
+    return ["-nostdinc", *(option for folder in folders for option in ("-isystem", str(folder)))]
+
+
 def against(name: str, command: Command, folders: list[Path]) -> Job:
     """The library's sources, a few at a time, with no headers but of these folders."""
     sources = sorted([*(ROOT / "transport").rglob("*.cpp"), *(ROOT / "capi").rglob("*.cpp")])
     several = [write_source(f"several/{start}.cpp", [
         f'#include "{path}"' for path in sources[start:start + AT_A_TIME]])
         for start in range(0, len(sources), AT_A_TIME)]
-    found = [option for folder in folders for option in ("-isystem", str(folder))]
-    return Job(name, [[*command, "-std=c++20", "-fsyntax-only", "-nostdinc",
-                       f"-I{INCLUDE}", *found, source] for source in several])
+    return Job(name, [[*command, "-std=c++20", "-fsyntax-only", f"-I{INCLUDE}",
+                       *including(folders), source] for source in several])
 
 
-def against_musl(triple: str) -> Job | None:
+def on_musl(triple: str) -> Iterator[Job]:
     """Debian has no C++ library for musl; the headers of clang's know it."""
-    musl = Path("/usr/include") / triple.replace("gnu", "musl")
+    target = triple.replace("gnu", "musl")
+    musl, objects = Path("/usr/include") / target, Path("/usr/lib") / target
     library = Path("/usr/lib/llvm-14/include/c++/v1")
-    if not (musl.is_dir() and library.is_dir()):
-        return None
+    if not (musl.is_dir() and library.is_dir() and shutil.which("clang++-14")):
+        return
     others = libraries_in(BUILD / "beside_musl")
     for name in ("linux", "asm-generic"):
         link(others / name, Path("/usr/include") / name)
     link(others / "asm", Path("/usr/include") / triple / "asm")
     own = Path(output_of("clang++-14", "-print-resource-dir")) / "include"
-    return against("musl: the library", [
-        "clang++-14", "-target", triple.replace("gnu", "musl"), "-D_LIBCPP_HAS_MUSL_LIBC"],
-        [library, own, musl, others])
+    compiler = ["clang++-14", "-target", target, "-D_LIBCPP_HAS_MUSL_LIBC"]
+    folders = [library, own, musl, others]
+    yield against("musl: the library", compiler, folders)
+    start, begin, c_library, end = [
+        str(objects / part) for part in ("crt1.o", "crti.o", "libc.a", "crtn.o")]
+    link_with = ["-nostdlib", "-static", start, begin, c_library, output_of(
+        "gcc", "-print-libgcc-file-name"), c_library, end]
+    yield Job("musl: core without exceptions", [
+        command for source in CORE_PROGRAMS for command in compiled_and_run(
+            source, "musl", [*compiler, "-std=c++20", *ALONE, *WARNINGS, *including(folders)],
+            link_with)])
 
 
 def against_older(triple: str) -> Job:
@@ -181,7 +208,7 @@ def against_older(triple: str) -> Job:
                     *OLD_PACKAGES], check=True)
     library = Path("/usr/include/c++/12")
     own = Path(output_of("g++-12", "-print-file-name=include"))
-    return against("glibc 2.31: the library", ["g++-12"], [
+    return against(OLDER, ["g++-12"], [
         library, Path("/usr/include") / triple / "c++/12", own, old / "usr/include" / triple,
         old / "usr/include", libraries_in(BUILD / "beside_older")])
 
@@ -210,16 +237,15 @@ def run(job: Job) -> bool:
     return not said
 
 
-def every_job(present: list[str]) -> Iterator[Job]:
+def every_job(present: list[str], only: str) -> Iterator[Job]:
     headers = write_source("every_header.cpp",
                            [f"#include <ringbell/{header}>" for header in public_headers()] * 2)
     for compiler in present:
         yield from jobs_of(compiler, headers)
     yield from jobs_in_c()
     triple = output_of("gcc", "-dumpmachine")
-    if musl := against_musl(triple):
-        yield musl
-    if "g++-12" in present:
+    yield from on_musl(triple)
+    if "g++-12" in present and only in OLDER:
         yield against_older(triple)
 
 
@@ -229,7 +255,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     prepare_include()
     present = [compiler for compiler in COMPILERS if shutil.which(compiler)]
-    jobs = [job for job in every_job(present) if options.only in job.name]
+    jobs = [job for job in every_job(present, options.only) if options.only in job.name]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         passed = list(pool.map(run, jobs))
     if missing := [compiler for compiler in COMPILERS if compiler not in present]:
