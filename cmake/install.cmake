@@ -67,9 +67,15 @@ foreach(name IN ITEMS ringbell ringbell-core)
   install(FILES ${generated}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()
 
-install(FILES README.md CHANGELOG.md docs/tour.md docs/guide.md docs/how_it_works.md
-  docs/coming_from.md docs/glossary.md docs/operations.md docs/recovery.md docs/beyond.md
-  DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# The documents, in the shape in which they refer to each other, and headers to them.
+file(GLOB_RECURSE documents RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS
+  docs/*.md core/*.md transport/*.md capi/*.md kernel/*.md examples/*.cpp examples/*.c
+  python/examples/*.py)
+foreach(document IN LISTS documents ITEMS README.md CHANGELOG.md BENCHMARKS.md python/README.md
+    python/BENCHMARKS.md)
+  cmake_path(GET document PARENT_PATH folder)
+  install(FILES ${document} DESTINATION ${CMAKE_INSTALL_DOCDIR}/${folder})
+endforeach()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT elsewhere)
 
 if(TARGET ringbell_shared)

@@ -12,8 +12,8 @@ namespace ringbell {
 
 class ChannelEnd {
  public:
-  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once the
-  // peer has rung. Sleep on it only when armed; the peer's death does not make it readable, see
+  // For epoll and other loops (ends/README.md, Event loops): the descriptor that is readable once
+  // the peer has rung. Sleep on it only when armed; the peer's death does not make it readable, see
   // peer(). Errors: unsupported, unless the channel rings by eventfd.
   [[nodiscard]] Result<int> waitable_fd() const { return endpoint_.waitable_fd(); }
   // Ends the wait under way, or the next one that does not find at once what it waits for: the
@@ -87,9 +87,9 @@ class OpenedSide : public ChannelEnd {
     if (!channel) return tl::unexpected(std::move(channel.error()));
     return open(std::move(*channel), wait);
   }
-  // By name (README, Names). create() makes the channel or takes the place of one that is gone: its
-  // ring goes on where it was, if it has these options and is whole. open() waits until the other
-  // side is there, or, to receive, something that it left to read. Errors: busy, if a living
+  // By name (names/README.md). create() makes the channel or takes the place of one that is gone:
+  // its ring goes on where it was, if it has these options and is whole. open() waits until the
+  // other side is there, or, to receive, something that it left to read. Errors: busy, if a living
   // process has the place ("in use by pid N"); not_found, if the time is up; other_ring, if the
   // messages are not of a `type` that was asked for; invalid_argument; as NameFolder::open and
   // Channel::create.

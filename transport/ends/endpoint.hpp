@@ -41,7 +41,7 @@ class RINGBELL_API Endpoint {
   [[nodiscard]] static Result<Endpoint> open(Channel channel, Role role, const WaitOptions& wait,
                                              SignOfLife sign_of_life = {});
 
-  // The same on the channel of this name (README, Names). create() makes it or takes a dead one's
+  // The same on the channel of this name (names/README.md). create() makes it or takes a dead one's
   // place; open() waits until the other side is there, or something to read. A reader begins with
   // the oldest ring that was set aside. Errors: busy; other_ring, if its messages are of another
   // type; not_found, when time is up; as create_named
@@ -118,7 +118,7 @@ class RINGBELL_API Endpoint {
   // async-signal-safe.
   void interrupt() noexcept;
 
-  // For a loop that sleeps by itself (README, Event loops). The descriptor that is readable once
+  // For a loop of one's own (ends/README.md, Event loops). The descriptor that is readable once
   // the peer has rung. Errors: unsupported, if the channel does not ring by eventfd.
   [[nodiscard]] Result<int> waitable_fd() const;
   [[nodiscard]] SleepingPlace sleeping_place() const noexcept;

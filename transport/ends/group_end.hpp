@@ -48,7 +48,7 @@ class GroupEnd {
   // the name finds none, or another. False without a name. Some system calls: for a timer.
   [[nodiscard]] bool name_lost() const noexcept { return participant_.name_lost(); }
 
-  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
+  // For epoll and other loops (ends/README.md, Event loops): the descriptor that is readable once
   // this end was rung. The first call starts a thread. Errors: unsupported, if it never sleeps;
   // system.
   [[nodiscard]] Result<int> waitable_fd() { return participant_.sleeper().waitable_fd(); }
@@ -84,7 +84,7 @@ class OpenedEnd : public GroupEnd {
   [[nodiscard]] static Result<Self> open(Region region, const WaitOptions& wait = {}) {
     return from(Participant::join(std::move(region), Self::part(), wait));
   }
-  // By name (README, Names). create() makes the ring, or joins what is there with these options,
+  // By name (names/README.md). create() makes the ring, or joins what is there with these options,
   // with what is in it; open() waits until the other side lives and has not closed (of a queue, any
   // end), or until something is left to read, if it reads. Errors: also not_found, when the time is
   // up; other_ring, if the messages are not of a `type` that was asked for; as Participant::create,

@@ -43,11 +43,12 @@ class RINGBELL_API Participant {
   [[nodiscard]] static Result<Participant> join(Region region, const Part& part,
                                                 const WaitOptions& wait);
 
-  // The same in the region of this name (README, Names). create() makes it, or joins what is there
-  // with these options, dead or alive; open() waits until a participant is there, one of the rest
-  // until the first lives and has not closed, or until something is left. Errors: also other_ring,
-  // if a living one uses the name for something else, or messages of another type; not_found, when
-  // time is up; not_a_region; as create_named and open_named, Region::create and attach.
+  // The same in the region of this name (names/README.md). create() makes it, or joins what is
+  // there with these options, dead or alive; open() waits until a participant is there, one of the
+  // rest until the first lives and has not closed, or until something is left. Errors: also
+  // other_ring, if a living one uses the name for something else, or messages of another type;
+  // not_found, when time is up; not_a_region; as create_named and open_named, Region::create and
+  // attach.
   [[nodiscard]] static Result<Participant> create(std::string_view name,
                                                   const RegionOptions& options, const Part& part,
                                                   const WaitOptions& wait);

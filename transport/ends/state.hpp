@@ -75,8 +75,8 @@ class RINGBELL_API StateWriter : public GroupEnd {
   // Errors: busy, if a living process writes; permission, if another process made the state;
   // corrupt; system.
   [[nodiscard]] static Result<StateWriter> open(State state, const WaitOptions& wait = {});
-  // Under this name (README, Names): makes the state, or goes on with what a writer left there with
-  // these options. Errors: as Participant::create.
+  // Under this name (names/README.md): makes the state, or goes on with what a writer left there
+  // with these options. Errors: as Participant::create.
   [[nodiscard]] static Result<StateWriter> create(std::string_view name,
                                                   const StateOptions& options = {},
                                                   const WaitOptions& wait = {});
@@ -182,7 +182,7 @@ class RINGBELL_API StateReader {
     return key < seen_.size() ? seen_[key] : 0;
   }
 
-  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
+  // For epoll and other loops (ends/README.md, Event loops): the descriptor that is readable once
   // the writer has rung. The first call starts a thread. Errors: unsupported, if this one never
   // sleeps; system.
   [[nodiscard]] Result<int> waitable_fd() { return sleeper_.waitable_fd(); }

@@ -96,7 +96,7 @@ class RINGBELL_API Publisher : public GroupEnd {
   // Errors: busy, if a living process publishes; permission, if the topic is lossy and another
   // process made it; corrupt; system.
   [[nodiscard]] static Result<Publisher> open(Topic topic, const WaitOptions& wait = {});
-  // Under this name (README, Names): makes the topic, or goes on with what a publisher left there
+  // Under this name (names/README.md): makes the topic, or goes on with what a publisher left there
   // with these options. Errors: as Participant::create.
   [[nodiscard]] static Result<Publisher> create(std::string_view name,
                                                 const TopicOptions& options = {},
@@ -133,7 +133,7 @@ class RINGBELL_API Publisher : public GroupEnd {
     size_limit_ = required ? 0 : std::size_t{max_message_bytes()} + 1;
   }
 
-  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
+  // For epoll and other loops (ends/README.md, Event loops): the descriptor that is readable once
   // there may be room in a lossless topic. The first call starts a thread. Errors: unsupported, if
   // this one never waits (lossy) or never sleeps; system.
   [[nodiscard]] Result<int> waitable_fd();
@@ -254,7 +254,7 @@ class RINGBELL_API Subscriber {
         const_cast<void*>(static_cast<const void*>(std::addressof(look))), timeout);
   }
 
-  // For epoll, poll and other loops (README, Event loops): the descriptor that is readable once
+  // For epoll and other loops (ends/README.md, Event loops): the descriptor that is readable once
   // the publisher has rung. The first call starts a thread. Errors: unsupported, if this one never
   // sleeps; system.
   [[nodiscard]] Result<int> waitable_fd();

@@ -7,7 +7,7 @@
 // another user or that others may enter is refused, and everything in it is reached through the
 // descriptor that was checked, never by its path again.
 //
-// But for one that a group shares, which its mode says, 2770 (README, Two users): it belongs to
+// But for one that a group shares, by its mode, 2770 (names/README.md, Two users): it belongs to
 // root or this user, and each file in it is for those that its own mode admits.
 #pragma once
 

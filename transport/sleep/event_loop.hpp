@@ -1,5 +1,5 @@
-// What an endpoint tells a loop that sleeps by itself, in epoll, poll or io_uring (README, Event
-// loops).
+// What an endpoint tells a loop that sleeps by itself, in epoll, poll or io_uring
+// (ends/README.md, Event loops).
 #pragma once
 
 #include <cstdint>

@@ -67,7 +67,7 @@ class RINGBELL_API Sleeper {
   // async-signal-safe.
   void interrupt() noexcept;
 
-  // For a loop that sleeps by itself (README, Event loops): a descriptor that is readable once the
+  // For a loop of one's own (ends/README.md, Event loops): a descriptor that is readable once the
   // word was rung. Errors: unsupported, if this end never sleeps; system.
   [[nodiscard]] Result<int> waitable_fd();
   // For a loop that can sleep on a futex: what arm() sleeps on, from this call on without a
