@@ -163,6 +163,56 @@ TEST(LoopTest, SignalsComeAsEvents) {
   EXPECT_EQ(came, 2);
 }
 
+TEST(LoopTest, EachHandlerOfASignalIsCalledEachTime) {
+  Loop loop = make_loop();
+  std::array<int, 3> came{};
+  ASSERT_TRUE(loop.on_signal(SIGUSR2, [&] { ++came[0]; }));
+  const Loop::Id second = loop.on_signal(SIGUSR2, [&] { ++came[1]; }).value();
+  ASSERT_TRUE(loop.on_signal(SIGUSR1, [&] { ++came[2]; }));
+  for (int round = 1; round <= 5; ++round) {
+    ::kill(::getpid(), SIGUSR2);
+    EXPECT_GE(loop.turn(kLong).value(), 2U);
+    EXPECT_EQ(came, (std::array{round, round, 0}));
+  }
+  EXPECT_EQ(loop.turn(20ms), 0U) << "and no more often";
+  loop.remove(second);
+  ::kill(::getpid(), SIGUSR2);
+  EXPECT_EQ(loop.turn(kLong), 1U);
+  EXPECT_EQ(came, (std::array{6, 5, 0}));
+}
+
+TEST(LoopTest, HandlerBesideTheOneThatStopsIsCalledFirst) {
+  for (const bool stops_first : {false, true}) {
+    Loop loop = make_loop();
+    int came = 0;
+    if (stops_first) {
+      ASSERT_TRUE(loop.on_signal(SIGUSR2));
+    }
+    ASSERT_TRUE(loop.on_signal(SIGUSR2, [&] { ++came; }));
+    if (!stops_first) {
+      ASSERT_TRUE(loop.on_signal(SIGUSR2));
+    }
+    ::kill(::getpid(), SIGUSR2);
+    EXPECT_TRUE(loop.run());
+    EXPECT_EQ(came, 1) << stops_first;
+  }
+}
+
+// What one has read comes to the other in the next turn.
+TEST(LoopTest, HandlerOfASignalThatThrowsTakesItFromNoOther) {
+  Loop loop = make_loop();
+  int came = 0;
+  for (int both = 0; both < 2; ++both) {
+    ASSERT_TRUE(loop.on_signal(SIGUSR2, [&] {
+      if (++came == 1) throw std::runtime_error("no");
+    }));
+  }
+  ::kill(::getpid(), SIGUSR2);
+  EXPECT_THROW((void)loop.turn(kLong), std::runtime_error);
+  EXPECT_EQ(loop.turn(kLong), 1U);
+  EXPECT_EQ(came, 2);
+}
+
 TEST(LoopTest, SignalsAreGivenBack) {
   sigset_t before;
   sigset_t now;

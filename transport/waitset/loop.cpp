@@ -66,20 +66,26 @@ class BlockedSignal {
   }
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
-  [[nodiscard]] bool is_in(const sigset_t& set) const noexcept {
-    return ::sigismember(&set, signal_) == 1;
+  [[nodiscard]] int number() const noexcept { return signal_; }
+  [[nodiscard]] bool has_come(const sigset_t& pending) const noexcept {
+    return is_told_ || ::sigismember(&pending, signal_) == 1;
   }
-  // False: it has not come.
-  [[nodiscard]] bool take() const noexcept {
+  // Another one of this signal has read it: it came for this one, too.
+  void tell() noexcept { is_told_ = true; }
+  // What came of a look. told: another one had read it.
+  enum class Taken : std::uint8_t { nothing, told, read };
+  [[nodiscard]] Taken take() noexcept {
+    if (std::exchange(is_told_, false)) return Taken::told;
     const NoCancellation whole;
     signalfd_siginfo info{};
-    return ::read(fd_.get(), &info, sizeof info) == sizeof info;
+    return ::read(fd_.get(), &info, sizeof info) == sizeof info ? Taken::read : Taken::nothing;
   }
 
  private:
   FileDescriptor fd_;
   int signal_;
   sigset_t alone_;
+  bool is_told_ = false;
 };
 
 }  // namespace
@@ -134,12 +140,26 @@ struct Loop::State {
     sigset_t pending;
     if (::sigpending(&pending) != 0) return;
     for (const auto& [id, member] : members) {
-      if (!member.signal || !member.signal->is_in(pending)) continue;
+      if (!member.signal || !member.signal->has_come(pending)) continue;
       if (std::any_of(due.begin(), due.end(), [own = id](auto& each) { return each.id == own; })) {
         continue;
       }
       due.push_back({.id = id, .what = WaitSet::What::ready, .events = POLLIN});
     }
+  }
+  // Takes a signal for the member of `taker`. It comes once, and is for each member that has it:
+  // the others are told in this turn, too. False: it has not come.
+  [[nodiscard]] bool take_signal(BlockedSignal& taker) {
+    const BlockedSignal::Taken taken = taker.take();
+    if (taken != BlockedSignal::Taken::read) return taken == BlockedSignal::Taken::told;
+    for (const auto& [id, member] : members) {
+      if (member.signal && member.signal.get() != &taker &&
+          member.signal->number() == taker.number()) {
+        member.signal->tell();
+      }
+    }
+    add_missed_signals();
+    return true;
   }
   // What is due: false, if the time is up or the loop stopped.
   [[nodiscard]] Result<bool> wait(Timeout timeout) {
@@ -198,10 +218,12 @@ Result<Loop::Id> Loop::put(const std::function<Result<Id>(WaitSet&)>& add, Handl
 Result<Loop::Id> Loop::on_signal_do(int signal, Handler handler, bool keeps_running) {
   Result<std::unique_ptr<BlockedSignal>> blocked = BlockedSignal::block(signal);
   if (!blocked) return tl::unexpected(std::move(blocked.error()));
-  const BlockedSignal* const coming = blocked->get();
-  Result<Id> added = on(coming->fd(), [coming, handler = std::move(handler)](const Event& event) {
-    if (coming->take()) handler(event);
-  });
+  BlockedSignal* const coming = blocked->get();
+  State* const state = state_.get();
+  const auto take = [state, coming, handler = std::move(handler)](const Event& event) {
+    if (state->take_signal(*coming)) handler(event);
+  };
+  Result<Id> added = on(coming->fd(), take);
   if (!added) return added;
   State::Member& member = state_->members.at(*added);
   member.signal = std::move(*blocked);

@@ -78,11 +78,12 @@ class RINGBELL_API Loop {
     return put([&](WaitSet& set) { return set.add_timer(interval, interval); },
                wrap(std::move(handler)));
   }
-  // Each time the signal has come, in this thread and outside of any signal handler. It is blocked
-  // in this thread until removed: call this before other threads are started, so that they have it
-  // blocked, too. One that is sent to this very thread (raise(), pthread_kill()) comes at once,
-  // unless an end of the loop is slept on by a futex: then with the next event, or after
-  // WaitOptions::longest_sleep. Errors: invalid_argument, if it cannot be blocked; system.
+  // Each time the signal has come, in this thread and outside of any signal handler; if it has
+  // several handlers here, each is called. It is blocked in this thread until removed: call this
+  // before other threads are started, so that they have it blocked, too. One that is sent to this
+  // very thread (raise(), pthread_kill()) comes at once, unless an end of the loop is slept on by a
+  // futex: then with the next event, or after WaitOptions::longest_sleep. Errors: invalid_argument,
+  // if it cannot be blocked; system.
   template <class F>
   [[nodiscard]] Result<Id> on_signal(int signal, F handler) {
     return on_signal_do(signal, wrap(std::move(handler)), true);
