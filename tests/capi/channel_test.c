@@ -319,7 +319,7 @@ static void what_cannot_be_is_refused_with_its_reason(void) {
                                             {.memory_flags = 8},
                                             {.record_alignment = 24},
                                             {.capacity_bytes = UINT64_MAX},
-                                            {.reserved = {0, 0, 1}}};
+                                            {.reserved = {0, 1}}};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i) {
     memset(&error, 0, sizeof error);
     CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_channel_create(&wrong[i], &channel, &error));

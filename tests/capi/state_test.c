@@ -155,7 +155,7 @@ static void a_state_has_a_name(void) {
 static void what_cannot_be_is_refused(void) {
   ringbell_state* state = NULL;
   const ringbell_state_options wrong = {.keys = 65537};
-  const ringbell_state_options reserved = {.reserved = {0, 1, 0, 0}};
+  const ringbell_state_options reserved = {.reserved = {0, 1}};
   const ringbell_state_fds no_state = {-1, -1};
   CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_state_create(&wrong, &state, &error));
   CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_state_create(&reserved, &state, &error));
