@@ -113,6 +113,7 @@ void Records::release(const Mark& mark) noexcept {
   } else {
     reader_.release();
   }
+  if (!by_position_) reader_.publish_released();
 }
 
 void Records::rewind() noexcept {

@@ -43,6 +43,7 @@ class Records {
   [[nodiscard]] Result<const Record*> look(Timeout timeout);
   // REQUIRES: look() gave one. It is no longer in place if another is looked at.
   [[nodiscard]] Mark take() noexcept;
+  // Where the ring's positions do not tell the next bridge, it is so for that one at once.
   void release(const Mark& mark) noexcept;
   void rewind() noexcept;
 

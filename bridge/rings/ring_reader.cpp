@@ -166,6 +166,10 @@ void RingReader::release_to(std::uint64_t position) noexcept {
   if (auto* const channel = std::get_if<Receiver>(&end_)) channel->release_to(position);
 }
 
+void RingReader::publish_released() noexcept {
+  if (auto* const channel = std::get_if<Receiver>(&end_)) channel->publish_released();
+}
+
 std::uint64_t RingReader::position() const noexcept {
   const auto* const channel = std::get_if<Receiver>(&end_);
   return channel != nullptr ? channel->position() : count_;

@@ -50,6 +50,9 @@ class RingReader {
   void release() noexcept;
   // Of a channel: those that end at or before a position, that of a later message or next().
   void release_to(std::uint64_t position) noexcept;
+  // Of a channel: what was given back does not come again if this process dies. Other kinds say
+  // it by themselves, a collector when its visit to a lane ends.
+  void publish_released() noexcept;
   // Of a channel: where the next message begins.
   [[nodiscard]] std::uint64_t position() const noexcept;
   // Of a channel: next() goes on with the oldest message that was not given back.
