@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
+#include <tests/support/failure.hpp>
 #include "bench/file_copy/files.hpp"
 #include "bench/file_copy/sha256.hpp"
 #include "bench/harness/interruption.hpp"
@@ -155,8 +156,8 @@ TEST_F(FileCopy, ACopyThatDiffersHasItsRowAndFailsTheRun) {
         !sink.rows()[0].value("sha256_match", true) || !sink.rows()[1].value("sha256_match", true);
     ASSERT_EQ(!done, differed);
     if (differed) {
-      EXPECT_EQ(done.error().code, ErrorCode::corrupt);
-      EXPECT_THAT(done.error().message, HasSubstr("SHA-256"));
+      EXPECT_EQ(code_of(done), ErrorCode::corrupt);
+      EXPECT_THAT(message_of(done), HasSubstr("SHA-256"));
     }
   }
   EXPECT_TRUE(differed);
@@ -231,8 +232,7 @@ TEST_F(FileCopy, AnInterruptionEndsTheReadingOfFilesToo) {
     if (!source || !interruption::watch() || ::raise(SIGINT) != 0) return false;
     const Result<Sha256> digest = sha256_of_file(source->file.get(), source->file_bytes);
     const Result<SourceFile> assembled = assemble_source(folder_, kOddBytes);
-    return !digest && digest.error().errno_value == EINTR && !assembled &&
-           assembled.error().errno_value == EINTR;
+    return !digest && errno_of(digest) == EINTR && !assembled && errno_of(assembled) == EINTR;
   };
   EXPECT_EXIT(::_exit(interrupted() ? 0 : 1), testing::ExitedWithCode(0), "");
   EXPECT_EQ(files_in_folder(), 1);

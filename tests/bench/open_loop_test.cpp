@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <tests/support/failure.hpp>
 #include "bench/compare/series.hpp"
 #include "bench/harness/row_sink.hpp"
 #include "bench/transports/pipe.hpp"
@@ -160,8 +161,8 @@ TEST(OpenLoop, ARateThatNothingCarriesIsAnErrorAndNoFigure) {
   Row row;
   const Result<void> measured = OpenLoop<Pipe>::measure(point, choose_cpus(), row);
   ASSERT_FALSE(measured);
-  EXPECT_EQ(measured.error().code, ErrorCode::timed_out);
-  EXPECT_THAT(measured.error().message, HasSubstr("more than go through"));
+  EXPECT_EQ(code_of(measured), ErrorCode::timed_out);
+  EXPECT_THAT(message_of(measured), HasSubstr("more than go through"));
   EXPECT_FALSE(row.contains("p50_ns"));
 }
 
@@ -172,7 +173,7 @@ TEST(OpenLoop, AMessageWithoutRoomForItsStampIsRefused) {
     Row row;
     const Result<void> measured = OpenLoop<Ringbell>::measure(point, choose_cpus(), row);
     ASSERT_FALSE(measured);
-    EXPECT_EQ(measured.error().code, ErrorCode::invalid_argument);
+    EXPECT_EQ(code_of(measured), ErrorCode::invalid_argument);
   }
 }
 
@@ -213,7 +214,7 @@ TEST(OpenLoop, AMessageWhoseTimeWasChangedIsCorrupt) {
   const Result<void> measured =
       OpenLoop<Lying>::measure(point_of(Bench::open_loop), choose_cpus(), row);
   ASSERT_FALSE(measured);
-  EXPECT_EQ(measured.error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(measured), ErrorCode::corrupt);
 }
 
 TEST(Series, HasARowForEachLoadOfTheCapacityAndForEachRate) {

@@ -19,6 +19,7 @@
 #include "bench/harness/shared.hpp"
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 
 namespace ringbell::bench {
 namespace {
@@ -83,7 +84,7 @@ TEST(ProcessPair, RefusedQuickWakeUpsAreTheResult) {
     PairOptions quick = options();
     quick.quick_wake = true;
     const Result<void> refused = run_pair(quick, kNothing, kNothing);
-    return !refused && refused.error().code == ErrorCode::permission ? 0 : 1;
+    return !refused && code_of(refused) == ErrorCode::permission ? 0 : 1;
   });
   const std::optional<int> status = child.wait();
   if (status == 77) GTEST_SKIP() << "every user may have quick wake-ups here";
@@ -115,8 +116,8 @@ TEST(ProcessPair, TheErrorOfASideEndsTheOther) {
   const Side fails = [] { return Result<void>(fail(ErrorCode::no_space, "no room for a test")); };
   const Result<void> ran = run_pair(options(), kForever, fails);
   ASSERT_FALSE(ran);
-  EXPECT_EQ(ran.error().code, ErrorCode::no_space);
-  EXPECT_EQ(ran.error().message, "no room for a test");
+  EXPECT_EQ(code_of(ran), ErrorCode::no_space);
+  EXPECT_EQ(message_of(ran), "no room for a test");
   EXPECT_FALSE(ends_the_run(ran.error()));
   expect_no_children();
 }
@@ -129,7 +130,7 @@ TEST(ProcessPair, WhoFailedFirstIsToldNotWhoNoticed) {
     return notices();
   });
   ASSERT_FALSE(ran);
-  EXPECT_EQ(ran.error().message, "the cause");
+  EXPECT_EQ(message_of(ran), "the cause");
 }
 
 TEST(ProcessPair, AKilledSideEndsTheOtherAndTheRun) {
@@ -139,7 +140,7 @@ TEST(ProcessPair, AKilledSideEndsTheOtherAndTheRun) {
   };
   const Result<void> ran = run_pair(options(), dies, kForever);
   ASSERT_FALSE(ran);
-  EXPECT_THAT(ran.error().message, HasSubstr("killed by SIGKILL"));
+  EXPECT_THAT(message_of(ran), HasSubstr("killed by SIGKILL"));
   EXPECT_TRUE(ends_the_run(ran.error()));
   expect_no_children();
 }
@@ -147,7 +148,7 @@ TEST(ProcessPair, AKilledSideEndsTheOtherAndTheRun) {
 TEST(ProcessPair, TheDeadlineEndsBoth) {
   const Result<void> ran = run_pair(options(1s), kForever, kForever);
   ASSERT_FALSE(ran);
-  EXPECT_THAT(ran.error().message, HasSubstr("did not end within 1 s"));
+  EXPECT_THAT(message_of(ran), HasSubstr("did not end within 1 s"));
   expect_no_children();
 }
 
@@ -157,7 +158,7 @@ TEST(ProcessPair, SaysThatASecondCpuIsMissing) {
   with.cpus[1] = -1;
   const Result<void> ran = run_pair(with, kNothing, kNothing);
   ASSERT_FALSE(ran);
-  EXPECT_THAT(ran.error().message, HasSubstr("only CPU"));
+  EXPECT_THAT(message_of(ran), HasSubstr("only CPU"));
 }
 
 }  // namespace

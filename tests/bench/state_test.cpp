@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <tests/support/failure.hpp>
 
 namespace ringbell::bench {
 namespace {
@@ -71,7 +72,7 @@ TEST(State, AMeasurementThatFailsIsNotRepeated) {
                                                return fail(ErrorCode::system, "no such thing");
                                              });
   ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().message, "no such thing");
+  EXPECT_EQ(message_of(done), "no such thing");
   EXPECT_EQ(measured, 1);
 }
 

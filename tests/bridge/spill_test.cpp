@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <tests/support/failure.hpp>
 #include "bridge/rings/spill.hpp"
 
 namespace ringbell::bridge {
@@ -155,15 +156,15 @@ TEST_F(SpillTest, OneProcessAtATimeHasIt) {
   const Spill spill = opened();
   const Result<Spill> second = Spill::open(folder_, "orders");
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code, ErrorCode::busy);
+  EXPECT_EQ(code_of(second), ErrorCode::busy);
 }
 
 TEST_F(SpillTest, OtherFilesAreLeftAlone) {
   std::ofstream(file()) << "precious data that is longer than a head";
   const Result<Spill> spill = Spill::open(folder_, "orders");
   ASSERT_FALSE(spill);
-  EXPECT_EQ(spill.error().code, ErrorCode::corrupt);
-  EXPECT_EQ(Spill::open("/nowhere", "orders").error().code, ErrorCode::system);
+  EXPECT_EQ(code_of(spill), ErrorCode::corrupt);
+  EXPECT_EQ(code_of(Spill::open("/nowhere", "orders")), ErrorCode::system);
 }
 
 TEST_F(SpillTest, FullDiskTakesNothingOfWhatWasAdded) {

@@ -21,6 +21,7 @@
 
 #include <tests/crash/pairs.hpp>
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/kill_campaign.hpp>
 #include <tests/support/leftovers.hpp>
 #include <tests/support/name_folder.hpp>
@@ -214,7 +215,7 @@ int ask(const Way& way, const std::string& name, Desk& desk) {
       Result<Connection> made =
           connect(name, {.place = way.place, .timeout = kLong, .wait = waiting(way)});
       // The listener died amid the handshake.
-      if (!made && made.error().code == ErrorCode::peer_dead) continue;
+      if (!made && code_of(made) == ErrorCode::peer_dead) continue;
       if (!made) return complain(said(made.error()));
       connection.emplace(std::move(*made));
       Desk::put(desk.open, 1);

@@ -22,6 +22,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/private_mounts.hpp>
 
@@ -134,7 +135,7 @@ TEST_F(EnvironmentTest, PeerWhoseClockIsDaysAheadIsAPeerLikeAnother) {
     GTEST_SKIP() << "no time namespace can be made here";
   }
   for (std::uint64_t number = 0; number < 200; ++number) ASSERT_TRUE(take(receiver, number));
-  EXPECT_EQ(receiver.peek_for(kLong).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(receiver.peek_for(kLong)), ErrorCode::closed);
   EXPECT_EQ(outer.wait(), 0);
 }
 
@@ -179,7 +180,7 @@ TEST_F(EnvironmentTest, ChildOfForkDoesNotKeepItsParentAlive) {
   parent.kill_now();
   const auto end = receiver.peek_for(kLong);
   ASSERT_FALSE(end);
-  EXPECT_EQ(end.error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(end), ErrorCode::peer_dead);
   EXPECT_TRUE(Sender::attach(channel_.fds(), kWait)) << "the child keeps its parent's role";
 }
 
@@ -209,7 +210,7 @@ TEST_F(EnvironmentTest, ChildThatExecsHasNothingOfItsParent) {
   Receiver receiver = Receiver::attach(channel_.fds(), kWait).value();
   ASSERT_TRUE(take(receiver, 0));
   parent.kill_now();
-  EXPECT_EQ(receiver.peek_for(kLong).error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(receiver.peek_for(kLong)), ErrorCode::peer_dead);
 }
 
 // --- namespaces ----------------------------------------------------------------------------------
@@ -246,7 +247,7 @@ TEST_F(EnvironmentTest, PidNamespaceHidesNeitherLifeNorDeath) {
   ::kill(inner.pid, SIGKILL);
   const auto end = receiver.peek_for(kLong);
   ASSERT_FALSE(end);
-  EXPECT_EQ(end.error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(end), ErrorCode::peer_dead);
   EXPECT_EQ(outer.wait(), 0);
   inner.pid = 0;
 }
@@ -261,11 +262,11 @@ std::size_t open_descriptors() {
 // A channel and both its ends, from nothing, with so many descriptors to be had.
 std::string open_all(core::DoorbellKind doorbell) {
   const Result<Channel> channel = Channel::create({.capacity_bytes = 4096, .doorbell = doorbell});
-  if (!channel) return channel.error().message;
+  if (!channel) return message_of(channel);
   Result<Sender> sender = Sender::attach(channel->fds());
-  if (!sender) return sender.error().message;
+  if (!sender) return message_of(sender);
   Result<Receiver> receiver = Receiver::attach(channel->fds());
-  if (!receiver) return receiver.error().message;
+  if (!receiver) return message_of(receiver);
   return sender->try_send(message(1)) && take(*receiver, 1) ? "" : "it does not work";
 }
 

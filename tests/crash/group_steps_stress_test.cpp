@@ -19,6 +19,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/crash/steps.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/kill_campaign.hpp>
 #include <tests/support/shared_pages.hpp>
 
@@ -61,7 +62,7 @@ class QueueVictim : public GroupVictim {
       QueueSender& by = number % 2 == 0 ? sender : sender_;
       ASSERT_EQ(by.send(messages().get(number), kLong), true);
       const auto message = receiver_.peek_for(kLong);
-      ASSERT_TRUE(message && *message) << (message ? "" : message.error().message);
+      ASSERT_TRUE(message && *message) << (message ? "" : message_of(message));
       ASSERT_TRUE(messages().is(**message, number)) << number;
       ASSERT_TRUE(receiver_.release());
     }
@@ -188,8 +189,7 @@ class DyingPublisher : public GroupVictim {
     } else {
       ASSERT_EQ(done_.least(), 0U) << "published, and lost";
       if (!got) {
-        ASSERT_TRUE(got.error().code == ErrorCode::peer_dead ||
-                    got.error().code == ErrorCode::closed);
+        ASSERT_TRUE(code_of(got) == ErrorCode::peer_dead || code_of(got) == ErrorCode::closed);
       }
     }
     Publisher next = Publisher::open(Topic::attach(fds_).value(), kWait).value();
@@ -360,7 +360,7 @@ class DyingServer : public ServiceVictim {
     if (answer) {
       ASSERT_TRUE(messages().is(answer->value(), 8)) << "half an answer";
     } else {
-      ASSERT_EQ(answer.error().code, ErrorCode::peer_dead);
+      ASSERT_EQ(code_of(answer), ErrorCode::peer_dead);
       ASSERT_EQ(done_.most(), 1U);
       ASSERT_EQ(done_.least(), 0U);
     }

@@ -18,6 +18,7 @@
 
 #include <tests/crash/pairs.hpp>
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/kill_campaign.hpp>
 #include <tests/support/left_behind.hpp>
 #include <tests/support/leftovers.hpp>
@@ -114,7 +115,7 @@ class NameVictim : public test::Victim {
     for (;;) {
       const Read got = Pair::read(*reader, must_be_told ? kLong : Timeout(2ms));
       if (!got) {
-        const ErrorCode code = got.error().code;
+        const auto code = code_of(got);
         ASSERT_TRUE(code == ErrorCode::peer_dead || code == ErrorCode::closed) << said(got.error());
         // The guests of a lossy topic are not counted: its name may be gone, and a new one its own.
         if (std::is_same_v<Pair, LossyPair> && code == ErrorCode::closed) {
@@ -135,7 +136,7 @@ class NameVictim : public test::Victim {
     ASSERT_NO_FATAL_FAILURE(note(*got));
     const Result<void> settled = Pair::settle(*writer);
     if (settled) return;
-    ASSERT_EQ(settled.error().code, ErrorCode::peer_dead) << said(settled.error());
+    ASSERT_EQ(code_of(settled), ErrorCode::peer_dead) << said(settled.error());
     ASSERT_EQ(read.most(), 1U) << "it was not begun, and it failed";
   }
   void pass_some() {

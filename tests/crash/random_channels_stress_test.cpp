@@ -18,6 +18,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/crash/random_records.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/leftovers.hpp>
 #include <tests/support/shared_pages.hpp>
 #include <tests/support/troupe.hpp>
@@ -75,7 +76,7 @@ std::string receive_until_over(Result<Receiver> receiver, Record& record, Stage&
     const bool last_look = stage.is_over(Stage::kSecondEnds);
     const auto message = receiver->peek_for(kAWhile);
     if (!message || !*message) {
-      const bool ended = !message && message.error().code == ErrorCode::closed;
+      const bool ended = !message && code_of(message) == ErrorCode::closed;
       if (last_look) return {};
       if (!message && !ended && !is_death(message.error())) return said(message.error());
       continue;
@@ -162,7 +163,7 @@ std::string answer_until_over(Stage& stage) {
     }
     const auto asked = connection->receiver.peek_for(kAWhile);
     if (!asked) {
-      if (!is_death(asked.error()) && asked.error().code != ErrorCode::closed) {
+      if (!is_death(asked.error()) && code_of(asked) != ErrorCode::closed) {
         return said(asked.error());
       }
       connection.reset();
@@ -173,7 +174,7 @@ std::string answer_until_over(Stage& stage) {
     const Result<bool> sent = connection->sender.send(**asked, 1s);
     connection->receiver.release();
     if (!sent) {
-      if (!is_death(sent.error()) && sent.error().code != ErrorCode::closed) {
+      if (!is_death(sent.error()) && code_of(sent) != ErrorCode::closed) {
         return said(sent.error());
       }
       connection.reset();
@@ -189,7 +190,7 @@ std::string ask_until_over(Stage& stage) {
     if (!connection) {
       Result<Connection> made = connect("crash", {.timeout = 10s, .wait = kWait});
       // The listener died in the middle of it.
-      if (!made && (is_death(made.error()) || made.error().code == ErrorCode::timed_out)) continue;
+      if (!made && (is_death(made.error()) || code_of(made) == ErrorCode::timed_out)) continue;
       if (!made) return said(made.error());
       connection = std::move(*made);
     }

@@ -22,6 +22,7 @@
 
 #include <tests/crash/pairs.hpp>
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/kill_campaign.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/shared_pages.hpp>
@@ -234,7 +235,7 @@ class DyingWriter : public SleepingVictim<Pair> {
         if (!this->hear_of_the_end(got.error())) return 1;
         // The guests of a lossy topic are not counted: the next publisher's may be another one.
         if constexpr (std::is_same_v<Pair, LossyPair>) {
-          if (got.error().code == ErrorCode::closed) {
+          if (code_of(got) == ErrorCode::closed) {
             reader.emplace(this->pair_.open_reader(kLong, kSleepy).value());
           }
         }

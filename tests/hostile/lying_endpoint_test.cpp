@@ -25,6 +25,7 @@
 #include <tests/hostile/liar.hpp>
 #include <tests/hostile/tally.hpp>
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/seed.hpp>
 
 namespace ringbell::hostile {
@@ -271,15 +272,15 @@ TEST(CorruptErrorTest, NamesTheFieldAndWhatStoodThere) {
   std::memcpy(channel.region().data(), &header, sizeof header);
   const auto record = receiver.peek_for(0ns);
   ASSERT_FALSE(record);
-  EXPECT_EQ(record.error().code, ErrorCode::corrupt);
-  EXPECT_THAT(record.error().message, testing::HasSubstr("RecordHeader is 0x1eeeeeeee"));
+  EXPECT_EQ(code_of(record), ErrorCode::corrupt);
+  EXPECT_THAT(message_of(record), testing::HasSubstr("RecordHeader is 0x1eeeeeeee"));
 
   while (sender.try_send(std::vector<std::byte>(64))) {
   }
   channel.region().spsc_control().head = 0x123450;
   const auto room = sender.claim_for(64, 0ns);
   ASSERT_FALSE(room);
-  EXPECT_THAT(room.error().message, testing::HasSubstr("SpscControl::head is 0x123450"));
+  EXPECT_THAT(message_of(room), testing::HasSubstr("SpscControl::head is 0x123450"));
 }
 
 }  // namespace

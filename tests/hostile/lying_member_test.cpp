@@ -22,6 +22,7 @@
 #include <tests/hostile/liar.hpp>
 #include <tests/hostile/tally.hpp>
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/seed.hpp>
 
 namespace ringbell::hostile {
@@ -60,10 +61,10 @@ Topic again(const Topic& topic) { return Topic::attach(topic.fds()).value(); }
 template <class T>
 bool went_well(const Result<T>& result, Tally& tally, std::uint64_t& refused) {
   if (result) return true;
-  if (result.error().code == ErrorCode::corrupt) {
+  if (code_of(result) == ErrorCode::corrupt) {
     ++tally.corrupt;
     // "field is value", or what could not be joined.
-    HOSTILE_CHECK(result.error().message.find(" is ") != std::string::npos);
+    HOSTILE_CHECK(message_of(result).find(" is ") != std::string::npos);
   } else {
     ++refused;
   }

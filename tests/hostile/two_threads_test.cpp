@@ -19,6 +19,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/region_copy.hpp>
 
 namespace ringbell {
@@ -137,7 +138,7 @@ TEST(TwoThreadsTest, OfWhichOneInterruptsTheOtherAreAllowed) {
   const Sender sender = Sender::attach(channel.fds()).value();
   std::atomic<bool> over = false;
   const std::jthread waiting([&] {
-    EXPECT_EQ(receiver.peek_for(kLong).error().code, ErrorCode::cancelled);
+    EXPECT_EQ(code_of(receiver.peek_for(kLong)), ErrorCode::cancelled);
     over = true;
   });
   while (!over) receiver.interrupt();

@@ -9,6 +9,7 @@
 
 #include <tests/kernel/kernel_peer.hpp>
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/scratch_folder.hpp>
 
 namespace ringbell {
@@ -143,7 +144,7 @@ TEST_F(KernelAttachTest, RoleIsHeldByOneSideAtATime) {
   ASSERT_EQ(device.attach(words()), 0);
   const auto refused = Sender::attach(channel_->fds());
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::busy);
+  EXPECT_EQ(code_of(refused), ErrorCode::busy);
   const KernelDevice second;
   EXPECT_EQ(second.attach(words()), EBUSY);
   rb_attach reads = words();

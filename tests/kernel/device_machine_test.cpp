@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 
 #include <tests/kernel/kernel_peer.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/page_frames.hpp>
 #include <tests/support/seed.hpp>
 
@@ -77,13 +78,13 @@ TEST_P(KernelMemoryTest, TwoMinorsAreTwoRings) {
 }
 
 TEST_P(KernelMemoryTest, RoleOfTheKernelAndOfALivingProcessIsBusy) {
-  EXPECT_EQ(Sender::open_device(kKernelWrites).error().code, ErrorCode::busy);
-  EXPECT_EQ(Receiver::open_device(kKernelReads).error().code, ErrorCode::busy);
+  EXPECT_EQ(code_of(Sender::open_device(kKernelWrites)), ErrorCode::busy);
+  EXPECT_EQ(code_of(Receiver::open_device(kKernelReads)), ErrorCode::busy);
   expect_nothing_held();
   std::optional<Receiver> receiver = Receiver::open_device(kKernelWrites).value();
   const auto second = Receiver::open_device(kKernelWrites);
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code, ErrorCode::busy);
+  EXPECT_EQ(code_of(second), ErrorCode::busy);
   EXPECT_EQ(receiver->peer(), PeerState::alive);
   receiver.reset();
   expect_nothing_held();
@@ -91,10 +92,10 @@ TEST_P(KernelMemoryTest, RoleOfTheKernelAndOfALivingProcessIsBusy) {
 }
 
 TEST_P(KernelMemoryTest, WhatIsNoDeviceOfARingIsAnError) {
-  EXPECT_EQ(Receiver::open_device("/dev/ringbell7").error().code, ErrorCode::not_found);
-  EXPECT_EQ(Receiver::open_device("/dev/null").error().code, ErrorCode::not_a_region);
-  EXPECT_EQ(Receiver::open_device("/dev/ringbell").error().code, ErrorCode::not_a_region);
-  EXPECT_EQ(Receiver::open_device("").error().code, ErrorCode::not_found);
+  EXPECT_EQ(code_of(Receiver::open_device("/dev/ringbell7")), ErrorCode::not_found);
+  EXPECT_EQ(code_of(Receiver::open_device("/dev/null")), ErrorCode::not_a_region);
+  EXPECT_EQ(code_of(Receiver::open_device("/dev/ringbell")), ErrorCode::not_a_region);
+  EXPECT_EQ(code_of(Receiver::open_device("")), ErrorCode::not_found);
 }
 
 // Nothing that was committed is lost between two processes.
@@ -232,8 +233,8 @@ TEST_P(KernelMemoryTest, NoProcessCanSleepOnItByFutex) {
                        .doorbell = core::DoorbellKind::futex,
                        .memory = {.backing = Backing::device, .device_fd = device.get()}});
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
-  EXPECT_THAT(refused.error().message, ::testing::HasSubstr("eventfd"));
+  EXPECT_EQ(code_of(refused), ErrorCode::unsupported);
+  EXPECT_THAT(message_of(refused), ::testing::HasSubstr("eventfd"));
 }
 
 // What poll() says, without eventfds.

@@ -6,6 +6,7 @@
 
 #include <tests/kernel/kernel_peer.hpp>
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/region_copy.hpp>
 #include <tests/support/seed.hpp>
 
@@ -95,7 +96,7 @@ TEST_F(HostileProcessTest, ReceiverOutlivesTheProcessThatAttachedTheKernel) {
     for (;; ++number) {
       const auto record = receiver.peek_for(kPatience);
       if (!record) {
-        ASSERT_EQ(record.error().code, ErrorCode::closed);
+        ASSERT_EQ(code_of(record), ErrorCode::closed);
         break;
       }
       ASSERT_TRUE(*record && test::is_count(**record, number)) << number;

@@ -8,6 +8,7 @@
 
 #include <tests/kernel/kernel_peer.hpp>
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 
 namespace ringbell {
 namespace {
@@ -133,7 +134,7 @@ TEST_F(KernelStreamTest, ReceiverDrainsWhatWasCommittedThenLearnsThatTheKernelCl
   EXPECT_EQ(receive_counts(receiver, 500), 500U);
   const auto nothing = receiver.peek_for(kPatience);
   ASSERT_FALSE(nothing);
-  EXPECT_EQ(nothing.error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(nothing), ErrorCode::closed);
 }
 
 TEST_F(KernelStreamTest, SenderThatWaitsForRoomLearnsThatTheKernelClosed) {
@@ -149,7 +150,7 @@ TEST_F(KernelStreamTest, SenderThatWaitsForRoomLearnsThatTheKernelClosed) {
   while (sent && *sent) sent = sender.send(std::vector<std::byte>(64), kPatience);
   closes.join();
   ASSERT_FALSE(sent);
-  EXPECT_EQ(sent.error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(sent), ErrorCode::closed);
 }
 
 TEST_F(KernelStreamTest, KernelLearnsThatTheReceiverClosed) {

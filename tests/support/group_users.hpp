@@ -19,6 +19,7 @@
 #include <ringbell/transport/base/error.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 
 namespace ringbell::test {
@@ -101,7 +102,7 @@ class UsersTest : public ::testing::Test {
 inline constexpr int kNoError = 99;
 template <class T>
 int status_of(const Result<T>& made) {
-  return made ? kNoError : static_cast<int>(made.error().code);
+  return made ? kNoError : static_cast<int>(*code_of(made));
 }
 constexpr int refused_with(ErrorCode code) { return static_cast<int>(code); }
 

@@ -12,6 +12,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/waiting_ends.hpp>
 
 namespace ringbell::test {
@@ -114,7 +115,7 @@ inline Result<bool> wait_on(Subscriber& end, Timeout timeout) {
 // For the answer, or until a call can be made again after one that was abandoned.
 inline Result<bool> wait_on(Client& end, Timeout timeout) {
   const Result<bool> answered = whether(end.answer_for(timeout));
-  if (answered || answered.error().code != ErrorCode::invalid_argument) return answered;
+  if (answered || code_of(answered) != ErrorCode::invalid_argument) return answered;
   return whether(end.claim_for(kBytes, timeout));
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include <ringbell/ringbell.hpp>
+#include <tests/support/failure.hpp>
 
 namespace ringbell::test {
 
@@ -19,7 +20,7 @@ inline bool send_text(Sender& sender, const std::string& text) {
 inline std::string receive_text(Receiver& receiver, Timeout timeout = std::chrono::seconds(20)) {
   std::array<std::byte, 256> buffer{};
   const auto size = receiver.receive(buffer, timeout);
-  if (!size) return std::string("error: ") + name_of(size.error().code);
+  if (!size) return std::string("error: ") + name_of(code_of(size));
   return {reinterpret_cast<const char*>(buffer.data()), size->value_or(0)};
 }
 

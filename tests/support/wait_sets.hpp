@@ -14,6 +14,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/waiting_ends.hpp>
 
 namespace ringbell::test {
@@ -72,7 +73,7 @@ inline Ids ready_within(WaitSet& set, Timeout timeout) {
 inline bool is_interrupted_in_time(WaitSet& set) {
   const auto start = std::chrono::steady_clock::now();
   const auto events = set.wait(kLong);
-  return !events && events.error().code == ErrorCode::cancelled &&
+  return !events && code_of(events) == ErrorCode::cancelled &&
          std::chrono::steady_clock::now() - start < kLong;
 }
 // The one thing that a wait tells.

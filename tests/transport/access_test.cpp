@@ -18,6 +18,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/other_user.hpp>
 
@@ -61,10 +62,10 @@ TEST_F(AccessTest, OtherUserCannotOpenAChannelByName) {
   const Sender sender = Sender::create("orders").value();
   const std::string file = inside("orders.ring");
   expect_of_other_user([&] {
-    if (Receiver::open("orders", 10ms).error().code != ErrorCode::permission) return 1;
-    if (Sender::create("orders").error().code != ErrorCode::permission) return 2;
-    if (names::list().error().code != ErrorCode::permission) return 3;
-    if (names::remove_dead().error().code != ErrorCode::permission) return 4;
+    if (code_of(Receiver::open("orders", 10ms)) != ErrorCode::permission) return 1;
+    if (code_of(Sender::create("orders")) != ErrorCode::permission) return 2;
+    if (code_of(names::list()) != ErrorCode::permission) return 3;
+    if (code_of(names::remove_dead()) != ErrorCode::permission) return 4;
     if (::open(file.c_str(), O_RDONLY | O_CLOEXEC) >= 0 || errno != EACCES) return 5;
     return ::unlink(file.c_str()) == 0 || errno != EACCES ? 6 : 0;
   });
@@ -101,10 +102,10 @@ TEST_F(AccessTest, OtherUserCannotReachAListenerInTheFolder) {
   Listener listener = Listener::open("orders").value();
   const std::string file = inside("orders.sock");
   expect_of_other_user([&] {
-    if (connect("orders", {.timeout = 10ms}).error().code != ErrorCode::permission) return 1;
+    if (code_of(connect("orders", {.timeout = 10ms})) != ErrorCode::permission) return 1;
     const FileDescriptor socket = unix_socket::create().value();
     const auto reached = unix_socket::connect(socket.get(), {file});
-    return reached || reached.error().code != ErrorCode::permission ? 2 : 0;
+    return reached || code_of(reached) != ErrorCode::permission ? 2 : 0;
   });
   EXPECT_FALSE(listener.accept(Timeout::zero()).value());
   EXPECT_EQ(listener.refused(), 0U);
@@ -116,7 +117,7 @@ TEST_F(AccessTest, ListenerTurnsOtherUsersAway) {
     const Result<Connection> connection =
         connect(name, {.place = Place::abstract, .timeout = kPatience, .listener_uid = 0});
     if (connection) return 1;
-    return connection.error().code == ErrorCode::permission ? 0 : 2;
+    return code_of(connection) == ErrorCode::permission ? 0 : 2;
   });
   for (int i = 0; i < 1000 && listener.refused() == 0; ++i) {
     EXPECT_FALSE(listener.accept(10ms).value());

@@ -15,6 +15,7 @@
 
 #include <tests/support/backings.hpp>
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 
 namespace ringbell {
@@ -32,8 +33,8 @@ ChannelOptions small(const PlaceForMemory& place) {
 
 void expect_error(const Result<Channel>& channel, ErrorCode code, const std::string& says) {
   ASSERT_FALSE(channel) << "no error, but: " << says;
-  EXPECT_STREQ(name_of(channel.error().code), name_of(code)) << channel.error().message;
-  EXPECT_THAT(channel.error().message, HasSubstr(says));
+  EXPECT_STREQ(name_of(code_of(channel)), name_of(code)) << channel.error().message;
+  EXPECT_THAT(message_of(channel), HasSubstr(says));
 }
 
 class BackingFileTest : public ::testing::TestWithParam<Place> {
@@ -87,7 +88,7 @@ TEST_P(BackingFileTest, CreationThatFailsLeavesNoName) {
   options.capacity_bytes = std::uint64_t{1} << 40;
   const Result<Channel> channel = Channel::create(options);
   ASSERT_FALSE(channel);
-  EXPECT_EQ(channel.error().code, ErrorCode::no_space) << channel.error().message;
+  EXPECT_EQ(code_of(channel), ErrorCode::no_space) << channel.error().message;
   EXPECT_NE(::access(path().c_str(), F_OK), 0);
 }
 
@@ -174,7 +175,7 @@ TEST_P(BackingFileTest, CommittedRecordsSurviveTheDeathOfAllAndAreRead) {
   }
   const auto end = receiver.peek_for(10s);
   ASSERT_FALSE(end);
-  EXPECT_EQ(end.error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(end), ErrorCode::peer_dead);
 
   Sender successor = Sender::open(open().value()).value();
   ASSERT_TRUE(successor.try_send(std::as_bytes(std::span("again"))));

@@ -19,6 +19,7 @@
 #include <tests/support/backings.hpp>
 #include <tests/support/child_process.hpp>
 #include <tests/support/deny_system_call.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/private_mounts.hpp>
 #include <tests/support/sanitizers.hpp>
 
@@ -194,7 +195,7 @@ TEST(BackingLimitsTest, FolderOfAnotherIsAPermission) {
     other.memory.name += "-2";
     if (expect_refused(other, ErrorCode::permission, "this user may write to it") != 0) return 2;
     const Result<Channel> opened = Channel::open(Backing::file, options.memory.name);
-    return !opened && opened.error().code == ErrorCode::permission ? 0 : 3;
+    return !opened && code_of(opened) == ErrorCode::permission ? 0 : 3;
   });
 }
 
@@ -205,7 +206,7 @@ TEST(BackingLimitsTest, NamedMemoryOfAnotherIsAPermission) {
   in_child([&] {
     if (::geteuid() != 0 || !become_nobody()) return kCannot;
     const Result<Channel> opened = Channel::open(Backing::posix_shm, place.name());
-    return !opened && opened.error().code == ErrorCode::permission ? 0 : 2;
+    return !opened && code_of(opened) == ErrorCode::permission ? 0 : 2;
   });
 }
 
@@ -214,7 +215,7 @@ TEST(BackingLimitsTest, SegmentOfAnotherIsRefused) {
   in_child([&] {
     if (::geteuid() != 0 || !become_nobody()) return kCannot;
     const Result<Channel> attached = Channel::attach(made.fds());
-    return !attached && attached.error().code == ErrorCode::permission ? 0 : 2;
+    return !attached && code_of(attached) == ErrorCode::permission ? 0 : 2;
   });
 }
 

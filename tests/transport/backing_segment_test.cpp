@@ -17,6 +17,7 @@
 
 #include <tests/support/backings.hpp>
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/forbid_offset_mmap.hpp>
 #include <tests/support/message.hpp>
 
@@ -48,8 +49,8 @@ void expect_refused(FileDescriptor file, const std::string& says,
                     ErrorCode code = ErrorCode::not_a_region) {
   const Result<Region> region = Region::attach(std::move(file));
   ASSERT_FALSE(region) << "attached, but: " << says;
-  EXPECT_STREQ(name_of(region.error().code), name_of(code)) << region.error().message;
-  EXPECT_THAT(region.error().message, HasSubstr(says));
+  EXPECT_STREQ(name_of(code_of(region)), name_of(code)) << region.error().message;
+  EXPECT_THAT(message_of(region), HasSubstr(says));
 }
 
 // A segment of the test's own, removed with it.
@@ -142,8 +143,8 @@ TEST(AnonymousTest, HugePagesOfHugetlbAreRefused) {
   const Result<Channel> channel = Channel::create(
       {.memory = {.backing = Backing::anonymous, .huge_pages = HugePages::require}});
   ASSERT_FALSE(channel);
-  EXPECT_EQ(channel.error().code, ErrorCode::unsupported);
-  EXPECT_THAT(channel.error().message, HasSubstr("take a memfd"));
+  EXPECT_EQ(code_of(channel), ErrorCode::unsupported);
+  EXPECT_THAT(message_of(channel), HasSubstr("take a memfd"));
 }
 
 TEST(CardTest, MemfdThatSaysItIsSomethingElseIsRefused) {
@@ -171,8 +172,8 @@ TEST_F(DeviceTest, DeviceThatIsTooSmallIsNoSpace) {
   EXPECT_TRUE(Channel::create(options(32UL << 10)));
   const Result<Channel> large = Channel::create(options(64UL << 10));
   ASSERT_FALSE(large);
-  EXPECT_EQ(large.error().code, ErrorCode::no_space);
-  EXPECT_THAT(large.error().message, HasSubstr("65536 bytes, the region needs 73728"));
+  EXPECT_EQ(code_of(large), ErrorCode::no_space);
+  EXPECT_THAT(message_of(large), HasSubstr("65536 bytes, the region needs 73728"));
 }
 
 TEST_F(DeviceTest, DeviceThatIsAPageTooSmallIsNoSpace) {
@@ -184,7 +185,7 @@ TEST_F(DeviceTest, DeviceThatIsAPageTooSmallIsNoSpace) {
   wanted.memory.device_fd = short_by_a_page.get();
   const Result<Channel> large = Channel::create(wanted);
   ASSERT_FALSE(large);
-  EXPECT_EQ(large.error().code, ErrorCode::no_space);
+  EXPECT_EQ(code_of(large), ErrorCode::no_space);
 }
 
 TEST_F(DeviceTest, WhatTheLastUserLeftThereIsGone) {
@@ -225,7 +226,7 @@ TEST_F(DeviceTest, FileIsNoDevice) {
     const Result<Channel> channel =
         Channel::create({.memory = {.backing = Backing::device, .device_fd = fd}});
     ASSERT_FALSE(channel);
-    EXPECT_THAT(channel.error().message, HasSubstr(fd < 0 ? "device_fd" : "is no device"));
+    EXPECT_THAT(message_of(channel), HasSubstr(fd < 0 ? "device_fd" : "is no device"));
   }
 }
 

@@ -18,6 +18,7 @@
 
 #include <tests/support/backings.hpp>
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/page_frames.hpp>
 #include <tests/support/sanitizers.hpp>
@@ -164,7 +165,7 @@ TEST_P(BackingTest, SecondWriterIsRefusedWhileTheFirstLives) {
   if (attachable()) {
     const Result<Sender> second = Sender::attach(channel.fds());
     ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().code, ErrorCode::busy);
+    EXPECT_EQ(code_of(second), ErrorCode::busy);
   }
   child.kill_now();
   EXPECT_TRUE(Sender::open(std::move(channel)));
@@ -251,7 +252,7 @@ TEST_P(BackingTest, AnyNodeThatIsThereCanBeAskedFor) {
   ChannelOptions bound = options();
   bound.memory.numa_node = 0;
   const Result<Region> region = Region::create(bound.region());
-  if (!region && region.error().code == ErrorCode::unsupported) {
+  if (!region && code_of(region) == ErrorCode::unsupported) {
     GTEST_SKIP() << region.error().message;
   }
   ASSERT_TRUE(region) << region.error().message;
@@ -259,8 +260,8 @@ TEST_P(BackingTest, AnyNodeThatIsThereCanBeAskedFor) {
   bound.memory.numa_node = 500;
   const Result<Region> nowhere = Region::create(bound.region());
   ASSERT_FALSE(nowhere);
-  EXPECT_EQ(nowhere.error().code, ErrorCode::invalid_argument);
-  EXPECT_THAT(nowhere.error().message, HasSubstr("no node 500"));
+  EXPECT_EQ(code_of(nowhere), ErrorCode::invalid_argument);
+  EXPECT_THAT(message_of(nowhere), HasSubstr("no node 500"));
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/region_copy.hpp>
 #include <tests/support/shared_pages.hpp>
 
@@ -107,8 +108,8 @@ TEST_F(CallFateTest, AnInterruptTellsIt) {
   client_.interrupt();
   ASSERT_NO_FATAL_FAILURE(call());
   const auto answer = client_.answer_for(kLong);
-  EXPECT_EQ(answer.error().code, ErrorCode::cancelled);
-  EXPECT_EQ(answer.error().fate, Fate::withdrawn);
+  EXPECT_EQ(code_of(answer), ErrorCode::cancelled);
+  EXPECT_EQ(fate_of(answer), Fate::withdrawn);
   EXPECT_FALSE(server_->request());
   expect_a_whole_call();
 }
@@ -116,8 +117,8 @@ TEST_F(CallFateTest, AnInterruptTellsIt) {
 TEST_F(CallFateTest, AServerThatClosedTellsIt) {
   server_.reset();
   const auto answer = client_.call(response_, response_, kLong);
-  EXPECT_EQ(answer.error().code, ErrorCode::closed);
-  EXPECT_EQ(answer.error().fate, Fate::withdrawn);
+  EXPECT_EQ(code_of(answer), ErrorCode::closed);
+  EXPECT_EQ(fate_of(answer), Fate::withdrawn);
   server_ = Server::open(copy_of(region_)).value();
   EXPECT_FALSE(server_->request()) << "it is not the next server's";
   expect_a_whole_call();
@@ -129,8 +130,8 @@ TEST_F(CallFateTest, TheServersDeathTellsIt) {
     ASSERT_NO_FATAL_FAILURE(call());
     ASSERT_NO_FATAL_FAILURE(kill_server(region_, begun));
     const auto answer = client_.answer_for(kLong);
-    EXPECT_EQ(answer.error().code, ErrorCode::peer_dead);
-    EXPECT_EQ(answer.error().fate, begun ? Fate::maybe_served : Fate::withdrawn);
+    EXPECT_EQ(code_of(answer), ErrorCode::peer_dead);
+    EXPECT_EQ(fate_of(answer), begun ? Fate::maybe_served : Fate::withdrawn);
     server_ = Server::open(copy_of(region_)).value();
     EXPECT_FALSE(server_->request());
     ASSERT_NO_FATAL_FAILURE(expect_a_whole_call());
@@ -143,16 +144,16 @@ TEST_F(CallFateTest, WhatTheNextServerFailsMayHaveBeenServed) {
   ASSERT_NO_FATAL_FAILURE(kill_server(region_, true));
   server_ = Server::open(copy_of(region_)).value();
   const auto answer = client_.answer_for(kLong);
-  EXPECT_EQ(answer.error().code, ErrorCode::peer_dead);
-  EXPECT_EQ(answer.error().fate, Fate::maybe_served);
+  EXPECT_EQ(code_of(answer), ErrorCode::peer_dead);
+  EXPECT_EQ(fate_of(answer), Fate::maybe_served);
   EXPECT_EQ(client_.fate(), Fate::maybe_served);
 }
 
 TEST_F(CallFateTest, WhatCannotBeCalledIsWithdrawn) {
   std::vector<std::byte> large(1000);
-  EXPECT_EQ(client_.call(large, response_, 0ns).error().fate, Fate::withdrawn);
+  EXPECT_EQ(fate_of(client_.call(large, response_, 0ns)), Fate::withdrawn);
   ASSERT_NO_FATAL_FAILURE(call());
-  EXPECT_EQ(client_.call(response_, response_, 0ns).error().fate, Fate::withdrawn);
+  EXPECT_EQ(fate_of(client_.call(response_, response_, 0ns)), Fate::withdrawn);
   EXPECT_EQ(client_.abandon(), Fate::withdrawn) << "of the one before";
 }
 
@@ -181,8 +182,8 @@ TEST_F(CallFateTest, OfACorruptLineNothingIsKnown) {
     region_.call_group_memory().lines[line].cell.state = ~std::uint64_t{0};
   }
   const auto answer = client_.answer_for(kLong);
-  EXPECT_EQ(answer.error().code, ErrorCode::corrupt);
-  EXPECT_EQ(answer.error().fate, Fate::maybe_served);
+  EXPECT_EQ(code_of(answer), ErrorCode::corrupt);
+  EXPECT_EQ(fate_of(answer), Fate::maybe_served);
 }
 
 // A client that gives up at any moment, and a server that notes what it begins.

@@ -19,6 +19,7 @@
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/child_program.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 
 namespace ringbell {
@@ -72,7 +73,7 @@ void expect_all(const ChannelFds& fds, std::uint64_t count = kMessages) {
   for (std::uint64_t number = 0; number < count; ++number) ASSERT_TRUE(receive(receiver, number));
   const auto end = receiver.peek_for(kLong);
   ASSERT_FALSE(end);
-  EXPECT_EQ(end.error().code, ErrorCode::closed) << end.error().message;
+  EXPECT_EQ(code_of(end), ErrorCode::closed) << end.error().message;
 }
 
 // Sends numbered messages until the ring is full, says so, and is killed.
@@ -133,14 +134,14 @@ TEST_P(ChannelTwoProcessTest, KilledSenderIsReportedAfterWhatItCommitted) {
   const auto end = receiver.peek_for();
   EXPECT_LT(Clock::now() - start, kPrompt);
   ASSERT_FALSE(end);
-  EXPECT_EQ(end.error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(end), ErrorCode::peer_dead);
 }
 
 TEST_P(ChannelTwoProcessTest, KilledSenderHasASuccessorThatGoesOn) {
   const Signal filled;
   ChildProcess child = ChildProcess::fork([&] { return fill_and_wait(channel.fds(), filled); });
   ASSERT_TRUE(filled.wait());
-  EXPECT_EQ(Sender::attach(channel.fds()).error().code, ErrorCode::busy);
+  EXPECT_EQ(code_of(Sender::attach(channel.fds())), ErrorCode::busy);
   child.kill_now();
   Result<Sender> sender = Sender::attach(channel.fds());
   ASSERT_TRUE(sender) << sender.error().message;
@@ -175,7 +176,7 @@ TEST_P(ChannelTwoProcessTest, KilledReceiverIsReportedToTheWaitingSender) {
   const Result<bool> sent = sender.send(bytes);
   EXPECT_LT(Clock::now() - start, kPrompt);
   ASSERT_FALSE(sent);
-  EXPECT_EQ(sent.error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(sent), ErrorCode::peer_dead);
 }
 
 TEST_P(ChannelTwoProcessTest, KilledReceiversSuccessorLosesNothingAndRepeatsLittle) {
@@ -271,8 +272,8 @@ TEST(ChannelTest, EventfdChannelNeedsBothBells) {
   const auto expect_refused = [](const ChannelFds& fds) {
     const Result<Channel> attached = Channel::attach(fds);
     ASSERT_FALSE(attached);
-    EXPECT_EQ(attached.error().code, ErrorCode::invalid_argument);
-    EXPECT_THAT(attached.error().message, ::testing::HasSubstr("eventfd"));
+    EXPECT_EQ(code_of(attached), ErrorCode::invalid_argument);
+    EXPECT_THAT(message_of(attached), ::testing::HasSubstr("eventfd"));
   };
   expect_refused({.memory = good.memory});
   expect_refused({.memory = good.memory, .data_bell = good.data_bell});

@@ -11,6 +11,7 @@
 #include <ringbell/transport/ends/collector.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/region_copy.hpp>
 
@@ -103,13 +104,13 @@ TEST(CollectorTest, SuccessorGoesOnWhereTheClosedOneEnded) {
 TEST(CollectorTest, WhatCannotBeIsAnError) {
   const Region region = new_collector(1);
   Contributor contributor = Contributor::open(copy_of(region)).value();
-  EXPECT_EQ(Contributor::open(copy_of(region)).error().code, ErrorCode::no_place);
-  EXPECT_EQ(contributor.claim_for(5000).error().code, ErrorCode::too_large);
+  EXPECT_EQ(code_of(Contributor::open(copy_of(region))), ErrorCode::no_place);
+  EXPECT_EQ(code_of(contributor.claim_for(5000)), ErrorCode::too_large);
   Collector collector = Collector::open(copy_of(region)).value();
-  EXPECT_EQ(Collector::open(copy_of(region)).error().code, ErrorCode::busy);
+  EXPECT_EQ(code_of(Collector::open(copy_of(region))), ErrorCode::busy);
   ASSERT_TRUE(send(contributor, 1));
   std::array<std::byte, 4> small{};
-  EXPECT_EQ(collector.receive(small, kLong).error().code, ErrorCode::too_large);
+  EXPECT_EQ(code_of(collector.receive(small, kLong)), ErrorCode::too_large);
   EXPECT_EQ(receive(collector), 1U);
 }
 
@@ -137,14 +138,14 @@ TEST(CollectorTest, ContributorLearnsOfTheEnd) {
   std::uint64_t sent = 0;
   while (send(contributor, sent, 0ns)) ++sent;
   std::vector<std::byte> bytes(300);
-  EXPECT_EQ(contributor.send(bytes, kLong).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(contributor.send(bytes, kLong)), ErrorCode::closed);
   ChildProcess dies = ChildProcess::fork([&] {
     const Collector collector = Collector::open(copy_of(region)).value();
     ::raise(SIGKILL);
     return 1;
   });
   ASSERT_EQ(dies.wait(), -SIGKILL);
-  EXPECT_EQ(contributor.send(bytes, kLong).error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(contributor.send(bytes, kLong)), ErrorCode::peer_dead);
   Collector successor = Collector::open(copy_of(region)).value();
   for (std::uint64_t i = 0; i < sent; ++i) EXPECT_EQ(receive(successor), i);
 }

@@ -16,6 +16,7 @@
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/cpus.hpp>
+#include <tests/support/failure.hpp>
 
 namespace ringbell {
 namespace {
@@ -42,7 +43,7 @@ class CpuQuotaMachineTest : public ::testing::TestWithParam<core::DoorbellKind> 
       std::array<std::byte, 8> into{};
       for (;;) {
         const auto got = receiver.receive(into, kLong);
-        if (!got) return got.error().code == ErrorCode::closed ? 0 : 1;
+        if (!got) return code_of(got) == ErrorCode::closed ? 0 : 1;
       }
     });
   }

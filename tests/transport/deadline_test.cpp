@@ -12,6 +12,7 @@
 
 #include <ringbell/ringbell.hpp>
 #include <ringbell/transport/base/deadline.hpp>
+#include <tests/support/failure.hpp>
 
 namespace ringbell {
 namespace {
@@ -43,8 +44,8 @@ TEST(FileDescriptorTest, ACopyIsClosedOnExecAndAnErrorNamesIt) {
   EXPECT_EQ(::fcntl(copy->get(), F_GETFD), FD_CLOEXEC);
   const auto none = duplicate(-1);
   ASSERT_FALSE(none);
-  EXPECT_EQ(none.error().errno_value, EBADF);
-  EXPECT_NE(none.error().message.find("duplicating descriptor -1 failed"), std::string::npos)
+  EXPECT_EQ(errno_of(none), EBADF);
+  EXPECT_NE(message_of(none).find("duplicating descriptor -1 failed"), std::string::npos)
       << none.error().message;
 }
 

@@ -16,6 +16,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/region_copy.hpp>
 
 namespace ringbell {
@@ -209,7 +210,7 @@ TEST(ServerDeliveryTest, RequestOfADeadServerIsToldToItsClientAndNotAskedAgain) 
   EXPECT_FALSE(next.request_for(10ms).value());
   const auto answer = client.answer_for(kLong);
   ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(answer), ErrorCode::peer_dead);
   EXPECT_EQ(client.fate(), Fate::maybe_served);
 }
 

@@ -12,6 +12,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 
 namespace ringbell {
@@ -147,7 +148,7 @@ TEST_P(EndpointTest, ClosedSenderIsReportedAfterDraining) {
   const auto start = Clock::now();
   const auto nothing = receiver->receive(buffer);
   ASSERT_FALSE(nothing);
-  EXPECT_EQ(nothing.error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(nothing), ErrorCode::closed);
   EXPECT_LT(Clock::now() - start, kPrompt);
 }
 
@@ -157,7 +158,7 @@ TEST_P(EndpointTest, ClosedSenderIsReportedToWhoeverPolls) {
   ASSERT_EQ(receiver->receive(buffer, 0ns), 10U);
   const auto nothing = receiver->receive(buffer, 0ns);
   ASSERT_FALSE(nothing);
-  EXPECT_EQ(nothing.error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(nothing), ErrorCode::closed);
 }
 
 TEST_P(EndpointTest, ClosedSenderWakesTheWaitingReceiver) {
@@ -167,7 +168,7 @@ TEST_P(EndpointTest, ClosedSenderWakesTheWaitingReceiver) {
   EXPECT_LT(Clock::now() - start, kPrompt);
   other.join();
   ASSERT_FALSE(nothing);
-  EXPECT_EQ(nothing.error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(nothing), ErrorCode::closed);
 }
 
 TEST_P(EndpointTest, ClosedReceiverIsReportedWhenTheRingIsFull) {
@@ -179,7 +180,7 @@ TEST_P(EndpointTest, ClosedReceiverIsReportedWhenTheRingIsFull) {
     const Result<bool> sent = sender->send(message(1, 100), timeout);
     EXPECT_LT(Clock::now() - start, kPrompt);
     ASSERT_FALSE(sent);
-    EXPECT_EQ(sent.error().code, ErrorCode::closed);
+    EXPECT_EQ(code_of(sent), ErrorCode::closed);
   }
 }
 
@@ -191,18 +192,18 @@ TEST_P(EndpointTest, ClosedReceiverWakesTheWaitingSender) {
   EXPECT_LT(Clock::now() - start, kPrompt);
   other.join();
   ASSERT_FALSE(sent);
-  EXPECT_EQ(sent.error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(sent), ErrorCode::closed);
 }
 
 TEST_P(EndpointTest, SecondOfARoleIsBusy) {
   const Result<Sender> second_sender = Sender::attach(channel->fds());
   ASSERT_FALSE(second_sender);
-  EXPECT_EQ(second_sender.error().code, ErrorCode::busy);
-  EXPECT_THAT(second_sender.error().message, HasSubstr("writer"));
+  EXPECT_EQ(code_of(second_sender), ErrorCode::busy);
+  EXPECT_THAT(message_of(second_sender), HasSubstr("writer"));
   const Result<Receiver> second_receiver = Receiver::attach(channel->fds());
   ASSERT_FALSE(second_receiver);
-  EXPECT_EQ(second_receiver.error().code, ErrorCode::busy);
-  EXPECT_THAT(second_receiver.error().message, HasSubstr("reader"));
+  EXPECT_EQ(code_of(second_receiver), ErrorCode::busy);
+  EXPECT_THAT(message_of(second_receiver), HasSubstr("reader"));
   // The refused ones did not disturb the others.
   ASSERT_TRUE(sender->try_send(message(1, 10)));
   EXPECT_EQ(receiver->receive(buffer, kLong), 10U);
@@ -246,9 +247,9 @@ TEST_P(EndpointTest, ImpossibleSizesAreErrors) {
   const std::uint32_t largest = sender->max_record_bytes();
   const Result<bool> sent = sender->send(message(1, largest + 1));
   ASSERT_FALSE(sent);
-  EXPECT_EQ(sent.error().code, ErrorCode::too_large);
-  EXPECT_THAT(sent.error().message, HasSubstr(std::to_string(largest)));
-  EXPECT_EQ(sender->claim_for(~0U).error().code, ErrorCode::too_large);
+  EXPECT_EQ(code_of(sent), ErrorCode::too_large);
+  EXPECT_THAT(message_of(sent), HasSubstr(std::to_string(largest)));
+  EXPECT_EQ(code_of(sender->claim_for(~0U)), ErrorCode::too_large);
   EXPECT_EQ(sender->send(message(1, largest), kLong), true);
 }
 
@@ -257,8 +258,8 @@ TEST_P(EndpointTest, MessageStaysIfTheBufferIsTooSmall) {
   for (const std::size_t small : {std::size_t{0}, std::size_t{99}}) {
     const auto got = receiver->receive(std::span(buffer).first(small), kLong);
     ASSERT_FALSE(got);
-    EXPECT_EQ(got.error().code, ErrorCode::too_large);
-    EXPECT_THAT(got.error().message, HasSubstr("100"));
+    EXPECT_EQ(code_of(got), ErrorCode::too_large);
+    EXPECT_THAT(message_of(got), HasSubstr("100"));
   }
   ASSERT_EQ(receiver->receive(std::span(buffer).first(100), kLong), 100U);
   EXPECT_TRUE(is_message(std::span(buffer).first(100), 5));
@@ -303,7 +304,7 @@ TEST_P(EndpointTest, LyingSenderIsReportedAndNeverHangsTheReceiver) {
   places.header_at(next) = core::SpscPlaces::header_of(next, UINT32_MAX);
   const auto got = receiver->receive(buffer);
   ASSERT_FALSE(got);
-  EXPECT_EQ(got.error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(got), ErrorCode::corrupt);
 }
 
 TEST_P(EndpointTest, LyingReceiverIsReportedToTheSender) {
@@ -311,12 +312,12 @@ TEST_P(EndpointTest, LyingReceiverIsReportedToTheSender) {
   channel->region().spsc_control().head = ~std::uint64_t{7};
   const Result<bool> sent = sender->send(message(1, 100));
   ASSERT_FALSE(sent);
-  EXPECT_EQ(sent.error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(sent), ErrorCode::corrupt);
   sender.reset();
   receiver.reset();
   channel->region().spsc_control().head = 3;
-  EXPECT_EQ(Sender::attach(channel->fds()).error().code, ErrorCode::corrupt);
-  EXPECT_EQ(Receiver::attach(channel->fds()).error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(Sender::attach(channel->fds())), ErrorCode::corrupt);
+  EXPECT_EQ(code_of(Receiver::attach(channel->fds())), ErrorCode::corrupt);
 }
 
 TEST_P(EndpointTest, MovedEndpointsWorkAndTheOldOnesCloseNothing) {

@@ -10,6 +10,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/region_copy.hpp>
 
 namespace ringbell {
@@ -51,8 +52,8 @@ TEST(ErrorTest, AnErrnoHasItsCodeAndIsKept) {
 template <class T>
 void expect_refused(const Result<T>& result, ErrorCode code, const std::string& says) {
   ASSERT_FALSE(result);
-  EXPECT_STREQ(name_of(result.error().code), name_of(code)) << result.error().message;
-  EXPECT_THAT(result.error().message, HasSubstr(says));
+  EXPECT_STREQ(name_of(code_of(result)), name_of(code)) << result.error().message;
+  EXPECT_THAT(message_of(result), HasSubstr(says));
 }
 
 TEST(WrongRingTest, NoChannelIsMadeOfAQueue) {

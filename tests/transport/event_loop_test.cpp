@@ -15,6 +15,7 @@
 #include <ringbell/transport/sleep/membarrier.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 
 namespace ringbell {
 namespace {
@@ -174,7 +175,7 @@ TEST_F(EventLoopTest, ClosingRingsAndIsSeenByArm) {
   EXPECT_TRUE(is_readable(data_fd));
   EXPECT_EQ(receiver->peer(), PeerState::closed);
   EXPECT_FALSE(receiver->arm());
-  EXPECT_EQ(receiver->peek_for(0ns).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(receiver->peek_for(0ns)), ErrorCode::closed);
 }
 
 TEST_F(EventLoopTest, FlushingRingsAnArmedReceiver) {
@@ -214,7 +215,7 @@ TEST_F(EventLoopTest, CorruptRingIsNothingToSleepOn) {
   places.header_at(receiver->position()) =
       core::SpscPlaces::header_of(receiver->position(), UINT32_MAX);
   EXPECT_FALSE(receiver->arm());
-  EXPECT_EQ(receiver->peek_for(0ns).error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(receiver->peek_for(0ns)), ErrorCode::corrupt);
 }
 
 TEST_F(EventLoopTest, PeerTellsWhoHasNotComeAndWhoDied) {
@@ -254,8 +255,8 @@ TEST(WaitableFdTest, FutexChannelsHaveNone) {
   const Sender sender = Sender::attach(channel.fds()).value();
   for (const Result<int>& fd : {receiver.waitable_fd(), sender.waitable_fd()}) {
     ASSERT_FALSE(fd);
-    EXPECT_EQ(fd.error().code, ErrorCode::unsupported);
-    EXPECT_THAT(fd.error().message, HasSubstr("DoorbellKind::eventfd"));
+    EXPECT_EQ(code_of(fd), ErrorCode::unsupported);
+    EXPECT_THAT(message_of(fd), HasSubstr("DoorbellKind::eventfd"));
   }
 }
 
@@ -264,7 +265,7 @@ TEST(WaitableFdTest, EndpointsThatNeverSleepHaveNone) {
   for (const DoorbellKind doorbell : {DoorbellKind::none, DoorbellKind::eventfd}) {
     const Channel channel = Channel::create({.capacity_bytes = 4096, .doorbell = doorbell}).value();
     Receiver receiver = Receiver::attach(channel.fds(), spins).value();
-    EXPECT_EQ(receiver.waitable_fd().error().code, ErrorCode::unsupported);
+    EXPECT_EQ(code_of(receiver.waitable_fd()), ErrorCode::unsupported);
     EXPECT_FALSE(receiver.arm()) << "never an invitation to sleep without a bell";
     receiver.disarm();
   }

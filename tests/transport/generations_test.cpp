@@ -17,6 +17,7 @@
 #include <ringbell/transport/names/generations.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/left_behind.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/text_messages.hpp>
@@ -77,7 +78,7 @@ TEST_F(GenerationsTest, ByDefaultTheNameIsInUse) {
   write(kSmall, {"one"});
   const Result<Sender> sender = Sender::create("orders", {.capacity_bytes = 8192});
   ASSERT_FALSE(sender);
-  EXPECT_EQ(sender.error().code, ErrorCode::other_ring);
+  EXPECT_EQ(code_of(sender), ErrorCode::other_ring);
 }
 
 TEST_F(GenerationsTest, TheSameOptionsGoOnInTheSameRing) {
@@ -93,7 +94,7 @@ TEST_F(GenerationsTest, ARingWithASenderIsNotSetAside) {
   const Sender old = Sender::create("orders", kSmall).value();
   const Result<Sender> sender = Sender::create("orders", kLarger);
   ASSERT_FALSE(sender);
-  EXPECT_EQ(sender.error().code, ErrorCode::busy);
+  EXPECT_EQ(code_of(sender), ErrorCode::busy);
   EXPECT_THAT(folder.files(), ElementsAre("orders.ring"));
 }
 
@@ -141,7 +142,7 @@ TEST_F(GenerationsTest, OnlyOneReceiverReadsAName) {
   leave_behind("orders", kSmall, {"one"});
   const Sender sender = Sender::create("orders", kLarger).value();
   const Receiver first = Receiver::open("orders", kPatience).value();
-  EXPECT_EQ(Receiver::open("orders", 0s).error().code, ErrorCode::busy);
+  EXPECT_EQ(code_of(Receiver::open("orders", 0s)), ErrorCode::busy);
 }
 
 TEST_F(GenerationsTest, OldRingsThatAreReadToTheirEndGo) {
@@ -182,7 +183,7 @@ TEST_F(GenerationsTest, WaitingForTheNewRingIsInterrupted) {
     std::this_thread::sleep_for(30ms);
     receiver.interrupt();
   });
-  EXPECT_EQ(receiver.peek_for(kPatience).error().code, ErrorCode::cancelled);
+  EXPECT_EQ(code_of(receiver.peek_for(kPatience)), ErrorCode::cancelled);
   other.join();
 }
 
@@ -194,7 +195,7 @@ TEST_F(GenerationsTest, HeldRecordsKeepTheReceiverInTheOldRing) {
   const auto held = receiver.peek();
   ASSERT_TRUE(held);
   receiver.hold();
-  EXPECT_EQ(receiver.peek_for(kPatience).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(receiver.peek_for(kPatience)), ErrorCode::closed);
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(held->data()), held->size()), "one");
   receiver.release_to(receiver.position());
   EXPECT_EQ(receive_text(receiver), "two");
@@ -207,14 +208,14 @@ TEST_F(GenerationsTest, ARingOfAnotherLayoutIsSetAsideForThoseThatCanReadIt) {
   EXPECT_THAT(folder.files(), ElementsAre("orders.1.past", "orders.ring"));
   const Result<Receiver> receiver = Receiver::open("orders", kPatience);
   ASSERT_FALSE(receiver);
-  EXPECT_EQ(receiver.error().code, ErrorCode::version_mismatch);
-  EXPECT_THAT(receiver.error().message, HasSubstr("ringbell clean"));
+  EXPECT_EQ(code_of(receiver), ErrorCode::version_mismatch);
+  EXPECT_THAT(message_of(receiver), HasSubstr("ringbell clean"));
 }
 
 TEST_F(GenerationsTest, ARingOfAnotherLayoutWithASenderIsNot) {
   const Sender old = Sender::create("orders", kSmall).value();
   say_another_layout("orders.ring");
-  EXPECT_EQ(Sender::create("orders", kLarger).error().code, ErrorCode::busy);
+  EXPECT_EQ(code_of(Sender::create("orders", kLarger)), ErrorCode::busy);
 }
 
 TEST_F(GenerationsTest, AnOlderRingThatAnotherVersionReadsIsWaitedFor) {
@@ -222,7 +223,7 @@ TEST_F(GenerationsTest, AnOlderRingThatAnotherVersionReadsIsWaitedFor) {
   write(kSmall, {"one"});
   const Sender sender = Sender::create("orders", kLarger).value();
   say_another_layout("orders.1.past");
-  EXPECT_EQ(Receiver::open("orders", 10ms).error().code, ErrorCode::not_found);
+  EXPECT_EQ(code_of(Receiver::open("orders", 10ms)), ErrorCode::not_found);
 }
 
 TEST_F(GenerationsTest, AReceiverIsToldWhyItCannotGoOn) {
@@ -231,7 +232,7 @@ TEST_F(GenerationsTest, AReceiverIsToldWhyItCannotGoOn) {
   const Sender sender = Sender::create("orders", kLarger).value();
   say_another_layout("orders.ring");
   EXPECT_EQ(receive_text(receiver), "one");
-  EXPECT_EQ(receiver.peek_for(kPatience).error().code, ErrorCode::version_mismatch);
+  EXPECT_EQ(code_of(receiver.peek_for(kPatience)), ErrorCode::version_mismatch);
 }
 
 TEST_F(GenerationsTest, AnOlderRingOfAnotherTypeIsAnError) {
@@ -242,8 +243,8 @@ TEST_F(GenerationsTest, AnOlderRingOfAnotherTypeIsAnError) {
   EXPECT_THAT(folder.files(), ElementsAre("orders.1.past", "orders.ring"));
   const auto receiver = typed::Receiver<double>::open("orders", 0s);
   ASSERT_FALSE(receiver);
-  EXPECT_EQ(receiver.error().code, ErrorCode::other_ring);
-  EXPECT_THAT(receiver.error().message, HasSubstr("in an older ring of it"));
+  EXPECT_EQ(code_of(receiver), ErrorCode::other_ring);
+  EXPECT_THAT(message_of(receiver), HasSubstr("in an older ring of it"));
 }
 
 TEST_F(GenerationsTest, ABrokenRingIsNotSetAside) {

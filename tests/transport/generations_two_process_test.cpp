@@ -18,6 +18,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/seed.hpp>
 #include <tests/support/shared_pages.hpp>
@@ -59,8 +60,8 @@ int write(Shared& shared, std::uint64_t seed) {
     const ChannelOptions options{.capacity_bytes = 4096U << (shared.made() % 3),
                                  .replace = Replace::when_drained};
     Result<Sender> sender = Sender::create("orders", options);
-    if (!sender && sender.error().code == ErrorCode::busy) continue;
-    if (!sender) return std::fprintf(stderr, "%s\n", sender.error().message.c_str()), 3;
+    if (!sender && code_of(sender) == ErrorCode::busy) continue;
+    if (!sender) return std::fprintf(stderr, "%s\n", message_of(sender).c_str()), 3;
     for (std::uint64_t i = random() % 40; i > 0; --i) {
       if (shared.written.least() >= kMost) return 4;
       std::array<std::uint64_t, 8> message{};
@@ -69,7 +70,7 @@ int write(Shared& shared, std::uint64_t seed) {
       const Result<bool> sent = sender->send(std::as_bytes(std::span(message)), kLong);
       if (sent == true) {
         shared.written.finish();
-      } else if (!sent && sent.error().code == ErrorCode::peer_dead) {
+      } else if (!sent && code_of(sent) == ErrorCode::peer_dead) {
         ++i;  // full, and the next receiver is to come
         shared.written.begin(0);
       } else {
@@ -83,18 +84,18 @@ int write(Shared& shared, std::uint64_t seed) {
 
 int read(Shared& shared) {
   Result<Receiver> receiver = Receiver::open("orders", 100ms);
-  while (!receiver && receiver.error().code == ErrorCode::not_found) {
+  while (!receiver && code_of(receiver) == ErrorCode::not_found) {
     if (shared.has_all()) return 0;  // by the reader before this one
     receiver = Receiver::open("orders", 100ms);
   }
-  if (!receiver) return std::fprintf(stderr, "%s\n", receiver.error().message.c_str()), 3;
+  if (!receiver) return std::fprintf(stderr, "%s\n", message_of(receiver).c_str()), 3;
   std::uint64_t due = 0;
   for (bool first = true;;) {
     const auto record = receiver->peek_for(20ms);
-    const bool is_gone = !record && (record.error().code == ErrorCode::peer_dead ||
-                                     record.error().code == ErrorCode::closed);
+    const bool is_gone = !record && (code_of(record) == ErrorCode::peer_dead ||
+                                     code_of(record) == ErrorCode::closed);
     if (!record && !is_gone) {
-      return std::fprintf(stderr, "%s\n", record.error().message.c_str()), 4;
+      return std::fprintf(stderr, "%s\n", message_of(record).c_str()), 4;
     }
     if (is_gone || !*record) {
       if (shared.has_all()) return 0;

@@ -21,6 +21,7 @@
 #include <ringbell/transport/names/names.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 
 namespace ringbell {
@@ -85,16 +86,16 @@ TEST_F(GroupNamesTest, MessagesOutliveTheLastSender) {
 TEST_F(GroupNamesTest, OtherOptionsAreRefusedWhileSomebodyIsThere) {
   QueueSender sender = QueueSender::create("work", {.messages = 100}).value();
   EXPECT_TRUE(QueueSender::create("work", {.messages = 128}));  // what 100 comes to
-  EXPECT_EQ(QueueSender::create("work", {.messages = 256}).error().code, ErrorCode::other_ring);
-  EXPECT_EQ(Publisher::create("work").error().code, ErrorCode::other_ring);
-  EXPECT_EQ(Collector::open("work", 0ns).error().code, ErrorCode::other_ring);
+  EXPECT_EQ(code_of(QueueSender::create("work", {.messages = 256})), ErrorCode::other_ring);
+  EXPECT_EQ(code_of(Publisher::create("work")), ErrorCode::other_ring);
+  EXPECT_EQ(code_of(Collector::open("work", 0ns)), ErrorCode::other_ring);
 }
 
 TEST_F(GroupNamesTest, OpenWaitsAndGivesUp) {
-  EXPECT_EQ(QueueReceiver::open("work", 0ns).error().code, ErrorCode::not_found);
-  EXPECT_EQ(Subscriber::open("prices", Subscriber::Start::oldest, 5ms).error().code,
+  EXPECT_EQ(code_of(QueueReceiver::open("work", 0ns)), ErrorCode::not_found);
+  EXPECT_EQ(code_of(Subscriber::open("prices", Subscriber::Start::oldest, 5ms)),
             ErrorCode::not_found);
-  EXPECT_EQ(Client::open("../x", 0ns).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(Client::open("../x", 0ns)), ErrorCode::invalid_argument);
   std::thread later([] {
     std::this_thread::sleep_for(20ms);
     QueueSender sender = QueueSender::create("work").value();
@@ -112,7 +113,7 @@ TEST_F(GroupNamesTest, SubscriberWaitsForALivingPublisher) {
       Publisher::create("prices", {.policy = Policy::lossless}).value());
   const Subscriber keeps = open().value();
   publisher.reset();  // closes, and leaves the name to the one that is there
-  EXPECT_EQ(open().error().code, ErrorCode::not_found);
+  EXPECT_EQ(code_of(open()), ErrorCode::not_found);
   publisher.emplace(Publisher::create("prices", {.policy = Policy::lossless}).value());
   EXPECT_TRUE(open());
   publisher.reset();
@@ -122,18 +123,18 @@ TEST_F(GroupNamesTest, SubscriberWaitsForALivingPublisher) {
     return 1;
   });
   ASSERT_EQ(dies.wait(), -SIGKILL);
-  EXPECT_EQ(open().error().code, ErrorCode::not_found);
+  EXPECT_EQ(code_of(open()), ErrorCode::not_found);
 }
 
 TEST_F(GroupNamesTest, ContributorsAndClientsWaitForTheirOtherSide) {
   std::optional<Collector> collector(Collector::create("logs").value());
   const Contributor contributes = Contributor::open("logs", kLong).value();
   collector.reset();
-  EXPECT_EQ(Contributor::open("logs", 20ms).error().code, ErrorCode::not_found);
+  EXPECT_EQ(code_of(Contributor::open("logs", 20ms)), ErrorCode::not_found);
   std::optional<Server> server(Server::create("sums").value());
   const Client calls = Client::open("sums", kLong).value();
   server.reset();
-  EXPECT_EQ(Client::open("sums", 20ms).error().code, ErrorCode::not_found);
+  EXPECT_EQ(code_of(Client::open("sums", 20ms)), ErrorCode::not_found);
   server.emplace(Server::create("sums").value());
   EXPECT_TRUE(Client::open("sums", kLong));
 }
@@ -142,7 +143,7 @@ TEST_F(GroupNamesTest, TopicsOfBothKindsAreFoundByTheirSubscribers) {
   for (const Policy policy : {Policy::lossless, Policy::lossy}) {
     {
       Publisher publisher = Publisher::create("prices", {.policy = policy}).value();
-      EXPECT_EQ(Publisher::create("prices", {.policy = policy}).error().code, ErrorCode::busy);
+      EXPECT_EQ(code_of(Publisher::create("prices", {.policy = policy})), ErrorCode::busy);
       Subscriber first = Subscriber::open("prices", Subscriber::Start::oldest, kLong).value();
       EXPECT_EQ(publisher.publish(bytes_of("101.5")), true);
       Subscriber second = Subscriber::open("prices", Subscriber::Start::oldest, kLong).value();
@@ -176,7 +177,7 @@ TEST_F(GroupNamesTest, SubscriberOfALossyTopicKeepsNoName) {
   EXPECT_EQ(second.publish(bytes_of("for others")), true);
   EXPECT_EQ(receive(subscriber), "last");
   std::array<std::byte, 1024> buffer{};
-  EXPECT_EQ(subscriber.receive(buffer, kLong).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(subscriber.receive(buffer, kLong)), ErrorCode::closed);
   subscriber = Subscriber::open("prices", Subscriber::Start::oldest, kLong).value();
   EXPECT_EQ(receive(subscriber), "for others");
 }
@@ -193,7 +194,7 @@ TEST_F(GroupNamesTest, SubscriberOfALossyTopicHearsTheSuccessorOfADeadPublisher)
   subscribed.tell();
   ASSERT_EQ(dies.wait(), -SIGKILL);
   std::array<std::byte, 1024> buffer{};
-  EXPECT_EQ(subscriber.receive(buffer, kLong).error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(subscriber.receive(buffer, kLong)), ErrorCode::peer_dead);
   Publisher successor = Publisher::create("prices").value();
   EXPECT_EQ(successor.publish(bytes_of("hello")), true);
   EXPECT_EQ(receive(subscriber), "hello");
@@ -265,7 +266,7 @@ TEST_F(GroupNamesTest, CollectorAndContributorsFindEachOther) {
     EXPECT_EQ(contributor.send(bytes_of("before any reader")), true);
     Collector collector = Collector::create("logs").value();
     EXPECT_EQ(receive(collector), "before any reader");
-    EXPECT_EQ(Collector::create("logs").error().code, ErrorCode::busy);
+    EXPECT_EQ(code_of(Collector::create("logs")), ErrorCode::busy);
   }
   EXPECT_EQ(names_left(), 0U);
 }

@@ -20,6 +20,7 @@
 #include <ringbell/transport/names/names.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/group_users.hpp>
 #include <tests/support/text_messages.hpp>
 
@@ -123,8 +124,8 @@ TEST_F(GroupOfUsersTest, RingIsItsMakersAloneUnlessItsModeSaysOtherwise) {
                     [] {
                       const Result<Receiver> receiver = Receiver::open("orders", 0s);
                       if (receiver) return 1;
-                      if (receiver.error().message.find("0660") == std::string::npos) return 2;
-                      return static_cast<int>(receiver.error().code);
+                      if (message_of(receiver).find("0660") == std::string::npos) return 2;
+                      return static_cast<int>(*code_of(receiver));
                     })
                 .wait(),
             refused_with(ErrorCode::permission));
@@ -174,7 +175,7 @@ TEST_F(GroupOfUsersTest, FolderMustBelongToRootOrToTheUser) {
                     [] {
                       const Result<NameFolder> refused = NameFolder::open();
                       if (refused) return 1;
-                      const std::string& why = refused.error().message;
+                      const std::string why = message_of(refused);
                       return why.find("must belong to root") != std::string::npos ? 0 : 2;
                     })
                 .wait(),
@@ -186,8 +187,8 @@ TEST_F(GroupOfUsersTest, OnlyTheModeOfAGroupsFolderSaysThatItIsOne) {
     folder->set_mode(mode);
     const Result<NameFolder> refused = NameFolder::open();
     ASSERT_FALSE(refused) << mode;
-    EXPECT_EQ(refused.error().code, ErrorCode::permission);
-    EXPECT_THAT(refused.error().message, HasSubstr("2770"));
+    EXPECT_EQ(code_of(refused), ErrorCode::permission);
+    EXPECT_THAT(message_of(refused), HasSubstr("2770"));
   }
   for (const auto& [mode, group] :
        {std::pair{02770U, std::optional(kGroup)}, std::pair{02700U, std::optional<gid_t>()}}) {
@@ -230,7 +231,7 @@ TEST_F(GroupOfUsersTest, FileThatIsNotTrustedIsNotReplaced) {
 TEST_F(GroupOfUsersTest, ModeForAGroupIsRefusedInAPrivateFolder) {
   folder->set_mode(0700);
   const auto refused = [](const auto& made) {
-    return !made && made.error().code == ErrorCode::invalid_argument;
+    return !made && code_of(made) == ErrorCode::invalid_argument;
   };
   EXPECT_TRUE(refused(Sender::create("a", {.memory = kForGroup})));
   EXPECT_TRUE(refused(QueueSender::create("a", {.memory = kForGroup})));
@@ -294,21 +295,21 @@ TEST_F(GroupOfUsersTest, PlaceOfAGroupNeedsAFolderThatOneShares) {
   folder->set_mode(0700);
   const Result<Listener> listener = Listener::open("talks", {.place = Place::group});
   ASSERT_FALSE(listener);
-  EXPECT_EQ(listener.error().code, ErrorCode::invalid_argument);
-  EXPECT_THAT(listener.error().message, HasSubstr("install -d -m 2770"));
+  EXPECT_EQ(code_of(listener), ErrorCode::invalid_argument);
+  EXPECT_THAT(message_of(listener), HasSubstr("install -d -m 2770"));
   const Result<Connection> connection =
       connect("talks", {.place = Place::group, .timeout = kPatience});
   ASSERT_FALSE(connection);
-  EXPECT_EQ(connection.error().code, ErrorCode::invalid_argument);
-  EXPECT_THAT(connection.error().message, HasSubstr("RINGBELL_DIR"));
+  EXPECT_EQ(code_of(connection), ErrorCode::invalid_argument);
+  EXPECT_THAT(message_of(connection), HasSubstr("RINGBELL_DIR"));
 }
 
 TEST_F(GroupOfUsersTest, UsersThatCannotComeAreNotAllowedInSilence) {
   const Result<Listener> refused = Listener::open("talks", {.also_allowed = {0, kFirst}});
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
-  EXPECT_THAT(refused.error().message, HasSubstr("uid 61001"));
-  EXPECT_THAT(refused.error().message, HasSubstr("Place::group"));
+  EXPECT_EQ(code_of(refused), ErrorCode::invalid_argument);
+  EXPECT_THAT(message_of(refused), HasSubstr("uid 61001"));
+  EXPECT_THAT(message_of(refused), HasSubstr("Place::group"));
   EXPECT_TRUE(Listener::open("talks", {.also_allowed = {0}})) << "this user itself";
 }
 
@@ -354,7 +355,7 @@ TEST_F(GroupOfUsersTest, RootListsTheNamesOfAnotherUser) {
     return sender && done.wait() ? 0 : 1;
   });
   ASSERT_TRUE(made.wait());
-  EXPECT_EQ(names::list().error().code, ErrorCode::permission);
+  EXPECT_EQ(code_of(names::list()), ErrorCode::permission);
   const std::vector<names::Entry> all = names::list_of(kFirst).value();
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].name, "orders");

@@ -19,6 +19,7 @@
 #include <ringbell/ringbell.hpp>
 #include <ringbell/transport/connect/handshake.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/open_files.hpp>
 
@@ -56,8 +57,8 @@ void expect_lie_found(Kind kind, const std::function<void(Greeting&)>& lie, cons
   lie(greeting);
   const Result<Greeting> read = handshake::read(bytes_of(greeting), kind);
   ASSERT_FALSE(read) << "believed, but: " << says;
-  EXPECT_EQ(name_of(read.error().code), std::string(name_of(code))) << read.error().message;
-  EXPECT_THAT(read.error().message, HasSubstr(says));
+  EXPECT_EQ(name_of(code_of(read)), std::string(name_of(code))) << read.error().message;
+  EXPECT_THAT(message_of(read), HasSubstr(says));
 }
 
 TEST(GreetingTest, HonestOnesAreRead) {
@@ -73,7 +74,7 @@ TEST(GreetingTest, OnesOutOfTurnAreRefused) {
       if (said == expected) continue;
       const Result<Greeting> read = handshake::read(bytes_of(good(said)), expected);
       ASSERT_FALSE(read);
-      EXPECT_EQ(read.error().code, ErrorCode::corrupt);
+      EXPECT_EQ(code_of(read), ErrorCode::corrupt);
     }
   }
 }
@@ -142,7 +143,7 @@ TEST(GreetingTest, RefusalSaysWhy) {
   const auto error_for = [](Reason reason) {
     Greeting refusal = good(Kind::refusal);
     refusal.reason = std::uint32_t(reason);
-    return handshake::read(bytes_of(refusal), Kind::welcome).error().code;
+    return code_of(handshake::read(bytes_of(refusal), Kind::welcome));
   };
   EXPECT_EQ(error_for(Reason::user), ErrorCode::permission);
   EXPECT_EQ(error_for(Reason::no_space), ErrorCode::no_space);
@@ -210,7 +211,7 @@ TEST_F(BadPeerTest, GarbageIsDroppedAndToldWhy) {
   expect_dropped(ErrorCode::corrupt);
   std::array<std::byte, sizeof(Greeting)> answer{};
   ASSERT_TRUE(unix_socket::receive(peer.get(), answer, 0).value());
-  EXPECT_EQ(handshake::read(answer, Kind::welcome).error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(handshake::read(answer, Kind::welcome)), ErrorCode::corrupt);
   expect_good_peer_gets_in();
 }
 
@@ -314,7 +315,7 @@ TEST_F(BadPeerTest, ListenerWithoutDescriptorsSaysSoAndRecovers) {
   const auto again = listener->accept(20ms);
   hoard.clear();
   ASSERT_FALSE(accepted);
-  EXPECT_THAT(accepted.error().message, HasSubstr("ulimit -n"));
+  EXPECT_THAT(message_of(accepted), HasSubstr("ulimit -n"));
   EXPECT_TRUE(again && !*again);
   EXPECT_EQ(listener->refused(), 1U);
   EXPECT_EQ(listener->last_refusal()->code, ErrorCode::system);

@@ -15,6 +15,7 @@
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/deny_membarrier.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/interruptible_ends.hpp>
 #include <tests/support/sanitizers.hpp>
 #include <tests/support/seed.hpp>
@@ -65,7 +66,7 @@ int interrupt_each_wait(By by, bool fences) {
   for (std::uint64_t next = 1; next <= kRounds; ++next) {
     core::HardwareAtomics::store(round, next, std::memory_order_release, kRound);
     const Result<bool> waited = wait_on(end, 20s);
-    if (waited || waited.error().code != ErrorCode::cancelled) return kLostWakeUp;
+    if (waited || code_of(waited) != ErrorCode::cancelled) return kLostWakeUp;
   }
   return kFine;
 }

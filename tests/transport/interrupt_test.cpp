@@ -17,6 +17,7 @@
 #include <ringbell/transport/ends/until_stopped.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/interruptible_ends.hpp>
 
 namespace ringbell {
@@ -30,7 +31,7 @@ constexpr WaitOptions kByBell{.spin_budget = 0ns, .longest_sleep = 1h};
 constexpr WaitOptions kSpins{.kind = WaitOptions::Kind::spin, .longest_sleep = 1h};
 
 bool is_cancelled(const Result<bool>& waited) {
-  return !waited && waited.error().code == ErrorCode::cancelled;
+  return !waited && code_of(waited) == ErrorCode::cancelled;
 }
 bool is_nothing(const Result<bool>& waited) { return waited.has_value() && !*waited; }
 
@@ -200,7 +201,7 @@ TEST(InterruptedCallTest, ErrorSaysHowTheWaitEnded) {
   ReceiverOfQueue kind;
   QueueReceiver end = kind.open(kByBell);
   end.interrupt();
-  EXPECT_EQ(wait_on(end, kLong).error().message, "the wait was ended by interrupt()");
+  EXPECT_EQ(message_of(wait_on(end, kLong)), "the wait was ended by interrupt()");
 }
 
 TEST(InterruptedCallTest, EverySendThatWaitsIsEnded) {
@@ -228,8 +229,8 @@ TEST(InterruptedCallTest, CallThatIsInterruptedIsAbandoned) {
   client.interrupt();
   const auto answer = client.answer_for(kLong);
   EXPECT_TRUE(is_cancelled(whether(answer)));
-  EXPECT_EQ(answer.error().fate, Fate::maybe_served);
-  EXPECT_EQ(client.answer_for(0ns).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(fate_of(answer), Fate::maybe_served);
+  EXPECT_EQ(code_of(client.answer_for(0ns)), ErrorCode::invalid_argument);
   EXPECT_TRUE(kind.provide());
   EXPECT_TRUE(ClientOfService::call(client));
 }

@@ -18,6 +18,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/region_copy.hpp>
 #include <tests/support/waiting_ends.hpp>
@@ -197,7 +198,7 @@ TEST(PeekNewest, WaitsForARecordAndTellsWhyNoneCame) {
   sends.join();
   pair.receiver.release();
   { const Sender gone = std::move(pair.sender); }
-  EXPECT_EQ(pair.receiver.peek_newest_for(kLong).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(pair.receiver.peek_newest_for(kLong)), ErrorCode::closed);
 }
 
 // A sender that goes on: what comes is never older than what came before, and the last one comes.
@@ -398,7 +399,7 @@ TEST_P(Topics, ThePublisherWaitsForItsSubscribers) {
   EXPECT_EQ(publisher_.wait_for_subscribers(0, 0ns), true);
   EXPECT_EQ(publisher_.wait_for_subscribers(1, 0ns), false);
   EXPECT_EQ(publisher_.wait_for_subscribers(1, 2ms), false);
-  EXPECT_EQ(publisher_.wait_for_subscribers(5000, 0ns).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(publisher_.wait_for_subscribers(5000, 0ns)), ErrorCode::invalid_argument);
   std::optional<Subscriber> first;
   std::optional<Subscriber> second;
   std::thread join([&] {
@@ -440,8 +441,7 @@ TEST_P(Topics, SubscribersByNameAreCountedAndKeepNoName) {
   EXPECT_EQ(publisher->subscribers(), 1U);
   publisher.reset();
   if (!lossy()) return;
-  EXPECT_EQ(Subscriber::open("t", Subscriber::Start::oldest, 1ms).error().code,
-            ErrorCode::not_found);
+  EXPECT_EQ(code_of(Subscriber::open("t", Subscriber::Start::oldest, 1ms)), ErrorCode::not_found);
   publisher = Publisher::create("t", options()).value();  // another ring
   EXPECT_EQ(publisher->subscribers(), 0U);
 }

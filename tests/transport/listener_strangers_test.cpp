@@ -16,6 +16,7 @@
 #include <ringbell/transport/connect/handshake.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/other_user.hpp>
 #include <tests/support/text_messages.hpp>
 
@@ -47,7 +48,7 @@ TEST(ListenerForOthersTest, OtherUsersAreWokenByFutexOrBySocketsAndNeverByEventf
       const Result<Connection> made = connect(
           name,
           {.place = Place::abstract, .timeout = kPatience, .listener_uid = 0, .doorbell = asked});
-      if (!made) return made.error().code == ErrorCode::unsupported ? 50 : 60;
+      if (!made) return code_of(made) == ErrorCode::unsupported ? 50 : 60;
       const auto doorbell = static_cast<int>(made->sender.channel().region().doorbell());
       struct stat bell {};
       const bool is_socket = ::fstat(made->sender.channel().fds().space_bell, &bell) == 0 &&
@@ -133,7 +134,7 @@ TEST(ListenerForOthersTest, ConnectorRefusesEventfdsOfAnotherUsersListener) {
   const Result<Connection> made = connect(
       name, {.place = Place::abstract, .timeout = kPatience, .listener_uid = test::kOtherUser});
   ASSERT_FALSE(made);
-  EXPECT_EQ(made.error().code, ErrorCode::unsupported) << made.error().message;
+  EXPECT_EQ(code_of(made), ErrorCode::unsupported) << made.error().message;
   EXPECT_EQ(child.wait(), 0);
 }
 

@@ -16,6 +16,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/open_files.hpp>
 #include <tests/support/text_messages.hpp>
@@ -90,8 +91,8 @@ TEST_P(ListenerTest, SecondListenerLearnsWhoHasTheName) {
   const Listener listener = Listener::open(name, {.place = GetParam()}).value();
   const Result<Listener> second = Listener::open(name, {.place = GetParam()});
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code, ErrorCode::busy);
-  EXPECT_THAT(second.error().message, HasSubstr("in use by pid " + std::to_string(::getpid())));
+  EXPECT_EQ(code_of(second), ErrorCode::busy);
+  EXPECT_THAT(message_of(second), HasSubstr("in use by pid " + std::to_string(::getpid())));
 }
 
 TEST_P(ListenerTest, NameIsFreeAfterItsListener) {
@@ -131,15 +132,15 @@ TEST_P(ListenerTest, ConnectWaitsForTheListener) {
 TEST_P(ListenerTest, ConnectSaysThatNobodyListens) {
   const Result<Connection> connection = connect(name, {.place = GetParam(), .timeout = 20ms});
   ASSERT_FALSE(connection);
-  EXPECT_EQ(connection.error().code, ErrorCode::not_found);
-  EXPECT_THAT(connection.error().message, HasSubstr(name));
+  EXPECT_EQ(code_of(connection), ErrorCode::not_found);
+  EXPECT_THAT(message_of(connection), HasSubstr(name));
 }
 
 TEST_P(ListenerTest, ConnectGivesUpOnOneThatDoesNotAccept) {
   const Listener listener = Listener::open(name, {.place = GetParam()}).value();
   const Result<Connection> connection = connect(name, {.place = GetParam(), .timeout = 50ms});
   ASSERT_FALSE(connection);
-  EXPECT_EQ(connection.error().code, ErrorCode::timed_out);
+  EXPECT_EQ(code_of(connection), ErrorCode::timed_out);
 }
 
 TEST_P(ListenerTest, AcceptGivesUpInTime) {
@@ -308,12 +309,12 @@ TEST_F(FolderListenerTest, ChannelsHaveTheSizeThatTheListenerChose) {
 }
 
 TEST_F(FolderListenerTest, BadNamesAndOptionsAreRefused) {
-  EXPECT_EQ(Listener::open("../orders").error().code, ErrorCode::invalid_argument);
-  EXPECT_EQ(connect("Orders").error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(Listener::open("../orders")), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(connect("Orders")), ErrorCode::invalid_argument);
   Listener listener = Listener::open("orders", {.channel = {.capacity_bytes = 1}}).value();
   auto connecting =
       std::async(std::launch::async, [] { return connect("orders", {.timeout = kPatience}); });
-  EXPECT_EQ(listener.accept(kPatience).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(listener.accept(kPatience)), ErrorCode::invalid_argument);
   EXPECT_FALSE(connecting.get());
 }
 
@@ -321,7 +322,7 @@ TEST_F(FolderListenerTest, FileInTheWayIsNotRemoved) {
   ASSERT_EQ(::mkdir((folder.path() + "/orders.sock").c_str(), 0700), 0);
   const Result<Listener> listener = Listener::open("orders");
   ASSERT_FALSE(listener);
-  EXPECT_THAT(listener.error().message, HasSubstr("no socket"));
+  EXPECT_THAT(message_of(listener), HasSubstr("no socket"));
   EXPECT_THAT(folder.files(), ElementsAre("orders.sock"));
 }
 
@@ -346,7 +347,7 @@ TEST_F(FolderListenerTest, OfManyThatTakeTheNameOneWins) {
         tried[static_cast<std::size_t>(i)].tell();
         (void)stop.wait();
         if (listener) return 0;
-        return listener.error().code == ErrorCode::busy ? 1 : 2;
+        return code_of(listener) == ErrorCode::busy ? 1 : 2;
       }));
     }
     for (int i = 0; i < kRivals; ++i) go.tell();
@@ -418,20 +419,20 @@ TEST_F(FolderListenerTest, WaitOptionsReachBothEndsOfBothSides) {
   const WaitOptions spin{.kind = WaitOptions::Kind::spin};
   Listener listener = Listener::open("orders", {.wait = spin}).value();
   const Pair pair = connect_pair(listener, "orders");
-  EXPECT_EQ(pair.listener.sender.waitable_fd().error().code, ErrorCode::unsupported);
-  EXPECT_EQ(pair.listener.receiver.waitable_fd().error().code, ErrorCode::unsupported);
+  EXPECT_EQ(code_of(pair.listener.sender.waitable_fd()), ErrorCode::unsupported);
+  EXPECT_EQ(code_of(pair.listener.receiver.waitable_fd()), ErrorCode::unsupported);
   EXPECT_TRUE(pair.connector.sender.waitable_fd());
   EXPECT_TRUE(pair.connector.receiver.waitable_fd());
   const Pair other = connect_pair(listener, "orders", {.wait = spin});
-  EXPECT_EQ(other.connector.sender.waitable_fd().error().code, ErrorCode::unsupported);
-  EXPECT_EQ(other.connector.receiver.waitable_fd().error().code, ErrorCode::unsupported);
+  EXPECT_EQ(code_of(other.connector.sender.waitable_fd()), ErrorCode::unsupported);
+  EXPECT_EQ(code_of(other.connector.receiver.waitable_fd()), ErrorCode::unsupported);
 }
 
 TEST_F(FolderListenerTest, ChannelsOfOtherMemoryAreRefused) {
   const auto refused =
       Listener::open("orders", {.channel = {.memory = {.backing = Backing::system_v}}});
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(refused), ErrorCode::invalid_argument);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/deny_system_call.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 
 namespace ringbell {
@@ -42,7 +43,7 @@ TEST_F(ListenerWantsTest, SocketOnWhichItCannotListenIsRemoved) {
   ChildProcess child = ChildProcess::fork([&] {
     if (!test::deny_system_call(__NR_listen, ENOBUFS)) return 100;
     const Result<Listener> listener = Listener::open("orders");
-    return !listener && listener.error().errno_value == ENOBUFS ? 0 : 1;
+    return !listener && errno_of(listener) == ENOBUFS ? 0 : 1;
   });
   const std::optional<int> status = child.wait();
   if (status == 100) GTEST_SKIP() << "no filters here";
@@ -61,7 +62,7 @@ TEST_F(ListenerWantsTest, SpareDescriptorThatWasLostIsTakenAgain) {
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
   };
   limit_to(3);  // not even the spare one comes back: as if another thread had taken its place
-  EXPECT_EQ(listener.accept(0ns).error().errno_value, EMFILE);
+  EXPECT_EQ(errno_of(listener.accept(0ns)), EMFILE);
   limit_to(before.rlim_cur);
   EXPECT_FALSE(listener.accept(0ns).value());  // it is let in
   const FileDescriptor late = knock();
@@ -71,7 +72,7 @@ TEST_F(ListenerWantsTest, SpareDescriptorThatWasLostIsTakenAgain) {
     if (all_others.size() == 2) limit_to(static_cast<rlim_t>(all_others[0].get()) + 2);
   }
   ASSERT_EQ(errno, EMFILE);
-  EXPECT_EQ(listener.accept(0ns).error().errno_value, EMFILE);
+  EXPECT_EQ(errno_of(listener.accept(0ns)), EMFILE);
   limit_to(before.rlim_cur);
   EXPECT_EQ(listener.refused(), 1U);
   EXPECT_TRUE(unix_socket::is_hung_up(late.get())) << "it was told";

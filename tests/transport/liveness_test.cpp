@@ -16,6 +16,7 @@
 #include <ringbell/transport/liveness/participant_lock.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/seed.hpp>
 
 namespace ringbell {
@@ -50,7 +51,7 @@ TEST(LivenessTest, RoleOfADeadParentIsFreeAlthoughItsChildLives) {
     return 0;
   });
   ASSERT_TRUE(opened.wait());
-  EXPECT_EQ(Sender::attach(channel.fds()).error().code, ErrorCode::busy);
+  EXPECT_EQ(code_of(Sender::attach(channel.fds())), ErrorCode::busy);
   parent.kill_now();
   EXPECT_TRUE(Sender::attach(channel.fds())) << "the child keeps its parent's role";
   over.tell();
@@ -98,14 +99,14 @@ TEST(LivenessTest, NumbersAreTakenOnceAndComeFree) {
   EXPECT_TRUE(ParticipantLock::any_held(fd));
   EXPECT_TRUE(ParticipantLock::is_held(fd, 3));
   EXPECT_FALSE(ParticipantLock::is_held(fd, 2) || ParticipantLock::is_held(fd, 4));
-  EXPECT_EQ(ParticipantLock::take(fd, 3, "third").error().code, ErrorCode::busy);
+  EXPECT_EQ(code_of(ParticipantLock::take(fd, 3, "third")), ErrorCode::busy);
   const ParticipantLock fourth = ParticipantLock::take_any(fd, 3, 5, "one of two").value();
   EXPECT_EQ(fourth.number(), 4U);
   EXPECT_FALSE(fourth.is_held(4)) << "by itself";
   EXPECT_TRUE(fourth.is_held(3));
   const Result<ParticipantLock> none = ParticipantLock::take_any(fd, 3, 5, "one of two");
-  EXPECT_EQ(none.error().code, ErrorCode::no_place);
-  EXPECT_THAT(none.error().message, HasSubstr("all 2 places for a one of two"));
+  EXPECT_EQ(code_of(none), ErrorCode::no_place);
+  EXPECT_THAT(message_of(none), HasSubstr("all 2 places for a one of two"));
   third.reset();
   EXPECT_EQ(ParticipantLock::take_any(fd, 3, 5, "one of two").value().number(), 3U);
 }

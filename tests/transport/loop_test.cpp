@@ -19,6 +19,7 @@
 #include <ringbell/ringbell.hpp>
 #include <ringbell/transport/sleep/futex_words.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/interruptible_ends.hpp>
 
 namespace ringbell {
@@ -227,8 +228,8 @@ TEST(LoopTest, SignalsAreGivenBack) {
     loop.remove(id);
     ::pthread_sigmask(SIG_SETMASK, nullptr, &now);
     EXPECT_EQ(::sigismember(&now, SIGUSR2), 0);
-    EXPECT_EQ(loop.on_signal(SIGKILL).error().code, ErrorCode::invalid_argument);
-    EXPECT_EQ(loop.on_signal(-1).error().code, ErrorCode::invalid_argument);
+    EXPECT_EQ(code_of(loop.on_signal(SIGKILL)), ErrorCode::invalid_argument);
+    EXPECT_EQ(code_of(loop.on_signal(-1)), ErrorCode::invalid_argument);
   }
   ::pthread_sigmask(SIG_SETMASK, nullptr, &now);
   EXPECT_EQ(::sigismember(&now, SIGUSR1), 0);
@@ -358,10 +359,10 @@ TEST(LoopTest, MovedLoopDoesNothing) {
   ReceiverOfQueue at;
   QueueReceiver receiver = at.open(kByBell);
   // NOLINTBEGIN(bugprone-use-after-move): misuse
-  EXPECT_EQ(loop.on(receiver, [] {}).error().code, ErrorCode::invalid_argument);
-  EXPECT_EQ(loop.on_signal(SIGUSR1).error().code, ErrorCode::invalid_argument);
-  EXPECT_EQ(loop.turn(0ns).error().code, ErrorCode::invalid_argument);
-  EXPECT_EQ(loop.run().error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(loop.on(receiver, [] {})), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(loop.on_signal(SIGUSR1)), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(loop.turn(0ns)), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(loop.run()), ErrorCode::invalid_argument);
   loop.remove(1);
   loop.stop();
   // NOLINTEND(bugprone-use-after-move)

@@ -20,6 +20,7 @@
 #include <tests/support/child_process.hpp>
 #include <tests/support/deny_flag.hpp>
 #include <tests/support/deny_system_call.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/machine.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/private_mounts.hpp>
@@ -40,10 +41,10 @@ void in_child(const std::function<int()>& body) {
 template <class T>
 int expect_error(const Result<T>& result, ErrorCode code, const std::string& says) {
   if (result) return 10;
-  if (result.error().code == code && result.error().message.find(says) != std::string::npos) {
+  if (code_of(result) == code && message_of(result).find(says) != std::string::npos) {
     return 0;
   }
-  std::fprintf(stderr, "%s: %s\n", name_of(result.error().code), result.error().message.c_str());
+  std::fprintf(stderr, "%s: %s\n", name_of(code_of(result)), message_of(result).c_str());
   return 11;
 }
 
@@ -82,8 +83,8 @@ TEST(MemoryLimitsMachineTest, ErrorSaysWhatTheOptionsComeTo) {
   const TopicOptions large{.messages = 1 << 20, .message_bytes = 64U << 20};
   const Result<Topic> topic = Topic::create(large);
   ASSERT_FALSE(topic);
-  EXPECT_EQ(topic.error().code, ErrorCode::no_space);
-  EXPECT_NE(topic.error().message.find("1048576 slots"), std::string::npos);
+  EXPECT_EQ(code_of(topic), ErrorCode::no_space);
+  EXPECT_NE(message_of(topic).find("1048576 slots"), std::string::npos);
 }
 
 TEST(MemoryLimitsMachineTest, DescribeTellsTheBytesBeforeTheyAreTaken) {
@@ -96,8 +97,7 @@ TEST(MemoryLimitsMachineTest, DescribeTellsTheBytesBeforeTheyAreTaken) {
   EXPECT_TRUE(describe(QueueOptions{}));
   EXPECT_TRUE(describe(CollectorOptions{}));
   EXPECT_TRUE(describe(ServiceOptions{}));
-  EXPECT_EQ(describe(ChannelOptions{.record_alignment = 3}).error().code,
-            ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(describe(ChannelOptions{.record_alignment = 3})), ErrorCode::invalid_argument);
 }
 
 TEST(MemoryLimitsMachineTest, ReservingEndsIfEachTryIsInterrupted) {
@@ -145,8 +145,8 @@ TEST(MemoryLimitsMachineTest, RefusedMemfdSaysWhatMayHaveRefusedIt) {
     in_child([&] {
       if (!test::deny_system_call(SYS_memfd_create, refusal)) return kCannot;
       const Result<Channel> channel = Channel::create();
-      if (channel || channel.error().errno_value != refusal) return 2;
-      const std::string& said = channel.error().message;
+      if (channel || errno_of(channel) != refusal) return 2;
+      const std::string said = message_of(channel);
       if (said.find("memfd_create") == said.npos || said.find("filter") == said.npos) return 3;
       // What the text says to do.
       ChannelOptions named;

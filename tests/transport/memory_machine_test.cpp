@@ -14,6 +14,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/machine.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/page_faults.hpp>
@@ -52,7 +53,7 @@ int check(const ChannelOptions& options) {
   untouched.memory.prefault = false;
   Result<Channel> made = Channel::create(untouched);
   if (!made) {
-    std::fprintf(stderr, "%s\n", made.error().message.c_str());
+    std::fprintf(stderr, "%s\n", message_of(made).c_str());
     return 10;
   }
   const Region& region = made->region();

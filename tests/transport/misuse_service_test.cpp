@@ -8,6 +8,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/out_of_turn.hpp>
 #include <tests/support/region_copy.hpp>
 
@@ -72,7 +73,7 @@ TEST(ServiceMisuseTest, EachCall) {
       {"answer_for() without a call",
        [](Pair& p) {
          p.client.abandon();  // of a call that was answered: its response is gone
-         EXPECT_EQ(p.client.answer_for(0ns).error().code, ErrorCode::invalid_argument);
+         EXPECT_EQ(code_of(p.client.answer_for(0ns)), ErrorCode::invalid_argument);
          EXPECT_TRUE(p.client.answered());
        }},
       {"abandon() twice, and waiting for what was abandoned",
@@ -82,7 +83,7 @@ TEST(ServiceMisuseTest, EachCall) {
          ASSERT_EQ(p.server.request().value().size(), 8U);
          p.client.abandon();
          p.client.abandon();
-         EXPECT_EQ(p.client.answered_for(0ns).error().code, ErrorCode::invalid_argument);
+         EXPECT_EQ(code_of(p.client.answered_for(0ns)), ErrorCode::invalid_argument);
          EXPECT_FALSE(p.client.claim_for(8, 0ns).value());  // the server still serves it
          ASSERT_EQ(p.server.claim(8).value().size(), 8U);
          p.server.respond();
@@ -91,7 +92,7 @@ TEST(ServiceMisuseTest, EachCall) {
        [](Pair& p) {
          ASSERT_TRUE(p.client.claim_for(8, 0ns).value());
          p.client.call();
-         EXPECT_EQ(p.client.claim_for(8, 0ns).error().code, ErrorCode::invalid_argument);
+         EXPECT_EQ(code_of(p.client.claim_for(8, 0ns)), ErrorCode::invalid_argument);
          p.client.call();
          ASSERT_EQ(p.server.request().value().size(), 8U);
          ASSERT_EQ(p.server.claim(1).value().size(), 1U);
@@ -101,8 +102,8 @@ TEST(ServiceMisuseTest, EachCall) {
       {"requests of too much",
        [](Pair& p) {
          Buffer into{};
-         EXPECT_EQ(p.client.claim_for(1 << 20, 0ns).error().code, ErrorCode::too_large);
-         EXPECT_EQ(p.client.call(said_to_have(kFourGiBAnd8), into, 0ns).error().code,
+         EXPECT_EQ(code_of(p.client.claim_for(1 << 20, 0ns)), ErrorCode::too_large);
+         EXPECT_EQ(code_of(p.client.call(said_to_have(kFourGiBAnd8), into, 0ns)),
                    ErrorCode::too_large);
          p.client.call();
        }},

@@ -16,6 +16,7 @@
 #include <ringbell/transport/names/name_folder.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 
 namespace ringbell {
@@ -29,8 +30,8 @@ using ::testing::HasSubstr;
 void expect_refused(ErrorCode code, const std::string& says) {
   const Result<NameFolder> folder = NameFolder::open();
   ASSERT_FALSE(folder) << "opened " << folder->path();
-  EXPECT_EQ(name_of(folder.error().code), std::string(name_of(code))) << folder.error().message;
-  EXPECT_THAT(folder.error().message, HasSubstr(says));
+  EXPECT_EQ(name_of(code_of(folder)), std::string(name_of(code))) << folder.error().message;
+  EXPECT_THAT(message_of(folder), HasSubstr(says));
 }
 
 class NameFolderTest : public ::testing::Test {
@@ -58,7 +59,7 @@ TEST(NameTest, OtherNamesAreRefused) {
         "a b"sv, "a\n"sv, "a\0b"sv, "\0"sv, "\xc3\xa4"sv, "a*"sv, "%s"sv, "a:b"sv}) {
     const Result<void> checked = check_name(name);
     ASSERT_FALSE(checked) << name;
-    EXPECT_EQ(checked.error().code, ErrorCode::invalid_argument);
+    EXPECT_EQ(code_of(checked), ErrorCode::invalid_argument);
   }
   EXPECT_FALSE(check_name(std::string(kMaxNameBytes + 1, 'x')));
 }
@@ -190,8 +191,8 @@ TEST_F(NameFolderTest, LockThatIsHeldTooLongIsBusy) {
   const auto refused = again->lock();
   const auto waited = std::chrono::steady_clock::now() - start;
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::busy);
-  EXPECT_THAT(refused.error().message, HasSubstr("is it stopped?"));
+  EXPECT_EQ(code_of(refused), ErrorCode::busy);
+  EXPECT_THAT(message_of(refused), HasSubstr("is it stopped?"));
   EXPECT_GE(waited, 5s);
 }
 

@@ -16,6 +16,7 @@
 #include <ringbell/transport/names/name_folders.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/private_mounts.hpp>
 
@@ -73,8 +74,8 @@ TEST_F(NameFoldersTest, CreateMakesNoSecondRingOfANameThatLivesInAnotherFolder) 
   as_shell();
   const Result<Sender> second = Sender::create(name);
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code, ErrorCode::busy);
-  EXPECT_THAT(second.error().message, HasSubstr("pid " + std::to_string(::getpid())));
+  EXPECT_EQ(code_of(second), ErrorCode::busy);
+  EXPECT_THAT(message_of(second), HasSubstr("pid " + std::to_string(::getpid())));
   const Receiver receiver = Receiver::create(name).value();  // joins it
   EXPECT_EQ(receiver.peer(), PeerState::alive);
   EXPECT_FALSE(is_in_runtime());
@@ -110,7 +111,7 @@ TEST_F(NameFoldersTest, ListenersAreFoundAndNamedOnce) {
   as_shell();
   const Result<Listener> second = Listener::open(name);
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code, ErrorCode::busy);
+  EXPECT_EQ(code_of(second), ErrorCode::busy);
   ChildProcess child = ChildProcess::fork([&] { return connect(name, {.timeout = 10s}) ? 0 : 1; });
   EXPECT_TRUE(listener.accept(10s).value());
   EXPECT_EQ(child.wait(), 0);
@@ -141,7 +142,7 @@ TEST_F(NameFoldersTest, FolderThatIsChosenIsTheOnlyOne) {
   as_service();
   const Sender sender = Sender::create(name).value();
   ::setenv("RINGBELL_DIR", runtime.path().c_str(), 1);
-  EXPECT_EQ(Receiver::open(name, 0ns).error().code, ErrorCode::not_found);
+  EXPECT_EQ(code_of(Receiver::open(name, 0ns)), ErrorCode::not_found);
   ::unsetenv("RINGBELL_DIR");
 }
 

@@ -20,6 +20,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/left_behind.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/open_files.hpp>
@@ -143,15 +144,15 @@ TEST_F(NameRecoveryTest, BrokenRingOfTheDeadIsReplaced) {
 
 TEST_F(NameRecoveryTest, RubbishUnderANameIsReplaced) {
   std::ofstream(folder.path() + "/orders.ring") << "rubbish";
-  EXPECT_EQ(Receiver::open("orders", 10ms).error().code, ErrorCode::not_found);
+  EXPECT_EQ(code_of(Receiver::open("orders", 10ms)), ErrorCode::not_found);
   EXPECT_TRUE(Sender::create("orders"));
 }
 
 TEST_F(NameRecoveryTest, SymbolicLinkUnderANameIsNotFollowed) {
   { const std::ofstream victim(folder.path() + "/victim"); }
   ASSERT_EQ(::symlink("victim", (folder.path() + "/orders.ring").c_str()), 0);
-  EXPECT_THAT(Sender::create("orders").error().message, HasSubstr("in the way"));
-  EXPECT_THAT(Receiver::open("orders").error().message, HasSubstr("in the way"));
+  EXPECT_THAT(message_of(Sender::create("orders")), HasSubstr("in the way"));
+  EXPECT_THAT(message_of(Receiver::open("orders")), HasSubstr("in the way"));
 }
 
 TEST_F(NameRecoveryTest, ReaderFindsWhatTheDeadLeft) {
@@ -169,9 +170,9 @@ TEST_F(NameRecoveryTest, EmptyRingOfTheDeadIsNobody) {
   leave_behind("orders", kSmall, {});
   const Result<Receiver> receiver = Receiver::open("orders", 10ms);
   ASSERT_FALSE(receiver);
-  EXPECT_EQ(receiver.error().code, ErrorCode::not_found);
-  EXPECT_THAT(receiver.error().message, HasSubstr("gone"));
-  EXPECT_EQ(Sender::open("orders", 10ms).error().code, ErrorCode::not_found);
+  EXPECT_EQ(code_of(receiver), ErrorCode::not_found);
+  EXPECT_THAT(message_of(receiver), HasSubstr("gone"));
+  EXPECT_EQ(code_of(Sender::open("orders", 10ms)), ErrorCode::not_found);
 }
 
 TEST_F(NameRecoveryTest, OpenWaitsForTheSuccessorOfTheDead) {
@@ -197,7 +198,7 @@ TEST_F(NameRecoveryTest, PidNamespacesSeeTheSameLife) {
   if (refused.wait(0ms) || !ready.wait()) GTEST_SKIP() << "no new pid namespace to be had";
   Receiver receiver = Receiver::open("orders").value();
   EXPECT_EQ(receive_text(receiver), "from inside");
-  EXPECT_THAT(Sender::create("orders", kSmall).error().message, HasSubstr("in use by pid 1"));
+  EXPECT_THAT(message_of(Sender::create("orders", kSmall)), HasSubstr("in use by pid 1"));
   child.kill_now();
   EXPECT_EQ(receive_text(receiver), "error: peer_dead");
   EXPECT_TRUE(Sender::create("orders", kSmall));

@@ -14,6 +14,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 
 namespace ringbell {
@@ -56,8 +57,7 @@ TEST_F(NamesAndForksTest, ListenersChildDoesNotKeepItsName) {
       return 3;
     });
     EXPECT_EQ(parent.wait(), -SIGKILL);
-    EXPECT_EQ(connect(name, {.place = place, .timeout = kNoWait}).error().code,
-              ErrorCode::not_found);
+    EXPECT_EQ(code_of(connect(name, {.place = place, .timeout = kNoWait})), ErrorCode::not_found);
     EXPECT_TRUE(Listener::open(name, {.place = place}));
     end.tell();
   }
@@ -137,8 +137,8 @@ TEST_F(NamesAndForksTest, StoppedHolderOfTheLockIsNamedAndWaitedForOnce) {
   ASSERT_TRUE(held.wait());
   const Result<Sender> refused = Sender::create("e");
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::busy);
-  EXPECT_THAT(refused.error().message, HasSubstr("pid " + std::to_string(holder.pid())));
+  EXPECT_EQ(code_of(refused), ErrorCode::busy);
+  EXPECT_THAT(message_of(refused), HasSubstr("pid " + std::to_string(holder.pid())));
   const auto start = std::chrono::steady_clock::now();
   senders.clear();
   EXPECT_LT(std::chrono::steady_clock::now() - start, 10s) << "5 s, and not for each";

@@ -17,6 +17,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/left_behind.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/open_files.hpp>
@@ -99,20 +100,19 @@ TEST_F(NamesTest, OpenSaysThatNobodyCame) {
 
 TEST_F(NamesTest, NamesAreChecked) {
   for (const char* name : {"", "../orders", "a/b", ".orders", "Orders"}) {
-    EXPECT_EQ(Sender::create(name).error().code, ErrorCode::invalid_argument) << name;
-    EXPECT_EQ(Receiver::open(name).error().code, ErrorCode::invalid_argument) << name;
+    EXPECT_EQ(code_of(Sender::create(name)), ErrorCode::invalid_argument) << name;
+    EXPECT_EQ(code_of(Receiver::open(name)), ErrorCode::invalid_argument) << name;
   }
 }
 
 TEST_F(NamesTest, EventfdHasNoName) {
   const Result<Sender> sender = Sender::create("orders", {.doorbell = core::DoorbellKind::eventfd});
   ASSERT_FALSE(sender);
-  EXPECT_EQ(sender.error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(sender), ErrorCode::invalid_argument);
 }
 
 TEST_F(NamesTest, BadOptionsLeaveNothing) {
-  EXPECT_EQ(Sender::create("orders", {.capacity_bytes = 1}).error().code,
-            ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(Sender::create("orders", {.capacity_bytes = 1})), ErrorCode::invalid_argument);
   EXPECT_THAT(folder.files(), IsEmpty());
 }
 
@@ -142,8 +142,8 @@ TEST_F(NamesTest, PlaceInALivingChannelIsNotForOtherOptions) {
   const Receiver receiver = Receiver::create("orders", kSmall).value();
   const Result<Sender> sender = Sender::create("orders", kLarger);
   ASSERT_FALSE(sender);
-  EXPECT_EQ(sender.error().code, ErrorCode::other_ring);
-  EXPECT_THAT(sender.error().message, HasSubstr("not "));
+  EXPECT_EQ(code_of(sender), ErrorCode::other_ring);
+  EXPECT_THAT(message_of(sender), HasSubstr("not "));
   EXPECT_TRUE(Sender::create("orders", kSmall));
 }
 
@@ -166,7 +166,7 @@ TEST_F(NamesTest, OfManyWhoCreateItOneWins) {
         if (sender) (void)send_text(*sender, "mine");
         (void)stop.wait();
         if (sender) return 0;
-        return sender.error().code == ErrorCode::busy ? 1 : 2;
+        return code_of(sender) == ErrorCode::busy ? 1 : 2;
       }));
     }
     for (int i = 0; i < kRivals; ++i) go.tell();

@@ -13,6 +13,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/left_behind.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/text_messages.hpp>
@@ -32,8 +33,8 @@ const ChannelOptions kLarger{.capacity_bytes = 8192, .replace = Replace::when_dr
 template <class T>
 void expect_error(const Result<T>& result, ErrorCode code, const std::string& says) {
   ASSERT_FALSE(result);
-  EXPECT_STREQ(name_of(result.error().code), name_of(code));
-  EXPECT_THAT(result.error().message, HasSubstr(says));
+  EXPECT_STREQ(name_of(code_of(result)), name_of(code));
+  EXPECT_THAT(message_of(result), HasSubstr(says));
 }
 
 class OddNamesTest : public ::testing::Test {

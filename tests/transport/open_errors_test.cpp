@@ -9,6 +9,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/region_copy.hpp>
 
@@ -24,8 +25,8 @@ using Policy = TopicOptions::Policy;
 template <class End>
 void expect_error(const Result<End>& end, ErrorCode code, const std::string& says) {
   ASSERT_FALSE(end) << says;
-  EXPECT_EQ(name_of(end.error().code), std::string(name_of(code))) << end.error().message;
-  EXPECT_THAT(end.error().message, HasSubstr(says));
+  EXPECT_EQ(name_of(code_of(end)), std::string(name_of(code))) << end.error().message;
+  EXPECT_THAT(message_of(end), HasSubstr(says));
 }
 
 class OpenErrorsTest : public ::testing::Test {

@@ -16,6 +16,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/region_copy.hpp>
 #include <tests/support/text_messages.hpp>
@@ -113,7 +114,7 @@ TEST(OutOfTheWayTest, AWriterOfAStateTakesThePlaceOfAnother) {
   StateReader reader = StateReader::open(State::attach(second.fds()).value()).value();
   StateWriter writer = StateWriter::open(std::move(first)).value();
   writer = StateWriter::open(std::move(second)).value();
-  EXPECT_EQ(left.wait_changed(kLong).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(left.wait_changed(kLong)), ErrorCode::closed);
   EXPECT_TRUE(writer.set(kMessage));
   EXPECT_EQ(reader.wait_changed(kLong), true);
   EXPECT_EQ(reader.number(7), 0U) << "there is no such key";
@@ -129,7 +130,7 @@ TEST(OutOfTheWayTest, AnEndOfAnotherTypeIsNoTypedOne) {
   Sender sender = Sender::attach(channel.fds()).value();
   const auto typed_sender = typed::Sender<std::uint64_t>::from(std::move(sender));
   ASSERT_FALSE(typed_sender);
-  EXPECT_EQ(typed_sender.error().code, ErrorCode::other_ring);
+  EXPECT_EQ(code_of(typed_sender), ErrorCode::other_ring);
 
   Topic topic = Topic::create({.message_bytes = sizeof(Pair), .type = type_of<Pair>()}).value();
   const TopicFds fds = topic.fds();
@@ -154,11 +155,11 @@ TEST(OutOfTheWayTest, StatesByKeyTellWhatTheyCannot) {
   using Writer = typed::StatesWriter<int, int>;
   using Reader = typed::StatesReader<int, int>;
   const test::TemporaryNameFolder folder;
-  EXPECT_EQ(Reader::open("states", 0ns).error().code, ErrorCode::not_found);
-  EXPECT_EQ(Writer::create("../states", {}).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(Reader::open("states", 0ns)), ErrorCode::not_found);
+  EXPECT_EQ(code_of(Writer::create("../states", {})), ErrorCode::invalid_argument);
   auto value = typed::StateWriter<int>::create("value").value();
   auto reader = typed::StateReader<int>::open("value").value();
-  EXPECT_EQ(reader.get(1).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(reader.get(1)), ErrorCode::invalid_argument);
   EXPECT_EQ(reader.look(1).error()->code, ErrorCode::invalid_argument);
 }
 
@@ -178,7 +179,7 @@ TEST(OutOfTheWayTest, TheNextWriterOfFullStatesTakesNoNewKey) {
   child.kill_now();
   auto writer = Writer::create("states", {.keys = 2}).value();
   EXPECT_TRUE(writer.set(8, 81));
-  EXPECT_EQ(writer.set(9, 90).error().code, ErrorCode::no_place);
+  EXPECT_EQ(code_of(writer.set(9, 90)), ErrorCode::no_place);
 }
 
 TEST(OutOfTheWayTest, ATextIsAView) {

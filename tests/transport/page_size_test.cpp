@@ -15,6 +15,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/sanitizers.hpp>
 
 namespace ringbell {
@@ -69,9 +70,9 @@ TEST(RegionPagesTest, SmallerPagesThanTheMachinesAreRefused) {
   if (machine_page() == 4096) return;  // below, by the shim, it has smaller ones
   const Result<Region> region = Region::attach(made_with_pages_of(4096));
   ASSERT_FALSE(region);
-  EXPECT_EQ(region.error().code, ErrorCode::unsupported);
-  EXPECT_THAT(region.error().message, HasSubstr("pages of 4096 bytes"));
-  EXPECT_THAT(region.error().message, HasSubstr(std::to_string(machine_page())));
+  EXPECT_EQ(code_of(region), ErrorCode::unsupported);
+  EXPECT_THAT(message_of(region), HasSubstr("pages of 4096 bytes"));
+  EXPECT_THAT(message_of(region), HasSubstr(std::to_string(machine_page())));
 }
 
 class PageSizeTest : public ::testing::TestWithParam<int> {};

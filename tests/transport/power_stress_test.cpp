@@ -21,6 +21,7 @@
 #include <ringbell/transport/ends/sealed.hpp>
 #include <ringbell/transport/memory/power.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/scratch_folder.hpp>
@@ -83,8 +84,8 @@ TEST_F(PowerTest, AttachAfterAnotherBootIsStale) {
     boot_anew();
     const Result<Channel> channel = open();
     ASSERT_FALSE(channel);
-    EXPECT_EQ(channel.error().code, ErrorCode::stale);
-    EXPECT_THAT(channel.error().message, HasSubstr(seals ? "recover" : "start anew"));
+    EXPECT_EQ(code_of(channel), ErrorCode::stale);
+    EXPECT_THAT(message_of(channel), HasSubstr(seals ? "recover" : "start anew"));
     std::remove(path.c_str());
   }
 }
@@ -102,7 +103,7 @@ TEST_F(PowerTest, WhatWasSettledIsNot) {
   boot_anew();
   EXPECT_TRUE(open()) << "and from now on it is in use";
   boot_anew();
-  EXPECT_EQ(open().error().code, ErrorCode::stale);
+  EXPECT_EQ(code_of(open()), ErrorCode::stale);
 }
 
 TEST_F(PowerTest, LookingAtASettledOneDoesNotUseIt) {
@@ -113,7 +114,7 @@ TEST_F(PowerTest, LookingAtASettledOneDoesNotUseIt) {
 }
 
 TEST_F(PowerTest, OnlyFilesAreSettled) {
-  EXPECT_EQ(Channel::create().value().region().settle().error().code, ErrorCode::unsupported);
+  EXPECT_EQ(code_of(Channel::create().value().region().settle()), ErrorCode::unsupported);
 }
 
 TEST_F(PowerTest, AFileWithoutAMarkIsTakenAsItIs) {
@@ -129,7 +130,7 @@ TEST_F(PowerTest, SealsWithoutRoomForThemAreNoRegion) {
   File file = read();
   file[core::kPowerMarkOffset + offsetof(core::PowerMark, seals)] = 1;
   write(file);
-  EXPECT_EQ(open().error().code, ErrorCode::not_a_region);
+  EXPECT_EQ(code_of(open()), ErrorCode::not_a_region);
 }
 
 // A folder of names on a disk.
@@ -141,21 +142,21 @@ TEST_F(PowerTest, AStaleRingUnderANameIsReplaced) {
   { const Sender closed = std::move(sender); }
   path = names.path() + "/orders.ring";
   boot_anew();
-  EXPECT_EQ(Receiver::open("orders", Timeout::zero()).error().code, ErrorCode::not_found);
+  EXPECT_EQ(code_of(Receiver::open("orders", Timeout::zero())), ErrorCode::not_found);
   EXPECT_TRUE(Sender::create("orders", {.capacity_bytes = 4096}));
 }
 
 TEST_F(PowerTest, SealsAreForAFileAndStandWhereTheTimeWould) {
   ChannelOptions both = options();
   both.timed = true;
-  EXPECT_EQ(Channel::create(both).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(Channel::create(both)), ErrorCode::invalid_argument);
   const Result<Channel> in_memory = Channel::create({.seals = true});
   ASSERT_FALSE(in_memory);
-  EXPECT_EQ(in_memory.error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(in_memory), ErrorCode::invalid_argument);
   Channel timed = Channel::create({.timed = true}).value();
   EXPECT_FALSE(timed.region().has_seals());
   Sender sender = Sender::open(std::move(timed)).value();
-  EXPECT_EQ(sealed::send(sender, message(0)).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(sealed::send(sender, message(0))), ErrorCode::invalid_argument);
 }
 
 TEST_F(PowerTest, SealedMessagesGoThrough) {
@@ -173,7 +174,7 @@ TEST_F(PowerTest, SealedMessagesGoThrough) {
   EXPECT_EQ(sealed::receive(receiver, into, Timeout::zero()).value(), std::nullopt);
   const auto fresh = receiver.peek_fresh_for(std::chrono::hours(1), Timeout::zero());
   ASSERT_FALSE(fresh) << "a seal is no time";
-  EXPECT_EQ(fresh.error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(fresh), ErrorCode::invalid_argument);
 }
 
 TEST_F(PowerTest, ABrokenSealIsCorruptAndTheNextMessageComes) {
@@ -185,8 +186,8 @@ TEST_F(PowerTest, ABrokenSealIsCorruptAndTheNextMessageComes) {
   ASSERT_EQ(sender.send(message(2)), true);  // without one
   ASSERT_EQ(sealed::send(sender, message(3)), true);
   std::vector<std::byte> into(kLargest);
-  EXPECT_EQ(sealed::receive(receiver, into).error().code, ErrorCode::corrupt);
-  EXPECT_EQ(sealed::receive(receiver, into).error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(sealed::receive(receiver, into)), ErrorCode::corrupt);
+  EXPECT_EQ(code_of(sealed::receive(receiver, into)), ErrorCode::corrupt);
   EXPECT_EQ(sealed::receive(receiver, into), message(3).size());
 }
 
@@ -197,7 +198,7 @@ TEST_F(PowerTest, AMessageThatDoesNotFitTheBufferStays) {
   ASSERT_EQ(sealed::send(sender, message(1)), true);
   std::vector<std::byte> into(kLargest);
   const std::span little = std::span(into).first(message(1).size() - 1);
-  EXPECT_EQ(sealed::receive(receiver, little).error().code, ErrorCode::too_large);
+  EXPECT_EQ(code_of(sealed::receive(receiver, little)), ErrorCode::too_large);
   EXPECT_EQ(sealed::receive(receiver, into), message(1).size());
 }
 
@@ -206,18 +207,18 @@ TEST_F(PowerTest, SealedCallsEndAsTheOthersDo) {
   std::optional receiver = Receiver::attach(channel.fds()).value();
   std::optional sender = Sender::open(std::move(channel)).value();
   const std::vector<std::byte> large(100'000);
-  EXPECT_EQ(sealed::send(*sender, large).error().code, ErrorCode::too_large);
+  EXPECT_EQ(code_of(sealed::send(*sender, large)), ErrorCode::too_large);
   while (sealed::send(*sender, message(1), Timeout::zero()).value()) {
   }
   std::vector<std::byte> into(kLargest);
   while (sealed::receive(*receiver, into, Timeout::zero()).value()) {
   }
   sender.reset();
-  EXPECT_EQ(sealed::receive(*receiver, into).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(sealed::receive(*receiver, into)), ErrorCode::closed);
 }
 
 TEST_F(PowerTest, WhatIsNoFileIsNotRecovered) {
-  EXPECT_THAT(recover().error().message, HasSubstr("it is not created yet"));
+  EXPECT_THAT(message_of(recover()), HasSubstr("it is not created yet"));
 }
 
 // Where /proc does not tell which boot it is, no file is stale.
@@ -238,16 +239,16 @@ TEST_F(PowerTest, ChannelsWithoutRoomForSealsTakeNone) {
   Channel channel = Channel::create(options(false)).value();
   Receiver receiver = Receiver::attach(channel.fds()).value();
   Sender sender = Sender::open(std::move(channel)).value();
-  EXPECT_EQ(sealed::send(sender, message(1)).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(sealed::send(sender, message(1))), ErrorCode::invalid_argument);
   ASSERT_EQ(sender.send(message(1)), true);
   std::vector<std::byte> into(kLargest);
-  EXPECT_EQ(sealed::receive(receiver, into).error().code, ErrorCode::invalid_argument);
-  EXPECT_EQ(recover().error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(sealed::receive(receiver, into)), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(recover()), ErrorCode::invalid_argument);
 }
 
 TEST_F(PowerTest, WhatIsInUseIsNotRecovered) {
   const Sender sender = Sender::open(Channel::create(options()).value()).value();
-  EXPECT_EQ(recover().error().code, ErrorCode::busy);
+  EXPECT_EQ(code_of(recover()), ErrorCode::busy);
 }
 
 TEST_F(PowerTest, AllThatWasNotGivenBackIsRecovered) {
@@ -334,7 +335,7 @@ TEST_F(PowerTest, AThousandMixturesOfTwoMomentsGiveOnlyWholeRecordsInOrder) {
     }
     write(mixed);
     boot_anew();
-    ASSERT_EQ(open().error().code, ErrorCode::stale);
+    ASSERT_EQ(code_of(open()), ErrorCode::stale);
     std::uint64_t due = 0;
     const std::vector<std::vector<std::byte>> recovered = recover().value();
     for (const std::vector<std::byte>& bytes : recovered) {

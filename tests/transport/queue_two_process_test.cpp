@@ -13,6 +13,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/region_copy.hpp>
 
@@ -85,9 +86,9 @@ TEST(QueueTest, WhatDoesNotFitIsAnError) {
   QueueSender sender = QueueSender::open(copy_of(region)).value();
   QueueReceiver receiver = QueueReceiver::open(copy_of(region)).value();
   std::vector<std::byte> bytes(kBytes + 1);
-  EXPECT_EQ(sender.send(bytes).error().code, ErrorCode::too_large);
+  EXPECT_EQ(code_of(sender.send(bytes)), ErrorCode::too_large);
   send(sender, 7, 100);
-  EXPECT_EQ(receiver.receive(std::span(bytes).first(99)).error().code, ErrorCode::too_large);
+  EXPECT_EQ(code_of(receiver.receive(std::span(bytes).first(99))), ErrorCode::too_large);
   EXPECT_EQ(receive(receiver), 7U);  // it was still there
 }
 
@@ -98,27 +99,27 @@ TEST(QueueTest, SizeThatCannotBeIsCorrupt) {
   send(sender, 1);
   const std::uint64_t lie = kBytes + 1;
   std::memcpy(region.data() + sizeof(core::MpmcState), &lie, sizeof lie);
-  EXPECT_EQ(receiver.peek_for(kLong).error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(receiver.peek_for(kLong)), ErrorCode::corrupt);
 }
 
 TEST(QueueTest, OtherRingsAreRefused) {
   const Region channel =
       Region::create({.shape = {.capacity_bytes = 4096, .record_alignment = 8}}).value();
-  EXPECT_EQ(QueueSender::open(copy_of(channel)).error().code, ErrorCode::not_a_region);
+  EXPECT_EQ(code_of(QueueSender::open(copy_of(channel))), ErrorCode::not_a_region);
   const Region queue = new_queue();
-  EXPECT_EQ(Contributor::open(copy_of(queue)).error().code, ErrorCode::not_a_region);
-  EXPECT_EQ(Sender::attach({.memory = queue.fd()}).error().code, ErrorCode::not_a_region);
+  EXPECT_EQ(code_of(Contributor::open(copy_of(queue))), ErrorCode::not_a_region);
+  EXPECT_EQ(code_of(Sender::attach({.memory = queue.fd()})), ErrorCode::not_a_region);
   const Region bells = new_queue(16, core::DoorbellKind::eventfd);
   const auto by_eventfd = QueueReceiver::open(copy_of(bells));
   ASSERT_FALSE(by_eventfd);
-  EXPECT_EQ(by_eventfd.error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(by_eventfd), ErrorCode::invalid_argument);
 }
 
 TEST(QueueTest, PlacesAreLimitedAndComeFreeAgain) {
   const Region region = new_queue();
   std::vector<QueueSender> senders;
   for (int i = 0; i < 8; ++i) senders.push_back(QueueSender::open(copy_of(region)).value());
-  EXPECT_EQ(QueueReceiver::open(copy_of(region)).error().code, ErrorCode::no_place);
+  EXPECT_EQ(code_of(QueueReceiver::open(copy_of(region))), ErrorCode::no_place);
   senders.pop_back();
   EXPECT_TRUE(QueueReceiver::open(copy_of(region)));
 }

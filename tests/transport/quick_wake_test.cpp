@@ -16,6 +16,7 @@
 #include <ringbell/transport/sleep/quick_wake.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 
 namespace ringbell {
 namespace {
@@ -91,7 +92,7 @@ TEST(QuickWakeTest, MissingDeviceIsUnsupported) {
   test::ChildProcess child = test::ChildProcess::fork([] {
     if (::chroot("/proc/self/fdinfo") != 0) return 77;  // a folder without a dev in it
     const Result<QuickWake> missing = QuickWake::hold();
-    return !missing && missing.error().code == ErrorCode::unsupported ? 0 : 1;
+    return !missing && code_of(missing) == ErrorCode::unsupported ? 0 : 1;
   });
   const std::optional<int> status = child.wait();
   if (status == 77) GTEST_SKIP() << "needs root, to hide the device";

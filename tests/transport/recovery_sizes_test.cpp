@@ -9,6 +9,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/region_copy.hpp>
 
 namespace ringbell {
@@ -20,12 +21,6 @@ using Policy = TopicOptions::Policy;
 
 constexpr auto kLong = 20s;
 constexpr std::array<std::byte, 40> kMessage{};
-
-template <class T>
-ErrorCode code_of(const Result<T>& result) {
-  EXPECT_FALSE(result);
-  return result ? ErrorCode::system : result.error().code;
-}
 
 // What fits goes through after what did not.
 class KeptAfterTooLargeTest : public ::testing::Test {

@@ -16,6 +16,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/region_copy.hpp>
 
@@ -47,12 +48,6 @@ void come_and_go(Ends how, Open&& open, Act&& act) {
   ASSERT_EQ(child.wait(), 0);
 }
 constexpr auto kNothing = [](auto&) {};
-
-template <class T>
-ErrorCode code_of(const Result<T>& result) {
-  EXPECT_FALSE(result);
-  return result ? ErrorCode::system : result.error().code;
-}
 
 class RecoveryTest : public ::testing::TestWithParam<Ends> {
  protected:

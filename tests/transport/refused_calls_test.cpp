@@ -19,6 +19,7 @@
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/deny_system_call.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/left_behind.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/open_files.hpp>
@@ -44,8 +45,8 @@ void in_child(const std::function<int()>& body) {
 template <class T>
 int failed(const Result<T>& result, const std::string& says) {
   if (result) return 1;
-  if (result.error().message.find(says) != std::string::npos) return 0;
-  std::fprintf(stderr, "%s\n", result.error().message.c_str());
+  if (message_of(result).find(says) != std::string::npos) return 0;
+  std::fprintf(stderr, "%s\n", message_of(result).c_str());
   return 2;
 }
 
@@ -66,8 +67,8 @@ TEST(RefusedCallsTest, NumaPolicyThatIsNotTold) {
 TEST(RefusedCallsTest, NodeThatCannotBe) {
   const Result<Channel> channel = create({.numa_node = 1U << 20U});
   ASSERT_FALSE(channel);
-  EXPECT_EQ(channel.error().code, ErrorCode::invalid_argument);
-  EXPECT_THAT(channel.error().message, HasSubstr("Linux has no more than"));
+  EXPECT_EQ(code_of(channel), ErrorCode::invalid_argument);
+  EXPECT_THAT(message_of(channel), HasSubstr("Linux has no more than"));
 }
 
 TEST(RefusedCallsTest, CardOfASegment) {
@@ -124,7 +125,7 @@ TEST(RefusedCallsTest, HugePagesOfADevice) {
   const Result<Channel> channel = create(
       {.backing = Backing::device, .device_fd = device.get(), .huge_pages = HugePages::require});
   ASSERT_FALSE(channel);
-  EXPECT_EQ(channel.error().code, ErrorCode::unsupported);
+  EXPECT_EQ(code_of(channel), ErrorCode::unsupported);
 }
 
 TEST(RefusedCallsTest, ReadingWhichGroupsLimitTheProcess) {

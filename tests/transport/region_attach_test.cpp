@@ -13,6 +13,7 @@
 
 #include <ringbell/transport/ends/channel.hpp>
 #include <ringbell/transport/memory/region.hpp>
+#include <tests/support/failure.hpp>
 
 namespace ringbell {
 namespace {
@@ -59,8 +60,8 @@ FileDescriptor make_memfd(const RegionHeader& header, std::uint64_t bytes, int s
 void expect_refused(FileDescriptor file, ErrorCode code, const std::string& says) {
   const Result<Region> region = Region::attach(std::move(file));
   ASSERT_FALSE(region) << "attached, but: " << says;
-  EXPECT_EQ(name_of(region.error().code), std::string(name_of(code))) << region.error().message;
-  EXPECT_THAT(region.error().message, HasSubstr(says));
+  EXPECT_EQ(name_of(code_of(region)), std::string(name_of(code))) << region.error().message;
+  EXPECT_THAT(message_of(region), HasSubstr(says));
 }
 
 // A header with one lie in it, in a file that is otherwise right.
@@ -243,7 +244,7 @@ TEST(RegionAttachTest, ClosedDescriptorIsSaidToBeClosed) {
   expect_refused(FileDescriptor{}, ErrorCode::system, "Bad file descriptor");
   const Result<Channel> channel = Channel::attach({.memory = -1});
   ASSERT_FALSE(channel);
-  EXPECT_THAT(channel.error().message, HasSubstr("Bad file descriptor"));
+  EXPECT_THAT(message_of(channel), HasSubstr("Bad file descriptor"));
 }
 
 TEST(RegionAttachTest, ReadOnlyDescriptorIsSaidToBeOne) {

@@ -15,6 +15,7 @@
 #include <ringbell/core/broadcast_lossy.hpp>
 #include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/transport/memory/region.hpp>
+#include <tests/support/failure.hpp>
 
 namespace ringbell {
 namespace {
@@ -122,7 +123,7 @@ TEST(RegionKindsTest, ReaderOfALossyRingCannotWriteToIt) {
   const Result<Region> writable =
       Region::attach(FileDescriptor(::fcntl(made.fd(), F_DUPFD_CLOEXEC, 0)));
   ASSERT_FALSE(writable);
-  EXPECT_EQ(writable.error().code, ErrorCode::permission);
+  EXPECT_EQ(code_of(writable), ErrorCode::permission);
 
   const Region view = attached(made, Access::read_only);
   EXPECT_EQ(::mprotect(view.base(), 4096, PROT_READ | PROT_WRITE), -1);
@@ -139,8 +140,8 @@ TEST(RegionKindsTest, ShapesThatCannotBeAreRefused) {
   const auto refused = [](const RingShape& shape, const std::string& says) {
     const Result<Region> region = Region::create({.shape = shape});
     ASSERT_FALSE(region) << says;
-    EXPECT_EQ(region.error().code, ErrorCode::invalid_argument);
-    EXPECT_THAT(region.error().message, HasSubstr(says));
+    EXPECT_EQ(code_of(region), ErrorCode::invalid_argument);
+    EXPECT_THAT(message_of(region), HasSubstr(says));
   };
   refused({.kind = RingKind::mpmc, .slot_count = 1, .message_bytes = 8}, "messages is 1");
   refused({.kind = RingKind::mpmc, .slot_count = 8, .message_bytes = 0}, "message_bytes is 0");

@@ -16,6 +16,7 @@
 #include <ringbell/transport/memory/region.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/sanitizers.hpp>
 
 namespace ringbell {
@@ -35,8 +36,8 @@ std::uint64_t free_huge_pages() {
 void expect_refused(const ChannelOptions& options, const std::string& says) {
   const Result<Region> region = Region::create(options.region());
   ASSERT_FALSE(region) << says;
-  EXPECT_EQ(region.error().code, ErrorCode::invalid_argument);
-  EXPECT_THAT(region.error().message, HasSubstr(says));
+  EXPECT_EQ(code_of(region), ErrorCode::invalid_argument);
+  EXPECT_THAT(message_of(region), HasSubstr(says));
 }
 
 TEST(RegionTest, ImpossibleCapacityIsRefused) {
@@ -70,8 +71,8 @@ TEST(RegionTest, MoreThanTheMachineHasIsRefusedWithoutTryingToGetIt) {
   const Result<Region> region =
       Region::create(ChannelOptions{.capacity_bytes = std::uint64_t{1} << 40}.region());
   ASSERT_FALSE(region);
-  EXPECT_EQ(region.error().code, ErrorCode::no_space);
-  EXPECT_THAT(region.error().message, HasSubstr("smaller capacity"));
+  EXPECT_EQ(code_of(region), ErrorCode::no_space);
+  EXPECT_THAT(message_of(region), HasSubstr("smaller capacity"));
 }
 
 TEST(RegionTest, CapacityIsRoundedUpToAPowerOfTwo) {
@@ -204,10 +205,10 @@ TEST(RegionTest, RequiredHugePagesThatAreNotThereAreNoSpaceWithARemedy) {
       .capacity_bytes = 1 << 20,
       .memory = {.huge_pages = HugePages::require}}.region());
   ASSERT_FALSE(region);
-  if (region.error().code != ErrorCode::unsupported) {
-    EXPECT_EQ(region.error().code, ErrorCode::no_space) << region.error().message;
+  if (code_of(region) != ErrorCode::unsupported) {
+    EXPECT_EQ(code_of(region), ErrorCode::no_space) << region.error().message;
   }
-  EXPECT_THAT(region.error().message, HasSubstr("vm.nr_hugepages=3"));
+  EXPECT_THAT(message_of(region), HasSubstr("vm.nr_hugepages=3"));
 }
 
 TEST(RegionTest, RequiredHugePagesAreUsedWhereFree) {
@@ -243,9 +244,9 @@ TEST(RegionTest, MemoryThatMayNotBeLockedIsAnErrorWithARemedy) {
     const Result<Region> region = Region::create(
         ChannelOptions{.capacity_bytes = 4096, .memory = {.lock_memory = true}}.region());
     if (region) return 3;
-    const ErrorCode code = region.error().code;
+    const auto code = code_of(region);
     if (code != ErrorCode::permission && code != ErrorCode::no_space) return 4;
-    return region.error().message.find("ulimit -l") == std::string::npos ? 5 : 0;
+    return message_of(region).find("ulimit -l") == std::string::npos ? 5 : 0;
   });
   EXPECT_EQ(child.wait(), 0);
 }
@@ -267,7 +268,7 @@ TEST(RegionTest, NoMoreDescriptorsIsAnError) {
     const rlimit few{.rlim_cur = 3, .rlim_max = 3};
     if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return 1;
     const Result<Region> region = Region::create(ChannelOptions{.capacity_bytes = 4096}.region());
-    return !region && region.error().errno_value == EMFILE ? 0 : 2;
+    return !region && errno_of(region) == EMFILE ? 0 : 2;
   });
   EXPECT_EQ(child.wait(), 0);
 }

@@ -15,6 +15,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/region_copy.hpp>
 
 namespace ringbell {
@@ -27,12 +28,6 @@ using Policy = TopicOptions::Policy;
 
 constexpr auto kLong = 20s;
 constexpr std::array<std::byte, 40> kMessage{};
-
-template <class T>
-ErrorCode code_of(const Result<T>& result) {
-  EXPECT_FALSE(result);
-  return result ? ErrorCode::system : result.error().code;
-}
 
 // Opens an end in a process of its own, which is killed then.
 template <class Open>

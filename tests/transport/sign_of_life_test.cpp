@@ -19,6 +19,7 @@
 #include <ringbell/transport/base/sign_of_life.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/text_messages.hpp>
 
 namespace ringbell {
@@ -72,7 +73,7 @@ TEST(SignOfLifeTest, ProcessThatIsNotThereIsNotFound) {
   }
   const auto gone = open_process(pid);
   ASSERT_FALSE(gone);
-  EXPECT_EQ(gone.error().code, ErrorCode::not_found);
+  EXPECT_EQ(code_of(gone), ErrorCode::not_found);
   EXPECT_FALSE(open_process(-1));
 }
 
@@ -116,9 +117,9 @@ TEST_P(PeerThatNeverCameTest, IsDeadOnceItIsGone) {
   keeps_child = {};
   const auto nothing = receiver.peek_for(kLong);
   ASSERT_FALSE(nothing);
-  EXPECT_EQ(nothing.error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(nothing), ErrorCode::peer_dead);
   EXPECT_EQ(receiver.peer(), PeerState::dead);
-  EXPECT_EQ(receiver.wait_for_peer(kLong).error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(receiver.wait_for_peer(kLong)), ErrorCode::peer_dead);
 }
 
 TEST_P(PeerThatNeverCameTest, EndsTheWaitForIt) {
@@ -126,7 +127,7 @@ TEST_P(PeerThatNeverCameTest, EndsTheWaitForIt) {
   keeps_child = {};
   const auto came = sender.wait_for_peer(kLong);
   ASSERT_FALSE(came);
-  EXPECT_EQ(came.error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(came), ErrorCode::peer_dead);
 }
 
 TEST_P(PeerThatNeverCameTest, EndsTheWaitForRoom) {
@@ -135,7 +136,7 @@ TEST_P(PeerThatNeverCameTest, EndsTheWaitForRoom) {
   keeps_child = {};
   const auto room = sender.claim_for(100, kLong);
   ASSERT_FALSE(room);
-  EXPECT_EQ(room.error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(room), ErrorCode::peer_dead);
 }
 
 INSTANTIATE_TEST_SUITE_P(EverySign, PeerThatNeverCameTest,
@@ -157,7 +158,7 @@ TEST(WaitForPeerTest, EndsWhenThePeerComes) {
     EXPECT_EQ(receiver.wait_for_peer(kLong), true);
     EXPECT_EQ(receiver.wait_for_peer(0ns), true);
     child.kill_now();
-    EXPECT_EQ(receiver.wait_for_peer(0ns).error().code, ErrorCode::peer_dead);
+    EXPECT_EQ(code_of(receiver.wait_for_peer(0ns)), ErrorCode::peer_dead);
   }
 }
 
@@ -176,7 +177,7 @@ TEST(WaitForPeerTest, PeerThatClosedIsAnErrorAndWhatItSentIsThere) {
   }
   const auto came = receiver.wait_for_peer(kLong);
   ASSERT_FALSE(came);
-  EXPECT_EQ(came.error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(came), ErrorCode::closed);
   EXPECT_EQ(receive_text(receiver), "last");
 }
 

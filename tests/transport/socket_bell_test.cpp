@@ -23,6 +23,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/region_copy.hpp>
 
 namespace ringbell {
@@ -107,10 +108,10 @@ TEST_F(SocketBellTest, SleepersAreWokenByMessagesAndByRoom) {
 }
 
 TEST_F(SocketBellTest, InterruptWakesTheEndsOwnWait) {
-  wakes([&] { return receiver_->peek_for(kLong).error().code == ErrorCode::cancelled; },
+  wakes([&] { return code_of(receiver_->peek_for(kLong)) == ErrorCode::cancelled; },
         [&] { receiver_->interrupt(); });
   fill_ring();
-  wakes([&] { return sender_->send(kMessage, kLong).error().code == ErrorCode::cancelled; },
+  wakes([&] { return code_of(sender_->send(kMessage, kLong)) == ErrorCode::cancelled; },
         [&] { sender_->interrupt(); });
 }
 
@@ -209,19 +210,19 @@ TEST(SocketBellRefusalTest, OtherDescriptorsAndRingsAreRefused) {
   const Region rings_by_eventfd =
       Region::create(ChannelOptions{.doorbell = DoorbellKind::eventfd}.region()).value();
   const Region queue = Region::create(QueueOptions{}.region()).value();
-  const auto code_of = [](const Region& ring, FileDescriptor socket) {
-    const Result<Channel> channel = Channel::attach_by_socket(copy_of(ring), std::move(socket));
-    return channel ? ErrorCode::system : channel.error().code;
+  const auto attaching = [](const Region& ring, FileDescriptor socket) {
+    return code_of(Channel::attach_by_socket(copy_of(ring), std::move(socket)));
   };
   const auto good = [] { return std::move(unix_socket::pair().value().first); };
-  EXPECT_EQ(code_of(queue, good()), ErrorCode::not_a_region);
-  EXPECT_EQ(code_of(rings_by_futex, good()), ErrorCode::invalid_argument);
-  EXPECT_EQ(code_of(rings_by_eventfd, FileDescriptor{}), ErrorCode::invalid_argument);
-  EXPECT_EQ(code_of(rings_by_eventfd, FileDescriptor(::eventfd(0, EFD_CLOEXEC))),
+  EXPECT_EQ(attaching(queue, good()), ErrorCode::not_a_region);
+  EXPECT_EQ(attaching(rings_by_futex, good()), ErrorCode::invalid_argument);
+  EXPECT_EQ(attaching(rings_by_eventfd, FileDescriptor{}), ErrorCode::invalid_argument);
+  EXPECT_EQ(attaching(rings_by_eventfd, FileDescriptor(::eventfd(0, EFD_CLOEXEC))),
             ErrorCode::invalid_argument);
-  EXPECT_EQ(code_of(rings_by_eventfd, unix_socket::create().value()), ErrorCode::invalid_argument);
+  EXPECT_EQ(attaching(rings_by_eventfd, unix_socket::create().value()),
+            ErrorCode::invalid_argument);
   EXPECT_EQ(
-      code_of(rings_by_eventfd, FileDescriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))),
+      attaching(rings_by_eventfd, FileDescriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))),
       ErrorCode::invalid_argument);
 }
 

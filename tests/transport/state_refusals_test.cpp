@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <ringbell/ringbell.hpp>
+#include <tests/support/failure.hpp>
 
 namespace ringbell {
 namespace {
@@ -24,15 +25,14 @@ std::uint64_t& newest_in(const State& state) {
 }
 
 TEST(StateRefusalsTest, WhatIsNoStateIsRefused) {
-  EXPECT_EQ(State::create({.value_bytes = 0}).error().code, ErrorCode::invalid_argument);
-  EXPECT_EQ(State::create({.readers_in_place = UINT32_MAX}).error().code,
-            ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(State::create({.value_bytes = 0})), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(State::create({.readers_in_place = UINT32_MAX})), ErrorCode::invalid_argument);
   const State state = new_state();
   EXPECT_FALSE(State::attach({.memory = -1, .bells = state.fds().bells}));
   EXPECT_FALSE(State::attach({.memory = state.fds().memory, .bells = -1}));
   const Region queue = Region::create(QueueOptions{}.region()).value();
   EXPECT_FALSE(State::attach({.memory = queue.fd(), .bells = state.fds().bells}));
-  EXPECT_EQ(State::attach({.memory = state.fds().memory, .bells = queue.fd()}).error().code,
+  EXPECT_EQ(code_of(State::attach({.memory = state.fds().memory, .bells = queue.fd()})),
             ErrorCode::not_a_region);
 }
 
@@ -42,9 +42,9 @@ TEST(StateRefusalsTest, NonsenseIsCorruptForEveryCall) {
   StateReader looking = StateReader::open(State::attach(state.fds()).value()).value();
   newest_in(state) = core::StateVersion(1, 100).word();
   std::array<std::byte, kBytes> bytes{};
-  EXPECT_EQ(copying.get(bytes).error().code, ErrorCode::corrupt);
-  EXPECT_EQ(looking.look().error().code, ErrorCode::corrupt);
-  EXPECT_EQ(StateWriter::open(std::move(state)).error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(copying.get(bytes)), ErrorCode::corrupt);
+  EXPECT_EQ(code_of(looking.look()), ErrorCode::corrupt);
+  EXPECT_EQ(code_of(StateWriter::open(std::move(state))), ErrorCode::corrupt);
 }
 
 TEST(StateRefusalsTest, WriterWhoseStateBecomesNonsenseSetsNothing) {
@@ -53,7 +53,7 @@ TEST(StateRefusalsTest, WriterWhoseStateBecomesNonsenseSetsNothing) {
   StateWriter writer = StateWriter::open(std::move(state)).value();
   newest = core::StateVersion(1, 100).word();
   EXPECT_FALSE(writer.claim());
-  EXPECT_EQ(writer.set({}).error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(writer.set({})), ErrorCode::corrupt);
   EXPECT_EQ(newest, core::StateVersion(1, 100).word());
 }
 
@@ -63,7 +63,7 @@ TEST(StateRefusalsTest, ReaderThatIsAlwaysOvertakenIsTold) {
   StateReader reader = StateReader::open(State::attach(state.fds()).value()).value();
   newest_in(state) = core::StateVersion(1, 0).word();  // and the buffer has no value
   std::array<std::byte, kBytes> bytes{};
-  EXPECT_EQ(reader.get(bytes).error().code, ErrorCode::timed_out);
+  EXPECT_EQ(code_of(reader.get(bytes)), ErrorCode::timed_out);
 }
 
 }  // namespace

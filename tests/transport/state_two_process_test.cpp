@@ -18,6 +18,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/name_folder.hpp>
 
@@ -50,7 +51,7 @@ void expect_value(std::span<const std::byte> bytes, std::uint64_t number) {
 std::uint64_t get(StateReader& reader, std::uint32_t key = 0) {
   std::array<std::byte, kBytes> bytes{};
   const auto size = reader.get(bytes, key);
-  EXPECT_TRUE(size) << (size ? "" : size.error().message);
+  EXPECT_TRUE(size) << (size ? "" : message_of(size));
   if (!size || !*size) return 0;
   expect_value(std::span(bytes).first(**size), reader.number(key));
   return reader.number(key);
@@ -91,12 +92,12 @@ TEST(StateTest, KeysStandAlone) {
   std::array<std::byte, kBytes> bytes{};
   const Result<void> set_none = writer.set(bytes, 3);
   ASSERT_FALSE(set_none);
-  EXPECT_EQ(set_none.error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(set_none), ErrorCode::invalid_argument);
   EXPECT_FALSE(writer.claim(3));
   EXPECT_EQ(writer.number(3), 0U);
-  EXPECT_EQ(reader.get(bytes, 3).error().code, ErrorCode::invalid_argument);
-  EXPECT_EQ(reader.look(3).error().code, ErrorCode::invalid_argument);
-  EXPECT_EQ(reader.wait_changed(0ns, 3).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(reader.get(bytes, 3)), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(reader.look(3)), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(reader.wait_changed(0ns, 3)), ErrorCode::invalid_argument);
   EXPECT_FALSE(reader.changed(3));
 }
 
@@ -115,10 +116,9 @@ TEST(StateTest, CallOutOfTurnDoesNothing) {
   EXPECT_EQ(writer.number(), 1U);
   EXPECT_FALSE(reader.release());
   std::array<std::byte, kBytes + 1> bytes{};
-  EXPECT_EQ(writer.set(bytes).error().code, ErrorCode::too_large);
-  EXPECT_EQ(reader.get(std::span(bytes).first(kBytes - 1)).error().code,
-            ErrorCode::invalid_argument);
-  EXPECT_EQ(writer.waitable_fd().error().code, ErrorCode::unsupported);
+  EXPECT_EQ(code_of(writer.set(bytes)), ErrorCode::too_large);
+  EXPECT_EQ(code_of(reader.get(std::span(bytes).first(kBytes - 1))), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(writer.waitable_fd()), ErrorCode::unsupported);
 }
 
 TEST(StateTest, ValueIsFilledInPlaceAndLookedAtInPlace) {
@@ -144,8 +144,8 @@ TEST(StateTest, ValueIsFilledInPlaceAndLookedAtInPlace) {
   StateReader third = StateReader::open(State::attach(fds).value()).value();
   const auto refused = third.look();
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::no_place);
-  EXPECT_THAT(refused.error().message, HasSubstr("readers_in_place"));
+  EXPECT_EQ(code_of(refused), ErrorCode::no_place);
+  EXPECT_THAT(message_of(refused), HasSubstr("readers_in_place"));
   std::array<std::byte, kBytes> bytes{};
   EXPECT_EQ(third.get(bytes).value(), std::size_t{kBytes}) << "but it may copy";
   second = StateReader::open(State::attach(fds).value()).value();
@@ -157,18 +157,18 @@ TEST(StateTest, NoReaderLooksWhereNoneMay) {
   StateReader reader = StateReader::open(State::attach(state.fds()).value()).value();
   const auto refused = reader.look();
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::no_place);
+  EXPECT_EQ(code_of(refused), ErrorCode::no_place);
 }
 
 TEST(StateTest, OnlyTheMakerWritesAndReadersCannot) {
   State state = new_state();
   const StateFds fds = state.fds();
-  EXPECT_EQ(StateWriter::open(State::attach(fds).value()).error().code, ErrorCode::permission);
+  EXPECT_EQ(code_of(StateWriter::open(State::attach(fds).value())), ErrorCode::permission);
   EXPECT_FALSE(Region::attach(FileDescriptor(::dup(fds.memory)))) << "it is sealed";
-  EXPECT_EQ(State::attach({.memory = fds.bells, .bells = fds.bells}).error().code,
+  EXPECT_EQ(code_of(State::attach({.memory = fds.bells, .bells = fds.bells})),
             ErrorCode::not_a_region);
   const State other = new_state(3);
-  EXPECT_EQ(State::attach({.memory = fds.memory, .bells = other.fds().bells}).error().code,
+  EXPECT_EQ(code_of(State::attach({.memory = fds.memory, .bells = other.fds().bells})),
             ErrorCode::not_a_region);
 }
 
@@ -198,7 +198,7 @@ TEST(StateTest, WaitEndsWithTheWriterAndTheValueStays) {
   });
   EXPECT_EQ(reader.wait_changed(kLong).value(), true);
   EXPECT_EQ(get(reader), 1U);
-  EXPECT_EQ(reader.wait_changed(kLong).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(reader.wait_changed(kLong)), ErrorCode::closed);
   EXPECT_EQ(reader.peer(), PeerState::closed);
   EXPECT_EQ(get(reader), 1U);
 }
@@ -208,7 +208,7 @@ TEST(StateTest, WaitIsInterrupted) {
   StateReader reader = StateReader::open(State::attach(state.fds()).value()).value();
   const StateWriter writer = StateWriter::open(std::move(state)).value();
   std::jthread interrupting([&] { reader.interrupt(); });
-  EXPECT_EQ(reader.wait_changed(kLong).error().code, ErrorCode::cancelled);
+  EXPECT_EQ(code_of(reader.wait_changed(kLong)), ErrorCode::cancelled);
   EXPECT_EQ(reader.wait_changed(0ns).value(), false) << "and it is as good as before";
 }
 
@@ -260,7 +260,7 @@ TEST(StateTest, NothingIsTornWhileAnotherProcessWrites) {
   StateReader copying = StateReader::open(State::attach(fds).value()).value();
   StateReader looking = StateReader::open(State::attach(fds).value()).value();
   const auto is_value = [](const auto& got) {
-    EXPECT_TRUE(got || got.error().code == ErrorCode::timed_out);
+    EXPECT_TRUE(got || code_of(got) == ErrorCode::timed_out);
     return got && got->has_value();
   };
   std::array<std::byte, kBytes> bytes{};
@@ -297,7 +297,7 @@ TEST(StateTest, DeathOfTheWriterLeavesItsNewestValue) {
     (void)get(reader);
     changed = reader.wait_changed(kLong);
   }
-  EXPECT_EQ(changed.error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(changed), ErrorCode::peer_dead);
   const std::uint64_t last = get(reader);
   StateWriter next = StateWriter::create("config", {.value_bytes = kBytes}).value();
   EXPECT_EQ(next.number(), last) << "the next one goes on";
@@ -349,24 +349,24 @@ class StateNamesTest : public ::testing::Test {
 };
 
 TEST_F(StateNamesTest, ReaderFindsTheStateByItsName) {
-  EXPECT_EQ(StateReader::open("config", 0ns).error().code, ErrorCode::not_found);
+  EXPECT_EQ(code_of(StateReader::open("config", 0ns)), ErrorCode::not_found);
   const StateOptions options{.value_bytes = kBytes, .keys = 2, .readers_in_place = 1};
   std::optional writer = StateWriter::create("config", options).value();
   StateReader reader = StateReader::open("config", 0ns).value();
   set(*writer, 1, 1);
   EXPECT_EQ(get(reader, 1), 1U);
   expect_value(*reader.look(1).value(), 1);
-  EXPECT_EQ(StateWriter::create("config", options).error().code, ErrorCode::busy);
-  EXPECT_THAT(StateWriter::create("config", {.value_bytes = kBytes}).error().message,
+  EXPECT_EQ(code_of(StateWriter::create("config", options)), ErrorCode::busy);
+  EXPECT_THAT(message_of(StateWriter::create("config", {.value_bytes = kBytes})),
               HasSubstr("with keys 2, not 1"));
-  EXPECT_EQ(Subscriber::open("config", TopicStart::usual, 0ns).error().code, ErrorCode::other_ring);
+  EXPECT_EQ(code_of(Subscriber::open("config", TopicStart::usual, 0ns)), ErrorCode::other_ring);
   writer.reset();
-  EXPECT_EQ(reader.wait_changed(kLong).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(reader.wait_changed(kLong)), ErrorCode::closed);
   expect_value(*reader.look(1).value(), 1);
   EXPECT_THAT(folder_.files(), ::testing::Not(::testing::Contains(HasSubstr(".ring"))))
       << "a reader in place keeps no name alive";
   const QueueSender queue = QueueSender::create("config").value();
-  EXPECT_THAT(StateReader::open("config", 0ns).error().message, HasSubstr("a queue, not a state"));
+  EXPECT_THAT(message_of(StateReader::open("config", 0ns)), HasSubstr("a queue, not a state"));
 }
 
 // Of all that this process maps of the file, and may write.

@@ -19,6 +19,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/left_behind.hpp>
 #include <tests/support/name_folder.hpp>
 
@@ -50,8 +51,8 @@ class StrangeFilesTest : public ::testing::Test {
   template <class End>
   static void expect_other_ring(const Result<End>& end, const std::string& says) {
     ASSERT_FALSE(end);
-    EXPECT_STREQ(name_of(end.error().code), "other_ring") << end.error().message;
-    EXPECT_THAT(end.error().message, HasSubstr(says));
+    EXPECT_STREQ(name_of(code_of(end)), "other_ring") << end.error().message;
+    EXPECT_THAT(message_of(end), HasSubstr(says));
   }
 
   test::TemporaryNameFolder folder_;
@@ -60,10 +61,9 @@ class StrangeFilesTest : public ::testing::Test {
 TEST_F(StrangeFilesTest, NonsenseThatNoProcessUsesIsReplaced) {
   write_nonsense("a.ring");
   write_nonsense("b.ring");
-  EXPECT_EQ(Receiver::open("a", 0ns).error().code, ErrorCode::not_found);
-  EXPECT_EQ(QueueReceiver::open("b", 0ns).error().code, ErrorCode::not_found);
-  EXPECT_EQ(Subscriber::open("b", Subscriber::Start::usual, 0ns).error().code,
-            ErrorCode::not_found);
+  EXPECT_EQ(code_of(Receiver::open("a", 0ns)), ErrorCode::not_found);
+  EXPECT_EQ(code_of(QueueReceiver::open("b", 0ns)), ErrorCode::not_found);
+  EXPECT_EQ(code_of(Subscriber::open("b", Subscriber::Start::usual, 0ns)), ErrorCode::not_found);
   EXPECT_TRUE(Sender::create("a", kChannel));
   EXPECT_TRUE(QueueSender::create("b", kQueue));
 }
@@ -73,19 +73,18 @@ TEST_F(StrangeFilesTest, NonsenseThatAProcessUsesStays) {
   const FileDescriptor held = hold("a.ring");
   expect_other_ring(Sender::create("a", kChannel), "by another program");
   expect_other_ring(QueueSender::create("a", kQueue), "by another program");
-  EXPECT_EQ(Receiver::open("a", 0ns).error().code, ErrorCode::not_a_region);
-  EXPECT_EQ(QueueReceiver::open("a", 0ns).error().code, ErrorCode::not_a_region);
-  EXPECT_EQ(Subscriber::open("a", Subscriber::Start::usual, 0ns).error().code,
-            ErrorCode::not_a_region);
+  EXPECT_EQ(code_of(Receiver::open("a", 0ns)), ErrorCode::not_a_region);
+  EXPECT_EQ(code_of(QueueReceiver::open("a", 0ns)), ErrorCode::not_a_region);
+  EXPECT_EQ(code_of(Subscriber::open("a", Subscriber::Start::usual, 0ns)), ErrorCode::not_a_region);
   EXPECT_EQ(std::filesystem::file_size(folder_.path() + "/a.ring"), 8192U);
 }
 
 TEST_F(StrangeFilesTest, ARingOfAnotherKindThatNoProcessUsesIsReplaced) {
   test::leave_behind("a", kChannel, {"left"});
-  EXPECT_EQ(QueueReceiver::open("a", 0ns).error().code, ErrorCode::not_found);
+  EXPECT_EQ(code_of(QueueReceiver::open("a", 0ns)), ErrorCode::not_found);
   EXPECT_TRUE(QueueSender::create("a", kQueue));
   test::in_a_process_that_is_killed([] { return QueueSender::create("b", kQueue).value(); });
-  EXPECT_EQ(Receiver::open("b", 0ns).error().code, ErrorCode::not_found);
+  EXPECT_EQ(code_of(Receiver::open("b", 0ns)), ErrorCode::not_found);
   EXPECT_TRUE(Sender::create("b", kChannel));
 }
 
@@ -127,12 +126,12 @@ TEST_F(StrangeFilesTest, AProcessThatHasClosedAndDoesNotLetGoIsSaidToBeThere) {
   const Sender leaving = Sender::create("a", kChannel).value();
   say_closed_but_stay(leaving);
   const ChannelOptions other{.capacity_bytes = 8192};
-  for (const ErrorCode code :
-       {Sender::create("a", kChannel).error().code, Receiver::create("a", other).error().code}) {
+  for (const auto code :
+       {code_of(Sender::create("a", kChannel)), code_of(Receiver::create("a", other))}) {
     EXPECT_STREQ(name_of(code), "busy");
   }
-  EXPECT_THAT(Sender::create("a", kChannel).error().message, HasSubstr("does not let go"));
-  EXPECT_EQ(Sender::open("a", 0ns).error().code, ErrorCode::not_found);
+  EXPECT_THAT(message_of(Sender::create("a", kChannel)), HasSubstr("does not let go"));
+  EXPECT_EQ(code_of(Sender::open("a", 0ns)), ErrorCode::not_found);
 }
 
 TEST_F(StrangeFilesTest, AProcessThatIsLeavingIsWaitedFor) {

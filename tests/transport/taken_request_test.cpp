@@ -20,6 +20,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/region_copy.hpp>
 
@@ -99,14 +100,14 @@ TEST_F(TakenRequestTest, ThatIsDroppedIsAnErrorOfTheClient) {
     if (by_hand) taken->drop();
     if (!by_hand) taken.reset();
     const auto answer = clients_[0].answer_for(kLong);
-    EXPECT_EQ(answer.error().code, ErrorCode::dropped);
-    EXPECT_EQ(answer.error().fate, Fate::maybe_served);
+    EXPECT_EQ(code_of(answer), ErrorCode::dropped);
+    EXPECT_EQ(fate_of(answer), Fate::maybe_served);
   }
   ASSERT_NO_FATAL_FAILURE(call(clients_[0], 2));
   TakenRequest first = take();
   ASSERT_NO_FATAL_FAILURE(call(clients_[1], 3));
   first = take();  // drops the one before
-  EXPECT_EQ(clients_[0].answer_for(kLong).error().code, ErrorCode::dropped);
+  EXPECT_EQ(code_of(clients_[0].answer_for(kLong)), ErrorCode::dropped);
   ASSERT_TRUE(respond(first, 4));
   ASSERT_NO_FATAL_FAILURE(expect(clients_[1], 4));
 }
@@ -115,15 +116,15 @@ TEST_F(TakenRequestTest, WhatCannotBeIsAnError) {
   ASSERT_NO_FATAL_FAILURE(call(clients_[0], 1));
   TakenRequest taken = take();
   const std::vector<std::byte> large(1000);
-  EXPECT_EQ(taken.respond(large).error().code, ErrorCode::too_large);
+  EXPECT_EQ(code_of(taken.respond(large)), ErrorCode::too_large);
   ASSERT_TRUE(taken.respond(taken.request().subspan(2)));
   EXPECT_EQ(clients_[0].answer_for(kLong).value().value().size(), 6U);
-  EXPECT_EQ(respond(taken, 1).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(respond(taken, 1)), ErrorCode::invalid_argument);
   EXPECT_TRUE(taken.request().empty());
   EXPECT_TRUE(taken.is_cancelled());
   taken.drop();
   TakenRequest moved = std::move(taken);
-  EXPECT_EQ(respond(moved, 1).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(respond(moved, 1)), ErrorCode::invalid_argument);
 }
 
 TEST_F(TakenRequestTest, TellsThatItsClientHasGivenUp) {
@@ -193,7 +194,7 @@ TEST_F(TakenRequestTest, OutlivesItsServerAndIsNotAnswered) {
   server_ = Server::open(copy_of(region_), kWait).value();
   EXPECT_FALSE(server_->request()) << "they are over";
   EXPECT_EQ(first.request().size(), 8U) << "it may be looked at";
-  EXPECT_EQ(respond(first, 1).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(respond(first, 1)), ErrorCode::closed);
   second.drop();
   for (Client& client : clients_) client.abandon();
   ASSERT_NO_FATAL_FAILURE(call(clients_[0], 3));
@@ -215,7 +216,7 @@ TEST_F(TakenRequestTest, IsNotAChildsOfFork) {
   TakenRequest taken = take();
   ChildProcess child = ChildProcess::fork([&] {
     if (!taken.is_cancelled() || !taken.request().empty()) return 1;
-    if (respond(taken, 3).error().code != ErrorCode::closed) return 2;
+    if (code_of(respond(taken, 3)) != ErrorCode::closed) return 2;
     taken.drop();
     return 0;
   });
@@ -351,8 +352,8 @@ TEST_F(TakenRequestTest, DoesNotAnswerWhatIsInItsLineByNow) {
   EXPECT_TRUE(old.is_cancelled());
   EXPECT_FALSE(fresh.is_cancelled());
   const Result<void> refused = respond(old, 7);
-  EXPECT_EQ(refused.error().code, ErrorCode::corrupt);
-  EXPECT_EQ(respond(old, 7).error().code, ErrorCode::invalid_argument) << "it is over";
+  EXPECT_EQ(code_of(refused), ErrorCode::corrupt);
+  EXPECT_EQ(code_of(respond(old, 7)), ErrorCode::invalid_argument) << "it is over";
   EXPECT_EQ(state_of(region_, line).word(), again.word()) << "nothing was stored";
   ASSERT_TRUE(respond(fresh, 8));
   EXPECT_EQ(state_of(region_, line).word(), State(State::kResponse, again.generation(), 8).word());
@@ -404,7 +405,7 @@ TEST(TakenRequestsTest, DoNotAnswerTheClientThatHasTheLineAfterwards) {
     }
     const State before = state_of(region, 0);
     std::array<std::byte, 8> secret{};
-    EXPECT_EQ(old.respond(secret).error().code, ErrorCode::corrupt);
+    EXPECT_EQ(code_of(old.respond(secret)), ErrorCode::corrupt);
     EXPECT_EQ(state_of(region, 0).word(), before.word());
     if (!is_asked) continue;
     TakenRequest fresh = server.take_for(kLong).value().value();

@@ -14,6 +14,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/region_copy.hpp>
@@ -127,14 +128,14 @@ TEST_F(TicketTest, AnAnswerIsToldUntilItIsTakenWhileOneIsOut) {
 TEST_F(TicketTest, ThereAreAsManyAsTheServiceSays) {
   std::vector<Ticket> tickets;
   for (std::uint64_t i = 0; i < kTickets; ++i) tickets.push_back(start(i));
-  EXPECT_EQ(client_.start(message(9)).error().code, ErrorCode::no_place);
+  EXPECT_EQ(code_of(client_.start(message(9))), ErrorCode::no_place);
   tickets.pop_back();  // taken back: its place is free
   tickets.push_back(start(10));
   const Region none = Region::create(ServiceOptions{}.region()).value();
   Client other = Client::open(copy_of(none)).value();
-  EXPECT_EQ(other.start(message(1)).error().code, ErrorCode::no_place);
+  EXPECT_EQ(code_of(other.start(message(1))), ErrorCode::no_place);
   const std::vector<std::byte> large(1000);
-  EXPECT_EQ(client_.start(large).error().code, ErrorCode::too_large);
+  EXPECT_EQ(code_of(client_.start(large)), ErrorCode::too_large);
 }
 
 TEST_F(TicketTest, OneThatGoesIsTakenBackUnlessItIsBegun) {
@@ -150,7 +151,7 @@ TEST_F(TicketTest, OneThatGoesIsTakenBackUnlessItIsBegun) {
   EXPECT_TRUE(server_->is_cancelled());
   std::vector<Ticket> tickets;
   for (std::uint64_t i = 1; i < kTickets; ++i) tickets.push_back(start(i));
-  EXPECT_EQ(client_.start(message(9)).error().code, ErrorCode::no_place) << "its line is taken";
+  EXPECT_EQ(code_of(client_.start(message(9))), ErrorCode::no_place) << "its line is taken";
   ASSERT_TRUE(server_->claim(1));
   server_->respond();
   EXPECT_EQ(start(9).abandon(), Fate::withdrawn) << "it is free again";
@@ -160,7 +161,7 @@ TEST_F(TicketTest, AbandonTellsItsFate) {
   Ticket one = start(1);
   EXPECT_EQ(one.abandon(), Fate::withdrawn);
   EXPECT_EQ(one.abandon(), Fate::withdrawn) << "as before";
-  EXPECT_EQ(one.wait(0ns).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(one.wait(0ns)), ErrorCode::invalid_argument);
   EXPECT_TRUE(one.answered());
   Ticket two = start(2);
   ASSERT_TRUE(server_->request());
@@ -182,7 +183,7 @@ TEST_F(TicketTest, AbandonTellsItsFate) {
 TEST_F(TicketTest, AnInterruptLeavesItUnderWay) {
   Ticket ticket = start(1);
   client_.interrupt();
-  EXPECT_EQ(ticket.wait(kLong).error().code, ErrorCode::cancelled);
+  EXPECT_EQ(code_of(ticket.wait(kLong)), ErrorCode::cancelled);
   EXPECT_EQ(ticket.fate(), Fate::none);
   ASSERT_NO_FATAL_FAILURE(serve(1));
   ASSERT_NO_FATAL_FAILURE(expect(ticket, 1));
@@ -197,10 +198,10 @@ TEST_F(TicketTest, TheServersEndTellsTheFateOfEach) {
   EXPECT_TRUE(waiting.answered());
   for (Ticket* const ticket : {&begun, &waiting}) {
     const auto answer = ticket->wait(kLong);
-    EXPECT_EQ(answer.error().code, ErrorCode::closed);
-    EXPECT_EQ(answer.error().fate, ticket == &begun ? Fate::maybe_served : Fate::withdrawn);
-    EXPECT_EQ(ticket->fate(), answer.error().fate);
-    EXPECT_EQ(ticket->wait(0ns).error().code, ErrorCode::invalid_argument);
+    EXPECT_EQ(code_of(answer), ErrorCode::closed);
+    EXPECT_EQ(fate_of(answer), ticket == &begun ? Fate::maybe_served : Fate::withdrawn);
+    EXPECT_EQ(ticket->fate(), fate_of(answer));
+    EXPECT_EQ(code_of(ticket->wait(0ns)), ErrorCode::invalid_argument);
   }
   server_ = Server::open(copy_of(region_)).value();
   ASSERT_NO_FATAL_FAILURE(serve(2)) << "whose ticket waits";
@@ -211,8 +212,8 @@ TEST_F(TicketTest, OneThatTheServerDropsIsAnError) {
   Ticket ticket = start(1);
   server_->take_for(kLong).value()->drop();
   const auto answer = ticket.wait(kLong);
-  EXPECT_EQ(answer.error().code, ErrorCode::dropped);
-  EXPECT_EQ(answer.error().fate, Fate::maybe_served);
+  EXPECT_EQ(code_of(answer), ErrorCode::dropped);
+  EXPECT_EQ(fate_of(answer), Fate::maybe_served);
   EXPECT_EQ(ticket.fate(), Fate::maybe_served);
 }
 
@@ -228,7 +229,7 @@ TEST_F(TicketTest, OutlivesItsClient) {
   moved = Client::open(copy_of(region_)).value();  // that one is closed
   EXPECT_EQ(begun.fate(), Fate::maybe_served);
   EXPECT_TRUE(begun.answered());
-  EXPECT_EQ(begun.wait(kLong).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(begun.wait(kLong)), ErrorCode::closed);
   EXPECT_EQ(withdrawn->abandon(), Fate::withdrawn);
   ASSERT_TRUE(server_->claim(1));
   server_->respond();
@@ -238,7 +239,7 @@ TEST_F(TicketTest, OutlivesItsClient) {
 TEST_F(TicketTest, IsNotAChildsOfFork) {
   Ticket ticket = start(1);
   ChildProcess child = ChildProcess::fork([&] {
-    if (ticket.wait(kLong).error().code != ErrorCode::closed) return 1;
+    if (code_of(ticket.wait(kLong)) != ErrorCode::closed) return 1;
     return ticket.abandon() == Fate::maybe_served ? 0 : 2;
   });
   EXPECT_EQ(child.wait(), 0);
@@ -282,7 +283,7 @@ TEST_F(TicketTest, WithoutOneThatWaitsThereIsNothingToWaitFor) {
   Ticket held = start(1);
   ASSERT_NO_FATAL_FAILURE(serve(1));
   ASSERT_NO_FATAL_FAILURE(expect(held, 1));
-  EXPECT_EQ(client_.any_answered_for(kLong).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(client_.any_answered_for(kLong)), ErrorCode::invalid_argument);
 }
 
 TEST_F(TicketTest, ADeadClientsLinesAreTakenOver) {
@@ -352,11 +353,11 @@ TEST(TicketsTest, ByNameAsTheServiceIs) {
   const test::TemporaryNameFolder folder;
   const ServiceOptions options{.clients = 3, .tickets = 2};
   Server server = Server::create("tickets", options).value();
-  EXPECT_EQ(Client::create("tickets", {.clients = 3}).error().code, ErrorCode::other_ring);
+  EXPECT_EQ(code_of(Client::create("tickets", {.clients = 3})), ErrorCode::other_ring);
   Client client = Client::open("tickets").value();
   const Ticket one = client.start(message(1)).value();
   const Ticket two = client.start(message(2)).value();
-  EXPECT_EQ(client.start(message(3)).error().code, ErrorCode::no_place);
+  EXPECT_EQ(code_of(client.start(message(3))), ErrorCode::no_place);
 }
 
 struct Question {
@@ -387,7 +388,7 @@ TEST(TypedTicketTest, HasTheAnswerAsACopy) {
   EXPECT_EQ(one.wait(kLong).value().value().square, 9U);
   EXPECT_EQ(one.fate(), Fate::served);
   auto three = client.start({5});
-  EXPECT_EQ(three.error().code, ErrorCode::no_place);
+  EXPECT_EQ(code_of(three), ErrorCode::no_place);
   EXPECT_EQ(one.abandon(), Fate::served);
   three = client.start({5});
   EXPECT_EQ(three.value().abandon(), Fate::withdrawn);

@@ -13,6 +13,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/region_copy.hpp>
 
 namespace ringbell {
@@ -109,7 +110,7 @@ TEST_F(TimeToLiveTest, WaitsForAFreshOneAndTellsHowTheSenderEnded) {
   { const Sender gone = std::move(sender_); }
   const auto end = receiver_.peek_fresh_for(1us, kLong);
   ASSERT_FALSE(end);
-  EXPECT_EQ(end.error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(end), ErrorCode::closed);
   EXPECT_EQ(receiver_.expired(), 1U);
 }
 
@@ -157,17 +158,17 @@ TEST(UntimedChannelTest, HasNoTimesToGoBy) {
   ASSERT_TRUE(sender.try_send(std::array<std::byte, 8>{}));
   const auto record = receiver.peek_fresh_for(1h, kLong);
   ASSERT_FALSE(record);
-  EXPECT_EQ(record.error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(record), ErrorCode::invalid_argument);
   EXPECT_TRUE(receiver.peek());
 }
 
 TEST(UntimedChannelTest, OnlyChannelsAreTimed) {
   RegionOptions options = QueueOptions{}.region();
   options.shape.user_header_bytes = 16;
-  EXPECT_EQ(Region::create(options).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(Region::create(options)), ErrorCode::invalid_argument);
   options = ChannelOptions{}.region();
   options.shape.user_header_bytes = 8;
-  EXPECT_EQ(Region::create(options).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(Region::create(options)), ErrorCode::invalid_argument);
 }
 
 }  // namespace

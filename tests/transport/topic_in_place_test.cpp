@@ -19,6 +19,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/name_folder.hpp>
 
@@ -91,7 +92,7 @@ TEST_P(TopicInPlaceTest, MessagesOfEverySizeAreWrittenAndReadWhereTheyStand) {
   EXPECT_EQ(ends.subscriber.missed(), 0U);
   EXPECT_EQ(ends.subscriber.read([](auto) { FAIL(); }, 1ms).value(), Seen::nothing);
   ends.publisher.reset();
-  EXPECT_EQ(ends.subscriber.read([](auto) { FAIL(); }, kLong).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(ends.subscriber.read([](auto) { FAIL(); }, kLong)), ErrorCode::closed);
 }
 
 TEST_P(TopicInPlaceTest, CallsOutOfTurnDoNothing) {
@@ -133,7 +134,7 @@ TEST_P(TopicInPlaceTest, ClaimsForNoReaderAreRefused) {
   ends.publisher->require_reader();
   ASSERT_TRUE(ends.publisher->claim_for(0ns).value());
   { const Subscriber gone = std::move(ends.subscriber); }
-  EXPECT_EQ(ends.publisher->claim_for(kLong).error().code, ErrorCode::no_reader);
+  EXPECT_EQ(code_of(ends.publisher->claim_for(kLong)), ErrorCode::no_reader);
   EXPECT_FALSE(ends.publisher->claim());
   EXPECT_FALSE(ends.publisher->commit(1)) << "the claim before is forgotten";
   ends.publisher->require_reader(false);
@@ -178,7 +179,7 @@ TEST(TopicInPlaceTest, PeekedMessageStaysUntilItIsReleased) {
   EXPECT_TRUE(subscriber.peek());
   EXPECT_TRUE(subscriber.release());
   EXPECT_FALSE(subscriber.peek());
-  EXPECT_EQ(subscriber.peek_for(kLong).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(subscriber.peek_for(kLong)), ErrorCode::closed);
 }
 
 TEST(TopicInPlaceTest, ReceiveTakesThePeekedMessage) {
@@ -207,8 +208,8 @@ TEST(TopicInPlaceTest, EvictedSubscriberLearnsThatItMayBeTorn) {
       overwrite();
       EXPECT_FALSE(ends.subscriber.release());
     }
-    EXPECT_EQ(ends.subscriber.peek_for(kLong).error().code, ErrorCode::evicted);
-    EXPECT_EQ(ends.subscriber.read([](auto) { FAIL(); }, kLong).error().code, ErrorCode::evicted);
+    EXPECT_EQ(code_of(ends.subscriber.peek_for(kLong)), ErrorCode::evicted);
+    EXPECT_EQ(code_of(ends.subscriber.read([](auto) { FAIL(); }, kLong)), ErrorCode::evicted);
   }
 }
 
@@ -230,7 +231,7 @@ TEST(TopicInPlaceTest, DeathIsToldFirstAndWhatIsLeftCanBePeekedAt) {
   Topic topic = Topic::attach({.memory = keeps.region().fd(), .bells = -1}).value();
   Subscriber late = Subscriber::open(std::move(topic), TopicStart::oldest).value();
   EXPECT_FALSE(late.peek());
-  EXPECT_EQ(late.peek_for(kLong).error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(late.peek_for(kLong)), ErrorCode::peer_dead);
   ASSERT_TRUE(late.peek());
   EXPECT_TRUE(test::is_message(*late.peek(), 6));
 }
@@ -242,7 +243,7 @@ TEST(TopicInPlaceTest, LossyTopicIsNotPeekedAt) {
   ASSERT_NO_FATAL_FAILURE(ends.publish(1));
   EXPECT_FALSE(ends.subscriber.reads_in_place());
   EXPECT_FALSE(ends.subscriber.peek());
-  EXPECT_EQ(ends.subscriber.peek_for(0ns).error().code, ErrorCode::unsupported);
+  EXPECT_EQ(code_of(ends.subscriber.peek_for(0ns)), ErrorCode::unsupported);
   EXPECT_EQ(ends.subscriber.read([](auto) {}, 0ns).value(), Seen::whole);
 }
 
@@ -267,7 +268,7 @@ TEST(TopicInPlaceTest, LookAtWhatCannotBeIsAnError) {
   ends.publisher->region().lossy_memory().slots[8] = std::byte{0xff};  // the size's lowest byte
   ends.publisher->region().lossy_memory().slots[15] = std::byte{0xff};
   for (const auto timeout : {0ns, std::chrono::nanoseconds(kLong)}) {
-    EXPECT_EQ(ends.subscriber.read([](auto) { FAIL(); }, timeout).error().code, ErrorCode::corrupt);
+    EXPECT_EQ(code_of(ends.subscriber.read([](auto) { FAIL(); }, timeout)), ErrorCode::corrupt);
   }
 }
 

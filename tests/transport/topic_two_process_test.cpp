@@ -12,6 +12,7 @@
 #include <ringbell/transport/ends/topic.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 
 namespace ringbell {
@@ -99,8 +100,8 @@ TEST_P(TopicTest, ClosedIsToldWhenAllWasRead) {
     publish(publisher, 1);
   }
   EXPECT_EQ(receive(subscriber).value(), 1U);
-  EXPECT_EQ(receive(subscriber).error().code, ErrorCode::closed);
-  EXPECT_EQ(receive(subscriber, 0ns).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(receive(subscriber)), ErrorCode::closed);
+  EXPECT_EQ(code_of(receive(subscriber, 0ns)), ErrorCode::closed);
 }
 
 TEST_P(TopicTest, DeadPublisherIsToldWhenAllWasRead) {
@@ -116,14 +117,14 @@ TEST_P(TopicTest, DeadPublisherIsToldWhenAllWasRead) {
   });
   ASSERT_EQ(dies.wait(), -SIGKILL);
   EXPECT_EQ(receive(subscriber).value(), 1U);
-  EXPECT_EQ(receive(subscriber).error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(receive(subscriber)), ErrorCode::peer_dead);
 }
 
 TEST_P(TopicTest, OnlyOnePublishesAtATime) {
   Topic topic = new_topic();
   const TopicFds fds = topic.fds();
   const Publisher publisher = Publisher::open(std::move(topic)).value();
-  EXPECT_EQ(Publisher::open(Topic::attach(fds).value()).error().code,
+  EXPECT_EQ(code_of(Publisher::open(Topic::attach(fds).value())),
             lossy() ? ErrorCode::permission : ErrorCode::busy);
 }
 
@@ -132,10 +133,10 @@ TEST_P(TopicTest, WhatDoesNotFitIsAnError) {
   Subscriber subscriber = Subscriber::open(Topic::attach(topic.fds()).value()).value();
   Publisher publisher = Publisher::open(std::move(topic)).value();
   std::vector<std::byte> bytes(kBytes + 1);
-  EXPECT_EQ(publisher.publish(bytes).error().code, ErrorCode::too_large);
+  EXPECT_EQ(code_of(publisher.publish(bytes)), ErrorCode::too_large);
   const auto too_short = subscriber.receive(std::span(bytes).first(kBytes - 1), 0s);
   ASSERT_FALSE(too_short);
-  EXPECT_EQ(too_short.error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(too_short), ErrorCode::invalid_argument);
 }
 
 TEST_P(TopicTest, ProcessesThatSleepSeeEverythingOrKnowWhatTheyMissed) {
@@ -201,9 +202,9 @@ TEST(LosslessTopicTest, AsManySubscribersAsItTakesAndNoMore) {
   }
   const Result<Subscriber> third = Subscriber::open(Topic::attach(topic.fds()).value());
   ASSERT_FALSE(third);
-  EXPECT_EQ(third.error().code, ErrorCode::no_place);
-  EXPECT_NE(third.error().message.find("all 2 places"), std::string::npos) << third.error().message;
-  EXPECT_NE(third.error().message.find("TopicOptions::subscribers, and 64; lossy: no limit"),
+  EXPECT_EQ(code_of(third), ErrorCode::no_place);
+  EXPECT_NE(message_of(third).find("all 2 places"), std::string::npos) << third.error().message;
+  EXPECT_NE(message_of(third).find("TopicOptions::subscribers, and 64; lossy: no limit"),
             std::string::npos)
       << third.error().message;
   all.pop_back();
@@ -244,7 +245,7 @@ TEST(LossyTopicTest, SubscriberCanOnlyLook) {
   EXPECT_EQ(::mprotect(subscriber.region().base(), 4096, PROT_READ | PROT_WRITE), -1);
   const auto publisher = Publisher::open(Topic::attach(fds).value());
   ASSERT_FALSE(publisher);
-  EXPECT_EQ(publisher.error().code, ErrorCode::permission);
+  EXPECT_EQ(code_of(publisher), ErrorCode::permission);
 }
 
 TEST(TopicAttachTest, WrongOrMissingRegionsAreRefused) {

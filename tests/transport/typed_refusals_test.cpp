@@ -12,6 +12,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 
 namespace ringbell {
@@ -135,13 +136,13 @@ TEST_F(TypedRefusalsTest, CallsEndWithTheirServerOrTheirTime) {
   EXPECT_EQ(client.call({1, 1}, 0ns).value(), std::nullopt);
   EXPECT_EQ(server->request(0ns).value(), std::nullopt) << "it was taken back";
   server->interrupt();
-  EXPECT_EQ(server->request(20s).error().code, ErrorCode::cancelled);
+  EXPECT_EQ(code_of(server->request(20s)), ErrorCode::cancelled);
   const auto answer = [](const Order&) { return std::uint64_t{1}; };
   server->interrupt();
-  EXPECT_EQ(server->serve(answer, 1, 20s).error().code, ErrorCode::cancelled);
+  EXPECT_EQ(code_of(server->serve(answer, 1, 20s)), ErrorCode::cancelled);
   EXPECT_EQ(server->serve(answer, 1, 0ns).value(), 0U);
   server.reset();
-  EXPECT_EQ(client.call({1, 1}, 20s).error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(client.call({1, 1}, 20s)), ErrorCode::closed);
 }
 
 TEST_F(TypedRefusalsTest, AnswerOfAnotherTypeIsCorrupt) {
@@ -151,7 +152,7 @@ TEST_F(TypedRefusalsTest, AnswerOfAnotherTypeIsCorrupt) {
   std::jthread serving([&] {
     EXPECT_EQ(server.serve([](auto, auto claim) { (void)claim(3); }, 1, 20s).value(), 1U);
   });
-  EXPECT_EQ(client.call({1, 1}, 20s).error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(client.call({1, 1}, 20s)), ErrorCode::corrupt);
 }
 
 }  // namespace

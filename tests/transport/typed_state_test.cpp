@@ -15,6 +15,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 
 namespace ringbell {
@@ -67,8 +68,8 @@ TEST_F(TypedStateTest, StateHasTheNewestValueOfItsType) {
   EXPECT_NE(writer.loan(1).error(), nullptr) << "there is no such key";
   const auto other = typed::StateReader<Quote>::open("config", 0ns);
   ASSERT_FALSE(other);
-  EXPECT_EQ(other.error().code, ErrorCode::other_ring);
-  EXPECT_THAT(other.error().message,
+  EXPECT_EQ(code_of(other), ErrorCode::other_ring);
+  EXPECT_THAT(message_of(other),
               AllOf(HasSubstr("ringbell::Config"), HasSubstr("not ringbell::Quote")));
 }
 
@@ -80,8 +81,8 @@ TEST_F(TypedStateTest, ValueOfAnotherSizeIsRefusedAndGivenBack) {
   EXPECT_TRUE(writer.set(std::span(bytes).first(12)));
   const auto copied = reader.get();
   ASSERT_FALSE(copied);
-  EXPECT_EQ(copied.error().code, ErrorCode::corrupt);
-  EXPECT_THAT(copied.error().message, HasSubstr("12 bytes"));
+  EXPECT_EQ(code_of(copied), ErrorCode::corrupt);
+  EXPECT_THAT(message_of(copied), HasSubstr("12 bytes"));
   EXPECT_EQ(reader.look().error()->code, ErrorCode::corrupt);
   EXPECT_FALSE(reader.bytes().release()) << "it was given back";
   EXPECT_TRUE(writer.set(bytes));
@@ -92,7 +93,7 @@ TEST_F(TypedStateTest, ValueOfAnotherSizeIsRefusedAndGivenBack) {
 TEST(TypedStatesTest, StateWithOtherRoomThanItsTypeIsCorrupt) {
   State state = State::create({.value_bytes = 32, .type = type_of<Quote>()}).value();
   auto reader = typed::StateReader<Quote>::open(State::attach(state.fds()).value()).value();
-  EXPECT_EQ(reader.get().error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(reader.get()), ErrorCode::corrupt);
 }
 
 TEST(TypedStatesTest, ValuesOfAnyNumberAreASpan) {
@@ -126,10 +127,10 @@ TEST(TypedStatesTest, PlaceThatChangesItsKeyIsCorrupt) {
   set({7, 70}, 0);
   EXPECT_EQ(reader.get(7).value(), 70);
   set({8, 80}, 0);
-  EXPECT_EQ(reader.get(7).error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(reader.get(7)), ErrorCode::corrupt);
   set({9}, 1);
-  EXPECT_EQ(reader.get(9).error().code, ErrorCode::corrupt) << "half an entry";
-  EXPECT_EQ(reader.changed(9).error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(reader.get(9)), ErrorCode::corrupt) << "half an entry";
+  EXPECT_EQ(code_of(reader.changed(9)), ErrorCode::corrupt);
 }
 
 TEST_F(TypedStateTest, StatesAreFoundByTheirKeys) {
@@ -147,7 +148,7 @@ TEST_F(TypedStateTest, StatesAreFoundByTheirKeys) {
   EXPECT_TRUE(writer.set("A", {3, 3.5}));
   EXPECT_EQ(reader.changed("A").value(), true);
   EXPECT_EQ(reader.get("A").value(), (Quote{3, 3.5}));
-  EXPECT_EQ(writer.set("C", {4, 0}).error().code, ErrorCode::no_place);
+  EXPECT_EQ(code_of(writer.set("C", {4, 0})), ErrorCode::no_place);
   EXPECT_EQ(reader.get("C").value(), std::nullopt);
 }
 

@@ -11,6 +11,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/region_copy.hpp>
 
@@ -240,16 +241,16 @@ TEST_F(TypedNamesTest, MessageOfAnotherSizeIsRefusedAndGivenBack) {
   EXPECT_TRUE(sender.send(bytes).value());
   const auto wrong = receiver.receive(0ns);
   ASSERT_FALSE(wrong);
-  EXPECT_EQ(wrong.error().code, ErrorCode::corrupt);
-  EXPECT_THAT(wrong.error().message, AllOf(HasSubstr("12 bytes"), HasSubstr("ringbell::Quote")));
+  EXPECT_EQ(code_of(wrong), ErrorCode::corrupt);
+  EXPECT_THAT(message_of(wrong), AllOf(HasSubstr("12 bytes"), HasSubstr("ringbell::Quote")));
   EXPECT_EQ(receiver.receive(0ns).value(), quote);
 }
 
 template <class End>
 void expect_other_type(const Result<End>& end, const std::string& theirs, const std::string& ours) {
   ASSERT_FALSE(end);
-  EXPECT_EQ(end.error().code, ErrorCode::other_ring);
-  EXPECT_THAT(end.error().message, AllOf(HasSubstr(theirs), HasSubstr("not " + ours)));
+  EXPECT_EQ(code_of(end), ErrorCode::other_ring);
+  EXPECT_THAT(message_of(end), AllOf(HasSubstr(theirs), HasSubstr("not " + ours)));
 }
 
 TEST_F(TypedNamesTest, AnotherTypeIsAnErrorThatNamesBoth) {
@@ -294,7 +295,7 @@ TEST_F(TypedNamesTest, DeadRingOfAnotherTypeIsReplacedAndWaitedPast) {
   }
   const auto early = typed::Receiver<Quote>::open("quotes", 0ns);
   ASSERT_FALSE(early);
-  EXPECT_EQ(early.error().code, ErrorCode::not_found);
+  EXPECT_EQ(code_of(early), ErrorCode::not_found);
   auto sender = typed::Sender<Quote>::create("quotes").value();
   EXPECT_TRUE(typed::Receiver<Quote>::open("quotes", 0ns));
 }

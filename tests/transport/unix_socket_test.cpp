@@ -17,6 +17,7 @@
 #include <ringbell/transport/base/unix_socket.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 
 namespace ringbell {
@@ -48,7 +49,7 @@ TEST(UnixSocketTest, WhatWasSentBeforeAHangUpComesFirst) {
   ASSERT_TRUE(received) << received.error().message;
   ASSERT_TRUE(*received);
   EXPECT_EQ(got, kBytes);
-  EXPECT_EQ(unix_socket::receive(ends.one.get(), got, 0).error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(unix_socket::receive(ends.one.get(), got, 0)), ErrorCode::peer_dead);
 }
 
 TEST(UnixSocketTest, NothingThereIsNothing) {
@@ -61,7 +62,7 @@ TEST(UnixSocketTest, NothingThereIsNothing) {
 TEST(UnixSocketTest, SendingToAClosedEndIsPeerDeadAndNoSignal) {
   Ends ends = pair_of_sockets();
   ends.other = FileDescriptor{};
-  EXPECT_EQ(unix_socket::send(ends.one.get(), kBytes, {}).error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(unix_socket::send(ends.one.get(), kBytes, {})), ErrorCode::peer_dead);
   EXPECT_TRUE(unix_socket::is_hung_up(ends.one.get()));
 }
 
@@ -69,7 +70,7 @@ TEST(UnixSocketTest, LongerMessagesAreCorruptAndNotCutShort) {
   const Ends ends = pair_of_sockets();
   ASSERT_TRUE(unix_socket::send(ends.other.get(), kBytes, {}));
   std::array<std::byte, 3> short_by_one{};
-  EXPECT_EQ(unix_socket::receive(ends.one.get(), short_by_one, 0).error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(unix_socket::receive(ends.one.get(), short_by_one, 0)), ErrorCode::corrupt);
 }
 
 TEST(UnixSocketTest, MoreDescriptorsThanAskedForAreCorrupt) {
@@ -78,7 +79,7 @@ TEST(UnixSocketTest, MoreDescriptorsThanAskedForAreCorrupt) {
   const std::vector<int> gifts(3, gift.get());
   ASSERT_TRUE(unix_socket::send(ends.other.get(), kBytes, gifts));
   std::array<std::byte, 4> got{};
-  EXPECT_EQ(unix_socket::receive(ends.one.get(), got, 2).error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(unix_socket::receive(ends.one.get(), got, 2)), ErrorCode::corrupt);
   ASSERT_TRUE(unix_socket::send(ends.other.get(), kBytes, gifts));
   EXPECT_EQ(unix_socket::receive(ends.one.get(), got, 3).value()->descriptors.size(), 3U);
 }
@@ -95,8 +96,8 @@ TEST(UnixSocketTest, DescriptorsForWhichThereIsNoNumberAreThisProcessesFault) {
   const auto received = unix_socket::receive(ends.one.get(), got, 6);
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   ASSERT_FALSE(received);
-  EXPECT_EQ(received.error().code, ErrorCode::system);
-  EXPECT_THAT(received.error().message, HasSubstr("ulimit -n"));
+  EXPECT_EQ(code_of(received), ErrorCode::system);
+  EXPECT_THAT(message_of(received), HasSubstr("ulimit -n"));
 }
 
 TEST(UnixSocketTest, WhatIsTakenIsClosedOnExecAndNeverBlocks) {
@@ -124,7 +125,7 @@ TEST(UnixSocketTest, AddressesThatAreTooLongAreRefused) {
   constexpr std::size_t kRoom = 108;  // sockaddr_un::sun_path, with a zero
   const unix_socket::Address longest{.name = std::string(kRoom - 1, 'x'), .abstract = true};
   const unix_socket::Address longer{.name = std::string(kRoom, 'x'), .abstract = true};
-  EXPECT_EQ(unix_socket::bind(socket.get(), longer).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(unix_socket::bind(socket.get(), longer)), ErrorCode::invalid_argument);
   EXPECT_TRUE(unix_socket::bind(socket.get(), longest).value());
 }
 

@@ -11,6 +11,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 
 namespace ringbell {
@@ -29,7 +30,7 @@ template <class End>
 std::string received_by(End& end) {
   std::array<std::byte, 256> buffer{};
   const Result<std::optional<std::size_t>> size = end.receive(buffer, kPatience);
-  if (!size) return name_of(size.error().code);
+  if (!size) return name_of(code_of(size));
   return {reinterpret_cast<const char*>(buffer.data()), size->value_or(0)};
 }
 
@@ -46,7 +47,7 @@ TEST_F(UpgradeTest, SubscribersOfALosslessTopicReadToTheEndAndComeAnew) {
   std::optional<Subscriber> second(Subscriber::open("news").value());
   ASSERT_TRUE(publisher->publish(bytes_of("one")).value());
   publisher.reset();
-  EXPECT_EQ(Publisher::create("news", newer).error().code, ErrorCode::other_ring);
+  EXPECT_EQ(code_of(Publisher::create("news", newer)), ErrorCode::other_ring);
   for (std::optional<Subscriber>* const subscriber : {&first, &second}) {
     EXPECT_EQ(received_by(**subscriber), "one");
     EXPECT_EQ(received_by(**subscriber), "closed");
@@ -65,7 +66,7 @@ TEST_F(UpgradeTest, QueueIsReadToItsEndAndMadeAnew) {
     QueueSender sender = QueueSender::open("work").value();
     ASSERT_TRUE(sender.send(bytes_of("one")).value());
   }
-  EXPECT_EQ(QueueSender::create("work", {.messages = 16}).error().code, ErrorCode::other_ring);
+  EXPECT_EQ(code_of(QueueSender::create("work", {.messages = 16})), ErrorCode::other_ring);
   EXPECT_EQ(received_by(*receiver), "one");
   receiver.reset();
   QueueSender sender = QueueSender::create("work", {.messages = 16}).value();

@@ -18,6 +18,7 @@
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/deny_system_call.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/uring_loop.hpp>
 
 namespace ringbell {
@@ -152,7 +153,7 @@ TEST_P(UringWatchTest, ClosedSenderIsTheLastCallAfterTheRest) {
   std::optional<Sender> sender = Sender::attach(channel.fds()).value();
   std::vector<std::string> said;
   ASSERT_TRUE(loop->watch(receiver, [&](const Result<void>& there) {
-    said.emplace_back(there ? "record" : name_of(there.error().code));
+    said.emplace_back(there ? "record" : name_of(code_of(there)));
     if (there) receiver.release();
   }));
   let_pass(5ms);
@@ -311,8 +312,8 @@ TEST_F(UringTest, BellsItCannotSleepOnAreRefusedWithARemedy) {
     const Channel channel = Channel::create({.capacity_bytes = 4096, .doorbell = kind}).value();
     Receiver receiver = Receiver::attach(channel.fds(), wait).value();
     const auto refused = loop->watch(receiver, [](const Result<void>&) {});
-    EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
-    return refused.error().message;
+    EXPECT_EQ(code_of(refused), ErrorCode::unsupported);
+    return message_of(refused);
   };
   EXPECT_THAT(refusal(DoorbellKind::futex, {}), HasSubstr("futex_wait"));
   EXPECT_THAT(refusal(DoorbellKind::none, {}), HasSubstr("DoorbellKind::eventfd"));
@@ -324,7 +325,7 @@ TEST_F(UringTest, BellsItCannotSleepOnAreRefusedWithARemedy) {
 
 TEST(UringRefusalTest, ImpossibleSizesAreErrors) {
   for (const unsigned entries : {0U, 100'000U}) {
-    EXPECT_EQ(UringLoop::create({.entries = entries}).error().code, ErrorCode::invalid_argument);
+    EXPECT_EQ(code_of(UringLoop::create({.entries = entries})), ErrorCode::invalid_argument);
   }
 }
 
@@ -349,10 +350,10 @@ TEST_P(UringDenialTest, IsUnsupportedWithARemedy) {
     if (!test::deny_system_call(denial.call, denial.errno_value)) return 77;
     const Result<UringLoop> refused = UringLoop::create();
     if (refused) return 1;
-    std::printf("%s\n", refused.error().message.c_str());
-    if (refused.error().code != ErrorCode::unsupported) return 2;
-    if (refused.error().errno_value != denial.errno_value) return 3;
-    return refused.error().message.find(';') == std::string::npos ? 4 : 0;
+    std::printf("%s\n", message_of(refused).c_str());
+    if (code_of(refused) != ErrorCode::unsupported) return 2;
+    if (errno_of(refused) != denial.errno_value) return 3;
+    return message_of(refused).find(';') == std::string::npos ? 4 : 0;
   });
   const std::optional<int> status = child.wait();
   if (status == 77) GTEST_SKIP() << "no seccomp filter can be installed here";

@@ -15,6 +15,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/uring_stream.hpp>
 
@@ -83,7 +84,7 @@ TEST_F(UringReadTest, FileThatBecomesShorterIsAnErrorAfterWhatWasThere) {
   ASSERT_EQ(::ftruncate(file.get(), 2500), 0);  // it has not turned yet
   ASSERT_TRUE(take_until_the_end());
   ASSERT_FALSE(end->result);
-  EXPECT_THAT(end->result.error().message, HasSubstr("shorter"));
+  EXPECT_THAT(message_of(end->result), HasSubstr("shorter"));
   EXPECT_EQ(end->bytes, 2000U);
   EXPECT_EQ(taken.size(), 2000U);
   EXPECT_TRUE(sender->try_send(some_bytes(50))) << "and the sender goes on";
@@ -168,15 +169,15 @@ TEST_F(UringReadTest, ClosedReceiverEndsTheStreamOnceTheRingIsFull) {
   let_pass(5ms);
   receiver.reset();
   ASSERT_TRUE(turn_until([&] { return end.has_value(); }));
-  EXPECT_EQ(end->result.error().code, ErrorCode::closed);
+  EXPECT_EQ(code_of(end->result), ErrorCode::closed);
 }
 
 TEST_F(UringReadTest, ReadErrorsComeToTheCaller) {
   const Pair pipe = make_pipe();
   ASSERT_TRUE(loop->read_into(*sender, pipe.second.get(), {}, note_end()));
   ASSERT_TRUE(turn_until([&] { return end.has_value(); }));
-  EXPECT_EQ(end->result.error().errno_value, EBADF);
-  EXPECT_THAT(end->result.error().message, HasSubstr("reading into the ring failed"));
+  EXPECT_EQ(errno_of(end->result), EBADF);
+  EXPECT_THAT(message_of(end->result), HasSubstr("reading into the ring failed"));
 }
 
 TEST_F(UringReadTest, CancelledReadLosesNothingThatItTook) {
@@ -191,7 +192,7 @@ TEST_F(UringReadTest, CancelledReadLosesNothingThatItTook) {
   loop->cancel(ticket);
   EXPECT_FALSE(end) << "not within cancel()";
   ASSERT_TRUE(turn_until([&] { return end.has_value(); }));
-  EXPECT_EQ(end->result.error().code, ErrorCode::cancelled);
+  EXPECT_EQ(code_of(end->result), ErrorCode::cancelled);
   EXPECT_EQ(end->bytes, 100U);
   put(pipe.second.get(), some_bytes(60));
   let_pass(5ms);
@@ -214,7 +215,7 @@ TEST_F(UringReadTest, ManyStreamsAfterEachOtherGiveTheirPlacesBack) {
 TEST_F(UringReadTest, ImpossibleOptionsAreErrors) {
   const FileDescriptor file = make_file();
   const auto read = [&](const StreamOptions& wanted) {
-    return loop->read_into(*sender, file.get(), wanted, note_end()).error().code;
+    return code_of(loop->read_into(*sender, file.get(), wanted, note_end()));
   };
   EXPECT_EQ(read({.offset = 0, .depth = 0}), ErrorCode::invalid_argument);
   EXPECT_EQ(read({.offset = 0, .depth = 33}), ErrorCode::invalid_argument);
@@ -223,8 +224,8 @@ TEST_F(UringReadTest, ImpossibleOptionsAreErrors) {
   const auto by_one = loop->read_into(*sender, file.get(),
                                       {.record_bytes = sender->max_record_bytes() + 1}, note_end());
   ASSERT_FALSE(by_one);
-  EXPECT_EQ(by_one.error().code, ErrorCode::too_large);
-  EXPECT_EQ(loop->write_from(*receiver, file.get(), {.depth = 2}, note_end()).error().code,
+  EXPECT_EQ(code_of(by_one), ErrorCode::too_large);
+  EXPECT_EQ(code_of(loop->write_from(*receiver, file.get(), {.depth = 2}, note_end())),
             ErrorCode::invalid_argument);
 }
 }  // namespace

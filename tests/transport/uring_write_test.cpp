@@ -17,6 +17,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/uring_stream.hpp>
 
@@ -117,7 +118,7 @@ TEST_F(UringWriteTest, WriteErrorLeavesTheRecordsInTheRing) {
   ASSERT_TRUE(sender->try_send(some_bytes(200, 2)));
   ASSERT_TRUE(loop->write_from(*receiver, pipe.second.get(), {}, note_end()));
   ASSERT_TRUE(turn_until([&] { return end.has_value(); }));
-  EXPECT_EQ(end->result.error().errno_value, EPIPE);
+  EXPECT_EQ(errno_of(end->result), EPIPE);
   EXPECT_EQ(end->bytes, 0U);
   const Pair other = make_pipe();
   end.reset();
@@ -150,7 +151,7 @@ TEST_F(UringWriteTest, LyingSenderEndsAWrite) {
       core::SpscPlaces::header_of(receiver->position(), UINT32_MAX);
   ASSERT_TRUE(loop->write_from(*receiver, file.get(), {}, note_end()));
   ASSERT_TRUE(turn_until([&] { return end.has_value(); }));
-  EXPECT_EQ(end->result.error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(end->result), ErrorCode::corrupt);
 }
 
 TEST_F(UringWriteTest, DeathOfTheSenderEndsAWriteAfterWhatItSent) {
@@ -168,7 +169,7 @@ TEST_F(UringWriteTest, DeathOfTheSenderEndsAWriteAfterWhatItSent) {
   ASSERT_TRUE(loop->write_from(*receiver, file.get(), {}, note_end()));
   ASSERT_TRUE(turn_until([&] { return end.has_value(); }));
   ASSERT_FALSE(end->result);
-  EXPECT_EQ(end->result.error().code, ErrorCode::peer_dead);
+  EXPECT_EQ(code_of(end->result), ErrorCode::peer_dead);
   EXPECT_EQ(content_of(file.get()), some_bytes(100));
 }
 
@@ -182,7 +183,7 @@ TEST_F(UringWriteTest, CancelledWriteKeepsTheRecord) {
   let_pass(5ms);
   loop->cancel(ticket);
   ASSERT_TRUE(turn_until([&] { return end.has_value(); }));
-  EXPECT_EQ(end->result.error().code, ErrorCode::cancelled);
+  EXPECT_EQ(code_of(end->result), ErrorCode::cancelled);
   take();
   EXPECT_EQ(taken.size(), 100U);
 }

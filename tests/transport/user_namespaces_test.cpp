@@ -17,6 +17,7 @@
 #include <ringbell/transport/names/name_folder.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/group_users.hpp>
 
 namespace ringbell {
@@ -97,7 +98,7 @@ TEST_F(UserNamespacesTest, FolderOfAnUnmappedUserIsRefused) {
   ChildProcess child = as_user_in_namespace(kFirst, kFirst, 1, [] {
     const Result<NameFolder> refused = NameFolder::open();
     if (refused) return 1;
-    return refused.error().message.find("belongs to uid 65534") != std::string::npos ? 0 : 2;
+    return message_of(refused).find("belongs to uid 65534") != std::string::npos ? 0 : 2;
   });
   const std::optional<int> status = child.wait();
   if (status == 100) GTEST_SKIP() << "no user namespaces here";
@@ -144,7 +145,7 @@ TEST_F(UserNamespacesTest, UnmappedUserIsNeverAllowed) {
   ChildProcess listening = as_user_in_namespace(kFirst, kFirst, 1, [&] {
     const Result<Listener> wrong =
         Listener::open("talks", {.place = Place::group, .also_allowed = {kUnmapped}});
-    if (wrong || wrong.error().code != ErrorCode::invalid_argument) return 1;
+    if (wrong || code_of(wrong) != ErrorCode::invalid_argument) return 1;
     Result<Listener> listener = Listener::open("talks", {.place = Place::group});
     if (!listener) return 2;
     listens.tell();
@@ -240,8 +241,8 @@ TEST_F(UserNamespacesTest, NorIsAListenerThere) {
   ASSERT_TRUE(listens.wait(20s));
   ChildProcess child = as_user_of_unmapped_id_beside_root([] {
     const Result<Connection> refused = connect("talks", {.place = Place::folder, .timeout = 1s});
-    if (refused || refused.error().code != ErrorCode::permission) return 1;
-    return refused.error().message.find("does not map") != std::string::npos ? 0 : 2;
+    if (refused || code_of(refused) != ErrorCode::permission) return 1;
+    return message_of(refused).find("does not map") != std::string::npos ? 0 : 2;
   });
   const std::optional<int> status = child.wait();
   end.tell();
@@ -258,8 +259,8 @@ TEST_F(UserNamespacesTest, ConnectorKnowsNoListenerThatIsUnmapped) {
   ChildProcess child = as_user_in_namespace(kFirst, kFirst, 1, [&] {
     const Result<Connection> refused =
         connect(name, {.place = Place::abstract, .listener_uid = kUnmapped});
-    if (refused || refused.error().code != ErrorCode::permission) return 1;
-    return refused.error().message.find("does not map") != std::string::npos ? 0 : 2;
+    if (refused || code_of(refused) != ErrorCode::permission) return 1;
+    return message_of(refused).find("does not map") != std::string::npos ? 0 : 2;
   });
   const std::optional<int> status = child.wait();
   if (status == 100) GTEST_SKIP() << "no user namespaces here";

@@ -20,6 +20,7 @@
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/deny_system_call.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/interruptible_ends.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/wait_sets.hpp>
@@ -137,7 +138,7 @@ TEST(WaitSetMembersTest, ACorruptLineOfACallHasAnErrorToTell) {
   at.ring.call_group_memory().lines[0].cell.state =
       core::CallState(core::CallState::kIdle, 1, 0).word();
   for (int wait = 0; wait < 2; ++wait) EXPECT_EQ(told_within(set, kLong), What::failed);
-  EXPECT_EQ(client.answer_for(0ns).error().code, ErrorCode::corrupt);
+  EXPECT_EQ(code_of(client.answer_for(0ns)), ErrorCode::corrupt);
 }
 
 // Each answer that is there is told before the server's end is.
@@ -286,17 +287,17 @@ TEST(WaitSetMembersTest, RefusesWhatCannotBeWaitedFor) {
   WaitSet set = set_with(kByBell);
   const Pipe pipe;
   ASSERT_TRUE(set.add(pipe.end()));
-  EXPECT_EQ(set.add(pipe.end()).error().code, ErrorCode::invalid_argument) << "twice";
-  EXPECT_EQ(set.add(-1).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(set.add(pipe.end())), ErrorCode::invalid_argument) << "twice";
+  EXPECT_EQ(code_of(set.add(-1)), ErrorCode::invalid_argument);
   std::FILE* const file = std::tmpfile();
-  EXPECT_EQ(set.add(::fileno(file)).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(set.add(::fileno(file))), ErrorCode::invalid_argument);
   std::fclose(file);
   ReceiverOfQueue at;
   QueueReceiver spins = at.open({.kind = WaitOptions::Kind::spin});
-  EXPECT_EQ(set.add(spins).error().code, ErrorCode::unsupported);
+  EXPECT_EQ(code_of(set.add(spins)), ErrorCode::unsupported);
   set.remove(99);
   WaitSet moved = std::move(set);
-  EXPECT_EQ(set.wait(0ns).error().code, ErrorCode::invalid_argument);  // NOLINT: misuse
+  EXPECT_EQ(code_of(set.wait(0ns)), ErrorCode::invalid_argument);  // NOLINT: misuse
   set.interrupt();
   set.remove(1);
   EXPECT_EQ(ready_within(moved, 0ns), Ids{});
@@ -311,7 +312,7 @@ TEST(WaitSetMembersTest, StopTokenEndsAWait) {
   });
   const auto waited = until_stopped(source.get_token(), set, [&] { return set.wait(kLong); });
   ASSERT_FALSE(waited.has_value());
-  EXPECT_EQ(waited.error().code, ErrorCode::cancelled);
+  EXPECT_EQ(code_of(waited), ErrorCode::cancelled);
 }
 
 // A ring that comes after what it was for was taken: its descriptor is emptied, and the set sleeps.

@@ -22,6 +22,7 @@
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/deny_membarrier.hpp>
+#include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/region_copy.hpp>
 #include <tests/support/sanitizers.hpp>
@@ -86,8 +87,8 @@ Take taker(End& end, Received& received) {
     Buffer buffer{};
     const Result<std::optional<std::size_t>> size = end.receive(buffer, 0ns);
     // A sender that is through closes, at the end of its messages.
-    if (!size && size.error().code == ErrorCode::closed) return 0;
-    if (!size) return std::puts(size.error().message.c_str()), -1;
+    if (!size && code_of(size) == ErrorCode::closed) return 0;
+    if (!size) return std::puts(message_of(size).c_str()), -1;
     if (!*size) return 0;
     constexpr bool kInOrder = std::is_same_v<End, Receiver>;
     return received.take(std::span(buffer).first(**size), kInOrder) ? 1 : -1;

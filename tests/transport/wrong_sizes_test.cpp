@@ -10,6 +10,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/region_copy.hpp>
 
 namespace ringbell {
@@ -42,8 +43,8 @@ void expect_told(End& end) {
   for (const Timeout timeout : {Timeout(0ns), Timeout(20s)}) {
     const auto got = end.receive(room, timeout);
     ASSERT_FALSE(got);
-    EXPECT_STREQ(name_of(got.error().code), "corrupt");
-    EXPECT_THAT(got.error().message, HasSubstr("size is 0xffffffffffffffff"));
+    EXPECT_STREQ(name_of(code_of(got)), "corrupt");
+    EXPECT_THAT(message_of(got), HasSubstr("size is 0xffffffffffffffff"));
   }
 }
 
