@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include <gtest/gtest.h>
 
 #include <ringbell/ringbell.hpp>
+#include <ringbell/transport/base/unix_socket.hpp>
 #include <ringbell/transport/names/name_folder.hpp>
 #include <ringbell/transport/names/names.hpp>
 
@@ -276,6 +278,33 @@ TEST_F(GroupOfUsersTest, ListenerThereIsReachedByThoseThatItNames) {
             0);
   EXPECT_EQ(as_user(kThird, [&] { return status_of(connect("talks", options)); }).wait(),
             refused_with(ErrorCode::permission));
+  EXPECT_EQ(listening.wait(), 0);
+}
+
+// The socket of a listener that has not opened it to its group yet, or died before it did.
+TEST_F(GroupOfUsersTest, ConnectorWaitsUntilTheSocketIsOpenToTheGroup) {
+  Signal made;
+  Signal refused;
+  ChildProcess listening = as_user(kFirst, [&] {
+    ::umask(0077);
+    const FileDescriptor early = unix_socket::create().value();
+    if (!unix_socket::bind(early.get(), {.name = path_of("talks.sock")}).value()) return 1;
+    made.tell();
+    if (!refused.wait()) return 2;
+    std::this_thread::sleep_for(100ms);  // in which the other comes
+    Listener listener =
+        Listener::open("talks", {.place = Place::group, .also_allowed = {kSecond}}).value();
+    return listener.accept(kPatience).value() ? 0 : 3;
+  });
+  ASSERT_TRUE(made.wait());
+  ChildProcess connecting = as_user(kSecond, [&] {
+    ConnectOptions options{.place = Place::group, .timeout = 0s, .listener_uid = kFirst};
+    if (code_of(connect("talks", options)) != ErrorCode::permission) return 1;
+    refused.tell();
+    options.timeout = kPatience;
+    return status_of(connect("talks", options));
+  });
+  EXPECT_EQ(connecting.wait(), test::kNoError);
   EXPECT_EQ(listening.wait(), 0);
 }
 

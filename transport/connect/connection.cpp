@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <ringbell/transport/base/deadline.hpp>
@@ -68,6 +69,12 @@ Result<Reach> reach_abstract(uid_t listener, std::string_view name, SteadyTime d
   return Reach{.socket = std::move(*socket)};
 }
 
+// A listener makes its socket and then opens it to its group: in between others may not connect.
+bool is_open_to_group(const unix_socket::Address& address) noexcept {
+  struct stat socket {};
+  return ::stat(address.name.c_str(), &socket) == 0 && (socket.st_mode & S_IWGRP) != 0;
+}
+
 Result<Reach> reach_in_folders(std::string_view name, Place place, SteadyTime deadline) {
   Result<NameFolders> folders = NameFolders::open(NameFolders::NewNames::no);
   if (!folders) return tl::unexpected(std::move(folders.error()));
@@ -82,7 +89,12 @@ Result<Reach> reach_in_folders(std::string_view name, Place place, SteadyTime de
           return tl::unexpected(shared.error());
         }
       }
-      const Result<Reached> reached = unix_socket::connect(socket, address_in(*folder, name));
+      const unix_socket::Address address = address_in(*folder, name);
+      const Result<Reached> reached = unix_socket::connect(socket, address);
+      if (place == Place::group && !reached && reached.error().code == ErrorCode::permission &&
+          !is_open_to_group(address) && left_until(deadline) > Timeout::zero()) {
+        continue;
+      }
       if (!reached) return reached;
       if (*reached != Reached::none) best = *reached;
       is_private = !folder->group();
