@@ -90,6 +90,28 @@ TEST_F(PowerTest, AttachAfterAnotherBootIsStale) {
   }
 }
 
+TEST_F(PowerTest, RingsOfManyAreStaleTooAndHaveNoSeals) {
+  const RegionOptions kinds[] = {QueueOptions{}.region(),
+                                 TopicOptions{}.region(),
+                                 TopicOptions{.policy = TopicOptions::Policy::lossless}.region(),
+                                 CollectorOptions{}.region(),
+                                 ServiceOptions{}.region(),
+                                 StateOptions{}.region()};
+  for (RegionOptions kind : kinds) {
+    kind.memory = {.backing = Backing::file, .name = path};
+    ASSERT_TRUE(Region::create(kind));
+    EXPECT_TRUE(Region::open(Backing::file, path));
+    boot_anew();
+    const Result<Region> region = Region::open(Backing::file, path);
+    ASSERT_FALSE(region);
+    EXPECT_EQ(region.error().code, ErrorCode::stale);
+    EXPECT_THAT(region.error().message, HasSubstr("start anew"));
+    std::remove(path.c_str());
+    kind.seals = true;
+    EXPECT_EQ(Region::create(kind).error().code, ErrorCode::invalid_argument);
+  }
+}
+
 TEST_F(PowerTest, InTheSameBootItIsNot) {
   Channel::create(options()).value();
   EXPECT_TRUE(open());
@@ -144,6 +166,18 @@ TEST_F(PowerTest, AStaleRingUnderANameIsReplaced) {
   boot_anew();
   EXPECT_EQ(code_of(Receiver::open("orders", Timeout::zero())), ErrorCode::not_found);
   EXPECT_TRUE(Sender::create("orders", {.capacity_bytes = 4096}));
+}
+
+TEST_F(PowerTest, AStaleQueueUnderANameIsReplaced) {
+  const test::TemporaryNameFolder names;
+  {
+    QueueSender sender = QueueSender::create("work").value();
+    ASSERT_TRUE(sender.send(message(1)).value());
+  }
+  path = names.path() + "/work.ring";
+  boot_anew();
+  EXPECT_EQ(QueueReceiver::open("work", Timeout::zero()).error().code, ErrorCode::not_found);
+  EXPECT_TRUE(QueueSender::create("work"));
 }
 
 TEST_F(PowerTest, SealsAreForAFileAndStandWhereTheTimeWould) {

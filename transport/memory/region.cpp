@@ -292,8 +292,10 @@ Result<Region> Region::make(const RegionOptions& options) {
   const core::RingKind kind = options.shape.kind;
   Result<void> done = check_options(options);
   if (!done) return tl::unexpected(std::move(done.error()));
-  if (options.seals && options.memory.backing != Backing::file) {
-    return fail(ErrorCode::invalid_argument, "seals are for a ring in a file (Backing::file)");
+  const bool has_room_for_seals =
+      kind == core::RingKind::spsc && options.shape.user_header_bytes != 0;
+  if (options.seals && !(has_room_for_seals && options.memory.backing == Backing::file)) {
+    return fail(ErrorCode::invalid_argument, "seals are for a channel in a file (Backing::file)");
   }
   const auto geometry_for = [&](std::uint32_t page_bytes) {
     return core::geometry_of(rounded(options.shape, page_bytes), page_bytes);
