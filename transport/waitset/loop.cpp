@@ -266,10 +266,12 @@ Result<void> Loop::run() {
   return {};
 }
 
+#ifdef __cpp_lib_jthread
 Result<void> Loop::run(const std::stop_token& stop) {
   const std::stop_callback stopping(stop, [this]() noexcept { this->stop(); });
   return run();
 }
+#endif
 
 void Loop::stop() noexcept {
   if (!state_) return;

@@ -17,11 +17,15 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <stop_token>
 #include <type_traits>
 #include <utility>
+#include <version>
 
 #include <poll.h>
+
+#ifdef __cpp_lib_jthread
+#include <stop_token>
+#endif
 
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/export.hpp>
@@ -99,8 +103,10 @@ class RINGBELL_API Loop {
   [[nodiscard]] Result<std::size_t> turn(Timeout timeout = kForever);
   // Turns until stop(), or until there is nothing left to wait for.
   [[nodiscard]] Result<void> run();
+#ifdef __cpp_lib_jthread  // libc++ has none before 20
   // The same, until a stop is requested.
   [[nodiscard]] Result<void> run(const std::stop_token& stop);
+#endif
   // Ends run(), the next one if none is under way. From a handler, another thread, or a signal
   // handler: async-signal-safe.
   void stop() noexcept;
