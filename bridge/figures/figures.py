@@ -2,6 +2,7 @@
 """What a bridge costs beside a plain C program on libnats, on loopback, as a table.
 
 usage: figures.py BUILD [--count N] [--durable-count N] [--rounds N] [--pings N] [--size BYTES]
+                  [--into PAGE]
 
 Each round runs every way once, one after the other, so that what else the machine does meets all;
 a figure is the median of the rounds. What was received is verified by number. The rings' ends are
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "bridge"))
 
 from nats_server import NatsServer, free_port  # noqa: E402
+from page import print_into  # noqa: E402
 
 SUBSCRIBED_S = 0.5  # core NATS forgets what has no subscriber yet
 
@@ -212,10 +214,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pings", type=int, default=5_000)
     parser.add_argument("--size", type=int, default=56)
+    parser.add_argument("--into", type=Path)
     options = parser.parse_args()
     options.build = options.build.resolve()
     with tempfile.TemporaryDirectory() as folder:
-        measure(options, Path(folder))
+        print_into(options.into, "./dev bridge --figures", lambda: measure(options, Path(folder)))
 
 
 if __name__ == "__main__":

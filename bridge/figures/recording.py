@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """How fast `ringbell record` writes beside dd on the same disk, and how punctual a replay is.
 
-usage: recording.py BUILD [--folder DIR] [--mebibytes N] [--rounds N]
+usage: recording.py BUILD [--folder DIR] [--mebibytes N] [--rounds N] [--into PAGE]
 
 The folder is on the disk that is measured (the current one). Both writers sync at the end, which
 is in the time.
@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "record"))
 
+from page import print_into  # noqa: E402
 from recordings import CHANNEL, file_header, packet  # noqa: E402
 
 SIZES = (64, 1024, 65_536)
@@ -87,13 +88,7 @@ class Measurement:
         return [(each - min(late)) / 1000 for each in late]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("build", type=Path)
-    parser.add_argument("--folder", type=Path, default=Path())
-    parser.add_argument("--mebibytes", type=int, default=1024)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+def measure(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         measurement = Measurement(options.build.resolve(), Path(folder).resolve())
         rates: dict[str, list[float]] = {}
@@ -113,6 +108,17 @@ def main() -> None:
     print(f"\nReplay, {MESSAGES} messages {GAP_NS / 1e6:g} ms apart, behind the earliest: "
           f"p50 {errors[len(errors) // 2]:.1f} us, p99 {errors[len(errors) * 99 // 100]:.1f} us, "
           f"most {errors[-1]:.1f} us.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("build", type=Path)
+    parser.add_argument("--folder", type=Path, default=Path())
+    parser.add_argument("--mebibytes", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--into", type=Path)
+    options = parser.parse_args()
+    print_into(options.into, "./dev record", lambda: measure(options))
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ ERRNOS = {
     "socket": ["EMFILE", "EACCES"],
     "socketpair": ["EMFILE"],
     "statfs": ["ENOSYS"],
+    "sync_file_range": ["EIO", "ENOSYS"],
     "fstatfs": ["ENOSYS"],
     "unlink": ["EACCES"],
     "unlinkat": ["EACCES", "EBUSY"],

@@ -122,8 +122,7 @@ class Recorder {
       return done;
     }
     // What cannot be held is given back one by one.
-    constexpr std::uint64_t kSettleEach = 1024;
-    const bool due = !reader_.can_hold() || ++unsettled_ == kSettleEach;
+    const bool due = !reader_.can_hold() || writer_.is_flushed();
     return due && !is_topic() ? settle() : Tried<void>();
   }
 
@@ -142,7 +141,6 @@ class Recorder {
 
   // What was read is in the file, or went on: only then is it given back.
   Tried<void> settle() {
-    unsettled_ = 0;
     const Tried<void> flushed = writer_.flush();
     if (flushed || tee_) reader_.release();
     half_done_ = !flushed;
@@ -159,9 +157,8 @@ class Recorder {
   RecordingWriter writer_;
   Meter& meter_;
   std::uint64_t missed_ = 0;
-  std::uint64_t unsettled_ = 0;  // messages that were not given back
-  bool half_done_ = false;       // of the last message, or of those since the last settle()
-  bool writer_closed_ = false;   // or died
+  bool half_done_ = false;      // of the last message, or of those since the last settle()
+  bool writer_closed_ = false;  // or died
   std::uint8_t end_flags_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "tools/command/record/recording_writer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <utility>
@@ -16,8 +17,15 @@
 namespace ringbell::tools {
 namespace {
 
-constexpr std::size_t kGatherBytes = 256 * 1024;
 constexpr std::size_t kLargeBytes = 16 * 1024;  // a message that is worth a write of its own
+constexpr std::size_t kMostGathered = 1024 * 1024;
+constexpr std::uint64_t kHandEach = 8UL << 20;  // to the disk
+
+// Of a ring whose records are held until they are written a quarter: its writer goes on meanwhile.
+std::size_t gather_bytes(const core::RingShape& shape) noexcept {
+  if (shape.capacity_bytes == 0) return kMostGathered;
+  return std::clamp<std::size_t>(shape.capacity_bytes / 4, kLargeBytes, kMostGathered);
+}
 
 // As pcap has them.
 struct FileHeader {
@@ -67,9 +75,11 @@ Tried<FileDescriptor> made_file(const RecordingOptions& options, std::uint64_t p
 
 RecordingWriter::RecordingWriter(const RecordingOptions& options, std::string ring,
                                  const core::RingShape& shape, Meter& meter)
-    : options_(options), ring_(std::move(ring)), shape_(shape), meter_(&meter) {
-  gathered_.reserve(kGatherBytes + kLargeBytes + sizeof(FramedHeader));
-}
+    : options_(options),
+      ring_(std::move(ring)),
+      shape_(shape),
+      meter_(&meter),
+      gathered_(gather_bytes(shape) + kLargeBytes + sizeof(FramedHeader)) {}
 
 Tried<RecordingWriter> RecordingWriter::create(const RecordingOptions& options,
                                                const std::string& ring,
@@ -88,10 +98,10 @@ Tried<void> RecordingWriter::begin_file() {
   Tried<FileDescriptor> file = made_file(options_, part_);
   if (!file) return tl::unexpected(file.error());
   file_ = std::move(*file);
-  file_bytes_ = 0;
+  file_bytes_ = handed_ = 0;
   in_file_ = {};
   const FileHeader header;
-  gathered_.insert(gathered_.end(), bytes_of(header).begin(), bytes_of(header).end());
+  gather(bytes_of(header));
 
   const BeginPacket begin{.capacity_bytes = shape_.capacity_bytes,
                           .slot_count = shape_.slot_count,
@@ -121,14 +131,19 @@ Tried<void> RecordingWriter::put(PacketHeader header, std::span<const std::byte>
   const auto size = static_cast<std::uint32_t>(sizeof header + payload.size());
   const FramedHeader framed{static_cast<std::uint32_t>(now.tv_sec),
                             static_cast<std::uint32_t>(now.tv_nsec), size, size, header};
-  gathered_.insert(gathered_.end(), bytes_of(framed).begin(), bytes_of(framed).end());
+  gather(bytes_of(framed));
   if (payload.size() >= kLargeBytes) return write_out(payload, false);
-  gathered_.insert(gathered_.end(), payload.begin(), payload.end());
-  return gathered_.size() < kGatherBytes ? Tried<void>() : flush();
+  gather(payload);
+  return used_ < gather_bytes(shape_) ? Tried<void>() : flush();
+}
+
+void RecordingWriter::gather(std::span<const std::byte> bytes) noexcept {
+  std::copy(bytes.begin(), bytes.end(), gathered_.begin() + static_cast<std::ptrdiff_t>(used_));
+  used_ += bytes.size();
 }
 
 Tried<void> RecordingWriter::add(PacketHeader header, std::span<const std::byte> message) {
-  if (options_.rotate_bytes != 0 && file_bytes_ + gathered_.size() >= options_.rotate_bytes) {
+  if (options_.rotate_bytes != 0 && file_bytes_ + used_ >= options_.rotate_bytes) {
     if (auto ended = end_file(kContinues); !ended) return ended;
     ++part_;
     if (auto begun = begin_file(); !begun) return begun;
@@ -151,24 +166,38 @@ Tried<void> RecordingWriter::add_missed(std::uint64_t count) {
 }
 
 Tried<void> RecordingWriter::flush() {
-  if (gathered_.empty()) return {};
+  if (used_ == 0) return {};
   return write_out({}, false);
 }
 
 Tried<void> RecordingWriter::write_out(std::span<const std::byte> more, bool last) {
-  std::array<iovec, 2> pieces{piece(gathered_), piece(more)};
-  std::span<iovec> to_write(pieces);
-  if (compressor_) {
-    gathered_.insert(gathered_.end(), more.begin(), more.end());
-    const Tried<std::span<const std::byte>> compressed = compressor_->compress(gathered_, last);
+  const auto gathered = std::span<const std::byte>(gathered_).first(std::exchange(used_, 0));
+  if (!compressor_) return write_pieces(gathered, more);
+  for (const std::span<const std::byte> part : {gathered, more}) {
+    const bool ends = last && part.data() == more.data();
+    if (part.empty() && !ends) continue;
+    const Tried<std::span<const std::byte>> compressed = compressor_->compress(part, ends);
     if (!compressed) return tl::unexpected(compressed.error());
-    pieces[0] = piece(*compressed);
-    to_write = to_write.first(1);
+    if (auto written = write_pieces(*compressed, {}); !written) return written;
   }
-  for (const iovec& one : to_write) file_bytes_ += one.iov_len;
-  const Tried<void> written = write_all(file_.get(), to_write, *meter_);
-  gathered_.clear();
+  return {};
+}
+
+Tried<void> RecordingWriter::write_pieces(std::span<const std::byte> one,
+                                          std::span<const std::byte> other) {
+  std::array<iovec, 2> pieces{piece(one), piece(other)};
+  file_bytes_ += one.size() + other.size();
+  const Tried<void> written = write_all(file_.get(), pieces, *meter_);
+  hand_to_disk();
   return written;
+}
+
+// What is no file, or of a system that cannot, is written as ever.
+void RecordingWriter::hand_to_disk() noexcept {
+  if (file_bytes_ - handed_ < kHandEach) return;
+  (void)::sync_file_range(file_.get(), static_cast<off64_t>(handed_),
+                          static_cast<off64_t>(file_bytes_ - handed_), SYNC_FILE_RANGE_WRITE);
+  handed_ = file_bytes_;
 }
 
 Tried<void> RecordingWriter::finish(std::uint8_t flags) { return end_file(flags); }

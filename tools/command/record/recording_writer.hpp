@@ -1,5 +1,6 @@
 // Writes a recording (format.hpp). Small messages are gathered, large ones go from where they are
-// to the file.
+// to the file. The disk is told to begin as the file grows: left alone, the kernel waits until much
+// is dirty or a program syncs, and the disk stands idle meanwhile.
 #pragma once
 
 #include <cstddef>
@@ -43,6 +44,8 @@ class RecordingWriter {
   [[nodiscard]] Tried<void> finish(std::uint8_t flags);
 
   [[nodiscard]] std::uint64_t messages() const noexcept { return messages_; }
+  // Whether all that was added is in the kernel's hands.
+  [[nodiscard]] bool is_flushed() const noexcept { return used_ == 0; }
 
  private:
   RecordingWriter(const RecordingOptions& options, std::string ring, const core::RingShape& shape,
@@ -50,7 +53,12 @@ class RecordingWriter {
   [[nodiscard]] Tried<void> begin_file();
   [[nodiscard]] Tried<void> end_file(std::uint8_t flags);
   [[nodiscard]] Tried<void> put(PacketHeader header, std::span<const std::byte> payload);
+  // REQUIRES: there is room.
+  void gather(std::span<const std::byte> bytes) noexcept;
   [[nodiscard]] Tried<void> write_out(std::span<const std::byte> more, bool last);
+  [[nodiscard]] Tried<void> write_pieces(std::span<const std::byte> one,
+                                         std::span<const std::byte> other);
+  void hand_to_disk() noexcept;
 
   RecordingOptions options_;
   std::string ring_;
@@ -58,9 +66,11 @@ class RecordingWriter {
   Meter* meter_;
   FileDescriptor file_;
   std::optional<Compressor> compressor_;
-  std::vector<std::byte> gathered_;
+  std::vector<std::byte> gathered_;  // of which so much is used
+  std::size_t used_ = 0;
   std::uint64_t part_ = 0;
   std::uint64_t file_bytes_ = 0;  // in this part, as written
+  std::uint64_t handed_ = 0;      // of these, which the disk was told to write
   EndPacket in_file_{};           // in this part
   std::uint64_t messages_ = 0;    // in all
 };
