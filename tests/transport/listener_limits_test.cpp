@@ -126,7 +126,7 @@ TEST_F(ListenerLimitsTest, MemoryOfAGuestThatIsDroppedIsGivenBack) {
 
 // The kernel counts descriptors that are under way to a process that does not read them.
 TEST_F(ListenerLimitsTest, WelcomesThatAreNotReadAreBoundedAlsoWhenTheirGuestsWereDropped) {
-  Listener listener = Listener::open("orders", {.handshake_timeout = 20ms}).value();
+  Listener listener = Listener::open("orders", {.handshake_timeout = 100ms}).value();
   std::vector<FileDescriptor> guests = silent_guests(40);
   while (listener.refused() < guests.size()) ASSERT_FALSE(listener.accept(5ms).value());
   std::vector<FileDescriptor> more = silent_guests(10);
@@ -143,8 +143,14 @@ TEST_F(ListenerLimitsTest, WelcomesThatAreNotReadAreBoundedAlsoWhenTheirGuestsWe
   EXPECT_EQ(with_descriptors, kMostWelcomed);
   // Read, or hung up: there is room again.
   guests.clear();
-  auto connecting =
-      std::async(std::launch::async, [] { return connect("orders", {.timeout = kPatience}); });
+  // On a busy machine a good peer may be too late as well, and comes again.
+  auto connecting = std::async(std::launch::async, [] {
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    for (;;) {
+      Result<Connection> made = connect("orders", {.timeout = kPatience});
+      if (made || std::chrono::steady_clock::now() > end) return made;
+    }
+  });
   EXPECT_TRUE(listener.accept(kPatience).value());
   EXPECT_TRUE(connecting.get());
 }
