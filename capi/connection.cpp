@@ -61,10 +61,11 @@ int ringbell_listener_open_at(const char* name, int place, const uint32_t* also_
 int ringbell_listener_accept(ringbell_listener* listener, int64_t timeout_ns,
                              ringbell_connection** connection, ringbell_error* error) {
   return guarded_whole(error, [&]() -> int {
+    RoomFor<ringbell_connection> room;
     auto accepted = listener->value.accept(timeout_of(timeout_ns));
     if (!accepted) return report(accepted.error(), error);
     if (!*accepted) return RINGBELL_NOT_NOW;
-    *connection = new ringbell_connection(std::move(**accepted));
+    *connection = room.hand_out(std::move(**accepted));
     return RINGBELL_OK;
   });
 }

@@ -127,8 +127,11 @@ int ringbell_client_fate(const ringbell_client* client) { return number_of(clien
 int ringbell_client_start(ringbell_client* client, const void* request, size_t request_bytes,
                           ringbell_ticket** ticket, ringbell_error* error) {
   return guarded(error, [&]() -> int {
-    return hand_out(client->value.start({static_cast<const std::byte*>(request), request_bytes}),
-                    ticket, error);
+    RoomFor<ringbell_ticket> room;
+    auto begun = client->value.start({static_cast<const std::byte*>(request), request_bytes});
+    if (!begun) return report(begun.error(), error);
+    *ticket = room.hand_out(std::move(*begun));
+    return RINGBELL_OK;
   });
 }
 
@@ -222,10 +225,11 @@ int ringbell_server_respond(ringbell_server* server, const void* response, size_
 int ringbell_server_take(ringbell_server* server, int64_t timeout_ns, ringbell_taken** taken,
                          ringbell_error* error) {
   return guarded(error, [&]() -> int {
+    RoomFor<ringbell_taken> room;
     auto asked = server->value.take_for(timeout_of(timeout_ns));
     if (!asked) return report(asked.error(), error);
     if (!*asked) return RINGBELL_NOT_NOW;
-    *taken = new ringbell_taken{std::move(**asked)};
+    *taken = room.hand_out(std::move(**asked));
     return RINGBELL_OK;
   });
 }

@@ -62,6 +62,25 @@ template <class Handle, class T>
   return RINGBELL_OK;
 }
 
+// Room for a handle, had before what goes into it is taken from a peer: without memory nothing is
+// taken.
+template <class Handle>
+class RoomFor {
+ public:
+  RoomFor() : room_(::operator new(sizeof(Handle))) {}
+  RoomFor(const RoomFor&) = delete;
+  RoomFor& operator=(const RoomFor&) = delete;
+  ~RoomFor() { ::operator delete(room_); }
+
+  template <class T>
+  [[nodiscard]] Handle* hand_out(T&& value) noexcept {
+    return ::new (std::exchange(room_, nullptr)) Handle{std::forward<T>(value)};
+  }
+
+ private:
+  void* room_;
+};
+
 [[nodiscard]] constexpr Timeout timeout_of(std::int64_t timeout_ns) noexcept {
   return timeout_ns == RINGBELL_FOREVER ? kForever : Timeout(timeout_ns);
 }

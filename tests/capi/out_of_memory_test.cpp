@@ -2,6 +2,7 @@
 // std::bad_alloc; nothing is left open, and the same call works the next time.
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -49,6 +50,12 @@ void* operator new(std::size_t bytes) {
 namespace ringbell {
 namespace {
 
+// What a function closes.
+template <class Handle>
+Handle* handle_of(void (*)(Handle*)) {
+  return nullptr;
+}
+
 class OutOfMemoryTest : public ::testing::Test {
  protected:
   void SetUp() override { failed = false; }
@@ -76,6 +83,23 @@ class OutOfMemoryTest : public ::testing::Test {
     }
     EXPECT_LT(number, kMost);
     EXPECT_EQ(test::open_files(), open_before);
+  }
+
+  // A ring without a name belongs to the call that opens an end, whether it succeeds or not.
+  template <auto create, auto destroy, auto open, auto close, class... How>
+  void opens(How... how) {
+    ringbell_error error{};
+    auto* ring = handle_of(destroy);
+    each_allocation_fails(
+        RINGBELL_NO_SPACE, [&] { return create(nullptr, &ring, &error); }, [&] { destroy(ring); });
+    auto* end = handle_of(close);
+    const auto call = [&] {
+      const int left = std::exchange(allocations_left, -1);
+      if (create(nullptr, &ring, &error) != RINGBELL_OK) return -1;
+      allocations_left = left;
+      return open(ring, how..., nullptr, &end, &error);
+    };
+    each_allocation_fails(RINGBELL_NO_SPACE, call, [&] { close(end); });
   }
 
   test::TemporaryNameFolder folder;
@@ -137,8 +161,39 @@ TEST_F(OutOfMemoryTest, IsNoSpaceInC) {
       [&] { ringbell_sender_close(sender); });
 }
 
+TEST_F(OutOfMemoryTest, IsNoSpaceInCWithoutANameToo) {
+  opens<ringbell_channel_create, ringbell_channel_destroy, ringbell_sender_open,
+        ringbell_sender_close>();
+  opens<ringbell_channel_create, ringbell_channel_destroy, ringbell_receiver_open,
+        ringbell_receiver_close>();
+  opens<ringbell_topic_create, ringbell_topic_destroy, ringbell_publisher_open,
+        ringbell_publisher_close>();
+  opens<ringbell_topic_create, ringbell_topic_destroy, ringbell_subscriber_open,
+        ringbell_subscriber_close>(RINGBELL_START_OLDEST);
+  opens<ringbell_service_create, ringbell_service_destroy, ringbell_client_open,
+        ringbell_client_close>();
+  opens<ringbell_service_create, ringbell_service_destroy, ringbell_server_open,
+        ringbell_server_close>();
+  opens<ringbell_state_create, ringbell_state_destroy, ringbell_state_writer_open,
+        ringbell_state_writer_close>();
+  opens<ringbell_state_create, ringbell_state_destroy, ringbell_state_reader_open,
+        ringbell_state_reader_close>();
+}
+
+// What came of a call in C++, as a code. What it made goes while no allocation fails.
+constexpr int kThrown = 1;
+template <class Make>
+int tried(Make&& make) {
+  try {
+    const auto made = make();
+    allocations_left = -1;
+    return made ? 0 : 2;
+  } catch (const std::bad_alloc&) {
+    return kThrown;
+  }
+}
+
 TEST_F(OutOfMemoryTest, IsBadAllocInCxx) {
-  static constexpr int kThrown = 1;
   const auto made = [](auto&& make) {
     try {
       const auto end = make();
@@ -159,6 +214,41 @@ TEST_F(OutOfMemoryTest, IsBadAllocInCxx) {
       kThrown, [&] { return made([] { return Collector::create("logs"); }); }, nothing);
   each_allocation_fails(
       kThrown, [&] { return made([] { return Listener::open("doors"); }); }, nothing);
+}
+
+// A loop and its set are left as they were, and what is ready is told the next time.
+TEST_F(OutOfMemoryTest, LosesNothingInALoop) {
+  Channel channel = Channel::create().value();
+  Receiver receiver = Receiver::attach(channel.fds()).value();
+  Sender sender = Sender::open(std::move(channel)).value();
+  Loop loop = Loop::create().value();
+  int called = 0;
+  Loop::Id id = 0;
+  const auto adds = [&](auto&& add) {
+    each_allocation_fails(
+        kThrown,
+        [&] {
+          return tried([&] {
+            const Result<Loop::Id> added = add();
+            if (added) id = *added;
+            return added;
+          });
+        },
+        [&] { loop.remove(id); });
+    ASSERT_TRUE(add());
+  };
+  adds([&] {
+    return loop.on(receiver, [&] { called += receiver.drain([](auto) {}) > 0 ? 1 : 0; });
+  });
+  adds([&] { return loop.after(Timeout::zero(), [&] { ++called; }); });
+  adds([&] { return loop.on_signal(SIGUSR2, [&] { ++called; }); });
+  ASSERT_TRUE(sender.try_send(std::array<std::byte, 8>{}));
+  ASSERT_EQ(::raise(SIGUSR2), 0);
+  each_allocation_fails(
+      kThrown, [&] { return tried([&] { return loop.turn(Timeout::zero()); }); }, [] {});
+  while (loop.turn(Timeout::zero()).value() > 0) {
+  }
+  EXPECT_EQ(called, 3);
 }
 
 // A time that was told is over: it must not be told to a call that fails.

@@ -131,7 +131,7 @@ Result<int> StateWriter::waitable_fd() {
 
 // --- StateReader ---------------------------------------------------------------------------------
 
-StateReader::StateReader(State state, const WaitOptions& wait) noexcept
+StateReader::StateReader(State state, const WaitOptions& wait)
     : state_(std::move(state)),
       sleeper_(region().doorbell() == core::DoorbellKind::futex ? core::DoorbellKind::futex
                                                                 : core::DoorbellKind::none,

@@ -204,7 +204,7 @@ class RINGBELL_API StateReader {
   [[nodiscard]] Stats stats() const noexcept { return sleeper_.parker().stats(); }
 
  private:
-  StateReader(State state, const WaitOptions& wait) noexcept;
+  StateReader(State state, const WaitOptions& wait);
   [[nodiscard]] core::StateMemory<const std::byte> memory() const noexcept;
   [[nodiscard]] Result<void> check_key(std::uint32_t key) const;
   [[nodiscard]] Result<void> take_place();
