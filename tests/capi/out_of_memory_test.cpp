@@ -22,8 +22,10 @@
 #include <ringbell/ringbell.h>
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/child_process.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/open_files.hpp>
+#include <tests/support/other_user.hpp>
 
 namespace {
 
@@ -301,6 +303,29 @@ TEST_F(OutOfMemoryTest, EndsCloseWithoutItWhileAnotherProcessHoldsTheNames) {
   close_without_memory(std::move(sender));
   close_without_memory(std::move(listener));
   EXPECT_EQ(folder.files(), (std::vector<std::string>{"doors.sock", "orders.ring"}));
+}
+
+// Nor does opening an end terminate the process where quick wake-ups are refused.
+TEST_F(OutOfMemoryTest, EndsOpenWithoutItThoughQuickWakeUpsAreRefused) {
+  test::ChildProcess child = test::ChildProcess::fork([] {
+    if (::geteuid() == 0 && !test::become_other_user()) return 100;
+    const Channel channel = Channel::create().value();
+    for (int number = 0; number < 100; ++number) {
+      failed = false;
+      allocations_left = number;
+      bool refused = true;
+      try {
+        const Result<Sender> sender = Sender::attach(channel.fds(), {.quick_wake = true});
+        allocations_left = -1;
+        refused = sender && sender->quick_wake_refusal();
+      } catch (const std::bad_alloc&) {
+      }
+      if (!refused) return 1;
+      if (!failed) return 0;
+    }
+    return 2;
+  });
+  EXPECT_EQ(child.wait(), 0);
 }
 
 // Messages go through without any allocation.

@@ -1,6 +1,7 @@
 #include <ringbell/transport/sleep/waiter.hpp>
 
 #include <ctime>
+#include <new>
 #include <utility>
 
 #include <sched.h>
@@ -20,10 +21,14 @@ Waiter::Waiter(const WaitOptions& options, bool may_sleep) noexcept
   if (options.within_quota) quota_ = CpuQuota::of_this_process();
   may_give_way_ = is_real_time_ || quota_ != nullptr;
   if (!options.quick_wake) return;
-  if (Result<QuickWake> held = QuickWake::hold()) {
-    quick_wake_ = std::move(*held);
-  } else {
-    quick_wake_refusal_ = std::move(held.error());
+  try {
+    if (Result<QuickWake> held = QuickWake::hold()) {
+      quick_wake_ = std::move(*held);
+    } else {
+      quick_wake_refusal_ = std::move(held.error());
+    }
+  } catch (const std::bad_alloc&) {  // it was refused, and there is no memory to say why
+    quick_wake_refusal_.emplace(Error{.code = ErrorCode::no_space, .message = {}});
   }
 }
 
