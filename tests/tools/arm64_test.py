@@ -74,10 +74,16 @@ class Arm64(unittest.TestCase):
         results = arm64.Results()
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
-            results.add_report(REPORT)
+            results.add_report(REPORT, ["capi/a", "capi/b", "capi/c", "test_x_NOT_BUILT", "capi/d"])
         self.assertEqual((results.passed, results.failed, results.skipped),
-                         (["capi/a"], ["capi/b", "test_x_NOT_BUILT"], ["capi/c"]))
+                         (["capi/a"], ["capi/d (it was not run)", "capi/b", "test_x_NOT_BUILT"],
+                          ["capi/c"]))
         self.assertEqual(said.getvalue(), "-- capi/b\nwhy\n-- test_x_NOT_BUILT\n")
+
+    def test_what_a_script_leaves_out_is_told_with_its_reason(self) -> None:
+        self.assertEqual(arm64.reasons_in("tools/Suite.Test"), [])
+        for line in arm64.reasons_in("tools/probes_test"):
+            self.assertRegex(line, r"^tools/probes_test: \w+ \(.+\)$")
 
     def test_a_choice_leaves_out_what_is_listed_and_what_does_not_match(self) -> None:
         choice = arm64.Choice("*/*A", arm64.read_skips(LIST))
@@ -85,20 +91,23 @@ class Arm64(unittest.TestCase):
         self.assertEqual(choice.of(names), ["transport/B.A", "capi/A"])
         self.assertEqual(choice.names, names)
 
-    def test_of_the_scripts_only_those_that_run_the_command_are_run(self) -> None:
-        self.assertTrue(arm64.runs_here("tools/Suite.Test"))
-        self.assertTrue(arm64.runs_here("tools/signals_test"))
-        self.assertTrue(arm64.runs_here("tools/command_test"))
-        self.assertFalse(arm64.runs_here("tools/dev_test"))
+    def test_of_the_scripts_only_those_that_run_what_was_built_are_run(self) -> None:
+        for name in ("tools/Suite.Test", "tools/signals_test", "tools/command_test", "package/deb",
+                     "package/consumer.find_core"):
+            self.assertTrue(arm64.runs_here(name), name)
+        for name in ("tools/dev_test", "package/recipes_test"):
+            self.assertFalse(arm64.runs_here(name), name)
 
     def test_the_targets_are_those_of_the_folders(self) -> None:
-        for words, folders in ([[], ["core", "model"]], [["tools"], ["tools"]],
-                               [["--all"], ["core", "model", "capi", "transport"]]):
+        package = ["ringbell", "ringbell_shared", "ringbell-command"]
+        for words, folders, others in (
+                [[], ["core", "model"], []], [["tools"], ["tools"], []], [["package"], [], package],
+                [["--all"], ["core", "model", "capi", "transport", "tools"], package]):
             said = io.StringIO()
             with contextlib.redirect_stdout(said):
                 self.assertEqual(arm64.main([*words, "--targets"]), 0)
             self.assertEqual(said.getvalue().split(),
-                             [f"ringbell-tests-{name}" for name in folders])
+                             [*(f"ringbell-tests-{name}" for name in folders), *others])
 
     def test_every_skip_that_is_checked_in_can_be_read(self) -> None:
         for skip in arm64.read_skips(arm64.SKIPS.read_text(encoding="utf-8")):

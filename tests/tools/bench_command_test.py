@@ -12,7 +12,7 @@ import unittest
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from command_line import PATIENCE_S, CommandTest
+from command_line import PATIENCE_S, CommandTest, not_emulated
 
 T = TypeVar("T")
 
@@ -64,6 +64,7 @@ class Bench(CommandTest):
         self.assertTrue(rows[0]["verified"] and rows[0]["checksum"])
         self.assertGreater(rows[0]["verified_messages"], 0)
 
+    @not_emulated("too slow to send when it is time to")
     def test_the_open_loop_has_a_row_for_each_load_and_rate(self) -> None:
         def measure() -> list[dict[str, Any]]:
             return self.rows("open-loop", "--cpu", ONE_CPU, "--transport", "pipe", "--repeats", "1",
@@ -75,6 +76,7 @@ class Bench(CommandTest):
         self.assertTrue(all(r["verified"] and r["p50_ns"] > 0 and r["samples"] > 0 for r in rows))
 
     @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "matplotlib is not installed")
+    @not_emulated("too slow to send when it is time to")
     def test_the_open_loop_is_plotted(self) -> None:
         ended = self.measured(
             lambda: self.ringbell("bench", "open-loop", "--cpu", ONE_CPU, "--transport", "pipe",

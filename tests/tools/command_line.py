@@ -13,6 +13,11 @@ from pathlib import Path
 
 PROGRAM = os.environ.get("RINGBELL_PROGRAM", "build/release/tools/ringbell")
 PATIENCE_S = 120
+# What runs the command where it is another machine's: qemu-user, which is slow.
+EMULATED = "RINGBELL_EMULATOR" in os.environ
+BINARY = os.environ.get("RINGBELL_BINARY", PROGRAM)  # and this is then a script
+if EMULATED:
+    PATIENCE_S *= 5
 
 
 def as_other_user(folder: Path) -> dict:
@@ -22,6 +27,11 @@ def as_other_user(folder: Path) -> dict:
     """
     folder.chmod(0o755)
     return {"executable": shutil.copy(PROGRAM, folder / "program"), "user": 65534}
+
+
+def not_emulated(why: str) -> Callable:
+    """Skips a test where the command is emulated; `./dev arm64` tells why."""
+    return unittest.skipIf(EMULATED, f"qemu-user: {why}")
 
 
 class CommandTest(unittest.TestCase):

@@ -15,7 +15,7 @@ import time
 import unittest
 from pathlib import Path
 
-from command_line import PROGRAM, as_other_user
+from command_line import PROGRAM, as_other_user, not_emulated
 
 
 def copy(*arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
@@ -127,6 +127,7 @@ class Copy(unittest.TestCase):
             self.assertEqual((ended.returncode, ended.stdout), (2, ""), size)
             self.assertIn("--capacity", ended.stderr)
 
+    @not_emulated("the emulator and its shell need descriptors, too")
     def test_ends_however_few_descriptors_it_may_have(self) -> None:
         # Either process may run out of them, before or after it has opened its end of the ring.
         copied = False
@@ -141,6 +142,7 @@ class Copy(unittest.TestCase):
             self.assertFalse(self.copied.exists(), most)
         self.assertTrue(copied)
 
+    @not_emulated("strace sees the emulator's system calls, too")
     def test_ends_if_its_writing_process_cannot_open_its_end(self) -> None:
         # strace without -f: the calls of the process that forks and writes, each failing once.
         if shutil.which("strace") is None:
@@ -166,6 +168,7 @@ class Copy(unittest.TestCase):
                     seen |= what in ended.stderr
             self.assertTrue(seen, f"{call} of Receiver::open was not made to fail")
 
+    @not_emulated("strace sees the emulator's system calls, too")
     def test_a_file_that_was_made_in_vain_is_removed(self) -> None:
         if shutil.which("strace") is None:
             self.skipTest("strace is not installed")

@@ -9,7 +9,7 @@ import re
 import unittest
 from pathlib import Path
 
-from command_line import CommandTest
+from command_line import CommandTest, not_emulated
 
 SHARED = ["memfd", "POSIX shared memory", "file on a tmpfs", "System V shared memory",
           "anonymous, MAP_SHARED"]
@@ -34,11 +34,13 @@ class ExplainMemory(CommandTest):
             self.assertEqual(list(line), ["subject", "name", "measured", "why"])
             self.assertTrue(line["measured"] and line["why"].endswith("."), line)
 
+    @not_emulated("no pages are mapped a second time (mremap with an old size of 0)")
     def test_mappings_are_shared_and_name_their_files(self) -> None:
         paths = dict(zip(SHARED, ["/memfd:", "/dev/shm/", "/dev/shm/", "/SYSV", "/dev/zero"]))
         for subject, path in paths.items():
             self.assertRegex(self.measured(subject, "mapping"), rf"rw-s {path}.*\[.*sh.*\]")
 
+    @not_emulated("page faults are the emulator's")
     def test_each_page_costs_a_fault(self) -> None:
         for subject in SHARED:
             found = re.match(r"(\d+) page faults to touch (\d+) pages",
@@ -49,6 +51,7 @@ class ExplainMemory(CommandTest):
             self.assertGreaterEqual(int(found[1]), REGION_PAGES - 2)
             self.assertLessEqual(int(found[1]), REGION_PAGES + 4)
 
+    @not_emulated("frames are of the emulator's addresses")
     def test_frames_are_the_same_in_both_images_and_both_processes(self) -> None:
         page = b""
         if os.geteuid() == 0:

@@ -10,9 +10,11 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from command_line import PROGRAM
+from command_line import BINARY, EMULATED, not_emulated
 
 ROOT = Path(__file__).resolve().parents[2]
+X86_64 = os.uname().machine == "x86_64" and not EMULATED
+OBJDUMP = "aarch64-linux-gnu-objdump" if EMULATED else "objdump"
 HEADER = [Path("/usr/include/sys/sdt.h"), *Path("/usr/include").glob("*/sys/sdt.h")]
 
 
@@ -27,7 +29,7 @@ class Probe:
         self.name = note["name"]
         self.location = int(note["location"], 16)
         self.semaphore = int(note["semaphore"], 16)
-        self.arguments = note["arguments"].split()
+        self.arguments = re.findall(r"-?\d+@", note["arguments"])  # size, then where it stands
 
 
 def probes() -> list[Probe]:
@@ -35,7 +37,7 @@ def probes() -> list[Probe]:
     found = re.finditer(
         r"Provider: ringbell\n\s+Name: (?P<name>\w+)\n\s+Location: (?P<location>0x\w+), "
         r"Base: 0x\w+, Semaphore: (?P<semaphore>0x\w+)\n\s+Arguments:(?P<arguments>.*)",
-        run("readelf", "--notes", "--wide", PROGRAM))
+        run("readelf", "--notes", "--wide", BINARY))
     return [Probe(note) for note in found]
 
 
@@ -50,7 +52,7 @@ class Probes(unittest.TestCase):
     def setUp(self) -> None:
         if not any(path.exists() for path in HEADER):
             self.skipTest("sys/sdt.h is not there: apt-get install systemtap-sdt-dev")
-        for tool in ["readelf", "objdump"]:
+        for tool in ["readelf", OBJDUMP]:
             if shutil.which(tool) is None:
                 self.skipTest(f"{tool} is not installed")
 
@@ -59,13 +61,13 @@ class Probes(unittest.TestCase):
 
     def test_each_is_one_nop_and_has_no_semaphore(self) -> None:
         for probe in probes():
-            code = run("objdump", "--disassemble", "--no-show-raw-insn",
+            code = run(OBJDUMP, "--disassemble", "--no-show-raw-insn",
                        f"--start-address={probe.location}",
-                       f"--stop-address={probe.location + 16}", PROGRAM)
+                       f"--stop-address={probe.location + 16}", BINARY)
             instructions = re.findall(r"(?m)^\s+([0-9a-f]+):\s+(\w+)", code)
             self.assertEqual(instructions[0], (f"{probe.location:x}", "nop"), probe.name)
             length = int(instructions[1][0], 16) - probe.location
-            self.assertEqual(length, 1 if os.uname().machine == "x86_64" else 4, probe.name)
+            self.assertEqual(length, 1 if X86_64 else 4, probe.name)
             self.assertEqual(probe.semaphore, 0, probe.name)
 
     def test_scripts_watch_probes_and_arguments_that_there_are(self) -> None:
@@ -81,6 +83,7 @@ class Probes(unittest.TestCase):
                 for argument in re.findall(r"\barg(\d)", body):
                     self.assertLess(int(argument), known[name], f"{script.name}: {name}")
 
+    @not_emulated("bpftrace traces programs of its own architecture")
     def test_bpftrace_compiles_the_scripts_for_the_probes_of_the_program(self) -> None:
         if shutil.which("bpftrace") is None:
             self.skipTest("bpftrace is not installed: apt-get install bpftrace")
@@ -88,7 +91,7 @@ class Probes(unittest.TestCase):
             self.skipTest("bpftrace runs for root only")
         for script in (ROOT / "tools" / "probes").glob("*.bt"):
             text = script.read_text(encoding="utf-8").replace("/usr/lib/libringbell.so.0",
-                                                              str(Path(PROGRAM).resolve()))
+                                                              str(Path(BINARY).resolve()))
             ended = subprocess.run(["bpftrace", "-d", "-e", text], capture_output=True, text=True,
                                    timeout=60, check=False)
             for name in re.findall(r":ringbell:(\w+)", text):

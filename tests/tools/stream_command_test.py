@@ -14,7 +14,7 @@ import time
 import unittest
 from pathlib import Path
 
-from command_line import PROGRAM, CommandTest, as_other_user
+from command_line import PROGRAM, CommandTest, as_other_user, not_emulated
 
 # RINGBELL_STREAM_BYTES=2147483648 is the whole of it.
 STREAM_BYTES = int(os.environ.get("RINGBELL_STREAM_BYTES", 256 << 20))
@@ -149,6 +149,7 @@ class Ends(CommandTest):
         self.assertEqual(status, 4)
         self.expect_line(errors, "the receiver stopped before the end of the stream")
 
+    @not_emulated("the emulator catches signals before the command does")
     def test_waiting_can_be_interrupted(self) -> None:
         for arguments in [["recv", "absent"], ["send", "absent"]]:
             waiting = self.start(*arguments)

@@ -3,14 +3,14 @@
 
 usage: arm64.py [--all | FOLDER...] [--filter PATTERN] [--targets]
 
-Runs those of core and model, of these folders, or with --all of core, model, capi and transport;
---filter: those whose name (FOLDER/SUITE.TEST) matches. A program of core's or model's runs all of
-its tests in one process, for an emulator starts slowly; of the other folders ctest runs each in a
-process of its own, as everywhere, and of the scripts those that run the command. tools is a folder
-only by name: what an emulator cannot do of it is not listed yet. Left out is
-what tools/everywhere/arm64_skips.txt lists, with its reason; an entry that no test has the name of
-is an error. Prints what failed, what was left out and why, which tests skipped themselves, and
-`N passed, N failed, N skipped`. --targets: names what has to be built, and does nothing.
+Runs those of core and model, of these folders, or with --all of core, model, capi, transport, tools
+and package: the Debian packages, which are made from there, and a project that uses what is
+installed. --filter: those whose name (FOLDER/SUITE.TEST) matches. A program of core's or model's
+runs all of its tests in one process, for an emulator starts slowly; of the other folders ctest runs
+each in a process of its own, as everywhere, and of the scripts those that run what was built. Left
+out is what tools/everywhere/arm64_skips.txt lists, with its reason; an entry that no test has the
+name of is an error. Prints what failed, what was left out and why, which tests skipped themselves,
+and `N passed, N failed, N skipped`. --targets: names what has to be built, and does nothing.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "arm64"
 SKIPS = ROOT / "tools" / "everywhere" / "arm64_skips.txt"
 IN_ONE_PROCESS = ["core", "model"]
-ONE_BY_ONE = ["capi", "transport"]
-BY_NAME = ["tools"]
+ONE_BY_ONE = ["capi", "transport", "tools", "package"]
+TARGETS = {"package": ["ringbell", "ringbell_shared", "ringbell-command"]}
 EMULATOR = ["qemu-aarch64", "-L", str(ROOT / "build" / "arm64-root")]
 SECONDS_A_PROGRAM = 900
 LINES_SHOWN = 40  # of what a program said that failed
@@ -66,6 +66,14 @@ def unused(skips: list[Skip], names: list[str]) -> list[str]:
             if not any(fnmatchcase(name, pattern) for name in names)]
 
 
+def reasons_in(name: str) -> list[str]:
+    """Of the tests that a script leaves out here: as it says them (command_line.py)."""
+    script = ROOT / "tests" / f"{name}.py"
+    text = script.read_text(encoding="utf-8") if script.exists() else ""
+    return [f"{name}: {test} ({reason})" for reason, test in re.findall(
+        r'^ *@not_emulated\("(.*)"\)\n *(?:class|def) (\w+)', text, re.MULTILINE)]
+
+
 class Results:
     """What the programs told of each test."""
 
@@ -73,6 +81,7 @@ class Results:
         self.passed: list[str] = []
         self.failed: list[str] = []
         self.skipped: list[str] = []
+        self.not_emulated: list[str] = []  # tests within scripts
 
     def add_console(self, folder: str, program: str, console: str, status: int) -> None:
         """Of a program of GoogleTest's, which may have died amid its tests."""
@@ -84,12 +93,16 @@ class Results:
         if status != 0 and len(self.failed) == before:
             self.failed.append(f"{folder}/{program} (status {status})")
 
-    def add_report(self, report: str) -> None:
+    def add_report(self, report: str, chosen: list[str]) -> None:
         """Of ctest, as JUnit's XML; what a failed test said is printed."""
-        for case in xml.fromstring(report).iter("testcase"):
-            name, status = case.attrib["name"], case.attrib["status"]
+        cases = {case.attrib["name"]: case for case in xml.fromstring(report).iter("testcase")}
+        self.failed += [f"{name} (it was not run)" for name in chosen if name not in cases]
+        for name in [name for name in chosen if name in cases]:
+            case = cases[name]
+            status = case.attrib["status"]
             if status == "run":
                 self.passed.append(name)
+                self.not_emulated += reasons_in(name)
             elif (skipped := case.find("skipped")) is not None and "SKIP_" in skipped.get(
                     "message", ""):
                 self.skipped.append(name)
@@ -162,12 +175,13 @@ def run_in_one_process(folder: str, choice: Choice, results: Results) -> None:
 
 
 def runs_here(name: str) -> bool:
-    """Whether a test of ctest's runs anything of AArch64: a script only by the command."""
+    """Whether a test of ctest's runs anything of AArch64: a script only what was built."""
     script = ROOT / "tests" / f"{name}.py"
     if not script.exists():
         return True
     text = script.read_text(encoding="utf-8")
-    return "from command_line import" in text or "RINGBELL_PROGRAM" in text
+    return any(word in text for word in (
+        "from command_line import", "RINGBELL_PROGRAM", "EMULATOR"))
 
 
 def run_one_by_one(folders: list[str], choice: Choice, results: Results) -> None:
@@ -183,14 +197,14 @@ def run_one_by_one(folders: list[str], choice: Choice, results: Results) -> None
     print(f"== {', '.join(folders)}: {len(chosen)} tests", flush=True)
     started = time.monotonic()
     wanted, report = BUILD / "wanted", BUILD / "report.xml"
-    # From the first to the first by 1, and the others.
+    # From the first to the first by 1, and the others; ctest drops the file's last character.
     first, *others = [str(numbers[name]) for name in chosen]
-    wanted.write_text(",".join([first, first, "1", *others]), encoding="utf-8")
+    wanted.write_text(",".join([first, first, "1", *others]) + "\n", encoding="utf-8")
     with (BUILD / "ctest.console").open("wb") as console:
         subprocess.run([*ctest, "-I", str(wanted), "--parallel", str(os.cpu_count()),
                         "--output-junit", str(report)], stdin=subprocess.DEVNULL, stdout=console,
                        stderr=subprocess.STDOUT, check=False)
-    results.add_report(report.read_text(encoding="utf-8", errors="replace"))
+    results.add_report(report.read_text(encoding="utf-8", errors="replace"), chosen)
     print(f"   {time.monotonic() - started:.0f} s", flush=True)
 
 
@@ -202,12 +216,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--targets", action="store_true")
     options = parser.parse_args(arguments)
     every = [*IN_ONE_PROCESS, *ONE_BY_ONE]
-    if unknown := set(options.folders) - set(every) - set(BY_NAME):
-        parser.error(f"no tests of {', '.join(sorted(unknown))}; there are "
-                     f"{', '.join([*every, *BY_NAME])}")
+    if unknown := set(options.folders) - set(every):
+        parser.error(f"no tests of {', '.join(sorted(unknown))}; there are {', '.join(every)}")
     folders = every if options.all else options.folders or IN_ONE_PROCESS
     if options.targets:
-        print("\n".join(f"ringbell-tests-{folder}" for folder in folders))
+        print("\n".join(name for folder in folders for name in
+                        TARGETS.get(folder, [f"ringbell-tests-{folder}"])))
         return 0
     skips = read_skips(SKIPS.read_text(encoding="utf-8"))
     choice = Choice(options.filter, skips)
@@ -228,6 +242,8 @@ def tell(choice: Choice, folders: list[str], results: Results) -> int:
             left_out += len(found)
     stale = [pattern for pattern in unused(choice.skips, choice.names)
              if pattern.split("/")[0] in folders]
+    for name in results.not_emulated:
+        print(f"left out within {name}")
     for name in results.skipped:
         print(f"skipped itself: {name}")
     for name in results.failed:
@@ -235,7 +251,7 @@ def tell(choice: Choice, folders: list[str], results: Results) -> int:
     for pattern in stale:
         print(f"failed: {SKIPS.name}: no test is named {pattern}")
     print(f"{len(results.passed)} passed, {len(results.failed) + len(stale)} failed, "
-          f"{left_out + len(results.skipped)} skipped")
+          f"{left_out + len(results.skipped) + len(results.not_emulated)} skipped")
     return 0 if results.passed and not results.failed and not stale else 1
 
 

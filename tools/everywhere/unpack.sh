@@ -8,7 +8,8 @@
 #
 # apt is asked with a state, a cache and a status file of its own, under INTO.apt, in which
 # ARCHITECTURE is the only one and nothing is installed; its keys are the machine's. Done already
-# with the same words: nothing happens. INTO.apt/done then holds them.
+# with the same words: nothing happens. INTO.apt/done then holds them, and INTO.apt/shlibs what the
+# packages say of their shared libraries, for dpkg-shlibdeps.
 set -euo pipefail
 words="$*"
 architecture=$1 into=$(realpath -m "$2")
@@ -23,7 +24,7 @@ while [[ $1 == --* ]]; do
   shift 2
 done
 apt=$into.apt
-if [[ -f $apt/done && $(<"$apt/done") == "$words" ]]; then exit 0; fi
+if [[ -f $apt/done && -f $apt/shlibs && $(<"$apt/done") == "$words" ]]; then exit 0; fi
 
 rm -rf "$into" "$apt"
 mkdir -p "$into" "$apt"/state/lists/partial "$apt"/cache/archives/partial
@@ -55,6 +56,9 @@ if ((${#names[@]} == 0)) ||
   echo "unpack.sh: apt-get has no $* for $architecture${suite:+ in $suite}" >&2
   exit 1
 fi
-for package in "$apt"/cache/archives/*.deb; do dpkg-deb -x "$package" "$into"; done
+for package in "$apt"/cache/archives/*.deb; do
+  dpkg-deb -x "$package" "$into"
+  dpkg-deb --info "$package" shlibs 2>/dev/null || true  # most have none
+done >"$apt/shlibs"
 rm -rf "$apt"/{state,cache}
 echo "$words" >"$apt/done"
