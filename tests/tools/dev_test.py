@@ -183,6 +183,24 @@ class Dev(unittest.TestCase):
             "arm64 build/arm64-root libfmt-dev", "cmake --preset arm64",
             "cmake --target one two", "['--filter', 'core/*']"])
 
+    def test_musl_builds_a_cxx_library_before_what_needs_it_and_runs_that(self) -> None:
+        self.stand_in("dpkg-query", "printf 'installed %s\\n' shellcheck clang clang-format")
+        self.stand_in("cmake", 'echo "cmake $1 $2" >&2')
+        self.stand_in("ctest", 'echo "ctest $2 ${*: -2}" >&2')
+        self.stand_in("nproc", "echo 1")
+        library = self.folder / "tools" / "everywhere" / "musl" / "library.sh"
+        library.parent.mkdir(parents=True)
+        library.write_text("#!/usr/bin/env bash\necho library >&2\n", encoding="utf-8")
+        library.chmod(0o755)
+        log = self.folder / "build" / "musl"
+        log.mkdir(parents=True)
+        log.chmod(0o777)
+        ended = self.dev("musl", "-R", "channels")
+        self.assertEqual((ended.returncode, ended.stdout), (0, ""))
+        self.assertEqual(ended.stderr.splitlines(), [
+            "library", "cmake -S tools/everywhere/musl", "cmake --build build/musl/tests",
+            "ctest build/musl/tests -R channels"])
+
     def test_soak_wants_a_number_of_hours(self) -> None:
         for words in ([], ["long"], ["-1"]):
             ended = self.dev("soak", *words)

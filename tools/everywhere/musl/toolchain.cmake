@@ -1,0 +1,21 @@
+# Static programs for musl, by clang, with the C++ library that library.sh builds for it.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR ${CMAKE_HOST_SYSTEM_PROCESSOR})
+foreach(language IN ITEMS C CXX)
+  set(CMAKE_${language}_COMPILER_TARGET ${CMAKE_SYSTEM_PROCESSOR}-linux-musl)
+  # Only libgcc and the first and last objects of a program are g++'s.
+  set(CMAKE_${language}_FLAGS_INIT "--gcc-toolchain=/usr -Wno-unused-command-line-argument")
+endforeach()
+set(CMAKE_C_COMPILER clang-14)
+set(CMAKE_CXX_COMPILER clang++-14)
+string(APPEND CMAKE_CXX_FLAGS_INIT " -stdlib=libc++")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -no-pie")
+
+cmake_path(SET CMAKE_SYSROOT NORMALIZE ${CMAKE_CURRENT_LIST_DIR}/../../../build/musl/root)
+if(EXISTS ${CMAKE_SYSROOT}/usr/lib/libc++.a)
+  set(CMAKE_CXX_STANDARD_LIBRARIES "-lc++ -lc++abi -lunwind")
+endif()
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+foreach(kind IN ITEMS LIBRARY INCLUDE PACKAGE)
+  set(CMAKE_FIND_ROOT_PATH_MODE_${kind} ONLY)
+endforeach()
