@@ -4,8 +4,7 @@
 usage: arm64.py [--all | FOLDER...] [--filter PATTERN] [--targets]
 
 Runs those of core and model, of these folders, or with --all of core, model, capi, transport, tools
-and package: the Debian packages, which are made from there, and a project that uses what is
-installed. --filter: those whose name (FOLDER/SUITE.TEST) matches. A program of core's or model's
+and package: the Debian packages, which are made from there and installed. --filter: those whose name (FOLDER/SUITE.TEST) matches. A program of core's or model's
 runs all of its tests in one process, for an emulator starts slowly; of the other folders ctest runs
 each in a process of its own, as everywhere, and of the scripts those that run what was built. Left
 out is what tools/everywhere/arm64_skips.txt lists, with its reason; an entry that no test has the
