@@ -58,7 +58,8 @@ void set_amount(Point& point, const Chosen& chosen) {
 void add_group(const Chosen& chosen, const Point& like, bool asleep, std::vector<Point>& points) {
   for (const TransportEntry& transport : transports()) {
     const std::string name(transport.name);
-    if (!chosen.transports.empty() && !contains(chosen.transports, name)) continue;
+    const bool unfit = like.message_bytes < transport.smallest_bytes;
+    if (chosen.transports.empty() ? unfit : !contains(chosen.transports, name)) continue;
     for (const Wait wait : waits_of(transport, like.bench, chosen, like.placement, asleep)) {
       Point point = like;
       point.transport = name;

@@ -81,7 +81,7 @@ Row meta_row(const Options& options, Row findings) {
   meta["has_end"] = true;  // where the last line is not of the bench `end`, the run was cut short
   if (!options.plan.sizes.empty()) meta["only_sizes"] = options.plan.sizes;
   if (!options.plan.transports.empty()) meta["only_transports"] = options.plan.transports;
-  if (options.plan.peers) {
+  if (options.plan.transports.empty() && has_peers(options.plan)) {
     Row peers = Row::array();
     for (const KnownPeer& peer : kKnownPeers) {
       if (find_transport(peer.name) != nullptr) peers.push_back(peer.name);

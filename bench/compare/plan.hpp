@@ -20,7 +20,7 @@ namespace ringbell::bench {
 enum class Mode {
   quick,  // at most 90 s: a look at everything, a tenth of the time
   plain,  // at most 5 minutes: the sizes and settings that tell most
-  full,   // every size, wait and placement, three repeats; about 30 minutes
+  full,   // every size, wait and placement, three repeats; at most 45 minutes
 };
 
 [[nodiscard]] constexpr const char* name_of(Mode mode) noexcept {
@@ -36,18 +36,26 @@ struct PlanOptions {
   // Only these; empty: as the mode has it.
   std::vector<std::size_t> sizes;
   std::vector<std::string> transports;
-  bool peers = false;  // those that the program has too; named in `transports` they need no asking
+  // Those that the program has too, which --full measures unasked. Named in `transports` they need
+  // no asking either.
+  bool peers = false;
   std::uint64_t seed = 0;  // of the order
 };
 
 [[nodiscard]] constexpr int repeats_of(Mode mode) noexcept { return mode == Mode::full ? 3 : 1; }
 
+[[nodiscard]] inline bool has_peers(const PlanOptions& options) noexcept {
+  return options.peers || !options.transports.empty() || options.mode == Mode::full;
+}
+
 // Whether the transport is measured so.
 [[nodiscard]] bool suits(const TransportEntry& transport, Bench bench, Wait wait,
                          Placement placement) noexcept;
 
-// The points of one repeat, shuffled.
+// The points of one repeat, shuffled; the first repeat begins with what tells most.
 [[nodiscard]] std::vector<Point> plan(const PlanOptions& options, int repeat);
+// How many of them that is.
+[[nodiscard]] std::size_t first_points(const std::vector<Point>& points);
 
 [[nodiscard]] double estimated_seconds(const std::vector<Point>& points);
 

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <iterator>
+#include <span>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -12,12 +12,14 @@
 #include "bench/backings/backings.hpp"
 #include "bench/compare/beside.hpp"
 #include "bench/compare/series.hpp"
+#include "bench/compare/summary.hpp"
 #include "bench/file_copy/file_copy.hpp"
 #include "bench/file_copy/files.hpp"
 #include "bench/floors/floors.hpp"
 #include "bench/floors/state.hpp"
 #include "bench/harness/measured.hpp"
 #include "bench/harness/row_sink.hpp"
+#include "bench/scale/scale.hpp"
 #include "bench/transports/registry.hpp"
 
 namespace ringbell::bench {
@@ -27,6 +29,7 @@ FloorOptions floor_options(const Options& options, int repeat) {
   FloorOptions floors;
   floors.cpus = options.cpus;
   floors.repeat = repeat;
+  floors.hiccup_seconds = options.plan.mode == Mode::quick ? 0.2 : 1;
   if (!options.plan.sizes.empty()) floors.memcpy_sizes = options.plan.sizes;
   if (options.plan.mode == Mode::quick) {
     floors.spinning_samples /= 10;
@@ -89,6 +92,27 @@ Result<void> run_point(const Point& point, const CpuPair& cpus, RowSink& sink,
   return tl::unexpected(titled(added.error(), point.title()));
 }
 
+// What came wrong does not end the run: it is kept for its end.
+Result<void> kept(const Result<void>& done, Result<void>& verified) {
+  if (done || done.error().code != ErrorCode::corrupt) return done;
+  if (verified) verified = done;
+  return {};
+}
+
+// What the user chose of sizes and transports leaves nothing to have many of.
+ScaleOptions scale_options(const Options& options, int repeat) {
+  using std::chrono::milliseconds;
+  const Mode mode = options.plan.mode;
+  ScaleOptions scale;
+  scale.cpus = options.cpus;
+  scale.duration = milliseconds(mode == Mode::quick ? 20 : mode == Mode::plain ? 50 : 100);
+  scale.samples = mode == Mode::quick ? 50 : mode == Mode::plain ? 100 : 300;
+  if (mode != Mode::full) scale.counts = {1, 64};
+  scale.first_repeat = repeat;
+  if (!options.plan.sizes.empty() || !options.plan.transports.empty()) scale.repeats = 0;
+  return scale;
+}
+
 BackingOptions backing_options(const Options& options) {
   BackingOptions backings;
   backings.cpus = options.cpus;
@@ -104,7 +128,7 @@ BackingOptions backing_options(const Options& options) {
 
 }  // namespace
 
-Result<void> run_points(const std::vector<Point>& points, const CpuPair& cpus, RowSink& sink,
+Result<void> run_points(std::span<const Point> points, const CpuPair& cpus, RowSink& sink,
                         Result<void>& verified) {
   for (const Point& point : points) {
     if (auto done = run_point(point, cpus, sink, verified); !done) return done;
@@ -114,10 +138,10 @@ Result<void> run_points(const std::vector<Point>& points, const CpuPair& cpus, R
 
 double planned_seconds(const Options& options) {
   if (options.backings) return backings_seconds(backing_options(options));
-  const double one = estimated_seconds(floor_options(options, 0)) +
-                     estimated_seconds(plan(options.plan, 0)) +
-                     estimated_seconds(planned_series(options.plan, 0)) +
-                     estimated_seconds(file_options(options, 0));
+  const double one =
+      estimated_seconds(floor_options(options, 0)) + estimated_seconds(plan(options.plan, 0)) +
+      estimated_seconds(planned_series(options.plan, 0)) +
+      scale_seconds(scale_options(options, 0)) + estimated_seconds(file_options(options, 0));
   return one * repeats_of(options.plan.mode);
 }
 
@@ -134,16 +158,21 @@ Result<void> run_all(const Options& options, RowSink& sink) {
   if (options.backings) return measure_backings(backing_options(options), sink);
   Result<void> verified;
   for (int repeat = 0; repeat < repeats_of(options.plan.mode); ++repeat) {
-    if (auto done = measure_floors(floor_options(options, repeat), sink); !done) return done;
     const std::vector<Point> points = plan(options.plan, repeat);
-    if (auto done = run_points(points, options.cpus, sink, verified); !done) return done;
+    const std::span<const Point> first = std::span(points).first(first_points(points));
+    const std::span<const Point> rest = std::span(points).subspan(first.size());
+    if (auto done = run_points(first, options.cpus, sink, verified); !done) return done;
+    if (repeat == 0 && !first.empty()) sink.tell(summary_of(sink.rows()));
+    if (auto done = measure_floors(floor_options(options, repeat), sink); !done) return done;
+    if (auto done = run_points(rest, options.cpus, sink, verified); !done) return done;
     const std::vector<Series> series = planned_series(options.plan, repeat);
     if (auto done = run_series(series, options.cpus, sink, verified); !done) return done;
     const FileCopyOptions files = file_options(options, repeat);
-    if (files.transports.empty()) continue;
-    const Result<void> copied = measure_file_copies(files, sink);
-    if (!copied && copied.error().code != ErrorCode::corrupt) return copied;
-    if (!copied && verified) verified = copied;
+    if (!files.transports.empty()) {
+      if (auto done = kept(measure_file_copies(files, sink), verified); !done) return done;
+    }
+    const Result<void> scaled = measure_scale(scale_options(options, repeat), sink);
+    if (auto done = kept(scaled, verified); !done) return done;
   }
   return verified;
 }

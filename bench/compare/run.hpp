@@ -1,7 +1,7 @@
 // Runs what the options ask for: floors, points, files.
 #pragma once
 
-#include <vector>
+#include <span>
 
 #include "bench/compare/options.hpp"
 #include "bench/harness/row.hpp"
@@ -11,7 +11,7 @@ namespace ringbell::bench {
 // Measures them, each with its floor beside it, and adds their rows. What cannot run on this
 // machine becomes a row with "error". `verified` becomes the first Error of kind corrupt: what came
 // was not what was sent. Errors: what ends the run.
-[[nodiscard]] Result<void> run_points(const std::vector<Point>& points, const CpuPair& cpus,
+[[nodiscard]] Result<void> run_points(std::span<const Point> points, const CpuPair& cpus,
                                       RowSink& sink, Result<void>& verified);
 
 // All of it, for the progress line.

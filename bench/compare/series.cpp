@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include <fmt/format.h>
+
 #include "bench/floors/state.hpp"
 #include "bench/harness/measured.hpp"
 #include "bench/harness/open_loop.hpp"
@@ -15,6 +17,10 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kUsualBytes = 56;
+// Rates that mean the same for each transport, over windows in which a pause of milliseconds is
+// one of many; of the transports that a user would choose among.
+constexpr std::array<double, 3> kRates{10e3, 100e3, 1e6};
+constexpr std::array<std::string_view, 4> kAtRates{"ringbell", "pipe", "unix_stream", "posix_mq"};
 
 Point capacity_point(const Series& series) {
   constexpr std::chrono::nanoseconds kLongest = milliseconds(200);
@@ -37,6 +43,12 @@ std::vector<Point> points_of(const Series& series, double capacity_per_s) {
   return points;
 }
 
+tl::unexpected<Error> fail_over(double rate_per_s, double capacity_per_s) {
+  return fail(ErrorCode::timed_out,
+              fmt::format("{:.3g} messages a second are more than go through: {:.3g}", rate_per_s,
+                          capacity_per_s));
+}
+
 Result<void> run_one(const Series& series, const CpuPair& cpus, RowSink& sink,
                      Result<void>& verified) {
   const Point most = capacity_point(series);
@@ -54,15 +66,18 @@ Result<void> run_one(const Series& series, const CpuPair& cpus, RowSink& sink,
     sink.announce(point.title(), point.seconds() + state_seconds(point.placement));
     Row row = point.labels();
     row["capacity_per_s"] = capacity_per_s;
-    const Result<void> done = add_in_one_state(
-        point.placement, cpus, row, [&](Row& figures) { return measure(point, cpus, figures); });
+    const Result<void> done = point.rate_per_s > capacity_per_s
+                                  ? fail_over(point.rate_per_s, capacity_per_s)
+                                  : add_in_one_state(point.placement, cpus, row, [&](Row& figures) {
+                                      return measure(point, cpus, figures);
+                                    });
     const Result<void> added = add_measured(std::move(row), done, point.title(), sink, verified);
     if (!added) return added;
   }
   return {};
 }
 
-// Pipes with a larger buffer and FIFOs differ from pipes only where much is under way.
+// Pipes with a larger buffer differ from pipes only where much is under way.
 bool wanted(const PlanOptions& options, const TransportEntry& transport) {
   const auto among = [&](const auto& names) {
     return std::find(names.begin(), names.end(), transport.name) != names.end();
@@ -70,9 +85,13 @@ bool wanted(const PlanOptions& options, const TransportEntry& transport) {
   if (transport.open_loop == nullptr || transport.family == Family::ring) return false;
   if (!options.transports.empty()) return among(options.transports);
   if (transport.family == Family::peer && !options.peers) return false;
-  constexpr std::array<std::string_view, 2> kLikePipe{"pipe_1m", "fifo"};
+  constexpr std::array<std::string_view, 1> kLikePipe{"pipe_1m"};
   constexpr std::array<std::string_view, 4> kQuick{"ringbell", "pipe", "unix_stream", "posix_mq"};
   return options.mode == Mode::quick ? among(kQuick) : !among(kLikePipe);
+}
+
+bool at_rates(const TransportEntry& transport) {
+  return std::find(kAtRates.begin(), kAtRates.end(), transport.name) != kAtRates.end();
 }
 
 std::vector<std::size_t> sizes_of(const PlanOptions& options) {
@@ -100,7 +119,7 @@ std::vector<Series> planned_series(const PlanOptions& options, int repeat) {
   for (const bool asleep : {false, true}) {
     for (const std::size_t size : sizes_of(options)) {
       for (const TransportEntry& transport : transports()) {
-        if (!wanted(options, transport)) continue;
+        if (!wanted(options, transport) || size < transport.smallest_bytes) continue;
         for (const Wait wait : waits) {
           if (sleeps(wait) != asleep) continue;
           if (!suits(transport, Bench::open_loop, wait, Placement::two_cpus)) continue;
@@ -108,6 +127,12 @@ std::vector<Series> planned_series(const PlanOptions& options, int repeat) {
           series.like.wait = wait;
           series.like.message_bytes = size;
           all.push_back(series);
+          if (size != kUsualBytes || options.mode == Mode::quick || !at_rates(transport)) continue;
+          Series steady = series;
+          steady.loads.clear();
+          steady.rates_per_s = {kRates.begin(), kRates.end()};
+          if (options.mode == Mode::full) steady.like.duration = std::chrono::seconds(5);
+          all.push_back(std::move(steady));
         }
       }
     }

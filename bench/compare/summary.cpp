@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,8 @@ std::string text_of(const Row& row, const char* field) { return row.value(field,
 bool flag_of(const Row& row, const char* field) { return row.value(field, false); }
 std::size_t size_of(const Row& row) { return row.value("message_bytes", std::size_t{0}); }
 
+bool is_of_many(const Row& row) { return text_of(row, "bench") == "scale"; }
+
 bool is_awake(const Row& row) {
   const std::string wait = text_of(row, "wait");
   return wait == "spin" || wait == "polled";
@@ -31,6 +34,7 @@ bool is_awake(const Row& row) {
 
 // "one CPU, asleep, quick wake-ups": rows that compete.
 std::string setting_of(const Row& row) {
+  if (is_of_many(row)) return text_of(row, "kind");
   if (!row.contains("placement")) return "here";
   std::string name = text_of(row, "placement") == "one_cpu" ? "one CPU" : "two CPUs";
   if (row.contains("wait")) name += is_awake(row) ? ", awake" : ", asleep";
@@ -42,6 +46,9 @@ std::string label_of(const Row& row) {
   std::string name = text_of(row, row.contains("transport") ? "transport"
                                   : row.contains("name")    ? "name"
                                                             : "backing");
+  if (is_of_many(row)) {
+    return fmt::format("{:>4} {} {}", row.value("count", 0), name, text_of(row, "wait"));
+  }
   if (name.starts_with("ringbell") && row.contains("wait")) name += " " + text_of(row, "wait");
   if (row.contains("backing")) name += ", huge pages: " + text_of(row, "huge_pages");
   if (!row.value("spin_first", true)) name += " (no spinning)";
@@ -56,6 +63,7 @@ std::string label_of(const Row& row) {
 }
 
 std::string plain_text(double value) { return fmt::format("{:.4g}", value); }
+std::string memory_text(double bytes) { return bytes_text(static_cast<std::uint64_t>(bytes)); }
 
 struct Column {
   const char* name;
@@ -66,6 +74,7 @@ struct Column {
 constexpr std::array kColumns{
     Column{"intended", "rate_intended_per_s", message_rate_text},
     Column{"achieved", "rate_achieved_per_s", message_rate_text},
+    Column{"a message", "ns_per_message", duration_text},
     Column{"p50", "p50_ns", duration_text},
     Column{"p99", "p99_ns", duration_text},
     Column{"p99.9", "p999_ns", duration_text},
@@ -80,6 +89,10 @@ constexpr std::array kColumns{
     Column{"first touch", "touch_ns", duration_text},
     Column{"second image", "again_ns", duration_text},
     Column{"faults", "page_faults", plain_text},
+    Column{"come and go", "attaches_per_s", message_rate_text},
+    Column{"memory of each", "memory_bytes", memory_text},
+    Column{"descriptors", "descriptors", plain_text},
+    Column{"idle CPU a second", "idle_cpu_ns_per_s", duration_text},
 };
 
 // By which rows are compared: a time, else a rate.
@@ -161,7 +174,16 @@ std::string table(const Rows& rows) {
     const Row& row = median_of(repeats);
     Line line{label_of(row), size_of(row) == 0 ? "-" : size_text(size_of(row))};
     for (const Column& column : columns) {
-      line.push_back(row.contains(column.field) ? column.text(number_of(row, column.field)) : "-");
+      if (!is_of_many(row) && row.contains(column.field)) {
+        line.push_back(column.text(number_of(row, column.field)));
+        continue;
+      }
+      std::vector<double> others;  // of many each figure has rows of its own
+      for (const Row* one : repeats) {
+        if (one->contains(column.field)) others.push_back(number_of(*one, column.field));
+      }
+      std::sort(others.begin(), others.end());
+      line.push_back(others.empty() ? "-" : column.text(others[others.size() / 2]));
     }
     lines.push_back(std::move(line));
   }
@@ -228,7 +250,8 @@ std::string summary_of(const std::vector<Row>& rows) {
   std::vector<Line> lines{{"", "ringbell", "best of the others"}};
   Rows plain = measured(rows);
   std::erase_if(plain, [](const Row* row) {
-    return !row->contains("transport") || row->contains("load") || !is_plain(*row);
+    return !row->contains("transport") || row->contains("load") || is_of_many(*row) ||
+           !is_plain(*row);
   });
   const auto setting = [](const Row& row) { return bench_text(row) + ", " + setting_of(row); };
   auto settings = grouped(plain, setting);  // measured in an order that means nothing

@@ -27,6 +27,7 @@ struct CopySides {
   CopySide reads;   // process A: from the source
   CopySide writes;  // process B: to the destination
   std::string note;
+  bool counted = true;  // the copies; false: the note says why not
 };
 
 // Through a ring; A reads straight into it and B writes straight out of it.
@@ -40,5 +41,11 @@ struct CopySides {
 [[nodiscard]] Result<CopySides> unix_stream_sides(const CopyJob& job);
 [[nodiscard]] Result<CopySides> posix_mq_sides(const CopyJob& job);
 [[nodiscard]] Result<CopySides> sysv_mq_sides(const CopyJob& job);
+// Without a process that sees the bytes: by splice(2) from the source into a pipe and from there to
+// the destination; by sendfile(2) or copy_file_range(2) from one file to the other, which is B's
+// work alone.
+[[nodiscard]] Result<CopySides> splice_sides(const CopyJob& job);
+[[nodiscard]] Result<CopySides> sendfile_sides(const CopyJob& job);
+[[nodiscard]] Result<CopySides> copy_file_range_sides(const CopyJob& job);
 
 }  // namespace ringbell::bench

@@ -29,20 +29,29 @@ constexpr double kSlowestBytesPerSecond =
     20e6;                                       // for the deadline: a busy machine, both on one CPU
 constexpr double kUsualBytesPerSecond = 800e6;  // for the time left: a copy and its SHA-256
 
+enum class Kind : std::uint8_t {
+  ring,
+  kernels,
+  alone,  // one process copies: it waits for no other, wherever that is
+};
+
 struct Transport {
   const char* name;
-  bool ring;
+  Kind kind;
   Result<CopySides> (*open)(const CopyJob&);
 };
 
 constexpr std::array kTransports{
-    Transport{"ringbell", true, ring_sides},
-    Transport{"ringbell_uring", true, uring_sides},
-    Transport{"pipe", false, pipe_sides},
-    Transport{"pipe_1m", false, large_pipe_sides},
-    Transport{"unix_stream", false, unix_stream_sides},
-    Transport{"posix_mq", false, posix_mq_sides},
-    Transport{"sysv_mq", false, sysv_mq_sides},
+    Transport{"ringbell", Kind::ring, ring_sides},
+    Transport{"ringbell_uring", Kind::ring, uring_sides},
+    Transport{"pipe", Kind::kernels, pipe_sides},
+    Transport{"pipe_1m", Kind::kernels, large_pipe_sides},
+    Transport{"splice", Kind::kernels, splice_sides},
+    Transport{"sendfile", Kind::alone, sendfile_sides},
+    Transport{"copy_file_range", Kind::alone, copy_file_range_sides},
+    Transport{"unix_stream", Kind::kernels, unix_stream_sides},
+    Transport{"posix_mq", Kind::kernels, posix_mq_sides},
+    Transport{"sysv_mq", Kind::kernels, sysv_mq_sides},
 };
 
 struct Setting {
@@ -52,7 +61,7 @@ struct Setting {
   bool quick_wake;
 
   [[nodiscard]] const char* wait() const noexcept {
-    if (transport.ring) return spins ? "spin" : "park";
+    if (transport.kind == Kind::ring) return spins ? "spin" : "park";
     return spins ? "polled" : "blocking";
   }
 };
@@ -65,6 +74,7 @@ struct Source {
 struct Copied {
   CopyFigures figures;
   std::string note;
+  bool counted;  // its copies
   bool is_true;  // SHA-256 of both files agree
 };
 
@@ -137,7 +147,7 @@ Result<Copied> copy_once(const Setting& setting, const FileCopyOptions& options,
 
   const Result<Sha256> digest = sha256_of_file(destination->get(), job.file_bytes);
   if (!digest) return tl::unexpected(digest.error());
-  return Copied{shared, sides->note, *digest == source.digest};
+  return Copied{shared, sides->note, sides->counted, *digest == source.digest};
 }
 
 // The run of the median time, or the first whose copy differs.
@@ -183,9 +193,11 @@ void add_figures(const Copied& copied, const FileCopyOptions& options, Row& row)
   const auto file_bytes = row["file_bytes"].get<double>();
   const auto copied_bytes = static_cast<double>(figures.kernel_bytes() + figures.wrapper_bytes());
   const double seconds = static_cast<double>(figures.elapsed_ns()) / 1e9;
-  row["kernel_copied_bytes"] = figures.kernel_bytes();
-  row["wrapper_copied_bytes"] = figures.wrapper_bytes();
-  row["copies_per_byte"] = copied_bytes / file_bytes;
+  if (copied.counted) {
+    row["kernel_copied_bytes"] = figures.kernel_bytes();
+    row["wrapper_copied_bytes"] = figures.wrapper_bytes();
+    row["copies_per_byte"] = copied_bytes / file_bytes;
+  }
   row["seconds"] = seconds;
   row["bytes_per_s"] = file_bytes / seconds;
   row["sha256_match"] = copied.is_true;
@@ -213,7 +225,8 @@ Result<std::vector<Setting>> settings_of(const FileCopyOptions& options) {
           std::find(wanted.begin(), wanted.end(), transport.name) == wanted.end()) {
         continue;
       }
-      if (options.spinning_rows && placement == Placement::two_cpus) {
+      const bool alone = transport.kind == Kind::alone;
+      if (options.spinning_rows && placement == Placement::two_cpus && !alone) {
         settings.push_back({transport, placement, true, false});
       }
       for (const bool quick_wake : options.quick_wakes) {

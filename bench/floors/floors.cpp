@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "bench/floors/floor.hpp"
+#include "bench/floors/hiccups.hpp"
 #include "bench/floors/state.hpp"
 #include "bench/harness/row_sink.hpp"
 
@@ -97,10 +98,28 @@ void add_figures(const FloorFigures& figures, Row& row) {
   if (figures.bytes_per_s) row["bytes_per_s"] = *figures.bytes_per_s;
 }
 
+// On each CPU a row, while the other is idle.
+Result<void> measure_all_hiccups(const FloorOptions& options, RowSink& sink) {
+  for (const int cpu : options.cpus) {
+    if (options.hiccup_seconds <= 0 || cpu < 0) continue;
+    sink.announce(fmt::format("hiccups of CPU {}", cpu), options.hiccup_seconds);
+    Row row{{"bench", "floor"},
+            {"name", "hiccups"},
+            {"placement", name_of(Placement::one_cpu)},
+            {"cpu", cpu},
+            {"repeat", options.repeat}};
+    const Result<void> measured = measure_hiccups(cpu, options.hiccup_seconds, row);
+    if (!measured && ends_the_run(measured.error())) return measured;
+    if (!measured) row["error"] = measured.error().message;
+    sink.add(std::move(row));
+  }
+  return {};
+}
+
 }  // namespace
 
 double estimated_seconds(const FloorOptions& options) {
-  double seconds = 0;
+  double seconds = 2 * options.hiccup_seconds;
   for (const Floor& floor : floors_of(options)) {
     seconds += floor.estimated_seconds + state_seconds(floor.pair.placement);
   }
@@ -124,7 +143,7 @@ Result<void> measure_floors(const FloorOptions& options, RowSink& sink) {
     if (!measured) row["error"] = measured.error().message;
     sink.add(std::move(row));
   }
-  return {};
+  return measure_all_hiccups(options, sink);
 }
 
 }  // namespace ringbell::bench

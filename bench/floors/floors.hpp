@@ -23,6 +23,7 @@ struct FloorOptions {
   std::uint64_t spinning_samples = 100'000;
   std::uint64_t sleeping_samples = 10'000;
   double memcpy_seconds = 0.5;  // for each size
+  double hiccup_seconds = 0;    // on each CPU: how long the clock is read; 0: not at all
   // What the rows say in "repeat".
   int repeat = 0;
 };

@@ -56,6 +56,12 @@ void Progress::begin(std::string_view what, double estimated_seconds) {
   std::fflush(stderr);
 }
 
+void Progress::tell(std::string_view text) {
+  if (!enabled_) return;
+  fmt::print(stderr, "{}{}", terminal_ ? "\r\033[K" : "", text);
+  std::fflush(stderr);
+}
+
 void Progress::finish() {
   if (enabled_ && terminal_) fmt::print(stderr, "\r\033[K");
   enabled_ = false;

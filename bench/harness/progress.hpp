@@ -16,6 +16,8 @@ class Progress {
 
   // Ends what ran before and begins something that should take `estimated_seconds`.
   void begin(std::string_view what, double estimated_seconds);
+  // Lines that stay, in front of the progress line.
+  void tell(std::string_view text);
   // Wipes the line.
   void finish();
 

@@ -33,6 +33,9 @@ class RowSink {
   // Appends the row to the file. A measurement may add several.
   void add(Row row);
 
+  // Some lines for people, while it goes on.
+  void tell(std::string_view text) { progress_.tell(text); }
+
   // Ends the progress line.
   void finish() { progress_.finish(); }
 

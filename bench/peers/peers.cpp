@@ -37,4 +37,11 @@ std::span<const TransportEntry> peers() noexcept {
   return std::span(entries).first<entries.size() - 1>();
 }
 
+#ifdef RINGBELL_HAS_ZEROMQ
+std::vector<ManyWay> zeromq_ways();  // zeromq_many.cpp
+std::vector<ManyWay> peers_of_many() { return zeromq_ways(); }
+#else
+std::vector<ManyWay> peers_of_many() { return {}; }
+#endif
+
 }  // namespace ringbell::bench

@@ -9,7 +9,6 @@
 #include "bench/transports/broadcast.hpp"
 #include "bench/transports/call.hpp"
 #include "bench/transports/fan_in.hpp"
-#include "bench/transports/fifo.hpp"
 #include "bench/transports/mpmc.hpp"
 #include "bench/transports/pipe.hpp"
 #include "bench/transports/posix_mq.hpp"
@@ -18,9 +17,18 @@
 #include "bench/transports/tcp.hpp"
 #include "bench/transports/unix_seqpacket.hpp"
 #include "bench/transports/unix_stream.hpp"
+#include "bench/transports/vmsplice.hpp"
 
 namespace ringbell::bench {
 namespace {
+
+// Its messages are whole pages; for a few of them a copy costs less than mapping them.
+TransportEntry vmsplice() {
+  constexpr std::size_t kSmallestBytes = 65536;
+  TransportEntry one = entry<Vmsplice>("vmsplice");
+  one.smallest_bytes = kSmallestBytes;
+  return one;
+}
 
 std::vector<TransportEntry>& all() {
   static std::vector<TransportEntry> entries{
@@ -32,7 +40,7 @@ std::vector<TransportEntry>& all() {
       round_trip_entry<OneCallLine>("ringbell_call", Family::ring),
       entry<Pipe>("pipe"),
       entry<LargePipe>("pipe_1m"),
-      entry<Fifo>("fifo"),
+      vmsplice(),
       entry<UnixStream>("unix_stream"),
       entry<UnixSeqpacket>("unix_seqpacket"),
       entry<PosixMq>("posix_mq"),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,10 +26,11 @@ struct TransportEntry {
   std::string_view name;  // as in the rows and on the command line
   Family family;
   Measure round_trip;
-  Measure throughput;    // null: has none
-  Measure open_loop;     // null: has none
-  bool loans = false;    // has rows with "loaned"
-  bool batches = false;  // has rows with "batch"
+  Measure throughput;              // null: has none
+  Measure open_loop;               // null: has none
+  bool loans = false;              // has rows with "loaned"
+  bool batches = false;            // has rows with "batch"
+  std::size_t smallest_bytes = 0;  // of the messages that it is compared with
 };
 
 // The entry of a Transport, or of one that has round trips only. Declared here and instantiated in

@@ -1,5 +1,5 @@
-// The End of every transport that is a byte stream over file descriptors: pipe, FIFO, UNIX stream
-// and TCP sockets. A message may take several calls; the stream has no borders, both sides know its
+// The End of every transport that is a byte stream over file descriptors: pipe, UNIX stream and
+// TCP sockets. A message may take several calls; the stream has no borders, both sides know its
 // size.
 #pragma once
 

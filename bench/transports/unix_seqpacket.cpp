@@ -75,6 +75,68 @@ std::size_t UnixSeqpacket::End::receive(std::span<std::byte> into) {
   return done;
 }
 
+namespace {
+
+// One header for each of the messages that stand one behind the other.
+template <std::size_t most>
+struct Headers {
+  std::array<iovec, most> parts{};
+  std::array<mmsghdr, most> headers{};
+
+  Headers(std::byte* bytes, std::size_t count, std::size_t part_bytes) noexcept {
+    for (std::size_t i = 0; i < count; ++i) {
+      parts[i] = {.iov_base = bytes + i * part_bytes, .iov_len = part_bytes};
+      headers[i].msg_hdr.msg_iov = &parts[i];
+      headers[i].msg_hdr.msg_iovlen = 1;
+    }
+  }
+};
+
+}  // namespace
+
+void UnixSeqpacket::End::flush() {
+  std::byte* next = outbox_.data();
+  for (std::size_t left = outbox_.size() / parts_.part_bytes; left > 0 && !broken_;) {
+    const std::size_t count = std::min(left, kMostAtOnce);
+    Headers<kMostAtOnce> all(next, count, parts_.part_bytes);
+    const int sent =
+        ::sendmmsg(fd_, all.headers.data(), static_cast<unsigned>(count), MSG_NOSIGNAL);
+    if (sent > 0) {
+      left -= static_cast<std::size_t>(sent);
+      next += static_cast<std::size_t>(sent) * parts_.part_bytes;
+    } else if (errno == EAGAIN) {
+      polling_.not_now();
+    } else if (errno != EINTR) {
+      broken_ = !failed("sendmmsg failed");
+    }
+  }
+  outbox_.clear();
+}
+
+std::size_t UnixSeqpacket::End::receive_some(std::size_t limit) {
+  inbox_.resize(kMostAtOnce * parts_.part_bytes);
+  for (;;) {
+    Headers<kMostAtOnce> all(inbox_.data(), limit, parts_.part_bytes);
+    const int came =
+        ::recvmmsg(fd_, all.headers.data(), static_cast<unsigned>(limit), MSG_WAITFORONE, nullptr);
+    if (came > 0) {
+      const auto count = static_cast<std::size_t>(came);
+      const bool whole =
+          std::all_of(all.headers.begin(), all.headers.begin() + came,
+                      [&](const mmsghdr& one) { return one.msg_len == parts_.part_bytes; });
+      if (whole) return count;
+      failed(ErrorCode::closed, "the other side closed the socket");
+      return 0;
+    }
+    if (errno == EAGAIN) {
+      polling_.not_now();
+    } else if (errno != EINTR) {
+      failed("recvmmsg failed");
+      return 0;
+    }
+  }
+}
+
 template TransportEntry entry<UnixSeqpacket>(std::string_view name, Family family);
 
 }  // namespace ringbell::bench

@@ -1,4 +1,5 @@
-// Byte streams carry messages in batches: several in one write, all that came in one read.
+// Batches: of a byte stream several messages in one write, and all that came in one read; of a
+// socket that keeps borders by sendmmsg and recvmmsg.
 #include <chrono>
 #include <string>
 
@@ -23,8 +24,8 @@ Point batched(const std::string& transport, Wait wait) {
   return point;
 }
 
-TEST(Batches, EveryStreamCarriesThemVerified) {
-  for (const char* const transport : {"pipe", "pipe_1m", "fifo", "unix_stream", "tcp"}) {
+TEST(Batches, EveryStreamAndSocketCarriesThemVerified) {
+  for (const char* const transport : {"pipe", "pipe_1m", "unix_stream", "unix_seqpacket", "tcp"}) {
     for (const Wait wait : {Wait::polled, Wait::blocking}) {
       Row row;
       const Result<void> measured = measure(batched(transport, wait), choose_cpus(), row);
@@ -35,7 +36,7 @@ TEST(Batches, EveryStreamCarriesThemVerified) {
   }
 }
 
-TEST(Batches, ArePlannedForRingbellAndForEveryStream) {
+TEST(Batches, ArePlannedForRingbellAndForEveryStreamAndSocket) {
   for (const TransportEntry& transport : transports()) {
     int planned = 0;
     for (const Point& point : plan({.mode = Mode::full, .sizes = {}, .transports = {}}, 0)) {
@@ -46,6 +47,7 @@ TEST(Batches, ArePlannedForRingbellAndForEveryStream) {
   }
   EXPECT_TRUE(find_transport("ringbell")->batches);
   EXPECT_TRUE(find_transport("pipe")->batches);
+  EXPECT_TRUE(find_transport("unix_seqpacket")->batches);
   EXPECT_FALSE(find_transport("posix_mq")->batches);
 }
 

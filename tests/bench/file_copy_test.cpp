@@ -136,6 +136,31 @@ TEST_F(FileCopy, RingWithIoUringCopiesEachByteTwiceOrSaysWhyItCannot) {
   }
 }
 
+TEST_F(FileCopy, WhatNoProcessSeesIsTheSameAndItsRowSaysWhyItsCopiesAreNotCounted) {
+  options_.file = write_file("source", kOddBytes);
+  for (const char* transport : {"splice", "sendfile", "copy_file_range"}) {
+    SCOPED_TRACE(transport);
+    const Row row = copy_through(transport);
+    ASSERT_FALSE(row.contains("error")) << row.dump();
+    EXPECT_TRUE(row["sha256_match"].get<bool>());
+    EXPECT_GT(row["bytes_per_s"].get<double>(), 0);
+    EXPECT_FALSE(row.contains("copies_per_byte"));
+    EXPECT_THAT(row["note"].get<std::string>(), HasSubstr("not counted"));
+  }
+}
+
+TEST_F(FileCopy, SpliceWhoseSidesSpinCopiesTheSame) {
+  options_.file = write_file("source", kOddBytes);
+  options_.placements = {Placement::two_cpus};
+  options_.spinning_rows = true;
+  options_.quick_wakes = {};
+  if (options_.cpus[1] < 0) GTEST_SKIP() << "needs two CPUs";
+  const Row row = copy_through("splice");
+  ASSERT_FALSE(row.contains("error")) << row.dump();
+  EXPECT_EQ(row["wait"], "polled");
+  EXPECT_TRUE(row["sha256_match"].get<bool>());
+}
+
 // The source is written to all the time: sooner or later the copy is not what was hashed.
 TEST_F(FileCopy, ACopyThatDiffersHasItsRowAndFailsTheRun) {
   options_.file = write_file("source", kOddBytes);

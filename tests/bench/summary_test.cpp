@@ -53,6 +53,27 @@ TEST(Table, ShowsTheFloorBesideARow) {
               HasSubstr("  ringbell spin  56 B  200 ns  600 ns  800 ns  1.00 us  130 ns\n"));
 }
 
+TEST(Table, HasALineForEachCountOfManyWithAllItsFigures) {
+  std::vector<Row> rows;
+  for (const int repeat : {0, 1, 2}) {
+    for (const int count : {1, 10}) {
+      Row row{{"bench", "scale"}, {"kind", "channels"},      {"transport", "ringbell"},
+              {"wait", "epoll"},  {"placement", "two_cpus"}, {"count", count},
+              {"repeat", repeat}, {"message_bytes", 56}};
+      Row wake = row;
+      row["ns_per_message"] = 10.0 * count * (repeat + 1);
+      wake["p50_ns"] = 1000.0 * count * (3 - repeat);
+      rows.push_back(row);
+      rows.push_back(wake);
+    }
+  }
+  const std::string table = table_of(rows);
+  EXPECT_THAT(table, HasSubstr("scale: channels\n"));
+  EXPECT_THAT(table, HasSubstr("   1 ringbell epoll  56 B      20 ns  2.00 us\n"));
+  EXPECT_THAT(table, HasSubstr("  10 ringbell epoll  56 B     200 ns  20.0 us\n"));
+  EXPECT_THAT(summary_of(rows), Not(HasSubstr("scale")));
+}
+
 TEST(Table, HasALineForEachLoadOfAnOpenLoop) {
   Row row = trip("pipe", 500);
   row["bench"] = "open_loop";

@@ -18,7 +18,8 @@ T = TypeVar("T")
 
 ONE_CPU = str(min(os.sched_getaffinity(0)))
 SHORT = {"round-trip": ("--samples", "100"), "wake": ("--samples", "100"),
-         "throughput": ("--duration", "0.02"), "open-loop": ("--duration", "0.02")}
+         "throughput": ("--duration", "0.02"), "open-loop": ("--duration", "0.02"),
+         "scale": ("--duration", "0.01", "--samples", "100")}
 
 
 class Bench(CommandTest):
@@ -94,6 +95,16 @@ class Bench(CommandTest):
         self.assertTrue(all(r["spin_first"] is False for r in trips))
         self.assertEqual({r["quick_wake"] for r in trips}, {False, True})
 
+    @unittest.skipUnless(len(os.sched_getaffinity(0)) > 1, "needs two CPUs")
+    def test_many_have_a_row_for_each_count_and_figure(self) -> None:
+        rows = self.rows("scale", "--count", "1,3", "--transport", "pipe", "--repeats", "1")
+        self.assertEqual({(r["bench"], r["transport"]) for r in rows}, {("scale", "pipe")})
+        self.assertEqual({r["count"] for r in rows}, {1, 3})
+        self.assertEqual({r["kind"] for r in rows},
+                         {"channels", "subscribers", "writers", "sleepers"})
+        for figure in ("ns_per_message", "p50_ns", "attaches_per_s", "idle_cpu_ns_per_s"):
+            self.assertTrue(any(figure in row for row in rows), figure)
+
     def test_a_file_is_copied_and_nothing_is_left(self) -> None:
         rows = self.rows("file-copy", "--cpu", ONE_CPU, "--size", "1M", "--wait", "park",
                          "--transport", "ringbell", "--repeats", "1", "--dir", str(self.folder))
@@ -116,6 +127,9 @@ class Bench(CommandTest):
         self.refuse("does not sleep", "wake", "--wait", "spin")
         self.refuse("no transport 'pigeon'", "round-trip", "--transport", "pigeon")
         self.refuse("two are wanted", "backings", "--cpu", ONE_CPU)
+        self.refuse("two are wanted", "scale", "--cpu", ONE_CPU)
+        self.refuse("--count", "scale", "--count", "1001")
+        self.refuse("no transport 'pigeon' of which", "scale", "--transport", "pigeon")
         self.refuse("--rate: 'fast'", "open-loop", "--rate", "fast")
         self.refuse("24 to", "open-loop", "--size", "8")
         self.refuse("--samples", "round-trip", "--samples", "1")

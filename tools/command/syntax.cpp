@@ -75,7 +75,8 @@ template <class T>
 Option Command::option(const char* names, T& value, const std::string& help) {
   CLI::Option* const added = app_->add_option(names, value, help);
   if constexpr (std::is_same_v<T, std::vector<std::string>> ||
-                std::is_same_v<T, std::vector<double>>) {
+                std::is_same_v<T, std::vector<double>> ||
+                std::is_same_v<T, std::vector<std::uint64_t>>) {
     added->delimiter(',');
   }
   return Option(added);
@@ -91,6 +92,8 @@ template Option Command::option(const char* names, std::optional<double>& value,
 template Option Command::option(const char* names, std::vector<std::string>& value,
                                 const std::string& help);
 template Option Command::option(const char* names, std::vector<double>& value,
+                                const std::string& help);
+template Option Command::option(const char* names, std::vector<std::uint64_t>& value,
                                 const std::string& help);
 Option Command::option(const char* names, std::function<std::string(const std::string&)> take,
                        const char* help) {

@@ -14,6 +14,7 @@
 #include "bench/compare/run.hpp"
 #include "bench/compare/summary.hpp"
 #include "bench/file_copy/files.hpp"
+#include "bench/floors/hiccups.hpp"
 #include "bench/harness/interruption.hpp"
 #include "bench/harness/row_sink.hpp"
 #include "bench/harness/subprocess.hpp"
@@ -51,9 +52,9 @@ Result<void> prepare(const Options& options) {
 }
 
 // The last line, which the first one announces: whether the rows are all that was planned.
-Row end_row(const Result<void>& ran) {
+Row end_row(const Result<void>& ran, double stolen) {
   const bool complete = ran || ran.error().code == ErrorCode::corrupt;
-  Row end{{"bench", "end"}, {"complete", complete}};
+  Row end{{"bench", "end"}, {"complete", complete}, {"steal_share", stolen}};
   if (!complete) end["why"] = ran.error().message;
   return end;
 }
@@ -100,10 +101,12 @@ int run(const Options& options, FindingsOf findings) {
   Result<RowSink> sink = RowSink::create(options.json, Progress(planned_seconds(options)));
   if (!sink) return failed(sink.error().message);
   sink->add(meta_row(options, findings(true)));
+  const CpuTimes before = cpu_times(options.cpus);
   const Result<void> ran = run_all(options, *sink);
+  const double stolen = cpu_times(options.cpus).stolen_since(before);
   sink->finish();
   const std::string told = options.backings ? table_of(sink->rows()) : summary_of(sink->rows());
-  sink->add(end_row(ran));
+  sink->add(end_row(ran, stolen));
   if (!sink->written()) return failed(sink->written().error().message);
   if (!ran && ran.error().code != ErrorCode::corrupt) {
     return failed(fmt::format("{}; the rows so far are in {}", ran.error().message, options.json));

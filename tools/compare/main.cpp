@@ -6,5 +6,6 @@
 
 int main(int argc, char** argv) {
   ringbell::bench::add_transports(ringbell::bench::peers());
+  ringbell::bench::add_many_ways(ringbell::bench::peers_of_many());
   return ringbell::bench::compare(argc, argv, ringbell::bench::findings);
 }

@@ -123,7 +123,10 @@ Parsed parse_options(int argc, char** argv) {
   Options options;
   const tools::Option quick =
       program.flag("--quick", raw.quick, "at most 90 s; a tenth of the time");
-  program.flag("--full", raw.full, "every size, wait and placement, three times; about 30 minutes")
+  program
+      .flag("--full", raw.full,
+            "every size, wait and placement, three times; at most 45 minutes; peers, if there are "
+            "any")
       .excludes(quick);
   const std::string peers = "other libraries too: " + peer_names();
   program.flag("--peers", options.plan.peers, peers.c_str());

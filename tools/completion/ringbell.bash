@@ -100,6 +100,7 @@ _ringbell() {
           options+=" --cpu-quota --plot --repeats --json --help"
           ;;
         wake) options="--cpu --size --transport --wait --samples --repeats --json --help" ;;
+        scale) options="--cpu --count --transport --samples --duration --repeats --json --help" ;;
         backings) options="--cpu --size --samples --duration --dir --repeats --json --help" ;;
         *) options="--help" ;;
       esac
@@ -116,7 +117,7 @@ _ringbell() {
   fi
   case ${COMP_WORDS[1]} in
     bench)
-      local kinds="round-trip throughput file-copy open-loop wake backings"
+      local kinds="round-trip throughput file-copy open-loop wake scale backings"
       ((COMP_CWORD == 2)) && mapfile -t COMPREPLY < <(compgen -W "$kinds" -- "$current")
       ;;
     bridge)

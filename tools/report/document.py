@@ -15,7 +15,7 @@ from report.targets import targets_summary, targets_table
 NEEDS_NOTE = """\
 Medians of two processes, the machine as it is; in small print the smallest and largest repeat, the
 CPU time that both processes together spent on a message, and what it was. A rival is whatever else
-the run measured, at its best: pipe, FIFO, socket, queue, another library; one by one or in
+the run measured, at its best: pipe, socket, queue, another library; one by one or in
 batches. Ratios are formed within one repeat and one state of the machine."""
 
 METHOD = f"""\
@@ -43,7 +43,8 @@ METHOD = f"""\
   read(2) fills claimed ring space and write(2) empties peeked ring space; the others read, send,
   receive and write. Copies are counted, not asserted: the growth of rchar + wchar in /proc/PID/io
   of both processes over the file's size. Queues' bytes, which the kernel leaves out there, are
-  counted by the wrapper and shown apart. SHA-256 of both files must agree. In short:
+  counted by the wrapper and shown apart; of splice, sendfile and copy_file_range it tells nothing
+  that is a count of copies. SHA-256 of both files must agree. In short:
   {COPIES}
 - **Floors** are measured in the same run, without any transport: what the hardware and the kernel
   take at least. Those that ringbell's spinning rows are judged by are measured once more right

@@ -6,6 +6,7 @@ and ignored, unknown benches are counted as left out, missing rows are simply mi
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import math
@@ -104,6 +105,7 @@ class Results:
     failed: list[Row]  # those with an error in place of figures
     unknown: list[Row]  # those that this report has no table for
     partial: str = ""  # why it is not the whole run, or empty
+    end: dict[str, Any] = field(default_factory=dict)  # the last line, where there is one
 
     @cached_property
     def _by_transport(self) -> dict[tuple[str, str], list[Row]]:
@@ -162,7 +164,8 @@ def load(path: Path) -> Results:
         raise BadInput(f"{path} has no meta line; make it with ./dev compare --json {path}")
     rows = [_row(path, n, o) for n, o in objects if o.get("bench") not in ("meta", "end")]
     ends = [o for _, o in objects if o.get("bench") == "end"]
-    return _sort(metas[0], rows, _why_partial(metas[0], ends))
+    return dataclasses.replace(_sort(metas[0], rows, _why_partial(metas[0], ends)),
+                               end=ends[-1] if ends else {})
 
 
 def _why_partial(meta: dict[str, Any], ends: list[dict[str, Any]]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from report import text
-from report.load import Results
+from report import latency, text
+from report.load import Results, figure_of
 
 META_NAMES = {"cpu": "CPU", "hypervisor": "hypervisor", "cpus": "CPUs used", "kernel": "kernel",
               "compiler": "compiler", "flags": "flags", "date": "date", "mode": "mode",
@@ -20,9 +20,29 @@ def section(results: Results) -> str:
     others = [k for k in results.meta if k not in NOT_SHOWN]
     rows = [[META_NAMES.get(k, text.escape(k.removesuffix("_bytes").replace("_", " "))),
              _value(k, results.meta[k])] for k in known + others]
-    parts = [text.table(["", ""], rows, left=2) if rows else "", _findings(results.meta)]
+    parts = [text.table(["", ""], rows, left=2) if rows else "", _taken_away(results),
+             _findings(results.meta)]
     body = "\n\n".join(part for part in parts if part)
     return f"## The machine\n\n{body}" if body else ""
+
+
+def _taken_away(results: Results) -> str:
+    """The pauses of a process that only reads the clock, on each CPU; and what the host took."""
+    rows = []
+    hiccups = results.select("floor", transport="hiccups")
+    for cpu in sorted({str(r.raw.get("cpu")) for r in hiccups}):
+        of_cpu = [r for r in hiccups if str(r.raw.get("cpu")) == cpu]
+        lost = figure_of(of_cpu, "lost_share")
+        cells = [text.figure(latency.figure(of_cpu, metric), text.duration)
+                 for metric in ("p999_ns", "p9999_ns", "max_ns")]
+        rows.append([f"CPU {text.escape(cpu)}", *cells,
+                     text.figure(lost, lambda share: f"{text.significant(100 * share)} %")])
+    stolen = results.end.get("steal_share")
+    told = (f"Of the CPUs' time the host gave {100 * stolen:.2g} % to others during the run "
+            "(steal time)." if isinstance(stolen, float) else "")
+    shown = text.table(["idle hiccups: between two readings of the clock", "p99.9", "p99.99", "max",
+                        "in gaps of 1 us and more"], rows) if rows else ""
+    return "\n\n".join(part for part in (shown, told) if part)
 
 
 def _value(key: str, value: Any) -> str:

@@ -128,8 +128,9 @@ def _throughputs(results: Results, plots: Sequence[str]) -> str:
 
 OPEN_LOOP_NOTE = """\
 Messages at a fixed rate, each timed from when it was due until the receiver had it. Columns are
-shares of the row's own capacity. On a machine that is taken away for milliseconds now and then, the
-tails are that: at p99 and beyond the transports are told apart only where they differ by more."""
+shares of the row's own capacity, or messages a second, which mean the same for each. On a machine
+that is taken away for milliseconds now and then, the tails are that: at p99 and beyond the
+transports are told apart only where they differ by more."""
 
 
 def _open_loop(results: Results, plots: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ colour of the Okabe-Ito palette and differ by dash and marker, so no reader depe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,12 @@ from report.tables import copies_per_byte, file_groups, file_speed  # noqa: E402
 INK = "#7b7b7b"  # 4.2:1 on white, 4.5:1 on GitHub's dark page
 OURS = "#d9600a"
 LABEL_GAP_PX = 13
+COLUMNS = 2  # of panels
 BARS = 6  # of the plot of copies
+# How the reader waits for many, and of which of ringbell's rings of many.
+DASHES = {"epoll": (0, (4, 1.5)), "waiting": (0, (4, 1.5)), "poll": (0, (4, 1.5)),
+          "io_uring": (0, (1, 1.2)), "io_uring-futex": (0, (1, 3)), "WaitSet": (0, (5, 1, 1, 1))}
+MARKERS = {"queue": "s", "lossy": "^", "collector": "D"}
 SHOWN = SETTINGS[:3]  # the classes that plots show
 NINES = {1.0: "0", 2.0: "50", 10.0: "90", 100.0: "99", 1e3: "99.9", 1e4: "99.99", 1e5: "99.999"}
 STYLES = {  # (transport, wait or any): colour, dash, marker
@@ -40,6 +45,10 @@ STYLES = {  # (transport, wait or any): colour, dash, marker
     ("ringbell_uring", ""): (OURS, (0, (1, 1)), "v"),
     ("pipe", ""): ("#2b84c6", "-", "s"),
     ("pipe_1m", ""): ("#2b84c6", (0, (4, 1.5)), "^"),
+    ("vmsplice", ""): ("#2b84c6", (0, (1, 2.5)), "d"),
+    ("splice", ""): ("#2b84c6", (0, (1, 1.2)), "d"),
+    ("sendfile", ""): ("#8a8a8a", "-", "d"),
+    ("copy_file_range", ""): ("#8a8a8a", (0, (4, 1.5)), "d"),
     ("fifo", ""): ("#2b84c6", (0, (1, 1.2)), "x"),
     ("unix_stream", ""): ("#0f9a73", "-", "P"),
     ("unix_seqpacket", ""): ("#0f9a73", (0, (4, 1.5)), "X"),
@@ -69,6 +78,7 @@ class Line:
     wait: str
     points: list[tuple[float, Figure]]
     name: str = ""
+    apart: dict[str, Any] = field(default_factory=dict)  # of the style
 
     @property
     def style(self) -> dict[str, Any]:
@@ -77,7 +87,8 @@ class Line:
         colour, dash, marker = known or (INK, "-", ".")
         ours = self.transport.startswith("ringbell")
         return {"color": colour, "linestyle": dash, "marker": marker, "zorder": 4 if ours else 3,
-                "linewidth": 2.8 if ours else 1.4, "markersize": 6.5 if ours else 4.5}
+                "linewidth": 2.8 if ours else 1.4, "markersize": 6.5 if ours else 4.5,
+                **self.apart}
 
     def draw(self, axes: Axes) -> None:
         """The medians as a line, from the smallest to the largest repeat as a band."""
@@ -92,7 +103,7 @@ class Line:
 def write_plots(states: Sequence[State], folder: Path) -> list[str]:
     """Writes every plot that has rows into `folder`; returns their file names.
 
-    Each is of one state of the machine, the first that has rows for it.
+    Each is of one state of the machine, the first of those that have most panels of it.
 
     A plot of an earlier run that has no rows now is removed, so that none is out of date.
     """
@@ -104,18 +115,19 @@ def write_plots(states: Sequence[State], folder: Path) -> list[str]:
     written = []
     with pyplot.rc_context(SETUP):
         for name, make in makers.items():
-            drawn = ((make(state.results), state) for state in states)
-            canvas, state = next(((c, s) for c, s in drawn if c), (None, states[0]))
-            if canvas is None:
+            drawn = [(c, s) for s in states if (c := make(s.results))]
+            if not drawn:
                 (folder / name).unlink(missing_ok=True)
                 continue
+            canvas, state = max(drawn, key=lambda one: len(one[0].axes))
             if state.name:
                 first = canvas.axes[0]
                 first.set_title(f"{first.get_title(loc='left')}, CPUs {state.name}")
             # "tight": the page grows until no label is cut.
             canvas.savefig(folder / name, transparent=True, metadata={"Date": None},
                            bbox_inches="tight")
-            pyplot.close(canvas)
+            for other, _ in drawn:
+                pyplot.close(other)
             written.append(name)
     return written
 
@@ -145,10 +157,15 @@ def _draw(panels: list[tuple[str, list[Line]]], form: Callable[[float], str],
     shown = [(title, lines) for title, lines in panels if lines]
     if not shown:
         return None
-    canvas, (all_axes,) = pyplot.subplots(1, len(shown), figsize=(6.2 * len(shown), 4.8),
-                                          squeeze=False)
-    canvas.subplots_adjust(wspace=1.1)
-    for axes, (title, lines) in zip(all_axes, shown):
+    # No wider than a page shows with letters that can be read.
+    columns = min(len(shown), COLUMNS)
+    rows = -(-len(shown) // columns)
+    canvas, grid = pyplot.subplots(rows, columns, figsize=(6.2 * columns, 4.8 * rows),
+                                   squeeze=False)
+    canvas.subplots_adjust(wspace=1.1, hspace=0.35)
+    for axes in grid.flat[len(shown):]:
+        axes.remove()
+    for axes, (title, lines) in zip(grid.flat, shown):
         for line in lines:
             line.draw(axes)
         axes.set_title(title)
@@ -172,7 +189,7 @@ def _places(lines: list[Line]) -> list[float]:
 def _sizes(axes: Axes, lines: list[Line]) -> None:
     sizes = _places(lines)
     _ticks(axes, {size: text.size(int(size)) for size in sizes}, "message size", base=2)
-    if len(sizes) > 5:
+    if len(sizes) > 4:
         axes.tick_params(axis="x", labelsize=8.5)
 
 
@@ -231,12 +248,18 @@ def latency_by_load(results: Results) -> Canvas | None:
 
 
 def by_count(results: Results) -> Canvas | None:
-    """What a message costs by how many channels, subscribers or writers there are."""
+    """What a message costs, and a wake-up, by how many channels, subscribers or writers."""
     panels: dict[str, list[Line]] = {}
-    for (kind, name), counts in scale.series(results, "ns_per_message").items():
-        ours = "ringbell" if name.startswith("ringbell") else name.split()[0]
-        panels.setdefault(kind, []).append(Line(ours, "", list(counts.items()), name))
-    return _draw([(f"a message, of how many {kind}", lines) for kind, lines in panels.items()],
+    for metric, what in (("ns_per_message", "a message"), ("p50_ns", "a wake-up, p50")):
+        for (kind, name), counts in scale.series(results, metric).items():
+            ours = "ringbell" if name.startswith("ringbell") else name.split()[0].lower()
+            marker = next((MARKERS[word] for word in name.split() if word in MARKERS), None)
+            apart = {"linestyle": DASHES.get(name.split()[-1], "-"),
+                     **({"marker": marker} if marker else {}),
+                     **({"color": "#0f9a73"} if ours == "zeromq" else {})}  # not the pipe's
+            panels.setdefault(f"{what}, of how many {kind}", []).append(
+                Line(ours, "", list(counts.items()), name, apart))
+    return _draw(list(panels.items()),
                  text.duration, lambda axes, lines: _ticks(
                      axes, {count: f"{count:g}" for count in _places(lines)}, "how many"))
 
@@ -295,7 +318,7 @@ def copies(results: Results) -> Canvas | None:
     for (transport, wait, placement, quick), rows in file_groups(results).items():
         speed, count = figure_of(rows, file_speed), figure_of(rows, copies_per_byte)
         best = fastest.get(transport)
-        if placement == "two_cpus" and not quick and speed and count and (
+        if placement == "two_cpus" and not quick and speed and (
                 best is None or speed.median > best[1].median):
             fastest[transport] = (label(transport, wait), speed, count)
     if not fastest:
@@ -309,8 +332,10 @@ def copies(results: Results) -> Canvas | None:
         name, speed, count = fastest[transport]
         colour = Line(transport, "", []).style["color"]
         weight = "bold" if transport.startswith("ringbell") else "normal"
-        left.barh(place, count.median, color=colour, height=0.66)
-        left.text(count.median, place, f" {count.median:.2f}", va="center", fontweight=weight)
+        copied = count.median if count else 0.0
+        left.barh(place, copied, color=colour, height=0.66)
+        left.text(copied, place, f" {copied:.2f}" if count else " not counted", va="center",
+                  fontweight=weight)
         right.barh(place, speed.median, color=colour, height=0.66, ecolor=INK, capsize=3,
                    xerr=[[speed.median - speed.low], [speed.high - speed.median]])
         right.text(speed.high, place, f"   {text.byte_rate(speed.median)}", va="center",

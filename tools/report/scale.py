@@ -16,8 +16,9 @@ METRICS: dict[str, tuple[str, Callable[[float], str]]] = {
     "ns_per_message": ("a message", text.duration),
     "p50_ns": ("wake-up, p50", text.duration),
     "attaches_per_s": ("attach and detach", text.message_rate),
-    "memory_bytes": ("memory", lambda value: text.size(int(value))),
-    "descriptors": ("descriptors", lambda value: text.significant(value)),
+    "memory_bytes": ("memory of each", lambda value: text.size(int(value))),
+    "descriptors": ("descriptors of each", lambda value: text.significant(value)),
+    "idle_cpu_ns_per_s": ("CPU a second, all idle", text.duration),
 }
 Series = dict[tuple[str, str], dict[int, Figure]]  # (kind, name) -> count -> figure
 

@@ -14,6 +14,10 @@ TRANSPORTS = {
     "ringbell_uring": "ringbell + io_uring",
     "pipe": "pipe (64 KiB)",
     "pipe_1m": "pipe (1 MiB)",
+    "vmsplice": "pipe by vmsplice",
+    "splice": "splice through a pipe",
+    "sendfile": "sendfile",
+    "copy_file_range": "copy_file_range",
     "fifo": "FIFO",
     "unix_stream": "UNIX stream",
     "unix_seqpacket": "UNIX seqpacket",
@@ -35,6 +39,13 @@ PEERS = {
     "nng": "nng",
     "boost_queue": "Boost message_queue",
     "iceoryx": "iceoryx",
+}
+# Ends of rings of many, in rows of the bench `scale`.
+ENDS = {
+    "ringbell_topic": "ringbell topic",
+    "ringbell_lossy_topic": "ringbell topic, lossy",
+    "ringbell_collector": "ringbell collector",
+    "ringbell_queue": "ringbell queue",
 }
 AWAKE = ("spin", "polled")
 ASLEEP = ("park", "eventfd", "blocking")
@@ -99,7 +110,7 @@ def order(transport: str, wait: str) -> tuple[int, str, int]:
 
 def label(transport: str, wait: str) -> str:
     """What a person calls the row; the kernel's wait is clear from the table."""
-    name = {**TRANSPORTS, **RINGS, **PEERS}.get(transport, transport)
+    name = {**TRANSPORTS, **RINGS, **PEERS, **ENDS}.get(transport, transport)
     return f"{name} {wait}" if wait in ("spin", "park", "eventfd") else name
 
 

@@ -166,7 +166,7 @@ def floors(results: Results) -> str:
               "futex": "bare futex", "eventfd": "bare eventfd"}
     names = list(titles)
     found = {(r.transport, r.placement, r.quick_wake, r.message_bytes)
-             for r in results.select("floor") if r.transport != "memcpy"}
+             for r in results.select("floor") if r.transport not in ("memcpy", "hiccups")}
     rows = []
     for floor, placement, quick, size in sorted(found, key=lambda f: (
             names.index(f[0]) if f[0] in names else len(names), f[0], f[1] == "one_cpu", *f[2:])):

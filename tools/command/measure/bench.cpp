@@ -23,6 +23,7 @@
 #include "bench/harness/open_loop.hpp"
 #include "bench/harness/row_sink.hpp"
 #include "bench/harness/subprocess.hpp"
+#include "bench/scale/scale.hpp"
 #include "tools/command/command.hpp"
 #include "tools/command/measure/bench_options.hpp"
 #include "tools/command/measure/report_script.hpp"
@@ -182,6 +183,33 @@ Tried<Benchmark> file_copy(const BenchOptions& options) {
                    [files](RowSink& sink) { return measure_file_copies(files, sink); }};
 }
 
+Tried<Benchmark> scale(const BenchOptions& options) {
+  const Tried<Places> places = places_of(options.cpus);
+  if (!places) return tl::unexpected(places.error());
+  if (places->placement == bench::Placement::one_cpu) {
+    return give_up(kUsage,
+                   "--cpu: a message's cost is that of two sides that run, so two are wanted");
+  }
+  bench::ScaleOptions many;
+  many.cpus = places->cpus;
+  many.transports = options.transports;
+  many.counts.assign(options.counts.begin(), options.counts.end());
+  many.samples = options.samples.value_or(many.samples);
+  many.duration = std::chrono::milliseconds(static_cast<long>(options.duration_s * 1000));
+  many.repeats = options.repeats;
+  for (const std::string& name : options.transports) {
+    const auto ways = bench::many_ways();
+    if (std::none_of(ways.begin(), ways.end(),
+                     [&](const bench::ManyWay& way) { return way.transport == name; })) {
+      return give_up(kUsage, fmt::format("--transport: no transport '{}' of which there are many; "
+                                         "there are {}",
+                                         name, bench::many_transport_names()));
+    }
+  }
+  return Benchmark{"scale", many.cpus, many.repeats, scale_seconds(many),
+                   [many](RowSink& sink) { return measure_scale(many, sink); }};
+}
+
 std::string title_of(const Benchmark& benchmark) {
   const bool two = benchmark.cpus[1] >= 0;
   std::string cpus = two ? fmt::format("CPUs {} and {}", benchmark.cpus[0], benchmark.cpus[1])
@@ -255,6 +283,7 @@ enum Has : unsigned {
   kFolder = 128U,
   kFile = 256U,
   kLoads = 512U,
+  kCounts = 1024U,
 };
 
 struct Kind {
@@ -298,6 +327,11 @@ then: what a pause of either side costs shows in every message that was due mean
      R"(Examples:
   ringbell bench wake                              two CPUs and one, with and without quick wake-ups
   ringbell bench wake --cpu 0,1 --transport ringbell,pipe,unix_stream)"},
+    {"scale", "what it costs to have many: channels, subscribers, writers, ends that sleep",
+     kTransports | kSamples | kDuration | kCounts, scale,
+     R"(Examples:
+  ringbell bench scale                             1 to 1000 channels, 1 to 64 of the others
+  ringbell bench scale --count 1,100 --transport ringbell,pipe --duration 0.2)"},
     {"backings", "what it costs where a ring's pages come from",
      kSizes | kSamples | kDuration | kFolder, backings,
      R"(Examples:
@@ -323,8 +357,12 @@ void add_options(Command command, const Kind& kind, BenchOptions& options) {
   if (has(kFile)) {
     command.option("--size", options.sizes, "of the file that is put together: 256M");
     command.option("--file", options.file, "the file to copy");
-  } else {
+  } else if (has(kSizes)) {
     command.option("--size", options.sizes, "of messages: 8,56,4K,...");
+  }
+  if (has(kCounts)) {
+    command.option("--count", options.counts, "so many: 1,10,64,... (default: some, to the most)")
+        .within(std::uint64_t{1}, std::uint64_t{1000});
   }
   if (has(kTransports)) {
     command.option("--transport", options.transports, "only these (default: all)");
@@ -341,7 +379,9 @@ void add_options(Command command, const Kind& kind, BenchOptions& options) {
     command.flag("--verify", options.verify, "fill in and compare every byte of each message");
   }
   if (has(kSamples)) {
-    command.option("--samples", options.samples, "round trips of each")
+    command
+        .option("--samples", options.samples,
+                has(kCounts) ? "wake-ups of each" : "round trips of each")
         .within(std::uint64_t{100}, std::uint64_t{1'000'000'000});
   }
   if (has(kDuration)) {

@@ -16,6 +16,7 @@ struct BenchOptions {
   std::vector<std::string> sizes;
   std::vector<std::string> waits;
   std::vector<std::string> transports;
+  std::vector<std::uint64_t> counts;
   std::optional<std::uint64_t> samples;
   double duration_s = 1;
   int repeats = 3;
