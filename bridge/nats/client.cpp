@@ -4,6 +4,7 @@
 #include <future>
 #include <random>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -117,6 +118,11 @@ Result<OptionsPtr> options_of(const Server& server, const std::string& name) {
   return options;
 }
 
+// There may be room for one later.
+tl::unexpected<Error> no_thread(const std::system_error& error) {
+  return fail(ErrorCode::cancelled, fmt::format("starting a thread failed: {}", error.what()));
+}
+
 bool is_of(const jsStreamConfig& config, const std::string& subject) {
   return config.SubjectsLen == 1 && subject == config.Subjects[0];
 }
@@ -168,10 +174,12 @@ Result<Connection> Connection::open(const Server& server, const std::string& nam
   if (!options) return tl::unexpected(options.error());
   natsConnection* connected = nullptr;
   natsStatus status = NATS_OK;
-  {
+  try {
     const auto servers = std::count(server.url.begin(), server.url.end(), ',') + 1;
     const ConnectDeadline deadline(std::chrono::milliseconds(2 * kConnectMs * servers));
     status = natsConnection_Connect(&connected, options->get());
+  } catch (const std::system_error& error) {
+    return no_thread(error);
   }
   if (status != NATS_OK) return fail_nats(shown(server.url), status);
   ConnectionPtr connection(connected);
@@ -225,6 +233,10 @@ Result<void> Connection::flush() const {
 }
 
 Result<SubscriptionPtr> Connection::subscribe(const std::string& subject, const char* group) const {
+  if (!ended_->all.empty()) {
+    if (auto seen = flush(); !seen) return tl::unexpected(seen.error());
+    ended_->destroy();
+  }
   natsSubscription* made = nullptr;
   natsStatus status =
       group != nullptr
@@ -305,8 +317,12 @@ namespace {
 Result<Connection> open_beside(const std::function<void()>& apart, const Server& server,
                                const std::string& name) {
   constexpr std::chrono::milliseconds kSlice{20};
-  std::future<Result<Connection>> opening =
-      std::async(std::launch::async, [&] { return Connection::open(server, name); });
+  std::future<Result<Connection>> opening;
+  try {
+    opening = std::async(std::launch::async, [&] { return Connection::open(server, name); });
+  } catch (const std::system_error& error) {
+    return no_thread(error);
+  }
   while (opening.wait_for(kSlice) != std::future_status::ready) apart();
   return opening.get();
 }

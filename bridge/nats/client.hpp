@@ -27,19 +27,26 @@ struct Destroy {
   }
 };
 using MessagePtr = std::unique_ptr<natsMsg, Destroy<natsMsg_Destroy>>;
-// Those of a connection that have ended. They are destroyed when it is closed: libnats' thread that
-// reads from the server may be handing a message to one.
+// Those of a connection that have ended. libnats' thread that reads from the server may still be
+// handing a message to one: they are destroyed when that thread has seen an answer to what was said
+// after they ended, or when the connection is closed.
 struct EndedSubscriptions {
   natsConnection* connection;
   std::vector<natsSubscription*> all = {};
-  std::size_t made = 0;  // and may come here
+  std::size_t made = 0;  // and not destroyed: so many may come here
 
   explicit EndedSubscriptions(natsConnection* its) noexcept : connection(its) {}
   EndedSubscriptions(const EndedSubscriptions&) = delete;
   EndedSubscriptions& operator=(const EndedSubscriptions&) = delete;
   ~EndedSubscriptions() {
     natsConnection_Close(connection);
+    destroy();
+  }
+  // REQUIRES: libnats' thread hands nothing to them.
+  void destroy() noexcept {
     for (natsSubscription* each : all) natsSubscription_Destroy(each);
+    made -= all.size();
+    all.clear();
   }
 };
 // There is room for it.
@@ -99,9 +106,12 @@ class Connection {
                                      std::span<const std::byte> payload) const;
   // Waits until the server has seen all that was published.
   [[nodiscard]] Result<void> flush() const;
-  // `group`: of several subscribers that name it one gets each message.
+  // `group`: of several subscribers that name it one gets each message. Waits for the server if
+  // there are ended ones to be destroyed.
   [[nodiscard]] Result<SubscriptionPtr> subscribe(const std::string& subject,
                                                   const char* group = nullptr) const;
+  // Subscriptions that are not destroyed yet.
+  [[nodiscard]] std::size_t subscriptions() const noexcept { return ended_->made; }
 
  private:
   using ConnectionPtr = std::unique_ptr<natsConnection, Destroy<natsConnection_Destroy>>;

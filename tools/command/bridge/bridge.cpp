@@ -2,9 +2,11 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -113,13 +115,26 @@ int run_pairs(const std::vector<Pair>& pairs, const std::string& metrics,
   std::atomic<std::size_t> running{pairs.size()};
   std::atomic<bool> failed{false};
   const std::function<bool()> stopped = [&] { return failed || interruption::signal() != 0; };
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < pairs.size(); ++i) {
-    threads.emplace_back([&, i] {
+  const auto run_pair = [&](std::size_t i) {
+    try {
       results[i] = bridge::run(pairs[i], counters[i], stopped, wait);
-      if (!*results[i]) failed = true;
+    } catch (const std::exception& exception) {  // no memory left
+      results[i] = tl::unexpected(Error{ErrorCode::no_space, 0, exception.what()});
+    }
+    if (!*results[i]) failed = true;
+    --running;
+  };
+  std::vector<std::thread> threads;
+  threads.reserve(pairs.size());
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    try {
+      threads.emplace_back(run_pair, i);
+    } catch (const std::system_error& error) {
+      results[i] = tl::unexpected(
+          Error{ErrorCode::system, 0, fmt::format("starting a thread failed: {}", error.what())});
+      failed = true;
       --running;
-    });
+    }
   }
   constexpr std::chrono::milliseconds kTick{20};
   constexpr int kWriteEach = 50;
