@@ -18,7 +18,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kSlice{50};
-constexpr std::uint64_t kFetch = 256;
+constexpr std::uint64_t kMostFetched = 1024;  // and no more than so many bytes, by the last ones
+constexpr std::uint64_t kMostFetchedBytes = 64UL << 20;
 constexpr std::int64_t kMostUnacknowledged = 20'000;  // fewer than number_after() can tell
 
 using ConsumerInfoPtr = std::unique_ptr<jsConsumerInfo, Destroy<jsConsumerInfo_Destroy>>;
@@ -31,14 +32,16 @@ struct Numbers {
 };
 std::optional<Numbers> numbers_of(const natsMsg* message) {
   const char* const reply = natsMsg_GetReply(message);
-  std::vector<std::string_view> words;
+  std::array<std::string_view, 16> words;
+  std::size_t count = 0;
   for (std::string_view rest = reply != nullptr ? reply : ""; !rest.empty();) {
     const std::size_t dot = std::min(rest.find('.'), rest.size());
-    words.push_back(rest.substr(0, dot));
+    if (count == words.size()) return std::nullopt;
+    words[count++] = rest.substr(0, dot);
     rest.remove_prefix(std::min(dot + 1, rest.size()));
   }
-  if (words.size() < 9) return std::nullopt;
-  const std::size_t first = words.size() == 9 ? 5 : 7;
+  if (count < 9) return std::nullopt;
+  const std::size_t first = count == 9 ? 5 : 7;
   const auto number = [](std::string_view word) {
     std::uint64_t value = 0;
     std::from_chars(word.data(), word.data() + word.size(), value);
@@ -308,24 +311,27 @@ Result<void> Inbound::pump_durable(const Connection& connection) {
   if (!subscription) return tl::unexpected(subscription.error());
   const std::string next = fmt::format("$JS.API.CONSUMER.MSG.NEXT.{}.{}", stream_name, *place);
 
+  std::uint64_t fetch = kMostFetched / 8;
   std::uint64_t asked = 0;  // messages that the server was asked for, and that did not come yet
   SteadyTime ask_at = end_of(Timeout::zero());
   std::uint64_t expected = 1;  // the consumer's count of what it delivers
   SteadyTime purge_at = end_of(kPurgeEach);
+  std::vector<MessagePtr> fetched;
   while (!enough()) {
     if (stopped_()) return mends_itself("");
-    if (asked <= kFetch / 2 || left_until(ask_at) == Timeout::zero()) {
+    if (asked <= fetch / 2 || left_until(ask_at) == Timeout::zero()) {
       constexpr std::chrono::seconds kExpires{1};
-      const std::string wish = fmt::format("{{\"batch\":{},\"expires\":{}}}", kFetch,
+      const std::string wish = fmt::format("{{\"batch\":{},\"expires\":{}}}", fetch,
                                            std::chrono::nanoseconds(kExpires).count());
       const Result<void> sent =
           connection.publish(next, inbox.c_str(), std::as_bytes(std::span(wish)), {});
       if (!sent) return sent;
-      asked += kFetch;
+      asked += fetch;
       ask_at = end_of(kExpires);
     }
-    std::vector<MessagePtr> fetched;
-    while (fetched.size() < kFetch) {
+    fetched.clear();
+    std::uint64_t bytes = 0;
+    while (fetched.size() < kMostFetched) {
       Result<MessagePtr> message =
           next_of(subscription->get(), fetched.empty() ? kSlice : milliseconds(0));
       if (!message) return tl::unexpected(message.error());
@@ -334,7 +340,12 @@ Result<void> Inbound::pump_durable(const Connection& connection) {
         asked = 0;  // the wish has expired, or the consumer is gone
         continue;
       }
+      bytes += payload_of(message->get()).size();
       fetched.push_back(std::move(*message));
+    }
+    if (bytes != 0) {
+      fetch =
+          std::clamp<std::uint64_t>(kMostFetchedBytes * fetched.size() / bytes, 16, kMostFetched);
     }
     asked -= std::min<std::uint64_t>(asked, fetched.size());
     if (!connection.is_open()) return mends_itself("the connection is lost");

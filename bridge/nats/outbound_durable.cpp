@@ -21,7 +21,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kSlice{50};
-constexpr std::size_t kMostPending = 256;
+// libnats' flusher waits 1 ms for more to send: so much is under way meanwhile.
+constexpr std::size_t kMostPending = 1024;
 constexpr std::size_t kMostAtOnce = 64;
 constexpr std::size_t kMostPendingBytes = 8UL << 20;
 constexpr std::chrono::seconds kAnswerTime{5};
