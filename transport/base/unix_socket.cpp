@@ -55,8 +55,8 @@ union ControlBuffer {
 };
 
 // Every descriptor that the kernel has installed, whatever else is wrong with the message.
-std::vector<FileDescriptor> take_descriptors(msghdr& message) {
-  std::vector<FileDescriptor> taken;
+// There is room for them: without memory the rest would stay open.
+void take_descriptors(msghdr& message, std::vector<FileDescriptor>& taken) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
        part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
@@ -67,7 +67,6 @@ std::vector<FileDescriptor> take_descriptors(msghdr& message) {
       taken.emplace_back(fd);
     }
   }
-  return taken;
 }
 
 }  // namespace
@@ -201,6 +200,7 @@ Result<std::optional<Received>> receive(int fd, std::span<std::byte> into,
     whole.msg_controllen = CMSG_LEN(most_descriptors * sizeof(int));
   }
   Received received;
+  received.descriptors.reserve(most_descriptors);
   ssize_t got = 0;
   // Sockets may be among them, whose end must not wait for a child of fork().
   FileDescriptor::make_private(received.descriptors, [&] {
@@ -209,7 +209,7 @@ Result<std::optional<Received>> receive(int fd, std::span<std::byte> into,
     // here.
     if (got < 0 && errno == ECONNRESET) got = ::recvmsg(fd, &whole, MSG_CMSG_CLOEXEC);
     // Before anything else, so that none of them stays open: an empty message can bring some, too.
-    if (got >= 0) received.descriptors = take_descriptors(whole);
+    if (got >= 0) take_descriptors(whole, received.descriptors);
   });
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
   if (got < 0) return fail_errno("receiving on a UNIX socket failed");

@@ -4,11 +4,11 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -244,18 +244,22 @@ std::string NameFolder::path_of(std::string_view file) const {
   return fmt::format("{}/{}", ::access(self.c_str(), F_OK) == 0 ? self : path_, file);
 }
 
+// Not by std::filesystem, whose iterator ends the process where there is no memory.
 Result<std::vector<std::string>> NameFolder::files() const {
-  std::error_code failed;
+  struct Close {
+    void operator()(DIR* folder) const noexcept { ::closedir(folder); }
+  };
+  const std::unique_ptr<DIR, Close> entries(::opendir(path_of("").c_str()));
+  if (!entries) return fail_errno(fmt::format("reading the folder {} failed", path_));
   std::vector<std::string> files;
-  std::filesystem::directory_iterator entry(path_of(""), failed);
-  for (; !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
-    files.push_back(entry->path().filename());
+  for (;;) {
+    errno = 0;
+    const dirent* const entry = ::readdir(entries.get());
+    if (entry == nullptr && errno == 0) return files;
+    if (entry == nullptr) return fail_errno(fmt::format("reading the folder {} failed", path_));
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") files.emplace_back(name);
   }
-  if (failed) {
-    errno = failed.value();
-    return fail_errno(fmt::format("reading the folder {} failed", path_));
-  }
-  return files;
 }
 
 }  // namespace ringbell
