@@ -188,12 +188,24 @@ class MpmcRing<Atomics>::Reader : public MpmcParticipant<Atomics> {
     return payload(0);
   }
 
+  // Whether peek() would find another message behind those in hand, if no other reader takes it
+  // first. Takes nothing. Of messages that come again it knows nothing.
+  [[nodiscard]] bool has_more() noexcept {
+    return is_ready_at(this->next_) || search([](MpmcState&, MpmcState) { return true; });
+  }
+
   // Takes up to `wanted` messages, next to each other in the order. Returns how many, at most the
   // slot count. REQUIRES: nothing is in hand; wanted > 0.
   [[nodiscard]] std::uint32_t take(std::uint32_t wanted) noexcept {
     assert(this->count_ == 0 && wanted > 0);
     redelivered_ = false;
-    if (!take_at(this->next_) && !search()) return take_returned() ? 1 : 0;
+    if (!take_at(this->next_) && !search([this](MpmcState& state, MpmcState word) {
+          if (!take_as(state, word)) return false;
+          redelivered_ = MpmcSlotState(word).again();
+          return true;
+        })) {
+      return take_returned() ? 1 : 0;
+    }
     wanted = this->at_.clamp_to_slot_count(wanted);
     this->first_ = this->next_;
     this->count_ = 1;
@@ -223,6 +235,11 @@ class MpmcRing<Atomics>::Reader : public MpmcParticipant<Atomics> {
   }
 
  private:
+  [[nodiscard]] bool is_ready_at(std::uint64_t position) const noexcept {
+    return Atomics::load(this->at_.state_at(position), std::memory_order_relaxed,
+                         Participant::kRelaxed) ==
+           MpmcSlotState::ready(this->at_.lap_of(position), false);
+  }
   [[nodiscard]] bool take_at(std::uint64_t position) noexcept {
     const std::uint64_t lap = this->at_.lap_of(position);
     MpmcState& state = this->at_.state_at(position);
@@ -236,8 +253,9 @@ class MpmcRing<Atomics>::Reader : public MpmcParticipant<Atomics> {
         std::memory_order_acquire, std::memory_order_relaxed, Participant::kPublish);  // P
   }
 
-  // Others were here: the first position that is ready, and take it.
-  [[nodiscard, gnu::noinline]] bool search() noexcept {
+  // Others were here: the first position that is ready, if `take(state, word)`.
+  template <class Take>
+  [[nodiscard, gnu::noinline]] bool search(Take&& take) noexcept {
     this->searched_ = true;
     std::uint64_t position = this->max_position(Atomics::load(
         this->at_.control().head_hint, std::memory_order_relaxed, Participant::kRelaxed));
@@ -249,9 +267,8 @@ class MpmcRing<Atomics>::Reader : public MpmcParticipant<Atomics> {
       if (!state.plausible()) return this->give_up(word);
       if (ahead < 0) return this->not_now(position, MpmcSlotState(0));  // not even freed: nothing
       if (ahead == 0 && state.phase() == MpmcSlotState::kReady) {
-        if (take_as(where, word)) {
+        if (take(where, word)) {
           this->next_ = position;
-          redelivered_ = state.again();
           return true;
         }
       } else if (ahead == 0 && state.phase() != MpmcSlotState::kTaken) {

@@ -7,6 +7,8 @@
 //   - A ring wakes all, and counts in the word. So a side that was about to sleep when the ring
 //     came finds another word, even if others have parked on it since.
 //   - A side that has no heavy barrier sets the fence bit for good, for all.
+//   - Where what was published is used up by one, ring_one() wakes one. It leaves the parked bit:
+//     others may sleep on. If it finds that none slept, the bit goes as in ring().
 //
 //   31          2   1     0
 //   | rings      | fence | parked |
@@ -14,10 +16,15 @@
 // Invariants
 //   I1  The parked bit is set by those that park. It is cleared in ring().
 //   I2  A publisher that clears it counts the ring in the same store, and must wake all.
+//   I3  A side that ring_one() woke uses up something, and then rings one again if there is more;
+//       or it finds nothing and parks anew. So all that is there is used up, although the one that
+//       was woken for it may have found something else, or have been too early: of things that
+//       must be used in an order the first may come last.
 // Edges
 //   K   as in parking.hpp: relaxed, with the pair of barriers around.
 // Progress: wait-free.
-// Death: as there. Never sleep without a time-out.
+// Death: as there; also of a side that was woken in the place of others. Never sleep without a
+// time-out.
 #pragma once
 
 #include <cstdint>
@@ -70,6 +77,22 @@ class SharedParking {
       Atomics::compiler_fence();
     }
     return (Atomics::load(word, std::memory_order_relaxed, kBell) & (kParked | kFence)) != 0;  // C3
+  }
+
+  // The rest of C3, where one of the sleepers is enough (I3). `wake_one` says whether any slept. It
+  // costs one more system call after the last sleeper has woken up. True: a side was parked.
+  template <class WakeOne, class WakeAll>
+  static bool ring_one(std::uint32_t& word, WakeOne&& wake_one, WakeAll&& wake_all) noexcept {
+    std::uint32_t seen = Atomics::load(word, std::memory_order_relaxed, kBell);
+    if ((seen & kFence) != 0) {
+      Atomics::fence(std::memory_order_seq_cst, kBell);  // C2'
+      seen = Atomics::load(word, std::memory_order_relaxed, kBell);
+    }
+    if ((seen & kParked) == 0) return false;
+    // Counted first: a side that is about to sleep does not.
+    Atomics::fetch_add(word, kOneRing, std::memory_order_relaxed, kBell);
+    if (!wake_one()) ring(word, wake_all);
+    return true;
   }
 
   // The rest of C3. `wake_all` is called if a side is parked and this call counted a ring.

@@ -13,10 +13,11 @@ namespace {
 std::string headline(const std::string& finding) { return finding.substr(0, finding.find('\n')); }
 
 // Not what the program around the ring does, nor an SpscRing or the parking protocol within another
-// one: those have their own scenarios.
+// one, nor an MpmcRing with sleepers: those have their own scenarios.
 bool is_own(const std::string& ring, const std::string& label) {
   return label != "program" && (ring == "SpscRing" || !label.starts_with("spsc.")) &&
-         (ring == "Parking" || !label.starts_with("park."));
+         (ring == "Parking" || !label.starts_with("park.")) &&
+         (ring == "MpmcRing" || !label.starts_with("mpmc."));
 }
 
 }  // namespace

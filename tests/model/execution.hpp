@@ -87,6 +87,8 @@ class Execution {
   // `times_out`: wakes by itself when no other thread can go on.
   bool futex_wait(Word word, std::uint64_t expected, bool times_out);
   void futex_wake(Word word);
+  // Wakes one of those that sleep there, each in some run. False: none does.
+  bool futex_wake_one(Word word);
   [[nodiscard]] bool is_dead(std::size_t thread);
 
   // Ends the run as a finding.
@@ -142,6 +144,8 @@ class Execution {
   // state that is as it was at the last decision counts as seen before.
   void decide_who();
   [[nodiscard]] std::size_t choose(std::size_t count);
+  std::size_t begin_wake(Word word);
+  void wake(std::size_t thread, std::uint64_t by);
   // The message that a load of this location returns.
   [[nodiscard]] std::size_t choose_message(std::size_t location);
   [[nodiscard]] bool may_be_stale() const {

@@ -258,25 +258,50 @@ bool Execution::futex_wait(Word word, std::uint64_t expected, bool times_out) {
   return true;
 }
 
-void Execution::futex_wake(Word word) {
+std::size_t Execution::begin_wake(Word word) {
   decide_who();
   memory_.fence(running_, std::memory_order_seq_cst);
   const std::size_t location = locate(word);
   note(event(kWake, word_of_[location], 0));
   note_order(fences_, fibers_[running_].history);
   say("futex_wake [{}]", word_of_[location] * kWordBytes);
-  const std::uint64_t by = fibers_[running_].history;
+  return location;
+}
+
+void Execution::wake(std::size_t thread, std::uint64_t by) {
   const std::size_t waker = running_;
+  Fiber& fiber = fibers_[thread];
+  memory_.fence(thread, std::memory_order_seq_cst);
+  fiber.state = State::ready;
+  fiber.slept = true;
+  running_ = thread;
+  note(event(kAwake, 0, by));
+  running_ = waker;
+}
+
+void Execution::futex_wake(Word word) {
+  const std::size_t location = begin_wake(word);
+  const std::uint64_t by = fibers_[running_].history;
   for (std::size_t thread = 1; thread < fiber_count_; ++thread) {
-    Fiber& fiber = fibers_[thread];
-    if (fiber.state != State::asleep || fiber.sleeps_at != location) continue;
-    memory_.fence(thread, std::memory_order_seq_cst);
-    fiber.state = State::ready;
-    fiber.slept = true;
-    running_ = thread;
-    note(event(kAwake, 0, by));
-    running_ = waker;
+    const Fiber& fiber = fibers_[thread];
+    if (fiber.state == State::asleep && fiber.sleeps_at == location) wake(thread, by);
   }
+}
+
+bool Execution::futex_wake_one(Word word) {
+  const std::size_t location = begin_wake(word);
+  std::array<std::size_t, kMaxThreads> asleep{};
+  std::size_t count = 0;
+  for (std::size_t thread = 1; thread < fiber_count_; ++thread) {
+    const Fiber& fiber = fibers_[thread];
+    if (fiber.state == State::asleep && fiber.sleeps_at == location) asleep[count++] = thread;
+  }
+  if (count == 0) return false;
+  const std::size_t chosen = asleep[choose(count)];
+  note(event(kWoken, 0, chosen));
+  say("thread {} is woken", chosen);
+  wake(chosen, fibers_[running_].history);
+  return true;
 }
 
 bool Execution::is_dead(std::size_t thread) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/model/campaign.hpp"
+#include "tests/model/scenario.hpp"
 
 namespace ringbell::model {
 namespace {
@@ -18,6 +19,13 @@ TEST_P(RingModel, HoldsInEveryRunAndEveryMutantIsCaught) {
   EXPECT_TRUE(campaign.clean());
   EXPECT_GT(campaign.mutants(), 0U);
   EXPECT_EQ(campaign.caught(), campaign.mutants());
+}
+
+TEST(CrowdModel, AMessageIsSleptThroughWhereAReaderPassesNothingOn) {
+  const Scenario scenario = crowd_that_passes_nothing_on();
+  const Report report = explore(scenario.make, scenario.quick);
+  ASSERT_TRUE(report.finding);
+  EXPECT_NE(report.finding->find("sleeps"), std::string::npos) << *report.finding;
 }
 
 INSTANTIATE_TEST_SUITE_P(Quick, RingModel,

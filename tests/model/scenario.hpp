@@ -27,6 +27,10 @@ template <class P, class... Arguments>
 [[nodiscard]] std::vector<Scenario> spsc_record_scenarios();
 [[nodiscard]] std::vector<Scenario> parking_scenarios();
 [[nodiscard]] std::vector<Scenario> shared_parking_scenarios();
+[[nodiscard]] std::vector<Scenario> crowd_scenarios();  // of SharedParking
+// Two messages for two readers of which a ring wakes one, and the reader does not pass it on: they
+// sleep for ever.
+[[nodiscard]] Scenario crowd_that_passes_nothing_on();
 [[nodiscard]] std::vector<Scenario> mpmc_scenarios();
 [[nodiscard]] std::vector<Scenario> call_scenarios();
 [[nodiscard]] std::vector<Scenario> call_group_scenarios();

@@ -1,6 +1,8 @@
 // Several that sleep on one word (core/shared_parking.hpp) until each has seen all that was
 // published: none sleeps for ever, with the heavy barrier, with fences, with a death among them.
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <ringbell/core/shared_parking.hpp>
 
@@ -90,7 +92,7 @@ std::vector<Scenario> shared_parking_scenarios() {
     return Scenario{"SharedParking", name, program<Audience>(sleepers, messages, means), quick,
                     full};
   };
-  return {
+  std::vector<Scenario> all{
       audience("two by the barrier", 2, 2, {}),
       audience("two by fences", 2, 2, {.first_by_barrier = false, .others_by_barrier = false}),
       audience("one each way", 2, 2, {.first_by_barrier = false}),
@@ -98,6 +100,8 @@ std::vector<Scenario> shared_parking_scenarios() {
       audience("a sleeper dies", 2, 2, {.sleeper_dies = true}),
       audience("three by the barrier", 3, 1, {}),
   };
+  for (Scenario& scenario : crowd_scenarios()) all.push_back(std::move(scenario));
+  return all;
 }
 
 }  // namespace ringbell::model

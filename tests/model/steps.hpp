@@ -21,6 +21,7 @@ enum Step : std::uint64_t {
   kPause,
   kSleep,
   kAwake,
+  kWoken,
   kWake,
 };
 [[nodiscard]] constexpr std::uint64_t event(Step step, std::uint64_t word, std::uint64_t detail) {

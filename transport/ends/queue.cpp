@@ -28,8 +28,28 @@ bool holds_messages(const Region& region) noexcept {
 }  // namespace
 
 template <class Self>
+void QueueEnd<Self>::ring_all() const noexcept {
+  participant_.sleeper().published(bells().data_bell.word);
+  participant_.sleeper().published(bells().space_bell.word);
+}
+
+template <class Self>
+void QueueEnd<Self>::pass_on() noexcept {
+  passes_on_ = false;
+  Self& self = static_cast<Self&>(*this);
+  if (self.has_more()) participant_.sleeper().published_one(self.own_bell());
+}
+
+template <class Self>
+void QueueEnd<Self>::disarm() noexcept {
+  Base::disarm();
+  if (std::exchange(passes_on_, false)) ring_all();
+}
+
+template <class Self>
 void QueueEnd<Self>::leave() noexcept {
   participant_.say_closed();
+  if (passes_on_) ring_all();
   participant_.leave([&] { return holds_messages(this->region()); });
 }
 
@@ -45,8 +65,7 @@ core::MpmcRecovered QueueEnd<Self>::take_from_dead(bool own_too) noexcept {
   recovered_.returned += found.returned;
   if (found.skipped + found.returned > 0) {
     RINGBELL_PROBE(redeliver, found.returned, found.skipped);
-    ring_data();
-    ring_space();
+    ring_all();
   }
   return found;
 }
@@ -87,7 +106,10 @@ struct QueueEnd<Self>::Others {
   QueueEnd& own;
 
   [[nodiscard]] static bool closed() noexcept { return false; }
-  [[nodiscard]] bool stay_awake() const noexcept { return own.take_from_owner_in_the_way(); }
+  [[nodiscard]] bool stay_awake() const noexcept {
+    own.passes_on_ = true;
+    return own.take_from_owner_in_the_way();
+  }
   [[nodiscard]] Waited ask() const noexcept {
     own.look_after_others();
     return Waited::ready;
@@ -142,13 +164,17 @@ Result<std::optional<std::span<std::byte>>> QueueSender::claim_for(Timeout timeo
       [&] { return ring_.corrupt() || (room = claim()).has_value() || lacks_receiver(); }, timeout);
   if (waited == Waited::cancelled) return fail_interrupted();
   if (!room && ring_.corrupt()) return fail_corrupt(ring_.finding());
-  if (!room && lacks_receiver()) return fail_without_reader(PeerState::absent, "receiver");
+  if (!room && lacks_receiver()) {
+    pass_on();  // it may have been woken for room that others can use
+    return fail_without_reader(PeerState::absent, "receiver");
+  }
   return room;
 }
 
 std::optional<std::span<std::byte>> QueueSender::claim_slowly() noexcept {
   if (claim_ == Claim::asks && !lacks_receiver() && ring_.claim(1) == 1) {
     claim_ = Claim::made;
+    if (passes_on_) pass_on();
     return claim();
   }
   polled_in_vain();
@@ -183,8 +209,7 @@ void QueueSender::abort() noexcept {
   if (claim_ != Claim::made) return;
   claim_ = unclaimed_;
   ring_.abort();
-  ring_data();  // those that wait at this place go on
-  ring_space();
+  ring_all();  // those that wait at this place go on
 }
 
 Result<bool> QueueSender::send_later(std::span<const std::byte> message, Timeout timeout) {

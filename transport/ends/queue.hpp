@@ -63,6 +63,8 @@ class RINGBELL_API QueueEnd : public OpenedEnd<Self, QueueOptions> {
   // Takes from all dead ends what they held, now. Looks at every slot, and asks the kernel about
   // each owner. What it took: messages that were never committed, and such as come again.
   core::MpmcRecovered recover() noexcept { return take_from_dead(false); }
+  // GroupEnd's; another end that sleeps is rung in its place.
+  void disarm() noexcept;
   // What this end has taken so far.
   [[nodiscard]] const core::MpmcRecovered& recovered() const noexcept { return recovered_; }
 
@@ -77,8 +79,13 @@ class RINGBELL_API QueueEnd : public OpenedEnd<Self, QueueOptions> {
     return static_cast<core::ParticipantId>(participant.number() + 1);
   }
   [[nodiscard]] core::GroupBells& bells() const noexcept { return this->region().bells(); }
-  void ring_data() const noexcept { participant_.sleeper().published(bells().data_bell.word); }
-  void ring_space() const noexcept { participant_.sleeper().published(bells().space_bell.word); }
+  // One message, or one place, for one of those that wait.
+  void ring_data() const noexcept { participant_.sleeper().published_one(bells().data_bell.word); }
+  void ring_space() const noexcept {
+    participant_.sleeper().published_one(bells().space_bell.word);
+  }
+  // What may help any of them, and more than one.
+  void ring_all() const noexcept;
 
   // `own_too`: also what the last one with this end's number held. Wakes the ends that this helps.
   core::MpmcRecovered take_from_dead(bool own_too) noexcept;
@@ -88,6 +95,9 @@ class RINGBELL_API QueueEnd : public OpenedEnd<Self, QueueOptions> {
       look_after_others();
   }
   void look_after_others() noexcept;
+  // This end has waited, and has got something: it may have been woken for another's (core/
+  // shared_parking.hpp, I3).
+  void pass_on() noexcept;
   template <class Ready>
   [[nodiscard]] Waited wait_until(Ready&& ready, Timeout timeout);
   template <class Ready>
@@ -101,6 +111,9 @@ class RINGBELL_API QueueEnd : public OpenedEnd<Self, QueueOptions> {
   Sleeper::Clock::time_point look_after_{};  // when the others are next asked after
   std::uint32_t next_asked_ = 0;             // the participant whose turn it is
   std::uint32_t polls_ = 0;                  // that found nothing
+
+ protected:
+  bool passes_on_ = false;  // may have slept since it last got something
 };
 
 class RINGBELL_API QueueSender : public QueueEnd<QueueSender> {
@@ -115,7 +128,11 @@ class RINGBELL_API QueueSender : public QueueEnd<QueueSender> {
   // same room again until then.
   [[nodiscard]] std::optional<std::span<std::byte>> claim() noexcept {
     [[maybe_unused]] const auto whole = inside();
-    if (claim_ == Claim::none && ring_.claim(1) == 1) claim_ = Claim::made;
+    if (claim_ == Claim::none && ring_.claim(1) == 1) {
+      claim_ = Claim::made;
+      if (passes_on_) [[unlikely]]
+        pass_on();
+    }
     if (claim_ == Claim::made) [[likely]]
       return ring_.payload(0).subspan(sizeof(sized::Size));
     return claim_slowly();
@@ -182,6 +199,8 @@ class RINGBELL_API QueueSender : public QueueEnd<QueueSender> {
   [[nodiscard]] std::optional<std::span<std::byte>> claim_slowly() noexcept;
   // Whether a receiver is required and none is there.
   [[nodiscard]] bool lacks_receiver() noexcept;
+  [[nodiscard]] bool has_more() noexcept { return ring_.has_room(); }
+  [[nodiscard]] std::uint32_t& own_bell() const noexcept { return bells().space_bell.word; }
 
   // Asks: none, and a receiver is required.
   enum class Claim : std::uint8_t { none, made, asks };
@@ -206,10 +225,14 @@ class RINGBELL_API QueueReceiver : public QueueEnd<QueueReceiver> {
   // release(). The bytes stay in shared memory: copy what must not change after a check.
   [[nodiscard]] std::optional<std::span<const std::byte>> peek() noexcept {
     [[maybe_unused]] const auto whole = inside();
-    if (!in_hand_) in_hand_ = ring_.take(1) == 1;
     if (!in_hand_) {
-      polled_in_vain();
-      return std::nullopt;
+      in_hand_ = ring_.take(1) == 1;
+      if (!in_hand_) {
+        polled_in_vain();
+        return std::nullopt;
+      }
+      if (passes_on_) [[unlikely]]
+        pass_on();
     }
     const std::optional<std::span<const std::byte>> message = sized::message_in(ring_.payload(0));
     if (!message) [[unlikely]]
@@ -257,6 +280,8 @@ class RINGBELL_API QueueReceiver : public QueueEnd<QueueReceiver> {
   [[nodiscard]] static Part part() noexcept;
   [[nodiscard]] static Result<QueueReceiver> on(Participant participant);
   QueueReceiver(Participant participant, core::MpmcRing<>::Reader ring) noexcept;
+  [[nodiscard]] bool has_more() noexcept { return ring_.has_more(); }
+  [[nodiscard]] std::uint32_t& own_bell() const noexcept { return bells().data_bell.word; }
 
   core::MpmcRing<>::Reader ring_;
   bool in_hand_ = false;

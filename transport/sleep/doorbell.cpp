@@ -33,9 +33,9 @@ void futex_wait(const std::uint32_t& word, std::uint32_t value, Timeout timeout)
   ::syscall(SYS_futex, &word, FUTEX_WAIT, value, &limit, nullptr, 0);
 }
 
-void futex_wake(std::uint32_t& word) noexcept {
-  constexpr int kAll = INT_MAX;
-  ::syscall(SYS_futex, &word, FUTEX_WAKE, kAll, nullptr, nullptr, 0);
+// How many it woke.
+long futex_wake(std::uint32_t& word, int at_most = INT_MAX) noexcept {
+  return ::syscall(SYS_futex, &word, FUTEX_WAKE, at_most, nullptr, nullptr, 0);
 }
 
 // Not by the C library's preadv2: musl 1.2.3 has none.
@@ -197,6 +197,13 @@ void Doorbell::wake(std::uint32_t& word) const noexcept {
   } else {
     eventfd_ring(fd());
   }
+}
+
+bool Doorbell::wake_one(std::uint32_t& word) const noexcept {
+  assert(kind_ == core::DoorbellKind::futex);
+  const NoCancellation whole;
+  RINGBELL_PROBE(wake, &word);
+  return futex_wake(word, 1) > 0;
 }
 
 void Doorbell::wake_own(std::uint32_t& word) const noexcept {

@@ -38,6 +38,8 @@ class RINGBELL_API Doorbell {
 
   // Wakes all that sleep on `word`; the peer, if it is a socket. REQUIRES: not none.
   void wake(std::uint32_t& word) const noexcept;
+  // Wakes one of them, if any sleeps: false, if none does. REQUIRES: a futex.
+  [[nodiscard]] bool wake_one(std::uint32_t& word) const noexcept;
   // The same where the sleeper, or the loop, is this very side.
   void wake_own(std::uint32_t& word) const noexcept;
 

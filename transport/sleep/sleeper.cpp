@@ -78,4 +78,10 @@ void Sleeper::ring(std::uint32_t& word) const noexcept {
   });
 }
 
+void Sleeper::ring_one(std::uint32_t& word) const noexcept {
+  const bool rung = SharedParking<>::ring_one(
+      word, [&] { return doorbell_.wake_one(word); }, [&] { doorbell_.wake(word); });
+  if (rung) parker_.rang();
+}
+
 }  // namespace ringbell

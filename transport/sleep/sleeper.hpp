@@ -39,6 +39,14 @@ class RINGBELL_API Sleeper {
       ring(word);
   }
 
+  // The same where one of the sleepers uses up what was published. It calls this again, if it has
+  // slept and there is more.
+  void published_one(std::uint32_t& word) const noexcept {
+    if (!parker_.rings()) return;
+    if (core::SharedParking<>::any_parked(word, parker_.must_fence())) [[unlikely]]
+      ring_one(word);
+  }
+
   // Call once, before anything that follows here: from now on this side sleeps on that word.
   // Without a barrier of its own it makes the others fence.
   void will_sleep_on(std::uint32_t& word) noexcept {
@@ -131,6 +139,7 @@ class RINGBELL_API Sleeper {
   [[nodiscard]] std::uint32_t announce() const noexcept;
   [[nodiscard]] bool says(std::uint32_t parked) const noexcept;
   void ring(std::uint32_t& word) const noexcept;
+  void ring_one(std::uint32_t& word) const noexcept;
   // Whether this thread keeps any of the participants that are there off its CPU.
   [[nodiscard]] bool keeps_one_off() const noexcept;
 
