@@ -12,7 +12,8 @@
 //      not `parked` any more, however many others announce themselves there.
 //   3. The kernel puts the thread to sleep only while the word is `parked`, and compares under the
 //      lock that FUTEX_WAKE takes: it is woken, or does not fall asleep. A thread that still sleeps
-//      with an older `parked` is woken all the same: a ring wakes all that sleep on the address.
+//      with an older `parked` is woken all the same: a ring wakes all that sleep on the address, or
+//      one, which passes on what is left (shared_parking.hpp, I3).
 //   4. It writes after it has taken the order to do so from `order_`, and the descriptor is emptied
 //      before an order is given: what was written for this order stays until the next. A write for
 //      the last one may come late, as a ring may.
