@@ -1,8 +1,11 @@
 #include "bench/compare/beside.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <numeric>
+
+#include <nlohmann/json.hpp>
+
+#include <ringbell/core/layout.hpp>
 
 #include "bench/floors/floor.hpp"
 #include "bench/floors/state.hpp"
@@ -12,6 +15,7 @@ namespace {
 
 constexpr Trips kTrips{2000, 20'000};
 constexpr double kMemcpySeconds = 0.2;
+constexpr double kLinesSeconds = 0.03;
 // For the time left.
 constexpr double kStartSeconds = 0.003;
 constexpr double kTripSeconds = 250e-9;
@@ -19,12 +23,18 @@ constexpr double kWarmUpShare = 1.1;
 
 }  // namespace
 
+bool FloorBeside::is_plain(const Point& point) noexcept {
+  return point.bench != Bench::open_loop && point.transport.starts_with("ringbell") &&
+         point.wait == Wait::spin && !point.loaned && point.placement == Placement::two_cpus &&
+         !point.checksum && point.batch == 1;
+}
+
+bool FloorBeside::has_limit(const Point& point) noexcept {
+  return is_plain(point) && point.bench == Bench::throughput && point.transport == "ringbell";
+}
+
 FloorBeside::Floor FloorBeside::floor_of(const Point& point) noexcept {
-  if (point.bench == Bench::open_loop || !point.transport.starts_with("ringbell") ||
-      point.wait != Wait::spin || point.loaned || point.placement != Placement::two_cpus ||
-      point.checksum || point.batch > 1) {
-    return Floor::none;
-  }
+  if (!is_plain(point)) return Floor::none;
   const std::size_t size = point.message_bytes;
   const bool one_way = point.bench == Bench::throughput;
   if (point.transport == "ringbell") {
@@ -38,6 +48,11 @@ FloorBeside::Floor FloorBeside::floor_of(const Point& point) noexcept {
 
 void FloorBeside::measure() {
   const PairOptions pair = point_.pair_options(cpus_);
+  if (has_limit(point_)) {
+    if (const Result<FloorFigures> lines = lines_one_way(pair, kLinesSeconds)) {
+      limits_.push_back(*lines->bytes_per_s);
+    }
+  }
   Result<FloorFigures> figures = FloorFigures{};
   switch (floor_) {
     case Floor::none:
@@ -57,17 +72,28 @@ void FloorBeside::measure() {
 
 double FloorBeside::seconds(const Point& point) noexcept {
   const Floor floor = floor_of(point);
-  if (floor == Floor::none) return 0;
+  const double limit =
+      has_limit(point) ? 2 * (3 * kStartSeconds + kWarmUpShare * kLinesSeconds) : 0;
+  if (floor == Floor::none) return limit;
   const double each = floor == Floor::memcpy ? kWarmUpShare * kMemcpySeconds
                                              : kTripSeconds * static_cast<double>(kTrips.all());
-  return 2 * (kStartSeconds + each);
+  return limit + 2 * (kStartSeconds + each);
 }
 
 void FloorBeside::describe(Row& row) const {
-  if (figures_.empty()) return;
-  const double sum = std::accumulate(figures_.begin(), figures_.end(), 0.0);
-  row[floor_ == Floor::memcpy ? "floor_bytes_per_s" : "floor_p50_ns"] =
-      sum / static_cast<double>(figures_.size());
+  const auto mean = [](const std::vector<double>& figures) {
+    return std::accumulate(figures.begin(), figures.end(), 0.0) /
+           static_cast<double>(figures.size());
+  };
+  if (!figures_.empty()) {
+    row[floor_ == Floor::memcpy ? "floor_bytes_per_s" : "floor_p50_ns"] = mean(figures_);
+  }
+  if (!limits_.empty()) {
+    const std::uint64_t record = core::kRecordHeaderBytes + point_.message_bytes;
+    const std::uint64_t footprint = (record + core::kRecordHeaderBytes - 1) /
+                                    core::kRecordHeaderBytes * core::kRecordHeaderBytes;
+    row["limit_per_s"] = mean(limits_) / static_cast<double>(footprint);
+  }
 }
 
 double seconds_with_floor(const Point& point) noexcept {

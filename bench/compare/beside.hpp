@@ -18,12 +18,13 @@ class FloorBeside {
       : point_(point), cpus_(cpus), floor_(floor_of(point)) {}
 
   // Measures the floor of the point, if it has one: for ringbell's spinning rows on two CPUs, the
-  // ring of lines for short round trips (one line for calls in the line), and memcpy through a
-  // shared buffer for large messages one way. A floor that fails is left out: the point has the
-  // error, if there is one.
+  // ring of lines for short round trips (one line for calls in the line), memcpy through a shared
+  // buffer for large messages one way, and of a channel's messages one way the limit of lines. A
+  // floor that fails is left out: the point has the error, if there is one.
   void measure();
 
-  // "floor_p50_ns" or "floor_bytes_per_s": the mean of what was measured.
+  // "floor_p50_ns" or "floor_bytes_per_s", the mean of what was measured; "limit_per_s": messages
+  // of this size, with their headers, in the lines that go one way.
   void describe(Row& row) const;
 
   // Of both measurements; 0 for a point without a floor.
@@ -32,12 +33,16 @@ class FloorBeside {
  private:
   enum class Floor { none, ring_of_lines, one_line, memcpy };
 
+  // Whether it is ringbell's, awake, on two CPUs, copied, one by one.
+  [[nodiscard]] static bool is_plain(const Point& point) noexcept;
+  [[nodiscard]] static bool has_limit(const Point& point) noexcept;
   [[nodiscard]] static Floor floor_of(const Point& point) noexcept;
 
   const Point& point_;
   CpuPair cpus_;
   Floor floor_;
   std::vector<double> figures_;
+  std::vector<double> limits_;  // bytes of lines a second
 };
 
 // How long the point takes with all that is measured beside it.

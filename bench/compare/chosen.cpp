@@ -81,6 +81,7 @@ FloorOptions floors_of(const Chosen& chosen, Bench bench, int repeat) {
   FloorOptions floors;
   floors.cpus = chosen.cpus;
   floors.lines = spinning && bench == Bench::round_trip;
+  floors.one_way = spinning && bench == Bench::throughput;
   floors.memcpy_sizes.clear();
   if (spinning && bench == Bench::throughput) floors.memcpy_sizes = chosen.sizes;
   floors.placements.clear();

@@ -83,6 +83,7 @@ constexpr std::array kColumns{
     Column{"line", "line_ns_before", duration_text},
     Column{"floor", "floor_p50_ns", duration_text},
     Column{"messages", "messages_per_s", message_rate_text},
+    Column{"limit", "limit_per_s", message_rate_text},
     Column{"bytes", "bytes_per_s", byte_rate_text},
     Column{"memcpy", "floor_bytes_per_s", byte_rate_text},
     Column{"copies", "copies_per_byte", plain_text},

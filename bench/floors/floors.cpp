@@ -48,6 +48,11 @@ void add_spinning(const FloorOptions& options, std::vector<Floor>& floors) {
     }
   }
   const double each = options.memcpy_seconds * 1.1;  // warm-up
+  if (options.one_way) {
+    add("lines_one_way", kLineBytes, each + 3 * kStartSeconds, [&options](const PairOptions& with) {
+      return lines_one_way(with, options.memcpy_seconds);
+    });
+  }
   for (const std::size_t bytes : options.memcpy_sizes) {
     add("memcpy", bytes, each + kStartSeconds, [bytes, &options](const PairOptions& with) {
       return shared_memcpy(with, bytes, options.memcpy_seconds);

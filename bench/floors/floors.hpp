@@ -14,8 +14,9 @@ namespace ringbell::bench {
 
 struct FloorOptions {
   CpuPair cpus{0, 1};
-  // Cache lines handed over; like memcpy they spin, so they need a CPU for each process.
+  // Cache lines handed to and fro; like memcpy they spin, so they need a CPU for each process.
   bool lines = true;
+  bool one_way = true;  // and one way
   // Of the floors that sleep.
   std::vector<Placement> placements{Placement::two_cpus, Placement::one_cpu};
   std::vector<bool> quick_wakes{false, true};

@@ -7,11 +7,11 @@
 // message has its stamp in front of it; a longer one has a line of its own for the stamp. Each of
 // the two is used where it was the faster (README.md); other layouts were not tried.
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <utility>
 #include <vector>
 
+#include "bench/floors/batches.hpp"
 #include "bench/floors/floor.hpp"
 #include "bench/harness/message_size.hpp"
 #include "bench/transports/ringbell.hpp"
@@ -19,10 +19,8 @@
 namespace ringbell::bench {
 namespace {
 
-constexpr std::size_t kFreedEvery = 8;               // times a lap
-constexpr std::size_t kOwnLineFrom = 256;            // bytes of a message
-constexpr std::uint64_t kBatchBytes = 256UL * 1024;  // timed together: one clock reading is nothing
-constexpr std::uint64_t kLargestBatch = 4096;
+constexpr std::size_t kFreedEvery = 8;     // times a lap
+constexpr std::size_t kOwnLineFrom = 256;  // bytes of a message
 
 struct Control {
   alignas(core::kFalseSharingBytes) std::uint64_t freed;
@@ -85,38 +83,6 @@ void copy_in(const Slots& slots, Control& control, Size size) {
     store(slots.stamp(index), i);
     index = index + 1 == slots.count() ? 0 : index + 1;
   }
-}
-
-FloorFigures figures_of(std::vector<double>& batches_ns, std::uint64_t messages,
-                        std::size_t message_bytes, std::uint64_t elapsed_ns) {
-  const auto at = [&batches_ns](double share) {
-    const auto place =
-        static_cast<std::ptrdiff_t>(share * static_cast<double>(batches_ns.size() - 1));
-    std::nth_element(batches_ns.begin(), batches_ns.begin() + place, batches_ns.end());
-    return batches_ns[static_cast<std::size_t>(place)];
-  };
-  const double bytes = static_cast<double>(messages) * static_cast<double>(message_bytes);
-  return {at(0.5), at(0.99), messages, bytes * 1e9 / static_cast<double>(elapsed_ns)};
-}
-
-// Calls `batch(count)` until the time is up.
-template <class Batch>
-FloorFigures time_batches(std::size_t message_bytes, double seconds, Batch&& batch) {
-  const std::uint64_t count =
-      std::clamp<std::uint64_t>(kBatchBytes / message_bytes, 1, kLargestBatch);
-  const auto wanted_ns = static_cast<std::uint64_t>(seconds * 1e9);
-  std::vector<double> batches_ns;
-  const std::uint64_t warm_until_ns = now_ns() + wanted_ns / 10;
-  while (now_ns() < warm_until_ns) batch(count);
-  const std::uint64_t begin_ns = now_ns();
-  std::uint64_t previous_ns = begin_ns;
-  while (previous_ns - begin_ns < wanted_ns) {
-    batch(count);
-    const std::uint64_t end_ns = now_ns();
-    batches_ns.push_back(static_cast<double>(end_ns - previous_ns) / static_cast<double>(count));
-    previous_ns = end_ns;
-  }
-  return figures_of(batches_ns, batches_ns.size() * count, message_bytes, previous_ns - begin_ns);
 }
 
 template <class Size>

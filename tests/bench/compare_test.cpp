@@ -141,6 +141,11 @@ TEST_F(Compare, WritesRowsWithThePromisedFields) {
     EXPECT_EQ(row.contains("quick_wake"), wait != "spin" && wait != "polled") << row;
     EXPECT_EQ(row.value("verified", bench == "round_trip"), true) << row;
     EXPECT_EQ(row["message_bytes"], 56) << row;
+    EXPECT_EQ(row.value("limit_per_s", 0.0) > 0,
+              bench == "throughput" && row["transport"] == "ringbell" && wait == "spin" &&
+                  row["placement"] == "two_cpus" && !row.value("loaned", false) &&
+                  !row.value("checksum", false) && row.value("batch", 1) == 1)
+        << row;
   }
   EXPECT_EQ(seen.size(), promised.size());
   EXPECT_EQ(hiccups.size(), rows[0]["cpus"].size());

@@ -163,7 +163,8 @@ def floors(results: Results) -> str:
     """The bare round trips: what no transport of that kind can beat on this machine."""
     titles = {"one_line": "cache ping-pong over one line", "two_lines": "cache ping-pong over two "
               "lines", "ring_of_lines": "ring of lines (flag in the line, no ring logic)",
-              "futex": "bare futex", "eventfd": "bare eventfd"}
+              "futex": "bare futex", "eventfd": "bare eventfd",
+              "lines_one_way": "lines one way, handed over in chunks: time a line"}
     names = list(titles)
     found = {(r.transport, r.placement, r.quick_wake, r.message_bytes)
              for r in results.select("floor") if r.transport not in ("memcpy", "hiccups")}
@@ -176,7 +177,7 @@ def floors(results: Results) -> str:
         rows.append([titles.get(floor, text.escape(floor)), PLACES[placement], wake,
                      text.size(size) if size else "", text.figure(value, text.duration),
                      spread_or_nothing(value, text.duration)])
-    header = ["round trip", "placement", "wake-ups", "carries", "p50", "repeats"]
+    header = ["floor", "placement", "wake-ups", "carries", "p50", "repeats"]
     return text.table(header, rows, left=3) if rows else ""
 
 
