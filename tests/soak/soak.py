@@ -150,10 +150,18 @@ class Player:
         except (OSError, IndexError):
             return False
 
-    def await_handlers(self) -> None:
+    def has_ring(self) -> bool:
+        """What it has before says nothing of what it has later."""
+        try:
+            maps = Path(f"/proc/{self.process.pid}/maps").read_text()
+            return any(line.split()[1].endswith("s") for line in maps.splitlines())
+        except OSError:
+            return False
+
+    def await_ring(self) -> None:
         time_here = LivedTime()
-        while (self.process.poll() is None and not self.has_handlers()
-               and time_here.passed() < PATIENCE_S):
+        while (self.process.poll() is None and time_here.passed() < PATIENCE_S
+               and not (self.has_handlers() and self.has_ring())):
             time.sleep(0.01)
 
     def sample(self, samples: Samples) -> None:
@@ -272,7 +280,7 @@ class Soak:
 
     def run(self) -> None:
         for player in self.watched.values():
-            player.await_handlers()
+            player.await_ring()
         threading.Thread(target=self.measure_time, daemon=True).start()
         next_look = 1.0
         while not self.is_over and len(self.wrong) < 20 and self.time.lived < self.seconds:
