@@ -4,12 +4,13 @@
 usage: arm64.py [--all | FOLDER...] [--filter PATTERN] [--targets]
 
 Runs those of core and model, of these folders, or with --all of core, model, capi, transport, tools
-and package: the Debian packages, which are made from there and installed. --filter: those whose name (FOLDER/SUITE.TEST) matches. A program of core's or model's
-runs all of its tests in one process, for an emulator starts slowly; of the other folders ctest runs
-each in a process of its own, as everywhere, and of the scripts those that run what was built. Left
-out is what tools/everywhere/arm64_skips.txt lists, with its reason; an entry that no test has the
-name of is an error. Prints what failed, what was left out and why, which tests skipped themselves,
-and `N passed, N failed, N skipped`. --targets: names what has to be built, and does nothing.
+and package: the Debian packages, which are made from there and installed. --filter: those whose
+name (FOLDER/SUITE.TEST) matches. A program of core's or model's runs all of its tests in one
+process, for an emulator starts slowly; of the other folders ctest runs each in a process of its
+own, as everywhere, and of the scripts those that run what was built. Left out is what
+tools/everywhere/arm64_skips.txt lists, with its reason; an entry that no test has the name of is an
+error. Prints what failed, what was left out and why, which tests skipped themselves, and `N passed,
+N failed, N skipped`. --targets: names what has to be built, and does nothing.
 """
 
 from __future__ import annotations
