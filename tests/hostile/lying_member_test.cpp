@@ -8,6 +8,8 @@
 #include <cstring>
 #include <new>
 #include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -76,6 +78,7 @@ struct Steps {
   Shared& shared;
   Choices& choices;
   std::array<std::byte, kMessageBytes> buffer{};
+  std::vector<TakenRequest> taken = {};
 
   [[nodiscard]] std::span<std::byte> some_bytes() {
     return std::span(buffer).first(1 + choices.roll(buffer.size()));
@@ -96,10 +99,30 @@ struct Steps {
     return received(queue.receive(buffer, timeout));
   }
   bool operator()(Publisher& topic, Timeout timeout) {
-    return sent(topic.publish(some_bytes(), timeout));
+    if (choices.one_in(2)) return sent(topic.publish(some_bytes(), timeout));
+    const Result<std::optional<std::span<std::byte>>> room = topic.claim_for(timeout);
+    if (room && *room) {
+      shared.victim.write(**room);
+      (void)topic.commit(choices.roll(kMessageBytes + 1));
+    }
+    return went_well(room, shared.victim, shared.refused);
   }
   bool operator()(Subscriber& topic, Timeout timeout) {
-    return received(topic.receive(buffer, timeout));
+    const auto look = [&](std::span<const std::byte> message) { shared.victim.read(message); };
+    switch (choices.roll(topic.reads_in_place() ? 3 : 2)) {
+      case 0:
+        return received(topic.receive(buffer, timeout));
+      case 1:
+        return went_well(topic.read(look, timeout), shared.victim, shared.refused);
+      default:
+        break;
+    }
+    const Result<std::optional<std::span<const std::byte>>> message = topic.peek_for(timeout);
+    if (message && *message) {
+      look(**message);
+      (void)topic.release();
+    }
+    return went_well(message, shared.victim, shared.refused);
   }
   bool operator()(Contributor& lane, Timeout timeout) {
     return sent(lane.send(some_bytes(), timeout));
@@ -121,7 +144,17 @@ struct Steps {
     return received(client.call(some_bytes(), buffer, timeout));
   }
   bool operator()(Server& server, Timeout timeout) {
-    if (const auto request = server.request_for(timeout).value()) {
+    if (choices.one_in(2)) {
+      if (std::optional<TakenRequest> request = server.take_for(timeout).value()) {
+        shared.victim.read(request->request());
+        if (choices.one_in(2)) taken.push_back(std::move(*request));  // else it is dropped
+      }
+      if (taken.size() > 8) {  // in another order, and some of them stale by now
+        const auto which = taken.begin() + static_cast<std::ptrdiff_t>(choices.roll(taken.size()));
+        (void)which->respond(some_bytes());
+        taken.erase(which);
+      }
+    } else if (const auto request = server.request_for(timeout).value()) {
       shared.victim.read(*request);
       shared.victim.write(
           *server.claim(static_cast<std::uint32_t>(1 + choices.roll(kMessageBytes))));
