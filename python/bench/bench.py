@@ -1,6 +1,6 @@
 """Measures ringbell for Python beside what Python has: two processes, forked, on this machine.
 
-usage: bench.py [--quick] [--write FILE]
+usage: bench.py [--quick] [--repeats N] [--write FILE]
 
 Each row is the median of several runs, taken in turn so that all meet the same machine; messages
 are numbered and checked. Baseline: multiprocessing.Pipe with send_bytes, which does not pickle.
@@ -373,6 +373,10 @@ def table(title: str, heads: list[str], rows: Rows, texts: list[Callable[[float]
     return lines
 
 
+def goal(what: str, here: str, reached: bool) -> str:
+    return f"| {what} | {here} | {'yes' if reached else 'no'} |"
+
+
 def stream_table(title: str, unit: str, rows: Rows) -> list[str]:
     return table(title, [f"{unit} a second", "CPU time of each"], rows,
                  [lambda v: f"{v:,.0f}", lambda v: f"{v * 1e6:,.2f} us"], [True, False])
@@ -381,9 +385,10 @@ def stream_table(title: str, unit: str, rows: Rows) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="once, and a fifth of the time")
+    parser.add_argument("--repeats", type=int, default=5, help="how many runs of each (5)")
     parser.add_argument("--write", metavar="FILE", help="also write the tables to this file")
     options = parser.parse_args()
-    seconds, repeats = (0.2, 1) if options.quick else (1.0, 5)
+    seconds, repeats = (0.2, 1) if options.quick else (1.0, options.repeats)
     lines = ["# ringbell for Python, measured", "",
              "Written by `./dev python bench --write FILE`. Medians of "
              f"{repeats} runs of {seconds} s; messages one way, and round trips, between two "
@@ -391,14 +396,24 @@ def main() -> None:
     if len(CPUS) == 1:
         WAYS.remove(RingbellSpinning)  # it needs a CPU to itself
         lines[2] = lines[2].replace("each on its own CPU", "both on the only CPU")
+    goals = []
     for size in (8, 1024):
         rows = measure(WAYS, lambda way, s=size: stream(way, s, seconds), repeats)
         lines += stream_table(f"{size} bytes, one way", "messages", rows)
+        times = rows[Ringbell.name][0] / rows[Pipe.name][0]
+        goals.append(goal(f"messages of {size} bytes: 5 x multiprocessing.Pipe or more",
+                          f"{times:.1f} x", times >= 5))
     rows = measure(WAYS, lambda way: round_trip(way, 8, seconds), repeats)
     lines += table("8 bytes, to and back", ["median"], rows, [lambda v: f"{v * 1e6:,.2f} us"],
                    [False])
+    spun = rows.get(RingbellSpinning.name, rows[Ringbell.name])[0] * 1e6
+    goals.append(goal("a round trip, spinning: less than 2 us", f"{spun:.2f} us", spun < 2))
     rows = measure([RingbellInPlace, *WAYS], lambda way: stream(way, FRAME_BYTES, seconds), repeats)
     lines += stream_table("frames of 1920 x 1080 x 3 bytes, one way", "frames", rows)
+    times = rows[RingbellInPlace.name][0] / rows[Pipe.name][0]
+    goals.append(goal("frames in place: 20 x multiprocessing.Pipe or more", f"{times:.0f} x",
+                      times >= 20))
+    lines += ["", "| goal | here | reached |", "| --- | ---: | --- |", *goals]
     lines += ["", "In brackets: how many times better than multiprocessing.Pipe with send_bytes, "
               "which does not pickle. CPU time is of both sides together. In place, a frame is "
               "handed over: its number is written into it and read there; all others copy it."]

@@ -15,22 +15,25 @@ from ._errors import (BusyError, CancelledError, ClosedError, CorruptError, Drop
                       NotARegionError, NotFoundError, NotPermittedError, OtherRingError,
                       PeerDeadError, StaleError, SystemCallError, TimedOutError, TooLargeError,
                       UnsupportedError, VersionMismatchError, ViewsError, WrongTypeError)
-from ._ringbell import (Client, Collector, Contributor, End, InHand, Loan, Message, Name,
+from ._loop import Loop
+from ._ringbell import (Client, Collector, Contributor, End, Event, InHand, Loan, Message, Name,
                         Publisher, QueueReceiver, QueueSender, Receiver, Recovered, Ring, Sender,
-                        Server, Stats, Subscriber, TakenRequest, Ticket, Wait, __version__, names,
-                        recover, remove_dead)
+                        Server, StateReader, StateWriter, Stats, Subscriber, TakenRequest, Ticket,
+                        Type, Wait, WaitSet, __version__, names, recover, remove_dead)
+from ._states import StatesReader, StatesWriter
 from ._upgrade import wait_drained
 
 __all__ = [
     "BusyError", "CancelledError", "Client", "ClosedError", "Collector", "Contributor",
-    "CorruptError", "DroppedError", "End", "EndClosedError", "Error", "EvictedError",
-    "ForkError", "GivenBackError", "InHand", "InUseError", "InvalidArgumentError", "Loan",
+    "CorruptError", "DroppedError", "End", "EndClosedError", "Error", "Event", "EvictedError",
+    "ForkError", "GivenBackError", "InHand", "InUseError", "InvalidArgumentError", "Loan", "Loop",
     "Message", "Name", "NoPlaceError", "NoReaderError", "NoSpaceError", "NotARegionError",
     "NotFoundError", "NotPermittedError", "OtherRingError", "PeerDeadError", "Publisher",
     "QueueReceiver", "QueueSender", "Receiver", "Recovered", "Ring", "Sender", "Server",
-    "StaleError", "Stats", "Subscriber", "SystemCallError", "TakenRequest", "Ticket",
-    "TimedOutError", "TooLargeError", "UnsupportedError", "VersionMismatchError", "ViewsError",
-    "Wait", "WrongTypeError", "names", "recover", "remove_dead", "wait_drained", "__version__",
+    "StaleError", "StateReader", "StateWriter", "StatesReader", "StatesWriter", "Stats",
+    "Subscriber", "SystemCallError", "TakenRequest", "Ticket", "TimedOutError", "TooLargeError",
+    "Type", "UnsupportedError", "VersionMismatchError", "ViewsError", "Wait", "WaitSet",
+    "WrongTypeError", "names", "recover", "remove_dead", "wait_drained", "__version__",
 ]
 
 _ring.install(Ring)

@@ -49,6 +49,25 @@ def _layout(dtype: Any, shape: int | _Shape | None) -> tuple[Any, tuple[int, ...
     return dtype, shape
 
 
+def _check_type(end: Any, dtype: Any) -> None:
+    """Raises WrongTypeError if the ring is for messages of another size than a record dtype has."""
+    said = end.message_type
+    if said is not None and dtype.names is not None and dtype.itemsize != said.size_bytes:
+        raise make("wrong_type", f"this ring is for messages of {said.name} ({said.size_bytes} "
+                   f"bytes); {dtype} has {dtype.itemsize}")
+
+
+def type_of(name: str, dtype: Any, version: int = 0) -> Any:
+    """The Type of this name (the C++ one's) for items of a numpy dtype.
+
+    A record is laid out as in C if its dtype was made with align=True.
+
+    Raises: WrongTypeError, InvalidArgumentError, UnsupportedError (no numpy).
+    """
+    dtype, _ = _layout(dtype, None)
+    return _ringbell.Type(name, dtype.itemsize, dtype.alignment, version)
+
+
 def _known(shape: _Shape) -> int:
     """How many items the lengths that are known make."""
     count = 1
@@ -143,11 +162,47 @@ def loan_array(end: Any, shape: int | _Shape, dtype: Any = "u1",
 
     Raises: WrongTypeError, InvalidArgumentError, UnsupportedError (no numpy); as loan().
     """
+    dtype, shape, size = _whole(end, dtype, shape)
+    room = end.loan(size, timeout)
+    return None if room is None else _ArrayRoom(room, array(room, dtype, shape))
+
+
+def _whole(end: Any, dtype: Any, shape: int | _Shape) -> tuple[Any, tuple[int, ...], int]:
+    """A dtype and shape without -1, and how many bytes they take."""
     dtype, shape = _layout(dtype, shape)
+    _check_type(end, dtype)
     if -1 in shape:
         raise make("invalid_argument", f"room needs a whole shape: {shape}")
-    room = end.loan(_known(shape) * dtype.itemsize, timeout)
-    return None if room is None else _ArrayRoom(room, array(room, dtype, shape))
+    return dtype, shape, _known(shape) * dtype.itemsize
+
+
+def loan_value_array(end: Any, shape: int | _Shape, dtype: Any = "u1", key: int = 0) -> Any:
+    """Room for an array, uninitialised, in the state itself: `with writer.loan_array(shape) as a`.
+
+    Readers see it at the end of the `with`, and never after an exception.
+
+    Raises: WrongTypeError, InvalidArgumentError, UnsupportedError (no numpy); as loan().
+    """
+    dtype, shape, size = _whole(end, dtype, shape)
+    room = end.loan(size, key)
+    return _ArrayRoom(room, array(room, dtype, shape))
+
+
+def get_array(end: Any, dtype: Any = "u1", shape: int | _Shape | None = None, key: int = 0) -> Any:
+    """The newest value, copied into an array of its own; None: there is none yet. Never waits.
+
+    In place it is `reader.look().array(dtype, shape)`.
+
+    Raises: WrongTypeError, UnsupportedError (no numpy); as get().
+    """
+    dtype, shape = _layout(dtype, shape)
+    _check_type(end, dtype)
+    buffer = _import_numpy().empty(end.max_value_bytes, "u1")
+    size = end.get_into(buffer, key)
+    if size is None:
+        return None
+    _check_fits(size, dtype, shape)
+    return buffer[:size].view(dtype).reshape(shape)
 
 
 def newest_arrays(end: Any, dtype: Any = "u1", shape: int | _Shape | None = None,
@@ -161,7 +216,7 @@ def newest_arrays(end: Any, dtype: Any = "u1", shape: int | _Shape | None = None
     Raises: WrongTypeError (and the message stays), ViewsError, UnsupportedError (no numpy); as
     peek().
     """
-    return _in_place(end.peek_newest if newest else end.peek, dtype, shape, timeout)
+    return _in_place(end, end.peek_newest if newest else end.peek, dtype, shape, timeout)
 
 
 def arrays_in_place(end: Any, dtype: Any = "u1", shape: int | _Shape | None = None,
@@ -174,12 +229,13 @@ def arrays_in_place(end: Any, dtype: Any = "u1", shape: int | _Shape | None = No
     Raises: WrongTypeError (and the message stays), ViewsError, UnsupportedError (no numpy); as
     peek().
     """
-    return _in_place(end.peek, dtype, shape, timeout)
+    return _in_place(end, end.peek, dtype, shape, timeout)
 
 
-def _in_place(peek: Callable[[float | None], Any], dtype: Any, shape: int | _Shape | None,
-              timeout: float | None) -> Iterator[Any]:
+def _in_place(end: Any, peek: Callable[[float | None], Any], dtype: Any,
+              shape: int | _Shape | None, timeout: float | None) -> Iterator[Any]:
     dtype, shape = _layout(dtype, shape)
+    _check_type(end, dtype)
     while True:
         try:
             message = peek(timeout)
@@ -195,6 +251,19 @@ def _in_place(peek: Callable[[float | None], Any], dtype: Any, shape: int | _Sha
                 message._put_down()
 
 
+def arrays_of_topic(end: Any, dtype: Any = "u1", shape: int | _Shape | None = None,
+                    timeout: float | None = None) -> Iterator[Any]:
+    """Messages as arrays: of a lossless topic in place, each valid until the next one is asked for;
+    of a lossy one of their own.
+
+    Ends when the publisher closes, or when nothing came for `timeout` seconds.
+
+    Raises: WrongTypeError, ViewsError, UnsupportedError (no numpy); as receive().
+    """
+    of_each = arrays_in_place if end.reads_in_place else arrays_copied
+    return of_each(end, dtype, shape, timeout)
+
+
 def arrays_copied(end: Any, dtype: Any = "u1", shape: int | _Shape | None = None,
                   timeout: float | None = None) -> Iterator[Any]:
     """Messages as arrays of their own, copied out of the topic.
@@ -205,6 +274,7 @@ def arrays_copied(end: Any, dtype: Any = "u1", shape: int | _Shape | None = None
     """
     numpy = _import_numpy()
     dtype, shape = _layout(dtype, shape)
+    _check_type(end, dtype)
     while True:
         buffer = numpy.empty(end.max_message_bytes, "u1")
         try:
@@ -228,11 +298,15 @@ def install(module: Any) -> None:
     """Gives the classes of the extension module what is written here."""
     methods: list[tuple[str, Callable[..., Any], list[str]]] = [
         ("array", array, ["InHand"]),
-        ("loan_array", loan_array, ["Sender", "QueueSender", "Contributor", "Client"]),
+        ("loan_array", loan_array, ["Sender", "QueueSender", "Contributor", "Client",
+                                    "Publisher"]),
+        ("loan_array", loan_value_array, ["StateWriter"]),
+        ("get_array", get_array, ["StateReader"]),
         ("arrays", newest_arrays, ["Receiver"]),
         ("arrays", arrays_in_place, ["QueueReceiver", "Collector"]),
-        ("arrays", arrays_copied, ["Subscriber"]),
+        ("arrays", arrays_of_topic, ["Subscriber"]),
     ]
     for name, function, owners in methods:
         for owner in owners:
             setattr(getattr(module, owner), name, function)
+    setattr(module.Type, "of", staticmethod(type_of))

@@ -5,10 +5,12 @@
 
     client = aio.Client(ringbell.Client.open("prices"))
     answer = await client.call(b"EURUSD")
+    answers = await asyncio.gather(*(client.call(each) for each in pairs))  # at the same time
 
 A loop sleeps on the end's own descriptor (waitable_fd, add_reader). A channel that rings by futex
 has none: there a thread sleeps in its place. Ends that never sleep (Wait(kind="spin"), doorbell
-"none") raise UnsupportedError when they would have to. Calls of one end queue up behind each other.
+"none") raise UnsupportedError when they would have to. Calls of one end queue up behind each other,
+but those of a client whose service has tickets: as many are under way at a time as it has.
 """
 
 from __future__ import annotations
@@ -22,14 +24,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, cast
 
 from . import _ringbell
 from ._arrays import array_of_bytes
-from ._errors import ClosedError, UnsupportedError, make
+from ._errors import ClosedError, NoPlaceError, UnsupportedError, make
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from ._ringbell import _Buffer, _Shape
 
-__all__ = ["Client", "Receiver", "Sender", "Server"]
+__all__ = ["Client", "Receiver", "Sender", "Server", "StateReader"]
 
 _Sending = Union[_ringbell.Sender, _ringbell.QueueSender, _ringbell.Contributor,
                  _ringbell.Publisher]
@@ -131,12 +133,9 @@ class Receiver(_AsyncEnd[_Receiving]):
             return await self._until(self.end.receive, self.end.arm, timeout)
 
     async def peek(self, timeout: float | None = None) -> _ringbell.Message | None:
-        """As the end's own. Raises: UnsupportedError, for a Subscriber."""
-        end = self.end
-        if isinstance(end, _ringbell.Subscriber):
-            raise make("unsupported", "a Subscriber does not read in place")
+        """As the end's own. Raises: UnsupportedError, for a Subscriber of a lossy topic."""
         async with self._turn:
-            return await self._until(end.peek, end.arm, timeout)
+            return await self._until(self.end.peek, self.end.arm, timeout)
 
     def __aiter__(self: _Self) -> _Self:
         return self
@@ -152,7 +151,7 @@ class Receiver(_AsyncEnd[_Receiving]):
     async def arrays(self, dtype: DTypeLike = "u1", shape: _Shape | None = None,
                      timeout: float | None = None) -> AsyncIterator[NDArray[Any]]:
         """As the end's own: an array in place is valid until the next one is asked for."""
-        copied = isinstance(self.end, _ringbell.Subscriber)
+        copied = isinstance(self.end, _ringbell.Subscriber) and not self.end.reads_in_place
         while True:
             try:
                 found = await (self.receive(timeout) if copied else self.peek(timeout))
@@ -191,37 +190,146 @@ class Sender(_AsyncEnd[_Sending]):
         return partial(end.arm, memoryview(cast(bytes, message)).nbytes)
 
 
+class StateReader(_AsyncEnd[_ringbell.StateReader]):
+    """The reader of a state; what does not wait, get() and look(), is the end's own."""
+
+    async def wait_changed(self, timeout: float | None = None, key: int = 0) -> bool:
+        """As the end's own."""
+        async with self._turn:
+            return await self._until(lambda t: self.end.wait_changed(t, key), self.end.arm,
+                                     timeout) is not None
+
+    def __aiter__(self: _Self) -> _Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The newest value of key 0, once there is a newer one."""
+        try:
+            await self.wait_changed()
+        except ClosedError:
+            raise StopAsyncIteration from None
+        value = self.end.get()
+        assert value is not None
+        return value
+
+
 class Client(_AsyncEnd[_ringbell.Client]):
-    """A client whose calls do not block the loop; several at a time queue up."""
+    """A client whose calls do not block the loop.
+
+    As many are under way at a time as the service's tickets, and one more; the next ones queue up.
+    """
+
+    def __init__(self, end: _ringbell.Client) -> None:
+        super().__init__(end)
+        self._waiting: dict[asyncio.Future[Any], Callable[[float], Any]] = {}
+        self._watch: asyncio.Task[None] | None = None
 
     async def call(self, request: _Buffer, timeout: float | None = None) -> bytes | None:
-        """As the end's own. A call that is cancelled is abandoned."""
+        """As the end's own. A call that is cancelled, or whose time is up, is abandoned."""
         loop = asyncio.get_running_loop()
         end = None if timeout is None else loop.time() + timeout
-        async with self._turn:
-            if not await self._until(lambda t: self.end.begin(request, t), self.end.arm, timeout):
+        try:
+            ticket = self.end.start(request)
+        except NoPlaceError:  # the service has none, or all are out
+            return await self._call_in_turn(request, end)
+        with ticket:
+            return await self._answer(ticket.wait, end)
+
+    async def _call_in_turn(self, request: _Buffer, end: float | None) -> bytes | None:
+        """By the one call that needs no ticket."""
+        loop = asyncio.get_running_loop()
+        try:
+            await asyncio.wait_for(self._turn.acquire(),
+                                   None if end is None else max(0, end - loop.time()))
+        except asyncio.TimeoutError:
+            return None
+        try:
+            if not await self._answer(lambda t: self.end.begin(request, t), end):
                 return None
-            left = None if end is None else end - loop.time()
+            answered = False
             try:
-                answered = await self._until(self.end._answered_for, self.end.arm, left)
-            except BaseException:
-                if not self.end.closed:
+                answered = bool(await self._answer(self.end._answered_for, end))
+            finally:
+                if not answered and not self.end.closed:
                     self.end.abandon()
-                raise
             if not answered:
-                self.end.abandon()
                 return None
             with self.end.answer() as view:
                 return bytes(view)
+        finally:
+            self._turn.release()
+
+    async def _answer(self, attempt: Callable[[float], _Got | None],
+                      end: float | None) -> _Got | None:
+        """What `attempt` gives once it gives something, or None: the time is up.
+
+        One task sleeps for all calls of this client: a descriptor has one that waits for it.
+        """
+        loop = asyncio.get_running_loop()
+        got = attempt(0)
+        if got is not None and got is not False:
+            return got
+        future: asyncio.Future[_Got] = loop.create_future()
+        self._waiting[future] = attempt
+        if self._watch is None or self._watch.done():
+            self._watch = loop.create_task(self._watch_all())
+        try:
+            left = None if end is None else max(0, end - loop.time())
+            done, _ = await asyncio.wait([future], timeout=left)
+            return future.result() if done else None
+        finally:
+            self._waiting.pop(future, None)
+            if future.done() and not future.cancelled():
+                future.exception()  # it is known
+            future.cancel()
+
+    async def _watch_all(self) -> None:
+        """Attempts what waits, sleeping in between, as long as anything does."""
+        patience = 0.0
+        while self._waiting:
+            rung = True
+            try:
+                if not self._look(patience):
+                    fd = self._descriptor()
+                    if self.end.arm():
+                        rung = await self._sleep(fd, _SLICE)
+            except Exception as error:  # of the end, and so of each of its calls
+                for future in self._waiting:
+                    if not future.done():
+                        future.set_exception(error)
+            patience = 0.0 if rung else _A_MOMENT
+            await asyncio.sleep(0)
+
+    def _look(self, patience: float) -> bool:
+        """Attempts each. Whether anything came of one."""
+        came = False
+        for future, attempt in list(self._waiting.items()):
+            if future.done():
+                continue
+            try:
+                got = attempt(patience)
+            except Exception as error:
+                future.set_exception(error)
+            else:
+                if got is None or got is False:
+                    continue
+                future.set_result(got)
+            came = True
+        return came
 
 
 class Server(_AsyncEnd[_ringbell.Server]):
-    """A server that answers one request at a time."""
+    """A server. serve() answers one request at a time, take() any number."""
 
     async def receive(self, timeout: float | None = None) -> bytes | None:
         """As the end's own; respond() answers."""
         async with self._turn:
             return await self._until(self.end.receive, self.end.arm, timeout)
+
+    async def take(self, timeout: float | None = None) -> _ringbell.TakenRequest | None:
+        """As the end's own: a request that is answered later, while others are received."""
+        async with self._turn:
+            return await self._until(self.end.take, self.end.arm, timeout)
 
     def respond(self, response: _Buffer) -> None:
         """As the end's own. It never waits."""

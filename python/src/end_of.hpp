@@ -34,12 +34,19 @@ template <class E>
 concept Peeks = requires(E& end) {
   { end.peek_for(Timeout{}) } -> std::same_as<Result<Found>>;
 };
+// One that peeks in some of its rings only: Subscriber.
+template <class E>
+concept PeeksPerhaps = Peeks<E> && requires(const E& end) {
+  end.reads_in_place();
+};
 
 // The longest message, whatever the end calls it.
 template <class E>
 [[nodiscard]] std::size_t most_bytes(const E& end) noexcept {
   if constexpr (requires { end.max_message_bytes(); }) {
     return end.max_message_bytes();
+  } else if constexpr (requires { end.max_value_bytes(); }) {
+    return end.max_value_bytes();
   } else {
     return end.max_record_bytes();
   }

@@ -13,5 +13,7 @@ void bind_queue(py::module_& module);
 void bind_topic(py::module_& module);
 void bind_collector(py::module_& module);
 void bind_service(py::module_& module);
+void bind_state(py::module_& module);
+void bind_waitset(py::module_& module);
 
 }  // namespace ringbell::python

@@ -64,6 +64,7 @@ void Handle::finish_close() {
   if (!std::exchange(close_asked_, false)) return;
   if (in_hand_ != nullptr) in_hand_->put_down();
   closed_ = true;
+  if (leave_set_) std::exchange(leave_set_, nullptr)();
   drop();
 }
 

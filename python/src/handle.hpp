@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -80,12 +81,20 @@ class Handle {
   [[nodiscard]] bool is_own() const noexcept { return born_ == forks(); }
   [[nodiscard]] bool is_closed() const noexcept { return closed_ || close_asked_ || !is_own(); }
   [[nodiscard]] bool in_use() const noexcept { return in_use_; }
+  // Of close() while it was in use: closes it now. Raises: ViewsError.
+  void close_if_asked() {
+    if (!in_use_) finish_close();
+  }
   // For what belongs to an end and may be asked when the end is closed, or a parent's. Raises:
   // InUseError.
   void check_not_in_use() {
     if (is_own() && in_use_) [[unlikely]]
       refuse();
   }
+  // A WaitSet that this end stands in: `leave` takes it out, before it is closed. nullptr: it is in
+  // none any more.
+  void set_leave_set(std::function<void()> leave) noexcept { leave_set_ = std::move(leave); }
+  [[nodiscard]] bool is_in_set() const noexcept { return leave_set_ != nullptr; }
   // What belongs to the end, as a Ticket, goes now, or as soon as no call of the end is under way.
   void drop_when_unused(std::shared_ptr<void> what) {
     if (is_own() && in_use_) dropped_.push_back(std::move(what));
@@ -95,21 +104,37 @@ class Handle {
   // thread ends and closes the end. Nothing happens if it is closed. Raises: ViewsError.
   void close();
 
+  // While it lives no call of these ends may begin. REQUIRES: check() of each.
+  class InUse {
+   public:
+    explicit InUse(std::vector<Handle*> handles) : handles_(std::move(handles)) {
+      for (Handle* const handle : handles_) handle->in_use_ = true;
+    }
+    InUse(const InUse&) = delete;
+    InUse& operator=(const InUse&) = delete;
+    ~InUse() {
+      for (Handle* const handle : handles_) handle->is_unused_again();
+    }
+
+   private:
+    std::vector<Handle*> handles_;
+  };
+
   // Without the GIL while it lives; no other call of the end may begin.
   class Released {
    public:
     explicit Released(Handle& handle) noexcept : in_use_(handle) {}
 
    private:
-    struct InUse {
-      explicit InUse(Handle& end) noexcept : handle(end) { handle.in_use_ = true; }
-      InUse(const InUse&) = delete;
-      InUse& operator=(const InUse&) = delete;
-      ~InUse() { handle.is_unused_again(); }
+    struct OneInUse {
+      explicit OneInUse(Handle& end) noexcept : handle(end) { handle.in_use_ = true; }
+      OneInUse(const OneInUse&) = delete;
+      OneInUse& operator=(const OneInUse&) = delete;
+      ~OneInUse() { handle.is_unused_again(); }
       Handle& handle;
     };
 
-    InUse in_use_;
+    OneInUse in_use_;
     NoGil no_gil_;  // ends first
   };
 
@@ -161,6 +186,7 @@ class Handle {
   std::uint64_t born_;
   InHand* in_hand_ = nullptr;
   std::vector<std::shared_ptr<void>> dropped_;
+  std::function<void()> leave_set_;
   bool in_use_ = false;
   bool closed_ = false;
   bool close_asked_ = false;

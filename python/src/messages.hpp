@@ -71,7 +71,7 @@ void def_loan(Class& end) {
           const std::size_t size = size_bytes.is_none() ? most : size_bytes.cast<std::size_t>();
           if (!fits(size, most)) {
             raise("too_large", "a message of " + std::to_string(size) +
-                                   " bytes; this queue takes up to " + std::to_string(most));
+                                   " bytes; this ring takes up to " + std::to_string(most));
           }
           return loan(self, size, timeout);
         },
@@ -83,7 +83,7 @@ void def_loan(Class& end) {
 template <class E>
 [[nodiscard]] py::object receive(EndOf<E>& self, Timeout timeout) {
   self.check_empty_handed();
-  if constexpr (Peeks<E>) {
+  if constexpr (Peeks<E> && !PeeksPerhaps<E>) {
     const Found found =
         self.wait(timeout, [&](Timeout slice) { return self.end().peek_for(slice); });
     if (!found) return py::none();
@@ -96,6 +96,19 @@ template <class E>
         timeout, [&](Timeout slice) { return self.end().receive(into, slice); },
         into.size() >= kLongBytes);
     return size ? bytes_from(self, into.first(*size)) : py::none();
+  }
+}
+
+// What next() gives; closed is the end of the loop.
+template <class Next>
+[[nodiscard]] py::object next_or_stop(Next&& next) {
+  try {
+    return next();
+  } catch (py::error_already_set& error) {
+    static const py::object& closed =
+        *new py::object(py::module_::import("ringbell._errors").attr("ClosedError"));
+    if (error.matches(closed)) throw py::stop_iteration();
+    throw;
   }
 }
 
@@ -125,16 +138,8 @@ void def_receive(Class& end) {
           "the time is up.\n\nRaises: TooLargeError if the buffer is too small (the message "
           "stays; a Subscriber wants max_message_bytes:\nInvalidArgumentError); as receive().")
       .def("__iter__", [](const py::object& self) { return self; })
-      .def("__next__", [](Self& self) {
-        try {
-          return receive(self, kForever);
-        } catch (py::error_already_set& error) {
-          static const py::object& closed =
-              *new py::object(py::module_::import("ringbell._errors").attr("ClosedError"));
-          if (error.matches(closed)) throw py::stop_iteration();
-          throw;
-        }
-      });
+      .def("__next__",
+           [](Self& self) { return next_or_stop([&] { return receive(self, kForever); }); });
   if constexpr (Peeks<E>) {
     const auto peek = [](const py::object& self, const py::object& timeout, auto&& look) {
       auto& own = self.cast<Self&>();

@@ -73,6 +73,8 @@ PYBIND11_MODULE(_ringbell, module) {
   bind_topic(module);
   bind_collector(module);
   bind_service(module);
+  bind_state(module);
+  bind_waitset(module);
   bind_names(module);
 }
 

@@ -18,8 +18,10 @@
 
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/ends/collector.hpp>
+#include <ringbell/transport/ends/message_type.hpp>
 #include <ringbell/transport/sleep/event_loop.hpp>
 #include <ringbell/transport/sleep/wait.hpp>
+#include <ringbell/transport/typed/end.hpp>
 
 #include "python/src/end_of.hpp"
 #include "python/src/handle.hpp"
@@ -51,21 +53,36 @@ template <class E>
   return std::make_unique<EndOf<E>>(value_or_raise(std::move(end)));
 }
 
+// Of an end that is opened: what it asks of the region. None: nothing.
+[[nodiscard]] inline core::TypeRecord type_or_none(const core::TypeRecord* type) noexcept {
+  return type != nullptr ? *type : core::TypeRecord{};
+}
+inline void check_type_of(const Ring& ring, const core::TypeRecord* type) {
+  if (type != nullptr) value_or_raise(check_type(ring.region(), *type));
+}
+
 inline constexpr double kOpenSeconds = std::chrono::duration<double>(kOpenTimeout).count();
 
 template <class E, class Class>
 void def_open(Class& end) {
   end.def_static(
-      "open", [](Ring& ring, const WaitOptions& wait) { return own(ring.open<E>(wait)); },
-      py::arg("ring"), py::kw_only(), py::arg("wait") = WaitOptions{});
+      "open",
+      [](Ring& ring, const WaitOptions& wait, const core::TypeRecord* type) {
+        check_type_of(ring, type);
+        return own(ring.open<E>(wait));
+      },
+      py::arg("ring"), py::kw_only(), py::arg("wait") = WaitOptions{},
+      py::arg("type") = py::none());
   end.def_static(
       "open",
-      [](const std::string& name, const py::object& timeout, const WaitOptions& wait) {
-        return std::make_unique<EndOf<E>>(open_in_slices(
-            timeout_of(timeout), [&](Timeout slice) { return E::open(name, slice, wait); }));
+      [](const std::string& name, const py::object& timeout, const WaitOptions& wait,
+         const core::TypeRecord* type) {
+        return std::make_unique<EndOf<E>>(open_in_slices(timeout_of(timeout), [&](Timeout slice) {
+          return E::open(name, slice, wait, type_or_none(type));
+        }));
       },
       py::arg("name"), py::arg("timeout") = kOpenSeconds, py::kw_only(),
-      py::arg("wait") = WaitOptions{},
+      py::arg("wait") = WaitOptions{}, py::arg("type") = py::none(),
       "By name, waiting for the other side (timeout in seconds, None: for ever), or on a Ring.\n\n"
       "Raises: NotFoundError (the time is up), BusyError, NotARegionError, VersionMismatchError, "
       "CorruptError,\nNotPermittedError, SystemCallError.");
@@ -135,8 +152,18 @@ void def_common(Class& end) {
           },
           "A descriptor that is readable once the other side has rung, for event loops; sleep on "
           "it only after arm().\n\nRaises: UnsupportedError, SystemCallError.");
+  end.def_property_readonly(
+      "message_type",
+      [](Self& self) -> py::object {
+        self.check();
+        const core::TypeRecord& type = typed::region_of(self.end()).type();
+        if (type == core::TypeRecord{}) return py::none();
+        return py::cast(type);
+      },
+      "The Type of the ring's messages; None: they are bytes.");
   if constexpr (!std::same_as<E, Collector>) {  // whose lanes only their contributors look at
-    end.def_property_readonly("max_message_bytes", [](Self& self) {
+    constexpr bool kIsState = requires(E & e) { e.max_value_bytes(); };
+    end.def_property_readonly(kIsState ? "max_value_bytes" : "max_message_bytes", [](Self& self) {
       self.check();
       return most_bytes(self.end());
     });
@@ -149,7 +176,7 @@ void def_common(Class& end) {
           return self.end().arm();
         },
         "Announces a sleep. False: do not sleep, look again.");
-  } else {
+  } else if constexpr (requires(E & e) { e.arm(std::size_t{}); }) {
     end.def(
         "arm",
         [](Self& self, std::size_t size_bytes) {

@@ -1,5 +1,6 @@
 #include "python/src/options.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <utility>
@@ -81,6 +82,13 @@ void Keywords::take(const char* name, Replace& replace) {
   if (given_.contains(name)) replace = meaning_of(name, word(name), kReplaces);
 }
 
+void Keywords::take(const char* name, core::TypeRecord& type) {
+  const py::object given = pop(name);
+  if (!given || given.is_none()) return;
+  if (!py::isinstance<core::TypeRecord>(given)) refuse(name, given);
+  type = given.cast<core::TypeRecord>();
+}
+
 void Keywords::finish() const {
   for (const auto& [name, value] : given_) {
     throw py::type_error("there is no option '" + name.cast<std::string>() + "' here");
@@ -122,6 +130,12 @@ void take_options(Keywords& given, ServiceOptions& options) {
   given.take("message_bytes", options.message_bytes);
 }
 
+void take_options(Keywords& given, StateOptions& options) {
+  given.take("value_bytes", options.value_bytes);
+  given.take("keys", options.keys);
+  given.take("readers_in_place", options.readers_in_place);
+}
+
 std::string text_of(const ChannelOptions& options) {
   return "capacity_bytes=" + std::to_string(options.capacity_bytes) +
          ", record_alignment=8, payload_alignment=8 (up to 64), timed=False;\nby name "
@@ -153,7 +167,60 @@ std::string text_of(const ServiceOptions& options) {
          ", message_bytes=" + std::to_string(options.message_bytes) + " (the largest)";
 }
 
+std::string text_of(const StateOptions& options) {
+  return "value_bytes=" + std::to_string(options.value_bytes) +
+         " (the largest), keys=1, readers_in_place=0 (those that may look(), at a time)";
+}
+
+namespace {
+
+core::TypeRecord make_type(const std::string& name, std::uint32_t size_bytes,
+                           std::uint32_t alignment, std::uint64_t version) {
+  core::TypeRecord type{{}, size_bytes, alignment, version};
+  if (name.empty() || name.size() >= type.name.size() || size_bytes == 0 || alignment == 0 ||
+      alignment > core::kMostPayloadAlignment || (alignment & (alignment - 1)) != 0) {
+    raise("invalid_argument",
+          "a Type has a name of 1 to 111 bytes, a size, and an alignment of 1, 2, 4 ... 64");
+  }
+  std::copy(name.begin(), name.end(), type.name.begin());
+  return type;
+}
+
+void bind_type(py::module_& module) {
+  using Type = core::TypeRecord;
+  py::class_<Type>(
+      module, "Type",
+      "The type of a ring's messages, as a typed end of C++ writes it into the ring and asks for "
+      "it: its name there\n(\"Quote\", \"float64\"), its size and alignment in bytes, and a "
+      "version "
+      "of the application's own. A ring that was made for\nanother type is an OtherRingError, "
+      "which "
+      "names both.\n\nRaises: InvalidArgumentError.")
+      .def(py::init(&make_type), py::arg("name"), py::arg("size_bytes"), py::arg("alignment"),
+           py::arg("version") = 0)
+      .def_property_readonly("name", [](const Type& type) { return std::string(type.name.data()); })
+      .def_readonly("size_bytes", &Type::size_bytes)
+      .def_readonly("alignment", &Type::alignment)
+      .def_readonly("version", &Type::version)
+      .def("__eq__",
+           [](const Type& type, const py::object& other) {
+             return py::isinstance<Type>(other) && type == other.cast<const Type&>();
+           })
+      .def("__hash__",
+           [](const Type& type) {
+             return py::hash(py::make_tuple(std::string(type.name.data()), type.size_bytes,
+                                            type.alignment, type.version));
+           })
+      .def("__repr__", [](const Type& type) {
+        return "Type('" + std::string(type.name.data()) + "', " + std::to_string(type.size_bytes) +
+               ", " + std::to_string(type.alignment) + ", " + std::to_string(type.version) + ")";
+      });
+}
+
+}  // namespace
+
 void bind_options(py::module_& module) {
+  bind_type(module);
   const WaitOptions standard;
   const auto seconds = [](std::chrono::nanoseconds time) {
     return std::chrono::duration<double>(time).count();

@@ -1,6 +1,7 @@
 // The options of rings and ends, as keyword arguments.
 #pragma once
 
+#include <algorithm>
 #include <string>
 
 #include <pybind11/pybind11.h>
@@ -10,6 +11,7 @@
 #include <ringbell/transport/ends/collector.hpp>
 #include <ringbell/transport/ends/queue.hpp>
 #include <ringbell/transport/ends/service.hpp>
+#include <ringbell/transport/ends/state.hpp>
 #include <ringbell/transport/ends/topic.hpp>
 #include <ringbell/transport/sleep/wait.hpp>
 
@@ -40,6 +42,7 @@ class Keywords {
   void take(const char* name, HugePages& pages);
   void take(const char* name, TopicOptions::Policy& policy);
   void take(const char* name, Replace& replace);
+  void take(const char* name, core::TypeRecord& type);  // or None
 
   // Raises: TypeError, if there are others.
   void finish() const;
@@ -57,6 +60,7 @@ void take_options(Keywords& given, QueueOptions& options);
 void take_options(Keywords& given, TopicOptions& options);
 void take_options(Keywords& given, CollectorOptions& options);
 void take_options(Keywords& given, ServiceOptions& options);
+void take_options(Keywords& given, StateOptions& options);
 
 template <class Options>
 [[nodiscard]] Options options_of(Keywords& given) {
@@ -69,6 +73,15 @@ template <class Options>
   given.take("in_core_dumps", options.memory.in_core_dumps);
   given.take("numa_node", options.memory.numa_node);
   given.take("mode", options.memory.mode);
+  given.take("type", options.type);
+  if constexpr (requires { options.payload_alignment; }) {  // its messages stand as they must
+    if (options.type.alignment > options.payload_alignment) {
+      options.payload_alignment = options.type.alignment;
+      if constexpr (requires { options.record_alignment; }) {
+        options.record_alignment = std::max(options.record_alignment, options.payload_alignment);
+      }
+    }
+  }
   return options;
 }
 
@@ -94,15 +107,16 @@ template <class Options, class Make>
 [[nodiscard]] std::string text_of(const TopicOptions& options);
 [[nodiscard]] std::string text_of(const CollectorOptions& options);
 [[nodiscard]] std::string text_of(const ServiceOptions& options);
+[[nodiscard]] std::string text_of(const StateOptions& options);
 template <class Options>
 [[nodiscard]] std::string options_text() {
   return "Options: " + text_of(Options{}) +
          ";\ndoorbell='futex' ('eventfd', 'none'), huge_pages='never' ('prefer', 'require'), "
          "prefault=True, lock_memory=False, in_core_dumps=False, numa_node=None, "
-         "mode=0o600 (0o660: for a group).";
+         "mode=0o600 (0o660: for a group), type=None (a Type).";
 }
 
-// The class Wait.
+// The classes Wait and Type.
 void bind_options(py::module_& module);
 
 }  // namespace ringbell::python

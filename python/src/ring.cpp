@@ -57,6 +57,7 @@ std::unique_ptr<Ring> make(py::kwargs kwargs) {
 
 Result<Ring> Ring::create(const ChannelOptions& options) { return of(Channel::create(options)); }
 Result<Ring> Ring::create(const TopicOptions& options) { return of(Topic::create(options)); }
+Result<Ring> Ring::create(const StateOptions& options) { return of(State::create(options)); }
 
 Result<Ring> Ring::attach(const std::vector<int>& fds) {
   const auto at = [&](std::size_t i) { return i < fds.size() ? fds[i] : -1; };
@@ -71,6 +72,8 @@ Result<Ring> Ring::attach(const std::vector<int>& fds) {
     case core::RingKind::broadcast_lossless:
     case core::RingKind::broadcast_lossy:
       return of(Topic::attach({.memory = at(0), .bells = at(1)}));
+    case core::RingKind::state:
+      return of(State::attach({.memory = at(0), .bells = at(1)}));
     default:
       return Ring(std::move(*region));
   }
@@ -86,6 +89,8 @@ std::vector<int> Ring::fds() const {
     fds = {channel->fds().memory, channel->fds().data_bell, channel->fds().space_bell};
   } else if (const auto* topic = std::get_if<Topic>(&held_)) {
     fds = {topic->fds().memory, topic->fds().bells};
+  } else if (const auto* state = std::get_if<State>(&held_)) {
+    fds = {state->fds().memory, state->fds().bells};
   } else {
     fds = {region().fd()};
   }
@@ -96,6 +101,7 @@ std::vector<int> Ring::fds() const {
 const Region& Ring::region() const noexcept {
   if (const auto* channel = std::get_if<Channel>(&held_)) return channel->region();
   if (const auto* topic = std::get_if<Topic>(&held_)) return topic->region();
+  if (const auto* state = std::get_if<State>(&held_)) return state->region();
   return std::get<Region>(held_);
 }
 
@@ -104,6 +110,14 @@ Result<Topic> Ring::topic(bool to_publish) {
   if (held == nullptr) return other_kind();
   Result<Topic> other = Topic::attach(held->fds());
   if (other && to_publish) std::swap(*other, *held);
+  return other;
+}
+
+Result<State> Ring::state(bool to_write) {
+  auto* held = std::get_if<State>(&held_);
+  if (held == nullptr) return other_kind();
+  Result<State> other = State::attach(held->fds());
+  if (other && to_write) std::swap(*other, *held);
   return other;
 }
 
@@ -123,6 +137,7 @@ void bind_ring(py::module_& module) {
       .def_static("topic", &make<TopicOptions>, options_text<TopicOptions>().c_str())
       .def_static("collector", &make<CollectorOptions>, options_text<CollectorOptions>().c_str())
       .def_static("service", &make<ServiceOptions>, options_text<ServiceOptions>().c_str())
+      .def_static("state", &make<StateOptions>, options_text<StateOptions>().c_str())
       .def_static(
           "attach",
           [](const std::vector<int>& fds) {

@@ -12,6 +12,7 @@
 #include <ringbell/transport/base/file_descriptor.hpp>
 #include <ringbell/transport/ends/channel.hpp>
 #include <ringbell/transport/ends/channel_end.hpp>
+#include <ringbell/transport/ends/state.hpp>
 #include <ringbell/transport/ends/topic.hpp>
 #include <ringbell/transport/memory/region.hpp>
 
@@ -26,6 +27,7 @@ class Ring {
   // Errors: as Region::create.
   [[nodiscard]] static Result<Ring> create(const ChannelOptions& options);
   [[nodiscard]] static Result<Ring> create(const TopicOptions& options);
+  [[nodiscard]] static Result<Ring> create(const StateOptions& options);
   template <class Options>
   [[nodiscard]] static Result<Ring> create(const Options& options) {
     return of(Region::create(options.region()));
@@ -56,11 +58,12 @@ class Ring {
     }
   }
   // To publish takes the mapping that can write, which a lossy topic has only in the process that
-  // made it, and once.
+  // made it, and once. So it is with a state.
   [[nodiscard]] Result<Topic> topic(bool to_publish);
+  [[nodiscard]] Result<State> state(bool to_write);
 
  private:
-  using Held = std::variant<Region, Channel, Topic>;
+  using Held = std::variant<Region, Channel, Topic, State>;
 
   explicit Ring(Held held) noexcept : held_(std::move(held)) {}
   template <class What>

@@ -10,6 +10,10 @@
 //   call     asks COUNT times; the answer is the request
 //   serve    answers COUNT requests, with themselves
 //   hold     as receive, then sleeps with one in hand
+//   set      sets a state COUNT times, then waits for a line
+//   watch    reads a state until it has seen value COUNT - 1
+//   quotes   sends COUNT typed messages (Quote), or receives them: read-quotes
+//   rates    sets COUNT keys of a typed::StatesWriter, then waits for a line
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -44,7 +48,7 @@ void require(bool holds, const std::string& what) {
 template <class T>
 T must(Result<T> result) {
   require(result.has_value(), result ? "" : result.error().message);
-  return std::move(*result);
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
 void fill(std::span<std::byte> message, std::size_t number) {
@@ -122,6 +126,80 @@ void serve_all(const Task& task) {
   require(must(server.serve(echo, task.count, kLong)) == task.count, "no request came in time");
 }
 
+// As numpy.dtype([("number", "<u8"), ("price", "<f8"), ("symbol", "S8")], align=True) has it.
+struct Quote {
+  std::uint64_t number;
+  double price;
+  char symbol[8];
+  static constexpr std::string_view kTypeName = "Quote";
+  static constexpr std::uint64_t kTypeVersion = 3;
+};
+struct Pair {
+  char text[8];
+  friend bool operator==(const Pair&, const Pair&) = default;
+};
+
+Quote quote_of(std::size_t number) {
+  return {number, static_cast<double>(number) / 2, {'E', 'U', 'R'}};
+}
+
+void say_and_wait(const char* what) {
+  std::puts(what);
+  std::fflush(stdout);
+  std::getchar();
+}
+
+void set_all(const Task& task) {
+  StateOptions options;
+  options.value_bytes = static_cast<std::uint32_t>(task.size);
+  options.readers_in_place = 4;
+  StateWriter writer = must(StateWriter::create(task.name, options));
+  Bytes value(task.size);
+  say_and_wait("there");
+  for (std::size_t i = 0; i < task.count; ++i) {
+    fill(value, i);
+    must(writer.set(value));
+  }
+  say_and_wait("set");
+}
+
+void watch(const Task& task) {
+  StateReader reader = must(StateReader::open(task.name, kLong));
+  Bytes value(reader.max_value_bytes());
+  for (;;) {
+    require(must(reader.wait_changed(kLong)), "nothing new in time");
+    const auto size = must(reader.get(value));
+    check(std::span(value).first(*size), reader.number() - 1, task.size);
+    if (reader.number() == task.count) return;
+  }
+}
+
+void send_quotes(const Task& task) {
+  auto sender = must(typed::Sender<Quote>::create(task.name));
+  for (std::size_t i = 0; i < task.count; ++i)
+    require(must(sender.send(quote_of(i), kLong)), "full");
+  say_and_wait("sent");
+}
+
+void read_quotes(const Task& task) {
+  auto receiver = must(typed::Receiver<Quote>::open(task.name, kLong));
+  for (std::size_t i = 0; i < task.count; ++i) {
+    const auto quote = must(receiver.receive(kLong));
+    require(quote && quote->number == i && quote->price == static_cast<double>(i) / 2,
+            "another quote");
+  }
+}
+
+void set_rates(const Task& task) {
+  auto writer = must(typed::StatesWriter<Pair, double>::create(
+      task.name, {.keys = static_cast<std::uint32_t>(task.count)}));
+  for (std::size_t i = 0; i < task.count; ++i) {
+    Pair pair{{'P', static_cast<char>('0' + i)}};
+    must(writer.set(pair, static_cast<double>(i) + 0.5));
+  }
+  say_and_wait("set");
+}
+
 void hold(const Task& task) {
   Receiver receiver = must(Receiver::open(task.name, kLong));
   require(must(receiver.peek_for(kLong)).has_value(), "nothing came in time");
@@ -169,6 +247,11 @@ const std::map<std::string, std::function<void(const Task&)>> kTasks{
     {"call", call_all},
     {"serve", serve_all},
     {"hold", hold},
+    {"set", set_all},
+    {"watch", watch},
+    {"quotes", send_quotes},
+    {"read-quotes", read_quotes},
+    {"rates", set_rates},
 };
 
 }  // namespace

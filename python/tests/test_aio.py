@@ -276,3 +276,94 @@ def test_closing_ends_a_wait_of_the_loop() -> None:
             await asyncio.wait_for(waiting, 5)
         assert threading.active_count() < 50
     in_loop(body)()
+
+
+def test_calls_of_one_client_are_under_way_at_a_time() -> None:
+    async def body() -> None:
+        ring = ringbell.Ring.service(tickets=4)
+        client = aio.Client(ringbell.Client.open(ring))
+        async with aio.Server(ringbell.Server.open(ring)) as server:
+            calls = [asyncio.create_task(client.call(b"%d" % i)) for i in range(8)]
+            taken = []
+            for _ in range(5):  # four by ticket, one without
+                request = await server.take(5)
+                assert request is not None
+                taken.append(request)
+            assert await server.take(0.02) is None
+            for request in reversed(taken):
+                request.respond(request.request * 2)
+            for _ in range(3):
+                request = await server.take(5)
+                assert request is not None
+                request.respond(request.request * 2)
+            assert await asyncio.gather(*calls) == [b"%d" % i * 2 for i in range(8)]
+        client.close()
+    in_loop(body)()
+
+
+def test_one_of_several_calls_may_fail_or_be_given_up() -> None:
+    async def body() -> None:
+        ring = ringbell.Ring.service(tickets=3)
+        client = aio.Client(ringbell.Client.open(ring))
+        server = ringbell.Server.open(ring)
+        late = asyncio.create_task(client.call(b"late", 0.05))
+        dropped = asyncio.create_task(client.call(b"dropped"))
+        cancelled = asyncio.create_task(client.call(b"cancelled"))
+        answered = asyncio.create_task(client.call(b"answered"))
+        await asyncio.sleep(0.01)
+        taken = {}
+        for _ in range(4):
+            request = server.take(5)
+            taken[request.request] = request
+        taken[b"dropped"].drop()
+        with pytest.raises(ringbell.DroppedError):
+            await dropped
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+        assert await late is None
+        assert taken[b"late"].is_cancelled() and taken[b"cancelled"].is_cancelled()
+        taken[b"answered"].respond(b"yes")
+        assert await answered == b"yes"
+        waits = [asyncio.create_task(client.call(b"x")) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        server.close()
+        for call in waits:
+            with pytest.raises(ringbell.ClosedError):
+                await call
+        client.close()
+    in_loop(body)()
+
+
+def test_a_state_is_awaited() -> None:
+    async def body() -> None:
+        ring = ringbell.Ring.state(value_bytes=8)
+        end = ringbell.StateReader.open(ring)
+        writer = ringbell.StateWriter.open(ring)
+        async with aio.StateReader(end) as reader:
+            assert not await reader.wait_changed(0.01)
+            task = asyncio.create_task(later(lambda: writer.set(b"1"), 0.01))
+            assert await reader.wait_changed(10) and end.get() == b"1"
+            await task
+            seen = []
+            task = asyncio.create_task(later(lambda: writer.set(b"2"), 0.01))
+            async for value in reader:
+                seen.append(value)
+                writer.close()
+            assert seen == [b"2"]
+            await task
+    in_loop(body)()
+
+
+def test_a_lossless_topic_is_awaited_in_place() -> None:
+    async def body() -> None:
+        ring = ringbell.Ring.topic(policy="lossless", messages=4, message_bytes=8)
+        messages = aio.Receiver(ringbell.Subscriber.open(ring))
+        publisher = ringbell.Publisher.open(ring)
+        task = asyncio.create_task(later(lambda: publisher.publish(b"now"), 0.01))
+        found = await messages.peek(10)
+        assert found is not None and bytes(found.view) == b"now"
+        found.release()
+        await task
+        messages.close()
+    in_loop(body)()

@@ -218,6 +218,24 @@ def collector() -> tuple[Callable[[], object], ringbell.End]:
 
 
 @waits
+def state_reader() -> tuple[Callable[[], object], ringbell.End]:
+    end = ringbell.StateReader.open(ringbell.Ring.state())
+    return end.wait_changed, end
+
+
+@waits
+def lossless_subscriber() -> tuple[Callable[[], object], ringbell.End]:
+    end = ringbell.Subscriber.open(ringbell.Ring.topic(policy="lossless"))
+    return end.peek, end
+
+
+@waits
+def read_of_a_lossy_topic() -> tuple[Callable[[], object], ringbell.End]:
+    end = ringbell.Subscriber.open(ringbell.Ring.topic())
+    return lambda: end.read(print), end
+
+
+@waits
 def server() -> tuple[Callable[[], object], ringbell.End]:
     end = ringbell.Server.open(ringbell.Ring.service())
     return end.request, end

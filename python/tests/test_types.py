@@ -9,8 +9,11 @@ import pytest
 import ringbell
 from ringbell import _ringbell
 
-STUB = ast.parse((pathlib.Path(ringbell.__file__).parent / "_ringbell.pyi").read_text("utf-8"))
-CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef)}
+FOLDER = pathlib.Path(ringbell.__file__).parent
+STUBS = [ast.parse((FOLDER / name).read_text("utf-8"))
+         for name in ("_ringbell.pyi", "_ringbell_more.pyi")]
+CLASSES = {node.name: node for stub in STUBS for node in stub.body
+           if isinstance(node, ast.ClassDef)}
 # Of the bases the stub says what all that derive from them have.
 BASES = {"End", "InHand"}
 
@@ -51,5 +54,5 @@ def test_what_is_exported_is_there_and_documented(name: str) -> None:
 
 # Calls that cannot fail but by being misused.
 QUIET = {"interrupt", "arm", "disarm", "peer", "evict", "answered", "abandon", "channel", "queue",
-         "topic", "collector", "service", "lag", "fill", "subscribers",
-         "name_lost", "require_reader", "recover"}
+         "topic", "collector", "service", "state", "lag", "fill", "subscribers", "number",
+         "changed", "name_lost", "require_reader", "recover"}
