@@ -97,7 +97,7 @@ struct Loop::State {
     bool keeps_running = true;
   };
 
-  State(WaitSet made, Timeout longest) noexcept
+  State(WaitSet made, Timeout longest)
       : set(std::move(made)), slice(std::max<Timeout>(longest, std::chrono::milliseconds(1))) {}
 
   [[nodiscard]] bool is_idle() const noexcept {
