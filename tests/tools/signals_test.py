@@ -24,6 +24,7 @@ LATEST_S = 0.4
 # What the command promises; on a busy machine, so many times what it takes to say its version.
 LIMIT_S = 0.2
 LIMIT_IN_VERSIONS = 30
+TRIES = 3
 FIXTURE = Path(__file__).resolve().parent / "fixture.jsonl"
 
 # Those that the tests below end. A new one belongs among them.
@@ -59,19 +60,24 @@ class Signals(CommandTest):
                 # The first moments of a program are its most delicate ones.
                 moment = LATEST_S * self.random.random() ** 3
                 with self.subTest(arguments=arguments, number=number, moment=moment, seed=SEED):
-                    self.end_once(number, moment, arguments, options)
-                    after()
+                    # Others may have had the CPU at one try, not at each.
+                    for _ in range(TRIES):
+                        taken_s = self.end_once(number, moment, arguments, options)
+                        after()
+                        if taken_s < LIMIT_S:
+                            break
+                    else:
+                        slowest_s = max(self.time_of_version() for _ in range(5))
+                        self.assertLess(taken_s, LIMIT_IN_VERSIONS * slowest_s)
 
-    def end_once(self, number: int, moment: float, arguments: tuple, options: dict) -> None:
+    def end_once(self, number: int, moment: float, arguments: tuple, options: dict) -> float:
+        """The seconds that it took to end."""
         process = self.start(*arguments, start_new_session=True, **options)
         time.sleep(moment)
         sent = time.monotonic()
         process.send_signal(number)
         process.wait(timeout=60)
         taken_s = time.monotonic() - sent
-        if taken_s >= LIMIT_S:
-            slowest_s = max(self.time_of_version() for _ in range(5))
-            self.assertLess(taken_s, LIMIT_IN_VERSIONS * slowest_s)
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()
@@ -81,6 +87,7 @@ class Signals(CommandTest):
             self.assertEqual(self.ringbell("clean", "--yes").returncode, 0)
         self.assertEqual(self.left_names(), self.kept)
         self.assertEqual(list(self.scratch.iterdir()), [])
+        return taken_s
 
     def time_of_version(self) -> float:
         begun = time.monotonic()

@@ -44,11 +44,7 @@ class OneThread::Inside<false> {
 template <>
 class OneThread::Inside<true> {
  public:
-  explicit Inside(const OneThread& end) noexcept : end_(end) {
-    const void* by = nullptr;
-    is_first_ = end_.inside_.compare_exchange_strong(by, self(), std::memory_order_relaxed);
-    assert((is_first_ || by == self()) && "two threads are in one end at a time");
-  }
+  explicit Inside(const OneThread& end) noexcept : end_(end), is_first_(enter(end)) {}
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
   ~Inside() {
@@ -56,6 +52,13 @@ class OneThread::Inside<true> {
   }
 
  private:
+  [[nodiscard]] static bool enter(const OneThread& end) noexcept {
+    const void* by = nullptr;
+    const bool is_first =
+        end.inside_.compare_exchange_strong(by, self(), std::memory_order_relaxed);
+    assert((is_first || by == self()) && "two threads are in one end at a time");
+    return is_first;
+  }
   [[nodiscard]] static const void* self() noexcept {
     static thread_local const char kThread = 0;
     return &kThread;
