@@ -135,6 +135,23 @@ TEST_F(Metrics, EachKindOfRingTellsWhatItHas) {
   EXPECT_THAT(older, Not(HasSubstr("# EOF")));
 }
 
+TEST_F(Metrics, ATimedChannelTellsTheAgeOfItsOldestMessage) {
+  Sender timed = Sender::create("orders", {.capacity_bytes = 4096, .timed = true}).value();
+  const Sender plain = Sender::create("bytes", {.capacity_bytes = 4096}).value();
+  EXPECT_THAT(printed({"metrics"}), Not(HasSubstr("_age_seconds")));
+  ASSERT_TRUE(timed.try_send(kMessage));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  ASSERT_TRUE(timed.try_send(kMessage));
+  const std::string text = printed({"metrics"});
+  const std::string family = "ringbell_oldest_message_age_seconds{ring=\"";
+  const std::size_t found = text.find(family + "orders\"} ");
+  ASSERT_NE(found, std::string::npos) << text;
+  const double age_s = std::stod(text.substr(text.find("} ", found) + 2));
+  EXPECT_GE(age_s, 0.2);
+  EXPECT_LT(age_s, 60);
+  EXPECT_THAT(text, Not(HasSubstr(family + "bytes")));
+}
+
 TEST_F(Metrics, PromtoolHasNothingToSay) {
   if (::access("/usr/bin/promtool", X_OK) != 0) {
     GTEST_SKIP() << "promtool is not installed: apt-get install prometheus";

@@ -114,6 +114,12 @@ constexpr std::array kFamilies{
                if (side.behind) samples.add(side, *side.behind);
              }
            }},
+    Family{"ringbell_oldest_message_age_seconds", Type::gauge,
+           "How long ago the oldest message of a timed channel was sent that is not given back.",
+           [](const RingFacts& ring, Samples& samples) {
+             if (!ring.fill || !ring.fill->oldest_age_ns) return;
+             samples.add(static_cast<double>(*ring.fill->oldest_age_ns) / 1e9);
+           }},
     Family{"ringbell_written_bytes", Type::counter,
            "Bytes that were written since the ring was made, with headers and padding.",
            [](const RingFacts& ring, Samples& samples) {

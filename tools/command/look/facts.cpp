@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <span>
 #include <utility>
 
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <ringbell/core/fan_in_memory.hpp>
 #include <ringbell/core/parking.hpp>
 #include <ringbell/core/spsc_memory.hpp>
+#include <ringbell/transport/ends/record_time.hpp>
 #include <ringbell/transport/liveness/participant_lock.hpp>
 #include <ringbell/transport/names/name_folders.hpp>
 
@@ -35,11 +37,18 @@ bool is_parked(std::uint32_t& bell) noexcept {
   return (loaded(bell) & core::Parking<>::kParked) != 0;
 }
 
+// Nothing: the time is still to come, so it is of another boot.
+std::optional<std::uint64_t> age_of(std::byte* payload) noexcept {
+  const std::uint64_t sent_ns = loaded(core::user_header_of(std::span(payload, 0)).time_ns);
+  const std::uint64_t now_ns = record_time_ns();
+  return sent_ns <= now_ns ? std::optional(now_ns - sent_ns) : std::nullopt;
+}
+
 // Walks the records as a new writer would, while both sides may go on. The head is read again
 // afterwards: if it moved, what was walked may have been overwritten, and it is tried again. Where
 // it moves faster than it can be walked, what is said to be written is too little, and nothing else
 // is wrong: each record that was found was there.
-std::optional<Fill> fill_of(const core::SpscMemory& memory) noexcept {
+std::optional<Fill> fill_of(const core::SpscMemory& memory, bool timed = false) noexcept {
   constexpr int kTries = 8;
   const core::SpscPlaces at(memory);
   Fill fill;
@@ -50,6 +59,9 @@ std::optional<Fill> fill_of(const core::SpscMemory& memory) noexcept {
     while (fill.bytes() + core::kRecordHeaderBytes <= at.capacity()) {
       const core::RecordHeader header = loaded(at.header_at(fill.written_position));
       if (!at.plausible(header, fill.written_position)) break;
+      if (timed && fill.records == 0) {
+        fill.oldest_age_ns = age_of(at.payload_at(fill.written_position));
+      }
       fill.written_position += at.footprint(core::SpscPlaces::size_in(header));
       ++fill.records;
     }
@@ -171,7 +183,8 @@ void add_contents(const Region& region, RingFacts& facts) {
   switch (region.kind()) {
     case core::RingKind::spsc:
       facts.sides = {spsc_side(region, false), spsc_side(region, true)};
-      facts.fill = fill_of(region.spsc_memory());
+      facts.fill = fill_of(region.spsc_memory(),
+                           region.geometry().user_header_bytes != 0 && !region.has_seals());
       return;
     case core::RingKind::mpmc: {
       core::MpmcControl& control = *region.mpmc_memory().control;

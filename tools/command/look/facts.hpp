@@ -26,6 +26,8 @@ struct Fill {
   std::uint64_t read_position = 0;     // bytes that the reader has given back, since creation
   std::uint64_t written_position = 0;  // bytes up to the last record that is visible
   std::uint64_t records = 0;           // between the two
+  // Of a timed channel: how long ago the oldest of them was sent.
+  std::optional<std::uint64_t> oldest_age_ns = {};
 
   [[nodiscard]] std::uint64_t bytes() const noexcept { return written_position - read_position; }
 };
