@@ -29,7 +29,7 @@ const test::FixedMessages& values_of(std::uint32_t bytes) {
   return bytes == kBytes ? brief : lengthy;
 }
 
-// Value n is message n. The living reader looks at value 8; four more have followed.
+// Value n is message n. The surviving reader looks at value 8; four more have followed.
 class StateVictim : public test::Victim {
   using Memory = StateMemory<std::byte>;
 

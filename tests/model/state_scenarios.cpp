@@ -66,7 +66,7 @@ class StateProgram : public Program {
       return write(thread);
     }
     wait_for_the_end_of(kWriter + 1);
-    look(kWriter + 1);  // with the number of the dead one
+    look(kWriter + 1);  // with the dead reader's number
   }
 
  private:

@@ -178,7 +178,7 @@ TEST_F(CollectorDeliveryTest, WhatIsReceivedOrReleasedComesAgainBeforeThat) {
 
 // --- Subscriber ----------------------------------------------------------------------------------
 
-// The next one begins where it is told to, whatever the dead one has used.
+// The next one begins where it is told to, whatever its dead predecessor has used.
 TEST(SubscriberDeliveryTest, WhatIsReceivedComesAgainToNoneThatDoesNotAskForIt) {
   for (const auto policy : {TopicOptions::Policy::lossless, TopicOptions::Policy::lossy}) {
     Topic topic = Topic::create({.policy = policy, .messages = 8}).value();
