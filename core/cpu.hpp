@@ -5,6 +5,7 @@
 //   spin_hint()             pause                       isb: as long as a pause; yield is a nop on
 //                                                       all but cores with several threads
 //   prefetch_for_write()    prefetchw                   prfm pstl1keep
+//   evict_line()            clflushopt, where it is     none: dc civac may be refused, and was not measured
 //   copied_at_once()        rep movsq                   none: ldp and stp are as fast
 //   stream_line()           movntdq, sfence at the end  none: stnp is a hint that most cores ignore
 //   crc32c()                crc32, where SSE4.2 is      crc32cx, where the compiler may assume it
@@ -15,6 +16,10 @@
 
 #include <cstddef>
 #include <cstdint>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 // ThreadSanitizer does not see streaming stores.
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
@@ -48,6 +53,33 @@ namespace ringbell::core::cpu {
   asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(at)));
 #else
   __builtin_prefetch(at, 1, 3);
+#endif
+}
+
+// Whether evict_line() is there. The first call asks the CPU, which a hypervisor may have to answer.
+[[nodiscard]] inline bool has_evict_line() noexcept {
+#if defined(__x86_64__)
+  static const bool has = [] {
+    constexpr unsigned kExtendedFeatures = 7;
+    constexpr unsigned kClflushopt = 1U << 23U;  // of EBX
+    unsigned eax = 0;
+    unsigned ebx = 0;
+    unsigned ecx = 0;
+    unsigned edx = 0;
+    return __get_cpuid_count(kExtendedFeatures, 0, &eax, &ebx, &ecx, &edx) != 0 &&
+           (ebx & kClflushopt) != 0;
+  }();
+  return has;
+#else
+  return false;
+#endif
+}
+
+// Moves the line of `at` from all CPUs' caches to memory: the next CPU that stores there has no
+// copy to take away from another. What stands there stays the same. REQUIRES: has_evict_line().
+[[gnu::always_inline]] inline void evict_line([[maybe_unused]] const void* at) noexcept {
+#if defined(__x86_64__)
+  asm volatile("clflushopt %0" : : "m"(*static_cast<const char*>(at)) : "memory");
 #endif
 }
 

@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include <ringbell/core/atomics.hpp>
+#include <ringbell/core/cpu.hpp>
 #include <ringbell/core/layout.hpp>
 #include <ringbell/core/spsc_memory.hpp>
 #include <ringbell/core/spsc_ring.hpp>
@@ -24,6 +26,7 @@ class SpscRing<Atomics>::Reader : public Witness {
   explicit Reader(const SpscMemory& memory) noexcept
       : at_(memory),
         publish_every_(memory.capacity_bytes / kHeadPublications),
+        most_evicted_(cpu::has_evict_line() ? kMostEvictedBytes : 0),
         published_(Atomics::load(at_.control().head, std::memory_order_relaxed, kRelaxed)) {
     if (!at_.aligned(published_)) {
       saw("SpscControl::head", published_);
@@ -59,9 +62,11 @@ class SpscRing<Atomics>::Reader : public Witness {
   // when peek() next finds nothing.
   void release() noexcept {
     assert(behind_ != cursor_);
+    std::uint64_t from = cursor_;
     cursor_ = behind_;
     if (held_ != kNowhere) [[unlikely]]
-      held_ = kNowhere;
+      from = std::exchange(held_, kNowhere);
+    evict_lines(from, cursor_);
     publish_in_steps(cursor_);
   }
 
@@ -81,6 +86,7 @@ class SpscRing<Atomics>::Reader : public Witness {
   // payloads that are used up one after the other, such as writes in flight.
   void release_to(std::uint64_t position) noexcept {
     assert(position - head() <= cursor_ - head());
+    evict_lines(head(), position);
     held_ = position != cursor_ ? position : kNowhere;
     publish_in_steps(position);
   }
@@ -115,6 +121,10 @@ class SpscRing<Atomics>::Reader : public Witness {
   [[nodiscard]] std::uint32_t max_record_bytes() const noexcept { return at_.max_record_bytes(); }
 
  private:
+  static constexpr std::uint64_t kLineBytes = 64;
+  // Given back at once; beyond it the copy into the ring goes past the caches (stream_copy.hpp).
+  static constexpr std::uint64_t kMostEvictedBytes = 16384;
+
   // Everything before it was given back.
   [[nodiscard]] std::uint64_t head() const noexcept { return held_ == kNowhere ? cursor_ : held_; }
 
@@ -123,18 +133,32 @@ class SpscRing<Atomics>::Reader : public Witness {
       publish_head();
   }
 
+  // The lines behind which the reader is now are not needed here any more; as long as they stay in
+  // this CPU's cache, a store of the writer's waits until they are taken away from there: 48 ns a
+  // line between CPUs that are far apart, 2.4 if they were evicted. Not those of a record that was
+  // waited for: the writer is not in a hurry, and its answer comes sooner.
+  [[gnu::always_inline]] void evict_lines(std::uint64_t from, std::uint64_t to) const noexcept {
+    if ((from ^ to) < kLineBytes || from == waited_at_ || to - from > most_evicted_) return;
+    constexpr std::uint64_t kLineMask = ~(kLineBytes - 1);
+    for (std::uint64_t line = from & kLineMask; line != (to & kLineMask); line += kLineBytes) {
+      cpu::evict_line(&at_.header_at(line));
+    }
+  }
+
   [[gnu::noinline]] void nothing(RecordHeader word) noexcept {
     if (SpscPlaces::passes(word, cursor_)) saw("RecordHeader", word);
-    behind_ = cursor_;
+    behind_ = waited_at_ = cursor_;
     publish_head();
   }
 
   SpscPlaces at_;
   std::uint64_t publish_every_;
-  std::uint64_t cursor_ = 0;       // the next record to peek
-  std::uint64_t behind_ = 0;       // and the end of it, if it was peeked; else the same
-  std::uint64_t held_ = kNowhere;  // the oldest record that is held
-  std::uint64_t published_ = 0;    // what control.head says
+  std::uint64_t most_evicted_;
+  std::uint64_t cursor_ = 0;            // the next record to peek
+  std::uint64_t behind_ = 0;            // and the end of it, if it was peeked; else the same
+  std::uint64_t held_ = kNowhere;       // the oldest record that is held
+  std::uint64_t waited_at_ = kNowhere;  // where nothing was found, last
+  std::uint64_t published_ = 0;         // what control.head says
 };
 
 }  // namespace ringbell::core

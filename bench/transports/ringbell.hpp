@@ -61,7 +61,7 @@ class RingbellEnd : public Failing {
   }
 
   // Loaned: the record itself, waited for. Empty: failed.
-  [[nodiscard]] std::span<std::byte> claim(std::uint32_t size_bytes) {
+  [[nodiscard, gnu::always_inline]] std::span<std::byte> claim(std::uint32_t size_bytes) {
     const std::optional<std::span<std::byte>> room = sender_.claim(size_bytes);
     return room ? *room : wait_for_room(size_bytes);
   }
@@ -70,7 +70,7 @@ class RingbellEnd : public Failing {
     sender_.commit();
     return true;
   }
-  [[nodiscard]] std::span<const std::byte> peek() {
+  [[nodiscard, gnu::always_inline]] std::span<const std::byte> peek() {
     const std::optional<std::span<const std::byte>> record = receiver_.peek();
     return record ? *record : wait_for_record();
   }

@@ -88,10 +88,11 @@ class RINGBELL_API Collector : public OpenedEnd<Collector, CollectorOptions> {
   // release(). Copy what must not change after a check.
   [[nodiscard]] std::optional<std::span<const std::byte>> peek() noexcept {
     [[maybe_unused]] const auto whole = inside();
-    const std::optional<std::span<const std::byte>> message = if_any(ring_.peek());
+    const std::span<const std::byte> message = ring_.peek();
+    peeked_ = message.data() != nullptr;
     // What was given back in the lane before may have been published by this very look.
-    if (!message || ring_.lane() != read_from_) look_moved_on(message.has_value());
-    peeked_ = message.has_value();
+    if (!peeked_ || ring_.lane() != read_from_) look_moved_on(peeked_);
+    if (!peeked_) return std::nullopt;
     return message;
   }
   // The same, waiting for one. Nothing: time is up; contributors may come and go. No Errors yet.

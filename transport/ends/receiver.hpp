@@ -37,12 +37,13 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
   // hold(). A hostile sender can change the bytes while they are read.
   [[nodiscard]] std::optional<std::span<const std::byte>> peek() noexcept {
     [[maybe_unused]] const auto whole = inside();
-    const std::optional<std::span<const std::byte>> record = if_any(ring_.peek());
-    peeked_at_ = ring_.position();
-    if (!record) {
+    const std::span<const std::byte> record = ring_.peek();
+    if (record.data() == nullptr) {
       peeked_at_ = kNowhere;
       head_published();
+      return std::nullopt;
     }
+    peeked_at_ = ring_.position();
     return record;
   }
   // The same, waiting up to `timeout`. Nothing: time is up. A ring that was set aside for a newer

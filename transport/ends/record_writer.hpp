@@ -48,17 +48,18 @@ class RecordWriter {
   // Room for a record of this size in the ring, uninitialised, or nothing: not now; nor ever, if it
   // is more than max_record_bytes() or a reader is required and there is none, which claim_for()
   // says. Visible to the reader from commit() on. Claiming again forgets the first claim.
-  [[nodiscard]] std::optional<std::span<std::byte>> claim(std::size_t size_bytes) noexcept {
+  [[nodiscard, gnu::always_inline]] std::optional<std::span<std::byte>> claim(
+      std::size_t size_bytes) noexcept {
     [[maybe_unused]] const auto whole = self().inside();
     if (size_bytes >= size_limit_) [[unlikely]]
-      return claim_slowly(size_bytes);
+      return if_any(claim_slowly(size_bytes));
     const std::uint32_t bytes = static_cast<std::uint32_t>(size_bytes);
-    const std::optional<std::span<std::byte>> room = if_any(ring_.claim(bytes));
-    if (room) [[likely]] {
-      claim_.set(ring_.staged_position(), bytes);
-    } else {
+    const std::span<std::byte> room = ring_.claim(bytes);
+    if (room.data() == nullptr) [[unlikely]] {
       claim_.clear();
+      return std::nullopt;
     }
+    claim_.set(ring_.staged_position(), bytes);
     return room;
   }
   // The same, waiting up to `timeout` for room. Nothing: time is up. What was staged is flushed
@@ -203,8 +204,12 @@ class RecordWriter {
   }
 
   // claim() and try_send() where each message needs a second look, or its time.
-  [[nodiscard]] std::optional<std::span<std::byte>> claim_slowly(std::size_t size_bytes) noexcept;
-  [[nodiscard]] bool send_slowly(std::span<const std::byte> message) noexcept;
+  // Kept out of what callers inline: each store of a message, that of a saved register or of an
+  // optional in memory too, waits in one buffer with those into the ring. A span has registers.
+  [[nodiscard, gnu::noinline, gnu::cold]] std::span<std::byte> claim_slowly(
+      std::size_t size_bytes) noexcept;
+  [[nodiscard, gnu::noinline, gnu::cold]] bool send_slowly(
+      std::span<const std::byte> message) noexcept;
   void stamp(std::span<std::byte> room) const noexcept {
     if (!is_timed_) return;
     core::user_header_of(room) = {.time_ns = record_time_ns(), .source = 0, .sequence = 0};
@@ -218,14 +223,13 @@ class RecordWriter {
 };
 
 template <class Self, class Ring>
-std::optional<std::span<std::byte>> RecordWriter<Self, Ring>::claim_slowly(
-    std::size_t size_bytes) noexcept {
+std::span<std::byte> RecordWriter<Self, Ring>::claim_slowly(std::size_t size_bytes) noexcept {
   claim_.clear();
-  if (!may_claim(size_bytes)) return std::nullopt;
+  if (!may_claim(size_bytes)) return {};
   const auto bytes = static_cast<std::uint32_t>(size_bytes);
-  const std::optional<std::span<std::byte>> room = if_any(ring_.claim(bytes));
-  if (!room) return std::nullopt;
-  stamp(*room);
+  const std::span<std::byte> room = ring_.claim(bytes);
+  if (room.data() == nullptr) return {};
+  stamp(room);
   claim_.set(ring_.staged_position(), bytes);
   return room;
 }
