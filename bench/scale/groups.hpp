@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -195,7 +196,7 @@ class ManyWriters {
 
   template <class End>
   [[nodiscard]] static Result<End> attach(int fd, WaitOptions::Kind kind) {
-    Result<Region> region = attach_again(fd);
+    Result<Region> region = attach_again(fd, {.one_lane = std::is_same_v<End, Contributor>});
     if (!region) return tl::unexpected(region.error());
     return End::open(std::move(*region),
                      {.kind = kind, .spin_budget = std::chrono::nanoseconds::zero()});

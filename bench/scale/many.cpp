@@ -18,10 +18,10 @@ void describe_many(const ManyFigures& figures, const Usage& usage, Row& row) {
   describe_usage(usage, std::max<std::uint64_t>(figures.stream.verified, 1), row);
 }
 
-Result<Region> attach_again(int fd) {
+Result<Region> attach_again(int fd, const AttachOptions& options) {
   Result<FileDescriptor> file = duplicate(fd);
   if (!file) return tl::unexpected(file.error());
-  return Region::attach(std::move(*file));
+  return Region::attach(std::move(*file), options);
 }
 
 std::uint64_t open_descriptors() {

@@ -252,7 +252,7 @@ template <class M>
 }
 
 // A region of which this process has a descriptor, as a process that got it would.
-[[nodiscard]] Result<Region> attach_again(int fd);
+[[nodiscard]] Result<Region> attach_again(int fd, const AttachOptions& options = {});
 
 // Of this process.
 [[nodiscard]] std::uint64_t open_descriptors();

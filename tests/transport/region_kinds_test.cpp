@@ -95,6 +95,25 @@ TEST(RegionKindsTest, EveryLaneOfAFanInIsMappedTwice) {
   }
 }
 
+TEST(RegionKindsTest, AFanInIsMappedByOneCallMoreThanItHasLanes) {
+  for (const std::uint32_t lanes : {0U, 1U, 2U, 64U}) {
+    const memory::Images images{.region_bytes = 8192 + std::uint64_t{lanes} * 4096,
+                                .head_bytes = 8192,
+                                .lane_bytes = 4096,
+                                .lanes = lanes};
+    std::uint64_t end = 0;
+    std::uint32_t calls = 0;
+    EXPECT_TRUE(memory::for_each_piece(images, [&](auto where, auto bytes, auto) {
+      EXPECT_EQ(where, end);
+      end += bytes;
+      ++calls;
+      return true;
+    }));
+    EXPECT_EQ(end, images.mapped_bytes());
+    EXPECT_EQ(calls, lanes + 1);
+  }
+}
+
 TEST(RegionKindsTest, NoTwoPartsOverlap) {
   for (const RingShape& shape : kShapes) {
     const Region region = Region::create({.shape = shape}).value();

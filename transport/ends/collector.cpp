@@ -1,7 +1,9 @@
 #include <ringbell/transport/ends/collector.hpp>
 
+#include <new>
 #include <utility>
 
+#include <ringbell/transport/base/file_descriptor.hpp>
 #include <ringbell/transport/base/probes.hpp>
 
 namespace ringbell {
@@ -14,6 +16,20 @@ bool lanes_hold_messages(const Region& region) noexcept {
     if (if_any(core::SpscRing<>::Reader(memory.ring(lane)).peek())) return true;
   }
   return false;
+}
+
+// The same of a region of which one lane is mapped. True also if it cannot be looked at.
+bool other_lanes_hold_messages(const Region& region) {
+  if (!region.maps_lanes_alone()) return lanes_hold_messages(region);
+  try {
+    Result<FileDescriptor> file = duplicate(region.fd());
+    if (!file) return true;
+    const Result<Region> whole =
+        Region::attach(std::move(*file), {.trust_others = true, .stale_too = true});
+    return !whole || lanes_hold_messages(*whole);
+  } catch (const std::bad_alloc&) {
+    return true;
+  }
 }
 
 bool is_lane_whole(const Region& region, std::uint32_t number) noexcept {
@@ -29,6 +45,7 @@ Part Contributor::part() noexcept {
           .among = Part::Among::the_rest,
           .role = "contributor",
           .more = "CollectorOptions::contributors of the ring's maker says how many there can be",
+          .has_lane = true,
           .is_whole = is_lane_whole};
 }
 
@@ -46,7 +63,7 @@ Contributor::Contributor(Participant participant, core::FanIn<>::Writer ring) no
 Contributor::~Contributor() {
   if (!participant_.is_open()) return;
   participant_.say_closed();
-  participant_.leave([&] { return lanes_hold_messages(region()); });
+  participant_.leave([&] { return other_lanes_hold_messages(region()); });
 }
 
 Result<std::optional<std::span<std::byte>>> Contributor::claim_later(std::size_t size_bytes,

@@ -46,7 +46,12 @@ Result<ParticipantLock> take_place(const Region& region, const Part& part) {
     if (!lock && lock.error().code == ErrorCode::no_place && !part.more.empty()) {
       lock.error().message += fmt::format("; {}", part.more);
     }
-    if (!lock || part.is_whole == nullptr || part.is_whole(region, lock->number())) return lock;
+    if (!lock) return lock;
+    if (part.has_lane) {
+      Result<void> mapped = region.map_lane(lock->number() - 1);
+      if (!mapped) return tl::unexpected(std::move(mapped.error()));
+    }
+    if (part.is_whole == nullptr || part.is_whole(region, lock->number())) return lock;
     spoilt.push_back(std::move(*lock));
   }
 }
@@ -66,6 +71,11 @@ Result<Participant> Participant::join(Region region, const Part& part, const Wai
       (part.is_sized && region.geometry().message_bytes < sizeof(sized::Size))) {
     return fail(ErrorCode::not_a_region,
                 fmt::format("the region holds no ring that has a {}", part.role));
+  }
+  if (region.maps_lanes_alone() && !part.has_lane) {
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("a {} needs all lanes; attach without AttachOptions::one_lane", part.role));
   }
   if (region.doorbell() == core::DoorbellKind::eventfd) {
     return fail(ErrorCode::invalid_argument,

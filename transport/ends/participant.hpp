@@ -28,6 +28,7 @@ struct Part {
   std::string_view more = {};  // for people: what to do when all places are taken
   bool reads = false;          // for people: a reader or caller
   bool is_sized = false;       // a size stands in front of each message (sized.hpp)
+  bool has_lane = false;       // of a FanIn, and looks into no other
   // Whether the place of this number is as an end may find it; nullptr: it always is.
   bool (*is_whole)(const Region& region, std::uint32_t number) = nullptr;
   // Whether a region in which no process takes part is worth opening; nullptr: it is not.

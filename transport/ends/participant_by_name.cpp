@@ -22,6 +22,7 @@ Result<Participant> Participant::create(std::string_view name, const RegionOptio
                                         const Part& part, const WaitOptions& wait) {
   const auto join_there = [&](FoundFile found) -> Result<Joined<Participant>> {
     const bool used = ParticipantLock::any_held(found.file.get());
+    found.attach.one_lane = part.has_lane;
     Result<Region> region = Region::attach(std::move(found.file), found.attach);
     if (!region && !is_no_ring(region.error())) return tl::unexpected(std::move(region.error()));
     if (!region) {  // of another version, or nonsense
@@ -56,6 +57,7 @@ Result<Participant> Participant::open(std::string_view name, const Part& part, T
   const auto join_there = [&](FoundFile found) -> Result<Joined<Participant>> {
     const bool used = ParticipantLock::any_held(found.file.get());
     if (!used && part.left_something == nullptr) return NotJoined::later;
+    found.attach.one_lane = part.has_lane;
     Result<Region> region = Region::attach(std::move(found.file), found.attach);
     if (!region && !used) return NotJoined::later;
     if (!region) return tl::unexpected(std::move(region.error()));

@@ -18,6 +18,27 @@ std::string remedy() {
          "for a smaller capacity";
 }
 
+struct PlacePiece {
+  const Mapping& at;
+  int fd;
+  Access access;
+
+  [[nodiscard]] bool operator()(std::uint64_t where, std::uint64_t bytes,
+                                std::uint64_t offset) const noexcept {
+    const int protection = access == Access::read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+    return ::mmap(at.base() + where, bytes, protection, MAP_SHARED | MAP_FIXED, fd,
+                  static_cast<off_t>(offset)) != MAP_FAILED;
+  }
+};
+
+tl::unexpected<Error> fail_place(const Mapping& at, Access access) {
+  const std::string what = fmt::format("mapping {} bytes of the region failed", at.bytes());
+  if (errno != EACCES) return fail_errno(what, remedy());
+  return fail_errno(what, access == Access::read_only
+                              ? "the descriptor must be open for reading"
+                              : "the descriptor must be open for reading and writing");
+}
+
 }  // namespace
 
 std::uint32_t small_page() noexcept { return static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE)); }
@@ -61,18 +82,17 @@ void Mapping::let_go_around(std::uint64_t offset, std::uint64_t bytes) && noexce
 }
 
 Result<void> place_file(const Mapping& at, const Images& images, int fd, Access access) {
-  const int protection = access == Access::read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-  const bool placed =
-      for_each_piece(images, [&](std::uint64_t where, std::uint64_t bytes, std::uint64_t offset) {
-        return ::mmap(at.base() + where, bytes, protection, MAP_SHARED | MAP_FIXED, fd,
-                      static_cast<off_t>(offset)) != MAP_FAILED;
-      });
-  if (placed) return {};
-  const std::string what = fmt::format("mapping {} bytes of the region failed", at.bytes());
-  if (errno != EACCES) return fail_errno(what, remedy());
-  return fail_errno(what, access == Access::read_only
-                              ? "the descriptor must be open for reading"
-                              : "the descriptor must be open for reading and writing");
+  const bool placed = for_each_piece(images, PlacePiece{at, fd, access});
+  return placed ? Result<void>{} : fail_place(at, access);
+}
+
+Result<void> place_lane(const Mapping& at, const Images& images, std::uint32_t lane, int fd) {
+  const PlacePiece place{at, fd, Access::read_write};
+  const std::uint64_t offset = images.head_bytes + lane * images.lane_bytes;
+  const std::uint64_t where = images.head_bytes + std::uint64_t{2} * lane * images.lane_bytes;
+  const bool placed = place(where, images.lane_bytes, offset) &&
+                      place(where + images.lane_bytes, images.lane_bytes, offset);
+  return placed ? Result<void>{} : fail_place(at, Access::read_write);
 }
 
 }  // namespace ringbell::memory

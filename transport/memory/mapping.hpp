@@ -35,16 +35,20 @@ struct Images {
 };
 
 // Calls place(where, bytes, offset) for each run of pages, `where` in the mapping and `offset` in
-// the pages, until one fails. True: none did.
+// the pages, until one fails. True: none did. Pages that follow each other in both are one run: the
+// head and lane 0, the second image of a lane and the first of the next. So there is one run more
+// than lanes.
 template <class Place>
 [[nodiscard]] bool for_each_piece(const Images& images, Place&& place) {
-  if (images.lanes == 0) return place(std::uint64_t{0}, images.region_bytes, std::uint64_t{0});
-  bool placed = place(std::uint64_t{0}, images.head_bytes, std::uint64_t{0});
-  for (std::uint64_t image = 0; placed && image < std::uint64_t{2} * images.lanes; ++image) {
-    placed = place(images.head_bytes + image * images.lane_bytes, images.lane_bytes,
-                   images.head_bytes + image / 2 * images.lane_bytes);
+  std::uint64_t where = 0;
+  std::uint64_t offset = 0;
+  for (std::uint32_t lane = 0; lane < images.lanes; ++lane) {
+    const std::uint64_t end = images.head_bytes + (lane + std::uint64_t{1}) * images.lane_bytes;
+    if (!place(where, end - offset, offset)) return false;
+    where += end - offset;
+    offset = end - images.lane_bytes;
   }
-  return placed;
+  return place(where, images.region_bytes - offset, offset);
 }
 
 // Owns a stretch of addresses and whatever is mapped there. Move-only.
@@ -80,5 +84,8 @@ class RINGBELL_API Mapping {
 // reserved. Errors: permission, if the descriptor is not open for that access; no_space; system.
 [[nodiscard]] Result<void> place_file(const Mapping& at, const Images& images, int fd,
                                       Access access);
+// The same with both images of one lane only, for reading and writing.
+[[nodiscard]] Result<void> place_lane(const Mapping& at, const Images& images, std::uint32_t lane,
+                                      int fd);
 
 }  // namespace ringbell::memory

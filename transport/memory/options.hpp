@@ -66,6 +66,11 @@ struct AttachOptions {
   bool trust_others = false;
   // Take also a file that was in use when the power went, whose pages can be of different times.
   bool stale_too = false;
+  // Of a collector, for the Contributor that is opened on the region then: of the lanes only its
+  // own is mapped, and not before, so that it costs the same however many there are. All of them if
+  // they are to be prefaulted or locked, or the pages have no file of their own. Other rings: as
+  // ever.
+  bool one_lane = false;
 };
 
 }  // namespace ringbell

@@ -358,7 +358,10 @@ Result<Region> Region::attach(FileDescriptor file, const AttachOptions& options)
   if (mark.seals != 0 && header->geometry.user_header_bytes == 0) {
     return fail(ErrorCode::not_a_region, "not a usable region: it has no room for its seals");
   }
-  Result<memory::Mapping> mapping = source->map(images, options.access);
+  const bool one_lane = options.one_lane && kind == core::RingKind::fan_in &&
+                        source->maps_lanes_alone() && options.access == Access::read_write &&
+                        !options.prefault && !options.lock_memory;
+  Result<memory::Mapping> mapping = source->map(images, options.access, !one_lane);
   if (!mapping) return tl::unexpected(std::move(mapping.error()));
   if (source->backing() == Backing::file && options.access == Access::read_write &&
       !options.stale_too) {
@@ -375,7 +378,17 @@ Result<Region> Region::attach(FileDescriptor file, const AttachOptions& options)
   if (checked && options.lock_memory) checked = memory::lock(*mapping);
   if (!checked) return tl::unexpected(std::move(checked.error()));
   RINGBELL_PROBE(attach, header->ring_kind, header->geometry.region_bytes, source->fd());
-  return Region(std::move(*source), std::move(*mapping), *header);
+  Region region(std::move(*source), std::move(*mapping), *header);
+  region.maps_lanes_alone_ = one_lane;
+  region.in_core_dumps_ = options.in_core_dumps;
+  return region;
+}
+
+Result<void> Region::map_lane(std::uint32_t lane) const {
+  if (!maps_lanes_alone_) return {};
+  Result<void> placed = memory::place_lane(mapping_, images_of(kind_, geometry_), lane, fd());
+  if (placed && !in_core_dumps_) memory::leave_out_of_core_dumps(mapping_);
+  return placed;
 }
 
 Result<Region> Region::open(Backing backing, const std::string& name,

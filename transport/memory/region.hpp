@@ -83,6 +83,11 @@ class RINGBELL_API Region {
 
   // Closes it: fd() is -1 from then on. What is mapped stays.
   void let_go_of_file() noexcept { source_.let_go_of_file(); }
+  // Whether it was attached with AttachOptions::one_lane, and lanes are mapped by map_lane() only.
+  [[nodiscard]] bool maps_lanes_alone() const noexcept { return maps_lanes_alone_; }
+  // Maps this lane of a FanIn, unless all are mapped. Errors: no_space, system. REQUIRES: lane <
+  // fan_in_memory().lane_count; it is not in use.
+  [[nodiscard]] Result<void> map_lane(std::uint32_t lane) const;
   // Another descriptor of it, in the place of fd(). REQUIRES: of the same file, open as that one.
   void use_file(FileDescriptor same) noexcept { source_.use_file(std::move(same)); }
 
@@ -152,6 +157,8 @@ class RINGBELL_API Region {
   core::Geometry geometry_;
   core::DoorbellKind doorbell_;
   core::TypeRecord type_;
+  bool maps_lanes_alone_ = false;
+  bool in_core_dumps_ = false;  // AttachOptions has it
 };
 
 }  // namespace ringbell

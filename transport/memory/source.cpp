@@ -1,5 +1,6 @@
 #include <ringbell/transport/memory/source.hpp>
 
+#include <cassert>
 #include <cstring>
 #include <utility>
 
@@ -29,6 +30,13 @@ tl::unexpected<Error> fail_mismatch(const char* found, std::uint32_t backing) {
   return fail(ErrorCode::not_a_region,
               fmt::format("not a usable region: it is a {} but says that its backing is {}", found,
                           backing));
+}
+
+Images head_of(const Images& images) noexcept {
+  return {.region_bytes = images.head_bytes,
+          .head_bytes = images.head_bytes,
+          .lane_bytes = 0,
+          .lanes = 0};
 }
 
 Result<void> check_size(const struct stat& status, const Images& images) {
@@ -204,14 +212,19 @@ Result<void> Source::confirm_memfd(const core::RegionHeader& header, const Image
   return status ? check_size(*status, images) : tl::unexpected(status.error());
 }
 
-Result<Mapping> Source::map(const Images& images, Access access) {
-  Result<Mapping> mapping = map_pages(images, access);
+bool Source::maps_lanes_alone() const noexcept {
+  return backing_ == Backing::memfd || backing_ == Backing::posix_shm || backing_ == Backing::file;
+}
+
+Result<Mapping> Source::map(const Images& images, Access access, bool lanes_too) {
+  assert(lanes_too || maps_lanes_alone());
+  Result<Mapping> mapping = map_pages(images, access, lanes_too);
   // The kernel frees the segment with its last attachment, and at once if there is none.
   if (creating_ && backing_ == Backing::system_v) system_v::remove(segment_);
   return mapping;
 }
 
-Result<Mapping> Source::map_pages(const Images& images, Access access) {
+Result<Mapping> Source::map_pages(const Images& images, Access access, bool lanes_too) {
   // Where transparent huge pages are possible, addresses must not stand in their way.
   const std::uint64_t alignment = images.region_bytes < kHugePage ? small_page() : kHugePage;
   Result<Mapping> mapping = Mapping::reserve(images.mapped_bytes(), alignment);
@@ -221,7 +234,7 @@ Result<Mapping> Source::map_pages(const Images& images, Access access) {
     case Backing::memfd:
     case Backing::posix_shm:
     case Backing::file:
-      placed = place_file(*mapping, images, file_.get(), access);
+      placed = place_file(*mapping, lanes_too ? images : head_of(images), file_.get(), access);
       break;
     case Backing::system_v:
       placed = system_v::place(*mapping, images, segment_, access);

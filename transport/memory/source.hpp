@@ -42,8 +42,11 @@ class Source {
   [[nodiscard]] Result<void> confirm(const core::RegionHeader& header, const Images& images,
                                      bool trust_others);
 
-  // Errors: permission, no_space, system.
-  [[nodiscard]] Result<Mapping> map(const Images& images, Access access);
+  // `lanes_too`: else what is in front of them, and addresses for them. Errors: permission,
+  // no_space, system. REQUIRES: lanes_too, or maps_lanes_alone().
+  [[nodiscard]] Result<Mapping> map(const Images& images, Access access, bool lanes_too = true);
+  // Whether a lane can be mapped without the others.
+  [[nodiscard]] bool maps_lanes_alone() const noexcept;
 
   // What Region::create() does last. `header` has the backing() and backing_number() of this. The
   // memory gets its seals, its card or its name, and can be attached to. Errors: system, if the
@@ -70,7 +73,7 @@ class Source {
   [[nodiscard]] Result<void> take_device(const MemoryOptions& options, const BytesFor& bytes_for);
   [[nodiscard]] Result<void> confirm_memfd(const core::RegionHeader& header, const Images& images,
                                            bool trust_others);
-  [[nodiscard]] Result<Mapping> map_pages(const Images& images, Access access);
+  [[nodiscard]] Result<Mapping> map_pages(const Images& images, Access access, bool lanes_too);
   [[nodiscard]] Result<void> map_device(const Mapping& mapping, const Images& images,
                                         Access access);
 
