@@ -185,9 +185,10 @@ using MpmcState = std::uint64_t;
 struct alignas(kFalseSharingBytes) MpmcControl {
   alignas(kFalseSharingBytes) std::uint64_t tail_hint;  // stored by writers
   alignas(kFalseSharingBytes) std::uint64_t head_hint;  // stored by readers
-  // Stored by a participant that recovers what dead ones held.
+  // Stored by a participant that looks after others, and recovers what dead ones held.
   alignas(kFalseSharingBytes) std::uint64_t returned;  // goes up when messages become ready again
   std::uint64_t skipped;                               // messages that were never committed
+  std::uint64_t asked;  // which of them is next asked after (shared_round.hpp)
 };
 
 // The first word of every slot of a broadcast ring; broadcast_memory.hpp has its values.

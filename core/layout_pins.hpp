@@ -91,6 +91,7 @@ static_assert(offsetof(MpmcControl, tail_hint) == 0);
 static_assert(offsetof(MpmcControl, head_hint) == 128);
 static_assert(offsetof(MpmcControl, returned) == 256);
 static_assert(offsetof(MpmcControl, skipped) == 264);
+static_assert(offsetof(MpmcControl, asked) == 272);
 
 static_assert(std::is_standard_layout_v<BroadcastCell>);
 static_assert(sizeof(BroadcastCell) == kFalseSharingBytes);

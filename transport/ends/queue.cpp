@@ -1,20 +1,25 @@
 #include <ringbell/transport/ends/queue.hpp>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <span>
 #include <utility>
 
+#include <ringbell/core/shared_round.hpp>
 #include <ringbell/transport/base/probes.hpp>
 #include <ringbell/transport/ends/reader_required.hpp>
 
 namespace ringbell {
 namespace {
 
-// How much of the list of participants is gone through in a slice, and for how many of them the
-// kernel is asked: some 100 us.
 constexpr std::string_view kMore =
     "QueueOptions::participants of the ring's maker says how many there can be";
+// How much of the list of participants one end goes through in a slice, and for how many of them it
+// asks the kernel: some 100 us.
 constexpr std::uint32_t kLooksASlice = 1024;
 constexpr std::uint32_t kAsksASlice = 64;
+constexpr int kTries = 4;  // to take a share of the questions, beside others
 
 // For a decision that may be late: relaxed. A message in the hand of a dead receiver counts: it
 // comes again.
@@ -79,23 +84,37 @@ bool QueueEnd<Self>::take_from_owner_in_the_way() noexcept {
 }
 
 // A message in the hand of a dead receiver is in no end's way while the queue is empty: it must be
-// looked for. Some participants in each slice, in turn.
+// looked for. Some participants in each slice, in turn: this end's share of the questions that all
+// ends ask together.
 template <class Self>
 void QueueEnd<Self>::look_after_others() noexcept {
   if (take_from_owner_in_the_way()) return;
   const Sleeper::Clock::time_point now = Sleeper::Clock::now();
   if (now < look_after_) return;
   look_after_ = now + participant_.sleeper().slice();
+  const auto in_ns = [](std::chrono::nanoseconds time) {
+    return static_cast<std::uint64_t>(time.count());
+  };
   const std::uint32_t places = this->region().geometry().participants;
-  std::uint32_t asks = kAsksASlice;
-  for (std::uint32_t looks = std::min(places, kLooksASlice); looks > 0 && asks > 0; --looks) {
-    const std::uint32_t number = next_asked_;
-    next_asked_ = number + 1 < places ? number + 1 : 0;
-    if (!participant_.is_open(number)) continue;
-    --asks;
-    if (!participant_.is_gone(number)) continue;
-    take_from_dead(false);
-    participant_.bury(number);
+  core::SharedRound<> round(this->region().mpmc_memory().control->asked, places,
+                            in_ns(participant_.sleeper().slice()));
+  for (int tries = 0; tries < kTries; ++tries) {
+    const auto due = round.due(in_ns(now.time_since_epoch()));
+    std::array<std::uint32_t, kAsksASlice> open{};  // of those that are due
+    std::uint32_t asks = 0;
+    std::uint32_t looks = 0;
+    for (; looks < std::min(due.count, kLooksASlice) && asks < kAsksASlice; ++looks) {
+      const std::uint32_t number = (due.first + looks) % places;
+      if (participant_.is_open(number)) open[asks++] = number;
+    }
+    if (looks == 0) return;
+    if (!round.take(due, looks)) continue;
+    for (const std::uint32_t number : std::span(open).first(asks)) {
+      if (!participant_.is_gone(number)) continue;
+      take_from_dead(false);
+      participant_.bury(number);
+    }
+    return;
   }
 }
 

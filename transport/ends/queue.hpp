@@ -53,7 +53,8 @@ struct QueueOptions {
 
 // What senders and receivers have in common. Recovery: an end that joins, that is held up by a slot
 // in another's hand, or that waits for longer than WaitOptions::longest_sleep takes from dead ends
-// what they held; one that only polls does so after some thousand polls in vain.
+// what they held; one that only polls does so after some thousand polls in vain. The ends that wait
+// share the questions: together they ask after each participant once in that time.
 template <class Self>
 class RINGBELL_API QueueEnd : public OpenedEnd<Self, QueueOptions> {
  public:
@@ -109,7 +110,6 @@ class RINGBELL_API QueueEnd : public OpenedEnd<Self, QueueOptions> {
 
   core::MpmcRecovered recovered_;
   Sleeper::Clock::time_point look_after_{};  // when the others are next asked after
-  std::uint32_t next_asked_ = 0;             // the participant whose turn it is
   std::uint32_t polls_ = 0;                  // that found nothing
 
  protected:
