@@ -1,9 +1,11 @@
 // A role belongs to the process that took it, and to no child that it leaves behind.
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <fcntl.h>
@@ -109,6 +111,26 @@ TEST(LivenessTest, NumbersAreTakenOnceAndComeFree) {
   EXPECT_THAT(message_of(none), HasSubstr("all 2 places for a one of two"));
   third.reset();
   EXPECT_EQ(ParticipantLock::take_any(fd, 3, 5, "one of two").value().number(), 3U);
+}
+
+TEST(LivenessTest, APlaceThatIsMendedIsWaitedForAndNoParticipants) {
+  const Channel channel = Channel::create().value();
+  const int fd = channel.region().fd();
+  std::optional<ParticipantLock> mender(ParticipantLock::take_to_mend(fd, 3).value());
+  const ParticipantLock second = ParticipantLock::take_to_mend(fd, 5).value();
+  EXPECT_TRUE(ParticipantLock::take_to_mend(fd, 3)) << "two can mend it";
+  EXPECT_FALSE(ParticipantLock::is_held(fd, 3));
+  EXPECT_FALSE(ParticipantLock::any_held(fd));
+  EXPECT_EQ(code_of(ParticipantLock::take(fd, 3, "third")), ErrorCode::busy);
+  std::thread ends_soon([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    mender.reset();
+  });
+  const Result<ParticipantLock> third = ParticipantLock::take_any(fd, 3, 4, "third");
+  ends_soon.join();
+  EXPECT_TRUE(third);
+  EXPECT_EQ(code_of(ParticipantLock::take_to_mend(fd, 3)), ErrorCode::busy);
+  EXPECT_EQ(code_of(ParticipantLock::take_any(fd, 5, 6, "one")), ErrorCode::no_place);
 }
 
 // In whatever order the kernel names them, and whatever else is locked.

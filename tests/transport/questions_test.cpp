@@ -18,7 +18,9 @@
 #include <gtest/gtest.h>
 
 #include <ringbell/ringbell.hpp>
+#include <ringbell/transport/liveness/participant_lock.hpp>
 
+#include <tests/support/failure.hpp>
 #include <tests/support/region_copy.hpp>
 
 namespace ringbell {
@@ -28,11 +30,13 @@ constexpr std::uint32_t kMostNumbers = 256;
 
 // About locks on the bytes of regions, in all threads of this program.
 struct Questions {
+  std::atomic<std::uint64_t> locks = 0;                          // F_OFD_SETLK, to take one
   std::array<std::atomic<std::uint64_t>, kMostNumbers> about{};  // F_OFD_GETLK, by number
 };
 Questions questions;
 
 void note(int command, const struct flock* range) noexcept {
+  if (command == F_OFD_SETLK && range->l_type == F_WRLCK) ++questions.locks;
   if (command == F_OFD_GETLK && range->l_start < off_t{kMostNumbers}) {
     ++questions.about.at(static_cast<std::size_t>(range->l_start));
   }
@@ -47,7 +51,7 @@ extern "C" int fcntl(int fd, int command, ...) {
   va_start(more, command);
   void* const argument = va_arg(more, void*);
   va_end(more);
-  if (command == F_OFD_GETLK) {
+  if (command == F_OFD_SETLK || command == F_OFD_GETLK) {
     ringbell::note(command, static_cast<const struct flock*>(argument));
   }
   return static_cast<int>(::syscall(SYS_fcntl, fd, command, argument));
@@ -65,6 +69,47 @@ Region new_queue(std::uint32_t participants) {
              QueueOptions{.messages = 16, .message_bytes = 64, .participants = participants}
                  .region())
       .value();
+}
+
+// So many ends of this ring, one after the other.
+template <class End>
+std::vector<End> open_all(const Region& ring, std::uint32_t count) {
+  std::vector<End> ends;
+  for (std::uint32_t i = 0; i < count; ++i) ends.push_back(End::open(copy_of(ring)).value());
+  return ends;
+}
+
+TEST(QuestionsTest, AnEndTriesNoNumberThatALivingOneHas) {
+  constexpr std::uint32_t kEnds = 64;
+  const Region queue = new_queue(kEnds);
+  const std::uint64_t before = questions.locks;
+  std::vector<QueueReceiver> ends = open_all<QueueReceiver>(queue, kEnds);
+  EXPECT_EQ(questions.locks - before, kEnds);
+  EXPECT_EQ(code_of(QueueReceiver::open(copy_of(queue))), ErrorCode::no_place);
+  ends.erase(ends.begin() + 7);
+  const std::uint64_t full = questions.locks;
+  EXPECT_TRUE(QueueReceiver::open(copy_of(queue)));
+  EXPECT_EQ(questions.locks - full, 1U);
+}
+
+TEST(QuestionsTest, AContributorTriesNoNumberThatALivingOneHas) {
+  constexpr std::uint32_t kEnds = 32;
+  const Region ring = Region::create(CollectorOptions{.contributors = kEnds}.region()).value();
+  const std::uint64_t before = questions.locks;
+  const std::vector<Contributor> ends = open_all<Contributor>(ring, kEnds);
+  EXPECT_EQ(questions.locks - before, kEnds);
+}
+
+// No line tells of it.
+TEST(QuestionsTest, AProcessTriesNoSeatThatItHas) {
+  constexpr std::uint32_t kSeats = 200;
+  const Region queue = new_queue(2);
+  const std::uint64_t before = questions.locks;
+  std::vector<ParticipantLock> seats;
+  for (std::uint32_t i = 0; i < kSeats; ++i) {
+    seats.push_back(ParticipantLock::take_seat(queue.fd()).value());
+  }
+  EXPECT_LE(questions.locks - before, 2 * kSeats);
 }
 
 // All wait, in slices, while nothing comes.

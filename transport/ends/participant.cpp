@@ -35,8 +35,13 @@ Result<ParticipantLock> take_place(const Region& region, const Part& part) {
   }
   const std::uint32_t first = part.among == Part::Among::the_rest ? 1 : 0;
   const std::uint32_t end = region.geometry().participants;
+  // Also that of a dead one: its number is the last to be given away.
+  const auto is_taken = [&](std::uint32_t number) {
+    return state_of(region, number) == SideState::open;
+  };
   for (std::vector<ParticipantLock> spoilt;;) {
-    Result<ParticipantLock> lock = ParticipantLock::take_any(region.fd(), first, end, part.role);
+    Result<ParticipantLock> lock =
+        ParticipantLock::take_any(region.fd(), first, end, part.role, is_taken);
     if (!lock && !spoilt.empty()) {
       return fail(ErrorCode::corrupt,
                   fmt::format("what the last {} left cannot be, and no other place is free; the "
@@ -85,6 +90,8 @@ Result<Participant> Participant::join(Region region, const Part& part, const Wai
   Result<ParticipantLock> lock = take_place(region, part);
   if (!lock) return tl::unexpected(std::move(lock.error()));
   Participant joined(std::move(region), std::move(*lock), wait);
+  const SideState before = state_of(joined.region_, joined.number());
+  joined.follows_a_death_ = before != SideState::absent && before != SideState::closed;
   core::ParticipantLine& line = joined.region_.participant(joined.number());
   HardwareAtomics::store(line.pid, static_cast<std::uint32_t>(::getpid()),
                          std::memory_order_relaxed, kParticipantState);
@@ -121,18 +128,8 @@ bool Participant::is_open(std::uint32_t number) const noexcept {
 }
 
 void Participant::bury(std::uint32_t number) const noexcept {
-  std::uint32_t& state = region_.participant(number).state;
-  const auto change = [&](SideState from, SideState to) {
-    auto found = std::uint32_t(from);
-    return HardwareAtomics::compare_exchange(state, found, std::uint32_t(to),
-                                             std::memory_order_relaxed, std::memory_order_relaxed,
-                                             kParticipantState);
-  };
-  // A newcomer takes the lock before it says that it is open, so one whose word was overwritten is
-  // seen to hold it. If it has closed meanwhile, it will be found unburied and nothing in its hand.
-  if (change(SideState::open, SideState::closed) && !is_gone(number)) {
-    (void)change(SideState::closed, SideState::open);
-  }
+  HardwareAtomics::store(region_.participant(number).state, std::uint32_t(SideState::closed),
+                         std::memory_order_relaxed, kParticipantState);
 }
 
 bool has_closed(const Region& region, std::uint32_t number) noexcept {

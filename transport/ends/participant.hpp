@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <new>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -100,16 +101,24 @@ class RINGBELL_API Participant {
 
   // Whether that number came and has not closed, nor was buried: it lives, or is_gone(). One load.
   [[nodiscard]] bool is_open(std::uint32_t number) const noexcept;
+  // Whether the last one that had this one's number did not close, nor was buried: it may have left
+  // something.
+  [[nodiscard]] bool follows_a_death() const noexcept { return follows_a_death_; }
   // Everything that it held has been taken from it: its death need not be looked at again.
+  // REQUIRES: its place is being mended, so that the next one finds all that or nothing of it.
   void bury(std::uint32_t number) const noexcept;
-  // Runs `mend(number)` on the place of one that is gone, while no process can take it. False: it
-  // is not gone.
+  // Runs `mend()` on the place of one that is gone, while no process can take it. False: it is not
+  // gone, or there is no descriptor or memory to hold it. Two may mend it at a time.
   template <class Mend>
-  bool mend_place_of(std::uint32_t number, Mend&& mend) const {
-    const Result<ParticipantLock> held = ParticipantLock::take(region_.fd(), number, "mender");
-    if (!held) return false;
-    mend();
-    return true;
+  bool mend_place_of(std::uint32_t number, Mend&& mend) const noexcept {
+    try {
+      const Result<ParticipantLock> held = ParticipantLock::take_to_mend(region_.fd(), number);
+      if (!held) return false;
+      mend();
+      return true;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
   }
 
  private:
@@ -121,6 +130,7 @@ class RINGBELL_API Participant {
   std::optional<HeldName> name_;
   Sleeper sleeper_;
   int owner_pid_;  // the process that opened it
+  bool follows_a_death_ = false;
 };
 
 // Whether a participant has closed in order. Acquire: what it did before that is visible. Works on

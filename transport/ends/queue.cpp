@@ -20,6 +20,8 @@ constexpr std::string_view kMore =
 constexpr std::uint32_t kLooksASlice = 1024;
 constexpr std::uint32_t kAsksASlice = 64;
 constexpr int kTries = 4;  // to take a share of the questions, beside others
+// So many slots are looked at in the time of a question, or more.
+constexpr std::uint64_t kLooksPerAsk = 256;
 
 // For a decision that may be late: relaxed. A message in the hand of a dead receiver counts: it
 // comes again.
@@ -59,12 +61,11 @@ void QueueEnd<Self>::leave() noexcept {
 }
 
 template <class Self>
-core::MpmcRecovered QueueEnd<Self>::take_from_dead(bool own_too) noexcept {
-  const std::uint32_t own = participant_.number();
+core::MpmcRecovered QueueEnd<Self>::take_from_dead(std::uint32_t also) noexcept {
   const core::MpmcRecovered found =
       static_cast<Self*>(this)->ring_.recover([&](core::ParticipantId owner) {
         const std::uint32_t number = owner - 1U;
-        return number == own ? own_too : participant_.is_gone(number);
+        return number == also || participant_.is_gone(number);
       });
   recovered_.skipped += found.skipped;
   recovered_.returned += found.returned;
@@ -79,8 +80,27 @@ template <class Self>
 bool QueueEnd<Self>::take_from_owner_in_the_way() noexcept {
   const core::ParticipantId owner = static_cast<Self*>(this)->ring_.waits_for();
   if (owner == 0 || !participant_.is_gone(owner - 1U)) return false;
-  take_from_dead(false);
+  take_from_dead();
   return true;
+}
+
+// A number that says it has closed, or that was buried, has nothing in any slot. So what there may
+// be is that of one that says it is open and is gone. If there are many to ask after, looking at
+// the slots is less.
+template <class Self>
+bool QueueEnd<Self>::may_have_lost_one() const noexcept {
+  const std::uint64_t most = this->region().geometry().slot_count / kLooksPerAsk;
+  std::uint64_t asks = 0;
+  for (std::uint32_t number = 0; number < this->region().geometry().participants; ++number) {
+    if (number == participant_.number() || !participant_.is_open(number)) continue;
+    if (++asks > most || participant_.is_gone(number)) return true;
+  }
+  return false;
+}
+
+template <class Self>
+void QueueEnd<Self>::take_at_start() noexcept {
+  if (participant_.follows_a_death() || may_have_lost_one()) take_from_dead(participant_.number());
 }
 
 // A message in the hand of a dead receiver is in no end's way while the queue is empty: it must be
@@ -111,8 +131,11 @@ void QueueEnd<Self>::look_after_others() noexcept {
     if (!round.take(due, looks)) continue;
     for (const std::uint32_t number : std::span(open).first(asks)) {
       if (!participant_.is_gone(number)) continue;
-      take_from_dead(false);
-      participant_.bury(number);
+      const bool buried = participant_.mend_place_of(number, [&] {
+        take_from_dead();
+        participant_.bury(number);
+      });
+      if (!buried) take_from_dead();
     }
     return;
   }
@@ -165,7 +188,7 @@ Result<QueueSender> QueueSender::on(Participant participant) {
 QueueSender::QueueSender(Participant participant, core::MpmcRing<>::Writer ring) noexcept
     : QueueEnd(std::move(participant)), ring_(std::move(ring)), copy_in_(region().geometry()) {
   participant_.sleeper().will_sleep_on(bells().space_bell.word);
-  take_from_dead(true);
+  take_at_start();
 }
 
 QueueSender::~QueueSender() {
@@ -270,12 +293,13 @@ Result<QueueReceiver> QueueReceiver::on(Participant participant) {
 QueueReceiver::QueueReceiver(Participant participant, core::MpmcRing<>::Reader ring) noexcept
     : QueueEnd(std::move(participant)), ring_(std::move(ring)) {
   participant_.sleeper().will_sleep_on(bells().data_bell.word);
-  take_from_dead(true);
+  take_at_start();
 }
 
 QueueReceiver::~QueueReceiver() {
   if (!participant_.is_open()) return;
-  if (in_hand_) take_from_dead(true);  // as if this one had died with it
+  // As if this one had died with it.
+  if (in_hand_) take_from_dead(participant_.number());
   leave();
 }
 

@@ -63,7 +63,7 @@ class RINGBELL_API QueueEnd : public OpenedEnd<Self, QueueOptions> {
   }
   // Takes from all dead ends what they held, now. Looks at every slot, and asks the kernel about
   // each owner. What it took: messages that were never committed, and such as come again.
-  core::MpmcRecovered recover() noexcept { return take_from_dead(false); }
+  core::MpmcRecovered recover() noexcept { return take_from_dead(); }
   // GroupEnd's; another end that sleeps is rung in its place.
   void disarm() noexcept;
   // What this end has taken so far.
@@ -88,8 +88,12 @@ class RINGBELL_API QueueEnd : public OpenedEnd<Self, QueueOptions> {
   // What may help any of them, and more than one.
   void ring_all() const noexcept;
 
-  // `own_too`: also what the last one with this end's number held. Wakes the ends that this helps.
-  core::MpmcRecovered take_from_dead(bool own_too) noexcept;
+  // `also` is a participant that counts as dead, whatever the kernel says: this one, for what the
+  // last one with its number held. Wakes the ends that this helps.
+  core::MpmcRecovered take_from_dead(std::uint32_t also = kNone) noexcept;
+  // What an end that joins takes: also what the last one with its number held. Looks at the slots
+  // only if there may be something.
+  void take_at_start() noexcept;
   // A poll found nothing.
   void polled_in_vain() noexcept {
     if (++polls_ % Waiter::kPollsPerAsk == 0) [[unlikely]]
@@ -106,7 +110,9 @@ class RINGBELL_API QueueEnd : public OpenedEnd<Self, QueueOptions> {
 
  private:
   struct Others;
+  static constexpr std::uint32_t kNone = UINT32_MAX;
   [[nodiscard]] bool take_from_owner_in_the_way() noexcept;
+  [[nodiscard]] bool may_have_lost_one() const noexcept;
 
   core::MpmcRecovered recovered_;
   Sleeper::Clock::time_point look_after_{};  // when the others are next asked after

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 #include <ringbell/transport/base/error.hpp>
@@ -28,10 +29,18 @@ class RINGBELL_API ParticipantLock {
   [[nodiscard]] static Result<ParticipantLock> take(int region_fd, std::uint32_t number,
                                                     std::string_view role, std::uint32_t pid = 0);
   // The first free one of `first` to `end - 1`, looked for from somewhere among them, so that the
-  // number of a dead one is seldom the next to be given away. Errors: no_place, if there is none;
-  // system. REQUIRES: first < end.
+  // number of a dead one is seldom the next to be given away. Trying one is a system call: those of
+  // which `is_taken` is told, rightly or not, are tried last. One that is being mended is waited
+  // for, 100 ms at most. Errors: no_place, if there is none; system. REQUIRES: first < end.
+  using Told = std::function<bool(std::uint32_t number)>;
   [[nodiscard]] static Result<ParticipantLock> take_any(int region_fd, std::uint32_t first,
-                                                        std::uint32_t end, std::string_view role);
+                                                        std::uint32_t end, std::string_view role,
+                                                        const Told& is_taken = nullptr);
+
+  // The place of a participant that is gone: no process takes it while this lives, but it is no
+  // participant's, and is_held() is false. Several may have it. Errors: busy, if a live one has it;
+  // system.
+  [[nodiscard]] static Result<ParticipantLock> take_to_mend(int region_fd, std::uint32_t number);
 
   // More are not counted: a bound for what a hostile process can make of it.
   static constexpr std::uint32_t kSeats = 4096;
