@@ -129,9 +129,8 @@ Result<ParticipantLock> ParticipantLock::take_any(int region_fd, std::uint32_t f
     }
     return false;
   };
-  Result<bool> mine = is_taken ? try_all_but(is_taken) : false;
-  if (mine && !*mine) mine = try_all_but(nullptr);
-  // What is being mended is free in a moment.
+  Result<bool> mine = try_all_but(is_taken);
+  // Those of which it was told wrongly; what is being mended is free in a moment.
   for (int tries = 0; tries < kMendTries && mine && !*mine; ++tries) {
     bool is_mended = false;
     mine = try_all_but([&](std::uint32_t each) {
