@@ -57,6 +57,7 @@ class SharedRound {
     // Of 48 bits, which wrap around.
     const std::int64_t since =
         static_cast<std::int64_t>((now << kNextBits) - (seen & ~kNextMask)) >> kNextBits;
+    // Ahead by less if another end took some while this one went from its clock to the word.
     const auto part = static_cast<std::int64_t>(round_ / numbers_) + 1;
     const std::uint64_t next = seen & kNextMask;
     Due found{.first = next < numbers_ ? static_cast<std::uint32_t>(next) : 0,
@@ -65,7 +66,7 @@ class SharedRound {
               .paid = now - round_};                                                // I2
     if (since < -part || since >= static_cast<std::int64_t>(round_)) return found;  // I4
     const std::uint64_t owed = static_cast<std::uint64_t>(std::max<std::int64_t>(since, 0));
-    found.count = static_cast<std::uint32_t>((owed * numbers_ + round_ - 1) / round_);  // I1
+    found.count = static_cast<std::uint32_t>(owed * numbers_ / round_);  // I1
     found.paid = now - static_cast<std::uint64_t>(since);
     return found;
   }
