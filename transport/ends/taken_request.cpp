@@ -13,7 +13,9 @@ namespace ringbell {
 // --- TakenRequests -------------------------------------------------------------------------------
 
 TakenRequests::TakenRequests(core::DoorbellKind doorbell, std::uint32_t lines)
-    : sleeper_(doorbell, WaitOptions{}), entries_(lines), owner_pid_(::getpid()) {}
+    : sleeper_(doorbell, WaitOptions{.within_quota = false}),
+      entries_(lines),
+      owner_pid_(::getpid()) {}
 
 TakenRequest TakenRequests::add(const Taken& taken, std::uint32_t line, std::uint32_t client,
                                 std::uint32_t& bell) {
