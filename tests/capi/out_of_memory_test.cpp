@@ -6,12 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <new>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -25,18 +23,20 @@
 #include <ringbell/ringbell.h>
 #include <ringbell/ringbell.hpp>
 
+#include <tests/capi/out_of_memory.hpp>
 #include <tests/support/child_process.hpp>
 #include <tests/support/name_folder.hpp>
-#include <tests/support/open_files.hpp>
 #include <tests/support/other_user.hpp>
 
-namespace {
+namespace ringbell::test {
 
-// So many allocations of this thread succeed, then one fails. Negative: none fails.
-thread_local int allocations_left = -1;
-thread_local bool failed = false;
+thread_local constinit int allocations_left = -1;
+thread_local constinit bool failed = false;
 
-}  // namespace
+}  // namespace ringbell::test
+
+using ringbell::test::allocations_left;
+using ringbell::test::failed;
 
 // NOLINTBEGIN(cppcoreguidelines-no-malloc): what stands in for the C++ library's own
 void* operator new(std::size_t bytes) {
@@ -55,93 +55,9 @@ void* operator new(std::size_t bytes) {
 namespace ringbell {
 namespace {
 
+using test::OutOfMemoryTest;
+
 constexpr Timeout kLong = std::chrono::seconds(20);
-
-// What a function closes.
-template <class Handle>
-Handle* handle_of(void (*)(Handle*)) {
-  return nullptr;
-}
-
-class OutOfMemoryTest : public ::testing::Test {
- protected:
-  void SetUp() override { failed = false; }
-  void TearDown() override { allocations_left = -1; }
-
-  // `call` is made until no allocation of it fails: `refused` for as long, and 0 then. What it made
-  // is ended by `end`.
-  template <class Call, class End>
-  void each_allocation_fails(int refused, Call&& call, End&& end) {
-    const std::ptrdiff_t open_before = test::open_files();
-    constexpr int kMost = 2000;
-    int number = 0;
-    for (; number < kMost; ++number) {
-      failed = false;
-      allocations_left = number;
-      const int code = call();
-      allocations_left = -1;
-      if (code == 0) end();  // streams may bear it: they read to their end then
-      if (!failed) {
-        EXPECT_EQ(code, 0);
-        break;
-      }
-      ASSERT_TRUE(code == refused || code == 0) << "allocation " << number << ": " << code;
-      ASSERT_TRUE(holds_some || test::open_files() == open_before) << "allocation " << number;
-    }
-    EXPECT_LT(number, kMost);
-    EXPECT_TRUE(holds_some || test::open_files() == open_before);
-  }
-
-  // The same of a call that does something, once: it is made until it has done so, and no more. A
-  // failure that it bears is none.
-  template <class Call>
-  void each_allocation_fails_until_it_is_done(Call&& call) {
-    constexpr int kMost = 2000;
-    for (int number = 0; number < kMost; ++number) {
-      failed = false;
-      allocations_left = number;
-      const int code = call();
-      allocations_left = -1;
-      if (code == RINGBELL_OK) {
-        EXPECT_FALSE(failed) << "allocation " << number;
-        return;
-      }
-      ASSERT_TRUE(failed && code == RINGBELL_NO_SPACE) << "allocation " << number << ": " << code;
-    }
-    FAIL() << "it was never done";
-  }
-
-  // The handle, made once no allocation fails.
-  template <auto make, auto close, class... How>
-  [[nodiscard]] auto makes(const char* name, How... how) {
-    ringbell_error error{};
-    auto* end = handle_of(close);
-    const auto call = [&] { return make(name, how..., nullptr, &end, &error); };
-    each_allocation_fails(RINGBELL_NO_SPACE, call, [&] { close(end); });
-    EXPECT_EQ(call(), RINGBELL_OK);
-    return std::unique_ptr<std::remove_pointer_t<decltype(end)>, decltype(close)>(end, close);
-  }
-
-  // A ring without a name belongs to the call that opens an end, whether it succeeds or not.
-  template <auto create, auto destroy, auto open, auto close, class... How>
-  void opens(How... how) {
-    ringbell_error error{};
-    auto* ring = handle_of(destroy);
-    each_allocation_fails(
-        RINGBELL_NO_SPACE, [&] { return create(nullptr, &ring, &error); }, [&] { destroy(ring); });
-    auto* end = handle_of(close);
-    const auto call = [&] {
-      const int left = std::exchange(allocations_left, -1);
-      if (create(nullptr, &ring, &error) != RINGBELL_OK) return -1;
-      allocations_left = left;
-      return open(ring, how..., nullptr, &end, &error);
-    };
-    each_allocation_fails(RINGBELL_NO_SPACE, call, [&] { close(end); });
-  }
-
-  test::TemporaryNameFolder folder;
-  bool holds_some = false;  // files that the call does not close
-};
 
 TEST_F(OutOfMemoryTest, IsNoSpaceInAWaitSet) {
   ringbell_error error{};
@@ -202,62 +118,6 @@ TEST_F(OutOfMemoryTest, IsNoSpaceInCWithoutANameToo) {
         ringbell_state_writer_close>();
   opens<ringbell_state_create, ringbell_state_destroy, ringbell_state_reader_open,
         ringbell_state_reader_close>();
-}
-
-// A call that failed is made again, by each side at each step: the server is asked once, and the
-// client has its answer. The lines of the tickets and the list of what was taken are made anew.
-TEST_F(OutOfMemoryTest, LosesNoCallInC) {
-  constexpr std::uint64_t kQuestion = 7;
-  constexpr std::uint64_t kAnswer = 49;
-  ringbell_error error{};
-  ringbell_service_options options{};
-  options.clients = 2;
-  options.tickets = 1;  // one that was lost leaves no place
-  ringbell_server* server = nullptr;
-  ringbell_client* client = nullptr;
-  ASSERT_EQ(ringbell_server_create("sums", &options, nullptr, &server, &error), RINGBELL_OK);
-  ASSERT_EQ(ringbell_client_open_name("sums", 0, nullptr, &client, &error), RINGBELL_OK);
-  const auto done = [this](auto&& call) { each_allocation_fails_until_it_is_done(call); };
-  const void* asked = nullptr;
-  const void* told = nullptr;
-  std::size_t size_bytes = 0;
-  const auto is = [&](const void* bytes, std::uint64_t number) {
-    return size_bytes == sizeof number && std::memcmp(bytes, &number, sizeof number) == 0;
-  };
-  for (int round = 0; round < 3 && !HasFatalFailure(); ++round) {
-    // Answered later, and waited for by a ticket.
-    ringbell_ticket* ticket = nullptr;
-    ringbell_taken* taken = nullptr;
-    done([&] {
-      return ringbell_client_start(client, &kQuestion, sizeof kQuestion, &ticket, &error);
-    });
-    ASSERT_EQ(ringbell_server_lag(server), 1U);
-    done([&] { return ringbell_server_take(server, 0, &taken, &error); });
-    ASSERT_NE(taken, nullptr);
-    EXPECT_TRUE(is(ringbell_taken_request(taken, &size_bytes), kQuestion));
-    EXPECT_EQ(ringbell_server_lag(server), 1U);
-    done([&] { return ringbell_taken_respond(taken, &kAnswer, sizeof kAnswer, &error); });
-    EXPECT_EQ(ringbell_server_lag(server), 0U);
-    done([&] { return ringbell_client_wait_any(client, 0, &error); });
-    done([&] { return ringbell_ticket_wait(ticket, 0, &told, &size_bytes, &error); });
-    EXPECT_TRUE(is(told, kAnswer));
-    ringbell_taken_destroy(taken);
-    ringbell_ticket_destroy(ticket);
-
-    // Answered at once.
-    std::uint64_t answer = 0;
-    done([&] { return ringbell_client_begin(client, &kQuestion, sizeof kQuestion, &error); });
-    done([&] { return ringbell_server_request(server, 0, &asked, &size_bytes, &error); });
-    EXPECT_TRUE(is(asked, kQuestion));
-    done([&] { return ringbell_server_respond(server, &kAnswer, sizeof kAnswer, &error); });
-    done([&] {
-      return ringbell_client_finish(client, &answer, sizeof answer, &size_bytes, &error);
-    });
-    EXPECT_TRUE(is(&answer, kAnswer));
-    EXPECT_EQ(ringbell_server_lag(server), 0U);
-  }
-  ringbell_client_close(client);
-  ringbell_server_close(server);
 }
 
 TEST_F(OutOfMemoryTest, IsNoSpaceInConnections) {
