@@ -253,7 +253,7 @@ struct alignas(kFalseSharingBytes) StateHead {
 };
 // In front of the value in each of them.
 struct alignas(64) StateBuffer {
-  std::uint64_t version;  // StateVersion, or 0: it is being written
+  std::uint64_t version;  // StateVersion, marked or not, or 0: it is being written
   std::uint64_t size_bytes;
 };
 

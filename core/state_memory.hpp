@@ -53,8 +53,10 @@ struct StateMemory {
 
 // Which value of a key it is, and in which buffer it stands. All bits 0: none yet.
 //
-//   63                 16 15      0
-//   | number, from 1 on  | buffer |
+//   63     62                 16 15      0
+//   | mark | number, from 1 on  | buffer |
+//
+// Only the version in a buffer is ever marked.
 class StateVersion {
  public:
   explicit constexpr StateVersion(std::uint64_t word) noexcept : word_(word) {}
@@ -65,7 +67,16 @@ class StateVersion {
   [[nodiscard]] constexpr std::uint64_t number() const noexcept { return word_ >> kNumberShift; }
   [[nodiscard]] constexpr std::uint32_t buffer() const noexcept { return word_ & kBufferMask; }
 
+  // Of a buffer that the writer would write in: no reader pins it any more.
+  [[nodiscard]] constexpr StateVersion marked() const noexcept {
+    return StateVersion(word_ | kMark);
+  }
+  [[nodiscard]] constexpr StateVersion unmarked() const noexcept {
+    return StateVersion(word_ & ~kMark);
+  }
+
  private:
+  static constexpr std::uint64_t kMark = std::uint64_t{1} << 63U;
   static constexpr unsigned kNumberShift = 16;
   static constexpr std::uint64_t kBufferMask = (std::uint64_t{1} << kNumberShift) - 1;
 

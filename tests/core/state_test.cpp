@@ -1,6 +1,7 @@
 // State by one thread: the newest value, numbers, keys, sizes, looks in place, a reader that is
 // overtaken at each step, a writer that dies in the middle of a value, and nonsense in shared
 // words.
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -207,6 +208,115 @@ TEST_F(StateTest, ReaderThatIsAlwaysOvertakenGivesUp) {
   EXPECT_EQ(storage_.pin(1), 0U) << "nothing stays pinned";
   EXPECT_FALSE(reader.corrupt());
   expect(reader, number);
+}
+
+// To a look the writer never pauses: it sets a value before each of the look's operations.
+TEST_F(StateTest, LookNeedsNoPauseOfTheWriter) {
+  using Watched = test::WatchedAtomics;
+  set(1);
+  std::uint64_t number = 1;
+  State<Watched>::Reader looker(storage_.memory<const std::byte>(), 1);
+  for (int looks = 0; looks < 100; ++looks) {
+    Watched::watch().before = [&] { set(++number); };
+    std::optional<std::span<const std::byte>> seen;
+    const std::uint64_t before = number;
+    const std::uint64_t operations = test::operations_of([&] { seen = looker.look(0); });
+    Watched::watch() = {};
+    ASSERT_TRUE(seen);
+    EXPECT_LE(operations, 10U) << "the first try finds it";
+    EXPECT_GT(looker.looks_at(), before);
+    for (std::uint32_t i = 0; i < 2 * storage_.buffers(); ++i) set(++number);
+    EXPECT_TRUE(test::is_message(*seen, looker.looks_at()));
+    if (looks % 2 == 0) {
+      EXPECT_TRUE(looker.release());
+    }
+  }
+}
+
+// A reader that was slow stores its pin before each operation of the writer in turn, of a buffer in
+// which the writer would write next. It shows the value if it finds no mark.
+TEST(StatePinsTest, PinThatComesBeforeTheMarkIsKeptAndOneAfterItShowsNothing) {
+  using Watched = test::WatchedAtomics;
+  constexpr std::uint32_t kNext = 1;
+  int shown = 0;
+  int refused = 0;
+  for (std::uint64_t step = 1; step < 40; ++step) {
+    const test::PlainStateMemory storage(kBytes, 1, 2);
+    State<Watched>::Writer writer(storage.memory<std::byte>());
+    std::uint64_t number = 0;
+    while (number < storage.buffers()) ASSERT_TRUE(writer.set(0, value_of(++number)));
+    const std::uint64_t version = storage.buffer(0, kNext).version;
+    ASSERT_EQ(version, StateVersion(1, kNext).word());
+    std::uint64_t operations = 0;
+    bool is_shown = false;
+    Watched::watch().before = [&] {
+      if (++operations != step) return;
+      storage.pin(1) = pin_of(0, kNext);
+      is_shown = storage.buffer(0, kNext).version == version;
+      ++(is_shown ? shown : refused);
+    };
+    ASSERT_TRUE(writer.set(0, value_of(++number)));
+    Watched::watch() = {};
+    EXPECT_EQ(writer.number(0), number);
+    if (!is_shown) continue;
+    EXPECT_NE(StateVersion(storage.newest()).buffer(), kNext) << step;
+    EXPECT_EQ(StateVersion(storage.buffer(0, kNext).version).unmarked().word(), version) << step;
+  }
+  EXPECT_GT(shown, 0);
+  EXPECT_GT(refused, 0);
+}
+
+// A mark is pinned as soon as it is there, by two readers in turn: as many as there are.
+TEST(StatePinsTest, WriterFindsABufferHoweverItsReadersMoveTheirPins) {
+  using Watched = test::WatchedAtomics;
+  const test::PlainStateMemory storage(kBytes, 1, 2);
+  State<Watched>::Writer writer(storage.memory<std::byte>());
+  ASSERT_TRUE(writer.set(0, value_of(1)));
+  std::vector<std::uint32_t> marked;
+  Watched::watch().before = [&] {
+    for (std::uint32_t buffer = 0; buffer < storage.buffers(); ++buffer) {
+      const StateVersion version(storage.buffer(0, buffer).version);
+      if (version.word() == version.unmarked().word()) continue;
+      if (std::find(marked.begin(), marked.end(), buffer) != marked.end()) continue;
+      marked.push_back(buffer);
+      storage.pin(marked.size() % 2 == 0 ? 1 : 2) = pin_of(0, buffer);
+    }
+  };
+  const std::uint64_t operations = test::operations_of([&] { (void)writer.set(0, value_of(2)); });
+  Watched::watch() = {};
+  EXPECT_LE(operations, 60U);
+  EXPECT_EQ(marked.size(), storage.buffers() - 1) << "all but the newest";
+  EXPECT_EQ(writer.number(0), 2U);
+  const std::uint64_t pin = pin_of(0, StateVersion(storage.newest()).buffer());
+  EXPECT_TRUE(storage.pin(1) != pin && storage.pin(2) != pin);
+  State<>::Reader reader(storage.memory<const std::byte>());
+  std::vector<std::byte> into(kBytes);
+  ASSERT_TRUE(reader.get(0, into));
+  EXPECT_TRUE(test::is_message(into, 2));
+}
+
+TEST_F(StateTest, BufferThatIsMarkedIsPinnedNoMoreAndCopiedStill) {
+  State<>::Reader looker(storage_.memory<const std::byte>(), 1);
+  set(1);
+  std::uint64_t& version = storage_.buffer(0, StateVersion(storage_.newest()).buffer()).version;
+  version = StateVersion(version).marked().word();  // as if it had been the newest until now
+  EXPECT_FALSE(looker.look(0));
+  EXPECT_EQ(storage_.pin(1), 0U);
+  EXPECT_FALSE(looker.corrupt());
+  expect(reader_, 1);
+}
+
+TEST_F(StateTest, ValueThatIsMarkedUnderALookIsWhole) {
+  State<>::Reader looker(storage_.memory<const std::byte>(), 1);
+  set(1);
+  ASSERT_TRUE(looker.look(0));
+  const std::uint64_t& version =
+      storage_.buffer(0, StateVersion(storage_.newest()).buffer()).version;
+  for (std::uint64_t number = 2; version == StateVersion(version).unmarked().word(); ++number) {
+    ASSERT_LT(number, 20U) << "the writer never came to it";
+    set(number);
+  }
+  EXPECT_TRUE(looker.release());
 }
 
 TEST_F(StateTest, ValueThatIsOverwrittenUnderALookIsToldOf) {

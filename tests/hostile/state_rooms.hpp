@@ -89,7 +89,7 @@ class StateWriterSide {
     choices.one_in(8) ? writer_.abort() : writer_.commit(room_->value_bytes());
   }
   [[nodiscard]] std::uint64_t most_operations() const noexcept {
-    return 16 + room_->participants() + room_->value_bytes() / 8;
+    return 24 + 5 * room_->participants() + room_->value_bytes() / 8;
   }
 
  private:

@@ -61,7 +61,7 @@ std::string Mutation::name() const {
 std::vector<Mutation> mutations_of(const std::set<Site>& sites) {
   std::set<Mutation> all;
   for (const Site& site : sites) {
-    if (site.label == kCheckLabel && site.operation == Operation::store) {
+    if (is_check(site.label) && site.operation == Operation::store) {
       all.insert({site.role, site.label, site.operation, Mutation::Takes::store});
       continue;
     }

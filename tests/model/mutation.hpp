@@ -14,8 +14,11 @@ namespace ringbell::model {
 
 enum class Operation : std::uint8_t { load, store, read_modify_write, fence };
 
-// A relaxed store under this label takes away what would be mistaken: left out, it must be missed.
-inline constexpr std::string_view kCheckLabel = "spsc.C";
+// A relaxed store under one of these labels takes away what would be mistaken, or announces what
+// comes: left out, it must be missed.
+[[nodiscard]] constexpr bool is_check(std::string_view label) {
+  return label == "spsc.C" || label == "state.M";
+}
 
 // One end of an edge: the thread's role, the operation, its label, and its order.
 struct Site {

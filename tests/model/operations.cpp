@@ -73,7 +73,7 @@ std::memory_order Execution::effective(std::memory_order order, Operation operat
   if (sequential_) return order;
   const std::string& role = fibers_[running_].role;
   if (mutation_ == nullptr) {
-    if (order != std::memory_order_relaxed || label == kCheckLabel) {
+    if (order != std::memory_order_relaxed || is_check(label)) {
       sites_.insert({role, std::string(label), operation, order});
     }
     return order;

@@ -1,5 +1,6 @@
 // The latest value, explored: readers that copy while they are overtaken, readers that look in
-// place, one that dies looking; and a writer that dies at any step, with a successor.
+// place, one that dies looking; pins that come while the writer looks for a buffer; and a writer
+// that dies at any step, with a successor.
 #include <array>
 #include <cstring>
 #include <string>
@@ -28,6 +29,8 @@ struct Cast {
   bool reader_dies = false;
   bool aborts = false;
   std::uint64_t there = 0;  // values that are there from the beginning
+  // A reader more, which died with this buffer pinned. Of 0 there is none.
+  std::uint32_t dead_pin = 0;
 };
 
 // A value is made of its number.
@@ -54,6 +57,10 @@ class StateProgram : public Program {
     heads_ = execution.shared<core::StateHead>(bytes / sizeof(core::StateHead));
     pins_ = execution.shared<core::ParticipantLine>(participants());
     ended_ = execution.shared<std::uint64_t>();
+    if (cast_.dead_pin != 0) {
+      SimulatedAtomics::store(pins_[participants() - 1].pin, core::pin_of(0, cast_.dead_pin),
+                              std::memory_order_relaxed, kNoEdge);
+    }
     State::Writer writer(memory<std::byte>());
     while (set_ < cast_.there) set_next(writer);
   }
@@ -76,7 +83,8 @@ class StateProgram : public Program {
     return thread > kWriter + cast_.readers;
   }
   [[nodiscard]] std::uint32_t participants() const {
-    return 1 + (cast_.in_place ? static_cast<std::uint32_t>(cast_.readers) : 0);
+    return 1 + (cast_.in_place ? static_cast<std::uint32_t>(cast_.readers) : 0) +
+           (cast_.dead_pin != 0 ? 1 : 0);
   }
   template <class Byte>
   [[nodiscard]] core::StateMemory<Byte> memory() const {
@@ -195,6 +203,9 @@ std::vector<Scenario> state_scenarios() {
       scenario("a writer dies", {.buffers = 2, .values = 2, .before_handover = 1}, 1, 3),
       // The third value from there comes to the buffer of the first.
       scenario("a look", {.buffers = 3, .values = 4, .in_place = true, .there = 1}, 2, 4),
+      // The value after the next two finds buffer 3 pinned and comes to the third's, the reader's.
+      scenario("a look beside a dead reader's pin",
+               {.buffers = 4, .values = 6, .in_place = true, .there = 3, .dead_pin = 3}, 2, 3),
       scenario("an abort",
                {.buffers = 3, .values = 4, .in_place = true, .aborts = true, .there = 2}, 2, 4),
       scenario("a writer dies, looked at",

@@ -282,6 +282,29 @@ TEST(StateTest, NothingIsTornWhileAnotherProcessWrites) {
   EXPECT_EQ(writing.wait(), 0);
 }
 
+TEST(StateTest, WriterThatNeverPausesKeepsNoReaderFromALook) {
+  State state = new_state(1);
+  const StateFds fds = state.fds();
+  ChildProcess writing = ChildProcess::fork([&]() -> int {
+    StateWriter writer = StateWriter::open(std::move(state)).value();
+    for (std::uint64_t number = 1;; ++number) {
+      write_message(writer.claim()->first(8), number);
+      writer.commit(8);
+    }
+  });
+  StateReader looking = StateReader::open(State::attach(fds).value()).value();
+  ASSERT_TRUE(looking.wait_changed(kLong).value());
+  std::uint64_t had = 0;
+  for (int looks = 0; looks < 100'000; ++looks) {
+    const auto seen = looking.look();
+    ASSERT_TRUE(seen) << message_of(seen);
+    ASSERT_TRUE(is_message(**seen, looking.number()));
+    ASSERT_GE(looking.number(), had);
+    had = looking.number();
+    ASSERT_TRUE(looking.release());
+  }
+}
+
 TEST(StateTest, DeathOfTheWriterLeavesItsNewestValue) {
   test::TemporaryNameFolder folder;
   ChildProcess writing = ChildProcess::fork([&] {

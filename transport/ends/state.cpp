@@ -18,7 +18,7 @@ using core::RingKind;
 constexpr std::uint32_t kWriter = 0;
 constexpr Part kWriterPart{
     .kind = RingKind::state, .among = Part::Among::the_first, .role = "writer"};
-// How often a reader that was overtaken begins again: some 1000 values go by each time.
+// How often a reader that was overtaken begins again.
 constexpr int kMostRounds = 1000;
 
 Result<Region> attach_copy(int fd, const AttachOptions& options) {
