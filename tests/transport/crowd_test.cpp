@@ -156,16 +156,23 @@ class WokenLoop : public testing::Test {
  protected:
   WokenLoop() {
     const int fd = armed_.waitable_fd().value();
-    EXPECT_TRUE(armed_.arm());
-    wait_until_parked(ring_.bells().data_bell.word);
-    behind_ = std::async(std::launch::async, [this] {
-      return new_receiver(ring_).peek_for(kLong).value().has_value();
-    });
-    std::this_thread::sleep_for(200ms);
     QueueSender sender = new_sender(ring_);
+    std::promise<void> armed;
+    behind_ = std::async(std::launch::async, [this, sleeps = armed.get_future()]() mutable {
+      QueueReceiver receiver = new_receiver(ring_);
+      sleeps.get();
+      return receiver.peek_for(kLong).value().has_value();
+    });
+    std::this_thread::sleep_for(50ms);
+    // The kernel wakes the one that slept first. The thread behind the descriptor sleeps anew each
+    // 100 ms: all that follows comes before that, if this machine is not busy.
+    EXPECT_TRUE(armed_.arm());
+    std::this_thread::sleep_for(20ms);
+    armed.set_value();
+    std::this_thread::sleep_for(30ms);
     EXPECT_EQ(sender.send(kMessage, kLong), true);
     pollfd rung{.fd = fd, .events = POLLIN, .revents = 0};
-    EXPECT_EQ(::poll(&rung, 1, 10'000), 1);  // the kernel wakes the one that slept first
+    EXPECT_EQ(::poll(&rung, 1, 10'000), 1);
   }
 
   // Whether the end behind was rung: at the end of its time it finds the message as well.
