@@ -28,6 +28,13 @@ constexpr std::chrono::microseconds kFirstNap{100};
 constexpr std::chrono::microseconds kLongestNap{10000};
 // There is a listener, and no room: that comes and goes fast.
 constexpr std::chrono::microseconds kLongestNapAtTheDoor{1000};
+// Between two looks at ConnectOptions::give_up.
+constexpr std::chrono::milliseconds kLongestUnasked{50};
+
+Result<void> go_on(const ConnectOptions& options) {
+  if (!options.give_up || !options.give_up()) return {};
+  return fail(ErrorCode::cancelled, "connecting was given up (ConnectOptions::give_up)");
+}
 
 // A socket at whose other end the listener is.
 struct Reach {
@@ -39,7 +46,7 @@ struct Reach {
 // `where` is for people.
 template <class TryAll>
 Result<FileDescriptor> reach(TryAll&& try_all, std::string_view name, const std::string& where,
-                             SteadyTime deadline) {
+                             const ConnectOptions& options, SteadyTime deadline) {
   Result<FileDescriptor> socket = unix_socket::create();
   if (!socket) return socket;
   for (std::chrono::microseconds nap = kFirstNap;;) {
@@ -55,16 +62,18 @@ Result<FileDescriptor> reach(TryAll&& try_all, std::string_view name, const std:
       return fail(ErrorCode::timed_out,
                   fmt::format("the listener '{}' has too many peers waiting", name));
     }
+    if (Result<void> on = go_on(options); !on) return tl::unexpected(std::move(on.error()));
     std::this_thread::sleep_for(std::min<Timeout>(nap, left));
     nap = std::min(nap * 2, *reached == Reached::none ? kLongestNap : kLongestNapAtTheDoor);
   }
 }
 
-Result<Reach> reach_abstract(uid_t listener, std::string_view name, SteadyTime deadline) {
+Result<Reach> reach_abstract(uid_t listener, std::string_view name, const ConnectOptions& options,
+                             SteadyTime deadline) {
   const unix_socket::Address address = abstract_address(listener, name);
   Result<FileDescriptor> socket =
       reach([&](int fd) { return unix_socket::connect(fd, address); }, name,
-            fmt::format("among the abstract ones of uid {}", listener), deadline);
+            fmt::format("among the abstract ones of uid {}", listener), options, deadline);
   if (!socket) return tl::unexpected(std::move(socket.error()));
   return Reach{.socket = std::move(*socket)};
 }
@@ -75,7 +84,9 @@ bool is_open_to_group(const unix_socket::Address& address) noexcept {
   return ::stat(address.name.c_str(), &socket) == 0 && (socket.st_mode & S_IWGRP) != 0;
 }
 
-Result<Reach> reach_in_folders(std::string_view name, Place place, SteadyTime deadline) {
+Result<Reach> reach_in_folders(std::string_view name, const ConnectOptions& options,
+                               SteadyTime deadline) {
+  const Place place = options.place;
   Result<NameFolders> folders = NameFolders::open(NameFolders::NewNames::no);
   if (!folders) return tl::unexpected(std::move(folders.error()));
   bool is_private = false;
@@ -101,7 +112,7 @@ Result<Reach> reach_in_folders(std::string_view name, Place place, SteadyTime de
     }
     return best;
   };
-  Result<FileDescriptor> socket = reach(try_all, name, "in " + folders->text(), deadline);
+  Result<FileDescriptor> socket = reach(try_all, name, "in " + folders->text(), options, deadline);
   if (!socket) return tl::unexpected(std::move(socket.error()));
   return Reach{.socket = std::move(*socket), .is_private = is_private};
 }
@@ -129,7 +140,7 @@ struct Welcome {
   std::vector<FileDescriptor> descriptors;
 };
 
-Result<Welcome> receive_welcome(int socket, SteadyTime deadline) {
+Result<Welcome> receive_welcome(int socket, const ConnectOptions& options, SteadyTime deadline) {
   std::array<std::byte, sizeof(Greeting)> bytes{};
   for (;;) {
     Result<std::optional<unix_socket::Received>> got =
@@ -149,7 +160,9 @@ Result<Welcome> receive_welcome(int socket, SteadyTime deadline) {
     if (left_until(deadline) == Timeout::zero()) {
       return fail(ErrorCode::timed_out, "the listener did not answer in time; does it accept()?");
     }
-    (void)unix_socket::wait_readable(socket, left_until(deadline));
+    if (Result<void> on = go_on(options); !on) return tl::unexpected(std::move(on.error()));
+    const Timeout longest = options.give_up ? kLongestUnasked : kForever;
+    (void)unix_socket::wait_readable(socket, std::min(longest, left_until(deadline)));
   }
 }
 
@@ -200,8 +213,8 @@ Result<Connection> connect(std::string_view name, const ConnectOptions& options)
   const SteadyTime deadline = end_of(options.timeout);
   const uid_t listener = options.listener_uid.value_or(::geteuid());
   Result<Reach> reached = options.place == Place::abstract
-                              ? reach_abstract(listener, name, deadline)
-                              : reach_in_folders(name, options.place, deadline);
+                              ? reach_abstract(listener, name, options, deadline)
+                              : reach_in_folders(name, options, deadline);
   if (!reached) return tl::unexpected(std::move(reached.error()));
   const Result<Peer> peer = check_listener(*reached, listener);
   if (!peer) return tl::unexpected(peer.error());
@@ -213,7 +226,7 @@ Result<Connection> connect(std::string_view name, const ConnectOptions& options)
   const Result<void> said = handshake::send(socket->get(), hello);
   // A listener that is gone may have said why before it went.
   if (!said && said.error().code != ErrorCode::peer_dead) return tl::unexpected(said.error());
-  Result<Welcome> welcome = receive_welcome(socket->get(), deadline);
+  Result<Welcome> welcome = receive_welcome(socket->get(), options, deadline);
   if (!welcome) return tl::unexpected(welcome.error());
 
   const std::span<FileDescriptor> descriptors(welcome->descriptors);

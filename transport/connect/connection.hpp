@@ -13,6 +13,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -50,13 +51,16 @@ struct ConnectOptions {
   // says spin. With a listener of another user, eventfd stands for sockets.
   std::optional<core::DoorbellKind> doorbell = {};
   WaitOptions wait = {};
+  // Asked while connect() waits, at least every 50 ms: true gives up (Error: cancelled). For
+  // programs whose signals must end that too.
+  std::function<bool()> give_up = {};
 };
 
 // Errors: not_found, if no listener came in time; timed_out, if there is one but it did not answer;
 // permission, if the listener is another user's, or does not talk to this one; unsupported, if it
 // rings otherwise than was asked for; version_mismatch;
 // no_space; corrupt; invalid_argument, also if no group shares the folder for Place::group;
-// peer_dead; as NameFolder::open and Channel::attach.
+// peer_dead; cancelled, if it was given up; as NameFolder::open and Channel::attach.
 RINGBELL_API [[nodiscard]] Result<Connection> connect(std::string_view name,
                                                       const ConnectOptions& options = {});
 
