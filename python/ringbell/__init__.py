@@ -1,9 +1,10 @@
 """Messages between processes on one Linux machine, through rings in shared memory.
 
-Ends are opened by name (`Sender.create("orders")`, `Receiver.open("orders")`) or on a Ring, which
-children of fork() and multiprocessing inherit. A call that waits takes a timeout in seconds, None
-for ever, 0 not at all; what did not come in time is None or False. Failures are exceptions below
-Error. An end belongs to the process that opened it, and one thread uses it at a time.
+Ends are opened by name (`Sender.create("orders")`, `Receiver.open("orders")`), on a Ring, which
+children of fork() and multiprocessing inherit, or come with a connection (`Listener`, `connect`). A
+call that waits takes a timeout in seconds, None for ever, 0 not at all; what did not come in time
+is None or False. Failures are exceptions below Error. An end belongs to the process that opened it,
+and one thread uses it at a time.
 """
 
 from __future__ import annotations
@@ -16,24 +17,26 @@ from ._errors import (BusyError, CancelledError, ClosedError, CorruptError, Drop
                       PeerDeadError, StaleError, SystemCallError, TimedOutError, TooLargeError,
                       UnsupportedError, VersionMismatchError, ViewsError, WrongTypeError)
 from ._loop import Loop
-from ._ringbell import (Client, Collector, Contributor, End, Event, InHand, Loan, Message, Name,
-                        Publisher, QueueReceiver, QueueSender, Receiver, Recovered, Ring, Sender,
-                        Server, StateReader, StateWriter, Stats, Subscriber, TakenRequest, Ticket,
-                        Type, Wait, WaitSet, __version__, names, recover, remove_dead)
+from ._ringbell import (Client, Collector, Connection, Contributor, End, Event, InHand, Listener,
+                        Loan, Message, Name, Publisher, QueueReceiver, QueueSender, Receiver,
+                        Recovered, Ring, Sender, Server, StateReader, StateWriter, Stats,
+                        Subscriber, TakenRequest, Ticket, Type, Wait, WaitSet, __version__, connect,
+                        names, recover, remove_dead)
 from ._states import StatesReader, StatesWriter
 from ._upgrade import wait_drained
 
 __all__ = [
-    "BusyError", "CancelledError", "Client", "ClosedError", "Collector", "Contributor",
-    "CorruptError", "DroppedError", "End", "EndClosedError", "Error", "Event", "EvictedError",
-    "ForkError", "GivenBackError", "InHand", "InUseError", "InvalidArgumentError", "Loan", "Loop",
+    "BusyError", "CancelledError", "Client", "ClosedError", "Collector", "Connection",
+    "Contributor", "CorruptError", "DroppedError", "End", "EndClosedError", "Error", "Event",
+    "EvictedError", "ForkError", "GivenBackError", "InHand", "InUseError", "InvalidArgumentError",
+    "Listener", "Loan", "Loop",
     "Message", "Name", "NoPlaceError", "NoReaderError", "NoSpaceError", "NotARegionError",
     "NotFoundError", "NotPermittedError", "OtherRingError", "PeerDeadError", "Publisher",
     "QueueReceiver", "QueueSender", "Receiver", "Recovered", "Ring", "Sender", "Server",
     "StaleError", "StateReader", "StateWriter", "StatesReader", "StatesWriter", "Stats",
     "Subscriber", "SystemCallError", "TakenRequest", "Ticket", "TimedOutError", "TooLargeError",
     "Type", "UnsupportedError", "VersionMismatchError", "ViewsError", "Wait", "WaitSet",
-    "WrongTypeError", "names", "recover", "remove_dead", "wait_drained", "__version__",
+    "WrongTypeError", "connect", "names", "recover", "remove_dead", "wait_drained", "__version__",
 ]
 
 _ring.install(Ring)

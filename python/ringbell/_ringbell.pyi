@@ -8,13 +8,16 @@ from typing import Any, Literal, Protocol, TypeVar, overload
 from numpy.typing import DTypeLike, NDArray
 
 from ._ringbell_more import Client as Client
+from ._ringbell_more import Connection as Connection
 from ._ringbell_more import Event as Event
+from ._ringbell_more import Listener as Listener
 from ._ringbell_more import Server as Server
 from ._ringbell_more import StateReader as StateReader
 from ._ringbell_more import StateWriter as StateWriter
 from ._ringbell_more import TakenRequest as TakenRequest
 from ._ringbell_more import Ticket as Ticket
 from ._ringbell_more import WaitSet as WaitSet
+from ._ringbell_more import connect as connect
 
 # What is C-contiguous and has the buffer protocol.
 _WritableBuffer = bytearray | memoryview | array[Any] | mmap | NDArray[Any]

@@ -3,6 +3,10 @@
     receiver = aio.Receiver(ringbell.Receiver.open("ticks"))
     async for tick in receiver: ...
 
+    listener = aio.Listener(ringbell.Listener.open("orders"))
+    connection = await listener.accept()
+    orders = aio.Receiver(connection.receiver)
+
     client = aio.Client(ringbell.Client.open("prices"))
     answer = await client.call(b"EURUSD")
     answers = await asyncio.gather(*(client.call(each) for each in pairs))  # at the same time
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
 
     from ._ringbell import _Buffer, _Shape
 
-__all__ = ["Client", "Receiver", "Sender", "Server", "StateReader"]
+__all__ = ["Client", "Listener", "Receiver", "Sender", "Server", "StateReader"]
 
 _Sending = Union[_ringbell.Sender, _ringbell.QueueSender, _ringbell.Contributor,
                  _ringbell.Publisher]
@@ -46,6 +50,24 @@ _Self = TypeVar("_Self", bound="_AsyncEnd[Any]")
 _SLICE = 0.1
 # For a look that asks after the other side as a waiting call does.
 _A_MOMENT = 1e-9
+
+
+async def _readable(fd: int, seconds: float) -> bool:
+    """Sleeps until it is readable, which is true, or until the time is over."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[bool] = loop.create_future()
+
+    def finish(value: bool) -> None:
+        if not ready.done():
+            ready.set_result(value)
+
+    timer = loop.call_later(seconds, finish, False)
+    loop.add_reader(fd, finish, True)
+    try:
+        return await ready
+    finally:
+        timer.cancel()
+        loop.remove_reader(fd)
 
 
 class _AsyncEnd(Generic[_End]):
@@ -85,23 +107,11 @@ class _AsyncEnd(Generic[_End]):
 
     async def _sleep(self, fd: int, seconds: float) -> bool:
         """Sleeps until rung, which is true, or until the time is over."""
-        loop = asyncio.get_running_loop()
-        if fd < 0:
-            assert isinstance(self.end, (_ringbell.Sender, _ringbell.Receiver))
-            return await loop.run_in_executor(self._sleeper, self.end._sleep, seconds)
-        rung: asyncio.Future[bool] = loop.create_future()
-
-        def finish(value: bool) -> None:
-            if not rung.done():
-                rung.set_result(value)
-
-        timer = loop.call_later(seconds, finish, False)
-        loop.add_reader(fd, finish, True)
-        try:
-            return await rung
-        finally:
-            timer.cancel()
-            loop.remove_reader(fd)
+        if fd >= 0:
+            return await _readable(fd, seconds)
+        assert isinstance(self.end, (_ringbell.Sender, _ringbell.Receiver))
+        return await asyncio.get_running_loop().run_in_executor(self._sleeper, self.end._sleep,
+                                                                seconds)
 
     async def _until(self, attempt: Callable[[float], _Got | None], arm: Callable[[], bool],
                      timeout: float | None) -> _Got | None:
@@ -347,3 +357,37 @@ class Server(_AsyncEnd[_ringbell.Server]):
             self.respond(await response if isinstance(response, Awaitable) else response)
             served += 1
         return served
+
+
+class Listener:
+    """A listener whose accept() does not block the loop; connecting is asyncio.to_thread's."""
+
+    def __init__(self, listener: _ringbell.Listener) -> None:
+        self.listener = listener
+        self._turn = asyncio.Lock()
+
+    def close(self) -> None:
+        """As the listener's own."""
+        self.listener.close()
+
+    async def __aenter__(self) -> Listener:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                        traceback: TracebackType | None) -> None:
+        self.close()
+
+    async def accept(self, timeout: float | None = None) -> _ringbell.Connection | None:
+        """As the listener's own. Its ends are ends like others: aio.Sender(connection.sender)."""
+        loop = asyncio.get_running_loop()
+        end = None if timeout is None else loop.time() + timeout
+        async with self._turn:
+            while True:
+                connection = self.listener.accept(0)
+                if connection is not None:
+                    return connection
+                # The time of a handshake under way is looked at by accept() alone.
+                left = _SLICE if end is None else min(_SLICE, end - loop.time())
+                if left <= 0:
+                    return None
+                await _readable(self.listener.fileno(), left)

@@ -15,5 +15,6 @@ void bind_collector(py::module_& module);
 void bind_service(py::module_& module);
 void bind_state(py::module_& module);
 void bind_waitset(py::module_& module);
+void bind_connect(py::module_& module);
 
 }  // namespace ringbell::python

@@ -23,6 +23,7 @@ inline constexpr const char* kForked = "forked";           // the end is the par
 }  // namespace misuse
 
 // REQUIRES, of all of these: this thread holds the GIL.
+[[nodiscard]] pybind11::object exception_of(const Error& error);
 [[noreturn]] void raise(const Error& error);
 [[noreturn]] void raise(std::string_view code, const std::string& message, int errno_value = 0,
                         Fate fate = Fate::none);

@@ -75,6 +75,7 @@ PYBIND11_MODULE(_ringbell, module) {
   bind_service(module);
   bind_state(module);
   bind_waitset(module);
+  bind_connect(module);
   bind_names(module);
 }
 

@@ -17,6 +17,8 @@ struct Word {
 constexpr std::array kDoorbells{Word{"futex", core::DoorbellKind::futex},
                                 Word{"eventfd", core::DoorbellKind::eventfd},
                                 Word{"none", core::DoorbellKind::none}};
+constexpr std::array kPlaces{Word{"folder", Place::folder}, Word{"group", Place::group},
+                             Word{"abstract", Place::abstract}};
 constexpr std::array kHugePages{Word{"never", HugePages::never}, Word{"prefer", HugePages::prefer},
                                 Word{"require", HugePages::require}};
 constexpr std::array kPolicies{Word{"lossy", TopicOptions::Policy::lossy},
@@ -71,6 +73,20 @@ void Keywords::refuse(const char* name, const py::object& given) {
 
 void Keywords::take(const char* name, core::DoorbellKind& kind) {
   if (given_.contains(name)) kind = meaning_of(name, word(name), kDoorbells);
+}
+void Keywords::take(const char* name, std::optional<core::DoorbellKind>& kind) {
+  if (!given_.contains(name)) return;
+  if (given_[name].is_none()) {
+    (void)pop(name);
+  } else {
+    kind = meaning_of(name, word(name), kDoorbells);
+  }
+}
+void Keywords::take(const char* name, Place& place) {
+  if (given_.contains(name)) place = meaning_of(name, word(name), kPlaces);
+}
+void Keywords::take(const char* name, Timeout& seconds) {
+  if (const py::object given = pop(name)) seconds = timeout_of(given);
 }
 void Keywords::take(const char* name, HugePages& pages) {
   if (given_.contains(name)) pages = meaning_of(name, word(name), kHugePages);

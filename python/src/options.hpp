@@ -2,11 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <ringbell/transport/connect/listening_socket.hpp>
 #include <ringbell/transport/ends/channel.hpp>
 #include <ringbell/transport/ends/collector.hpp>
 #include <ringbell/transport/ends/queue.hpp>
@@ -39,6 +41,9 @@ class Keywords {
     }
   }
   void take(const char* name, core::DoorbellKind& kind);
+  void take(const char* name, std::optional<core::DoorbellKind>& kind);
+  void take(const char* name, Place& place);
+  void take(const char* name, Timeout& seconds);  // or None: for ever
   void take(const char* name, HugePages& pages);
   void take(const char* name, TopicOptions::Policy& policy);
   void take(const char* name, Replace& replace);

@@ -9,6 +9,8 @@
 //   receive queue-receive subscribe collect               opens NAME, reads COUNT
 //   call     asks COUNT times; the answer is the request
 //   serve    answers COUNT requests, with themselves
+//   listen   lets one peer connect(), and sends COUNT messages back as they come
+//   connect  connects to a Listener and sends COUNT; each comes back
 //   hold     as receive, then sleeps with one in hand
 //   set      sets a state COUNT times, then waits for a line
 //   watch    reads a state until it has seen value COUNT - 1
@@ -124,6 +126,32 @@ void serve_all(const Task& task) {
     std::copy(asked.begin(), asked.end(), claim(asked.size())->begin());
   };
   require(must(server.serve(echo, task.count, kLong)) == task.count, "no request came in time");
+}
+
+void listen(const Task& task) {
+  Listener listener =
+      must(Listener::open(task.name, {.channel = options_of<ChannelOptions>(task)}));
+  std::optional<Connection> peer = must(listener.accept(kLong));
+  require(peer.has_value(), "no peer came in time");
+  Bytes message(task.size + 1);
+  for (std::size_t i = 0; i < task.count; ++i) {
+    const auto size = must(peer->receiver.receive(message, kLong));
+    require(size.has_value(), "nothing came in time");
+    require(must(peer->sender.send(std::span(message).first(*size), kLong)), "full");
+  }
+}
+
+void connect_to(const Task& task) {
+  Connection peer = must(ringbell::connect(task.name, {.timeout = kLong}));
+  Bytes message(task.size);
+  Bytes answer(task.size + 1);
+  for (std::size_t i = 0; i < task.count; ++i) {
+    fill(message, i);
+    require(must(peer.sender.send(message, kLong)), "full");
+    const auto size = must(peer.receiver.receive(answer, kLong));
+    require(size.has_value(), "nothing came back in time");
+    check(std::span(answer).first(*size), i, task.size);
+  }
 }
 
 // As numpy.dtype([("number", "<u8"), ("price", "<f8"), ("symbol", "S8")], align=True) has it.
@@ -246,6 +274,8 @@ const std::map<std::string, std::function<void(const Task&)>> kTasks{
      }},
     {"call", call_all},
     {"serve", serve_all},
+    {"listen", listen},
+    {"connect", connect_to},
     {"hold", hold},
     {"set", set_all},
     {"watch", watch},

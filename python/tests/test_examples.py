@@ -13,6 +13,7 @@ EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
 
 SAID = {
     "camera": r"30 frames, [\d.]+ GB/s\n",
+    "desk": r"90 questions of 3 peers answered\n",
     "ticker": r"(one|two): (\d+) ticks, the last at 1.0029, 0 missed\n"
               r"(one|two): (\d+) ticks, the last at 1.0029, 0 missed\n",
     "worker_pool": r"30 jobs done, [012] of 3 workers killed\n",

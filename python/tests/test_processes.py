@@ -180,6 +180,8 @@ WAITS: dict[str, Callable[[], object]] = {
     "server": lambda: ringbell.Server.open(ringbell.Ring.service()).request(),
     "client": lambda: ringbell.Client.open(ringbell.Ring.service()).call(b"x"),
     "open": lambda: ringbell.Receiver.open("nothing", None),
+    "accept": lambda: ringbell.Listener.open("listener").accept(),
+    "connect": lambda: ringbell.connect("nothing", None),
     "iteration": lambda: list(ringbell.Receiver.open(ringbell.Ring.channel())),
 }
 
@@ -190,7 +192,14 @@ def fill() -> None:
         sender.send(bytes(1000))
 
 
+def connect_to_one_that_does_not_accept() -> None:
+    listener = ringbell.Listener.open("listener")
+    ringbell.connect("listener", None)
+    listener.close()
+
+
 WAITS["send"] = fill
+WAITS["handshake"] = connect_to_one_that_does_not_accept
 
 
 @pytest.mark.parametrize("call", WAITS.values(), ids=WAITS.keys())
