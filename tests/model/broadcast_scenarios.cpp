@@ -33,6 +33,7 @@ struct Cast {
   bool reader_dies = false;    // the first of them may
   bool reader_evicts = false;  // and the others free its cell, not the writer
   bool aborts = false;
+  bool in_place = false;  // the lossy ring: claim_sized() and read_sized()
 };
 
 // A message's number is its position, and one.
@@ -101,15 +102,19 @@ class LossyProgram : public BroadcastProgram {
   }
 
   void run(std::size_t thread) override {
-    if (is_reader(thread)) return read();
+    if (is_reader(thread)) return cast().in_place ? look() : read();
     if (is_successor(thread)) wait_for_the_writers_end();
     Lossy::Writer writer(memory<std::byte>());
     require(!writer.corrupt(), "the writer takes the ring for corrupt");
     if (is_successor(thread)) check_start(writer.position());
     while (writer.position() < end_of(thread)) {
-      const std::uint64_t number = writer.position() + 1;
-      const std::array<std::uint64_t, 2> message = {number, ~number};
-      writer.publish(std::as_bytes(std::span(message).first(cast().words)));
+      if (cast().in_place) {
+        write_in_place(writer);
+      } else {
+        const std::uint64_t number = writer.position() + 1;
+        const std::array<std::uint64_t, 2> message = {number, ~number};
+        writer.publish(std::as_bytes(std::span(message).first(cast().words)));
+      }
       if (thread == kWriter) sent();
     }
     if (thread == kWriter) say_ended();
@@ -117,7 +122,8 @@ class LossyProgram : public BroadcastProgram {
 
  private:
   [[nodiscard]] std::uint32_t message_bytes() const {
-    return static_cast<std::uint32_t>(cast().words * sizeof(std::uint64_t));
+    return static_cast<std::uint32_t>((cast().words + (cast().in_place ? 1 : 0)) *
+                                      sizeof(std::uint64_t));
   }
   [[nodiscard]] std::uint32_t slot_bytes() const {
     return message_bytes() + static_cast<std::uint32_t>(sizeof(core::BroadcastSequence));
@@ -129,6 +135,47 @@ class LossyProgram : public BroadcastProgram {
             .slot_count = cast().slots,
             .slot_bytes = slot_bytes(),
             .message_bytes = message_bytes()};
+  }
+
+  // The lap changes the size, so that a size of another message shows. A message's word is looked
+  // at before it is known to be whole: a relaxed load, for it is no race that this looks for.
+  [[nodiscard]] std::uint64_t size_of(std::uint64_t position) const {
+    return sizeof(std::uint64_t) - position / cast().slots % 2;
+  }
+  void write_in_place(Lossy::Writer& writer) const {
+    const std::span<std::byte> room = writer.claim_sized();
+    require(room.size() == message_bytes(), "the room is no message's");
+    SimulatedAtomics::store(*core::object_at<std::uint64_t>(room.data() + sizeof(std::uint64_t)),
+                            writer.position() + 1, std::memory_order_relaxed, kNoEdge);
+    writer.commit_sized(size_of(writer.position()));
+  }
+  void look() {
+    Lossy::Reader reader(memory<const std::byte>(), cast().start);
+    const std::uint64_t start = reader.position();
+    std::uint64_t received = 0;
+    while (reader.position() < cast().messages) {
+      const std::uint64_t missed = reader.missed();
+      std::uint64_t word = 0;
+      std::size_t size = 0;
+      const core::BroadcastSeen seen = reader.read_sized([&](std::span<const std::byte> message) {
+        size = message.size();
+        word = SimulatedAtomics::load(*core::object_at<std::uint64_t>(message.data()),
+                                      std::memory_order_relaxed, kNoEdge);
+      });
+      require(!reader.corrupt(), "the reader takes the ring for corrupt");
+      if (seen == core::BroadcastSeen::nothing) {
+        SimulatedAtomics::pause();
+        continue;
+      }
+      const bool whole = seen == core::BroadcastSeen::whole;
+      require(whole || reader.missed() > missed, "a torn message is not among the missed");
+      received += whole ? 1 : 0;
+      require(start + received + reader.missed() == reader.position(), "the missed do not add up");
+      if (!whole) continue;
+      require(word == reader.position(),
+              "another message than that of the position, or a torn one");
+      require(size == size_of(reader.position() - 1), "the size of another message");
+    }
   }
 
   void read() {
@@ -261,6 +308,11 @@ std::vector<Scenario> broadcast_scenarios() {
   const auto lossy = [&](const char* name, const Cast& who, int quick, int full) {
     return cast("BroadcastLossy", program<LossyProgram>(who), name, who, quick, full);
   };
+  const auto in_place = [&](const char* name, Cast who) {
+    who.words = 1;
+    who.in_place = true;
+    return cast("BroadcastLossyInPlace", program<LossyProgram>(who), name, who, -1, -1);
+  };
   const auto lossless = [&](const char* name, const Cast& who, int quick, int full) {
     return cast("BroadcastLossless", program<LosslessProgram>(who), name, who, quick, full);
   };
@@ -273,6 +325,10 @@ std::vector<Scenario> broadcast_scenarios() {
       lossy("a writer dies", {.slots = 2, .messages = 3, .before_handover = 2}, -1, -1),
       lossy("4 slots", {.slots = 4, .messages = 5, .words = 1}, -1, -1),
       lossy("2 readers", {.slots = 2, .messages = 2, .readers = 2, .words = 1}, -1, -1),
+      in_place("2 slots, from the oldest", {.slots = 2, .messages = 3}),
+      in_place("2 slots, from the newest", {.slots = 2, .messages = 3, .start = kNewest}),
+      in_place("a writer dies at the start", {.slots = 2, .messages = 3, .before_handover = 1}),
+      in_place("a writer dies", {.slots = 2, .messages = 3, .before_handover = 2}),
       lossless("2 slots, from the oldest", {.slots = 2, .messages = 3}, -1, -1),
       lossless("2 slots, from the newest", {.slots = 2, .messages = 3, .start = kNewest}, -1, -1),
       lossless("an abort", {.slots = 2, .messages = 3, .joined = 1, .aborts = true}, -1, -1),
