@@ -1,12 +1,13 @@
 // A file from one process to another without a copy in between: the kernel reads it straight into
-// the ring and writes it straight out of it. A loop can do that for many at a time.
+// the ring and writes it straight out of it. A loop can do that for many at a time. The program
+// that gets the file listens under a name, and starts the other one, which connects.
+#include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <string>
-#include <utility>
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <ringbell/ringbell.hpp>
@@ -27,30 +28,31 @@ long run(Start&& start) {
   return moved;
 }
 
+int send(const char* path, const char* name) {
+  auto peer = ringbell::connect(name);
+  if (!peer) return std::puts(peer.error().message.c_str()), 1;
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  const long read = run([&](ringbell::UringLoop& loop, auto done) {
+    return loop.read_into(peer->sender, file, {.offset = 0, .depth = 4}, done);
+  });
+  return read > 0 ? 0 : 1;  // the sender closes in order: the other program's stream ends
+}
+
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   if (!ringbell::UringLoop::create()) return std::puts("no io_uring here"), 0;
-  auto channel = ringbell::Channel::create({.doorbell = ringbell::core::DoorbellKind::eventfd});
-  if (!channel) return std::puts(channel.error().message.c_str()), 1;
-  const int source = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  if (argc > 1) return send(argv[0], argv[1]);  // this very program
+  const std::string name = "files-" + std::to_string(::getpid());
+  auto listener = ringbell::Listener::open(name);  // its channels ring by eventfd
+  if (!listener) return std::puts(listener.error().message.c_str()), 1;
+  if (::fork() == 0) return ::execl(argv[0], argv[0], name.c_str(), nullptr);
+  auto peer = listener->accept(std::chrono::seconds(5));
+  if (!peer || !*peer) return std::puts("the other program did not come"), 1;
   const int copy = ::memfd_create("copy", MFD_CLOEXEC);
-  if (::fork() == 0) {
-    auto receiver = ringbell::Receiver::open(std::move(*channel));
-    const long written = run([&](ringbell::UringLoop& loop, auto done) {
-      return loop.write_from(*receiver, copy, {.offset = 0, .depth = 4}, done);
-    });
-    return written < 0 ? 1 : 0;
-  }
-  long read = -1;
-  {
-    auto sender = ringbell::Sender::open(std::move(*channel));
-    read = run([&](ringbell::UringLoop& loop, auto done) {
-      return loop.read_into(*sender, source, {.offset = 0, .depth = 4}, done);
-    });
-  }  // closes in order: the child's stream ends
-  int status = 1;
-  if (::wait(&status) < 0 || status != 0) return 1;
-  std::printf("%ld bytes came over\n", ::lseek(copy, 0, SEEK_END));
-  return read > 0 && ::lseek(copy, 0, SEEK_END) == read ? 0 : 1;
+  const long written = run([&](ringbell::UringLoop& loop, auto done) {
+    return loop.write_from((*peer)->receiver, copy, {.offset = 0, .depth = 4}, done);
+  });
+  std::printf("%ld bytes came over\n", written);
+  return written == static_cast<long>(std::filesystem::file_size(argv[0])) ? 0 : 1;
 }
