@@ -1,4 +1,7 @@
-/* What all parts of the C API share: codes, errors, memory, waiting. */
+/* What all parts of the C API share: codes, errors, memory, waiting.
+ *
+ * A handle is for one thread at a time, but for its interrupt call; a library that was built with
+ * assertions (without NDEBUG) notices a second thread, and ends the process there. */
 #ifndef RINGBELL_CAPI_BASE_H
 #define RINGBELL_CAPI_BASE_H
 
