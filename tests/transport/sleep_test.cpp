@@ -58,6 +58,13 @@ TEST(DoorbellTest, FutexWakesASleeperInAnotherProcess) {
   ::munmap(page, 4096);
 }
 
+TEST(DoorbellTest, KindHasAName) {
+  EXPECT_STREQ(name_of(DoorbellKind::none), "none");
+  EXPECT_STREQ(name_of(DoorbellKind::futex), "futex");
+  EXPECT_STREQ(name_of(DoorbellKind::eventfd), "eventfd");
+  EXPECT_STREQ(name_of(DoorbellKind{9}), "unknown");
+}
+
 // Those that fall asleep later find the word changed.
 TEST(DoorbellTest, OneRingOfAFutexWakesAllThatSleepOnIt) {
   const Doorbell bell(DoorbellKind::futex);

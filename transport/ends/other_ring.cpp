@@ -10,6 +10,7 @@
 #include <ringbell/transport/ends/message_type.hpp>
 #include <ringbell/transport/ends/sized.hpp>
 #include <ringbell/transport/memory/shape_text.hpp>
+#include <ringbell/transport/sleep/doorbell.hpp>
 
 namespace ringbell {
 namespace {
@@ -37,18 +38,6 @@ std::uint64_t value_for_people(ShapeField field, const RingShape& shape) noexcep
   return memory::option_of(field, shape).value;
 }
 
-const char* text_of(core::DoorbellKind kind) noexcept {
-  switch (kind) {
-    case core::DoorbellKind::none:
-      return "none";
-    case core::DoorbellKind::futex:
-      return "futex";
-    case core::DoorbellKind::eventfd:
-      return "eventfd";
-  }
-  return "of another kind";
-}
-
 }  // namespace
 
 std::optional<std::string> difference_of(const Region& there, const RegionOptions& wanted) {
@@ -70,8 +59,8 @@ std::optional<std::string> difference_of(const Region& there, const RegionOption
                        value_for_people(field, given), value_for_people(field, wanted.shape));
   }
   if (there.doorbell() == wanted.doorbell) return std::nullopt;
-  return fmt::format("with doorbell {}, not {}", text_of(there.doorbell()),
-                     text_of(wanted.doorbell));
+  return fmt::format("with doorbell {}, not {}", name_of(there.doorbell()),
+                     name_of(wanted.doorbell));
 }
 
 bool is_no_ring(const Error& why) noexcept {

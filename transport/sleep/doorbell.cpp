@@ -103,6 +103,18 @@ bool is_eventfd(int fd) {
 
 }  // namespace
 
+const char* name_of(core::DoorbellKind kind) noexcept {
+  switch (kind) {
+    case core::DoorbellKind::none:
+      return "none";
+    case core::DoorbellKind::futex:
+      return "futex";
+    case core::DoorbellKind::eventfd:
+      return "eventfd";
+  }
+  return "unknown";
+}
+
 Doorbell::Doorbell(core::DoorbellKind kind) noexcept : kind_(kind) {
   assert(kind != core::DoorbellKind::eventfd);
 }

@@ -13,6 +13,9 @@
 
 namespace ringbell {
 
+// "none", "futex" or "eventfd", for people; "unknown" of a number that is none of them.
+RINGBELL_API [[nodiscard]] const char* name_of(core::DoorbellKind kind) noexcept;
+
 class RINGBELL_API Doorbell {
  public:
   // A doorbell that needs no descriptor. REQUIRES: kind is none or futex.

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <ringbell/transport/names/names.hpp>
+#include <ringbell/transport/sleep/doorbell.hpp>
 
 namespace ringbell::tools {
 namespace {
@@ -73,7 +74,7 @@ constexpr std::array kFamilies{
            [](const RingFacts& ring, Samples& samples) {
              samples.add(
                  1, fmt::format(",kind=\"{}\",doorbell=\"{}\",backing=\"{}\"", name_of(ring.kind),
-                                name_of(ring.doorbell), name_of(ring.backing)));
+                                ringbell::name_of(ring.doorbell), name_of(ring.backing)));
            }},
     Family{"ringbell_ring_created_timestamp_seconds", Type::gauge,
            "When the ring was made, in seconds since 1970.",

@@ -285,18 +285,6 @@ const char* name_of(core::SideState state) noexcept {
   return "impossible";
 }
 
-const char* name_of(core::DoorbellKind kind) noexcept {
-  switch (kind) {
-    case core::DoorbellKind::none:
-      return "none";
-    case core::DoorbellKind::futex:
-      return "futex";
-    case core::DoorbellKind::eventfd:
-      return "eventfd";
-  }
-  return "unknown";
-}
-
 bool is_path(std::string_view name) noexcept { return name.starts_with('/'); }
 
 Tried<RingFile> open_ring(std::string_view name, uid_t user) {

@@ -105,7 +105,6 @@ struct Totals {
 [[nodiscard]] const char* name_of(core::RingKind kind) noexcept;
 [[nodiscard]] const char* name_of(Backing backing) noexcept;
 [[nodiscard]] const char* name_of(core::SideState state) noexcept;
-[[nodiscard]] const char* name_of(core::DoorbellKind kind) noexcept;
 
 // Whose names are looked at: this user's, unless root looks at another's.
 [[nodiscard]] inline uid_t whose(const std::optional<std::uint64_t>& user) noexcept {

@@ -12,6 +12,8 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
+#include <ringbell/transport/sleep/doorbell.hpp>
+
 #include "tools/command/command.hpp"
 #include "tools/command/look/facts.hpp"
 #include "tools/command/look/lost.hpp"
@@ -85,7 +87,7 @@ void print_json(const RingFacts& facts, const std::vector<MappedBy>& mapped_by) 
            {"path", facts.path},
            {"kind", name_of(facts.kind)},
            {"backing", name_of(facts.backing)},
-           {"doorbell", name_of(facts.doorbell)},
+           {"doorbell", ringbell::name_of(facts.doorbell)},
            {"file_system", nullptr},
            {"on_disk", is_on_disk(facts)},
            {"file_bytes", facts.file_bytes},
@@ -173,7 +175,7 @@ void print_text(const RingFacts& facts, const std::vector<MappedBy>& mapped_by) 
                file_system_of(facts)->type);
   }
   fmt::print("{:<10}{}, by pid {}\n", "made", time_text(facts.created_unix_ns), facts.creator_pid);
-  fmt::print("{:<10}{}\n", "doorbell", name_of(facts.doorbell));
+  fmt::print("{:<10}{}\n", "doorbell", ringbell::name_of(facts.doorbell));
   print_contents(facts);
   for (const Side& side : facts.sides) {
     const std::string who = side.state == core::SideState::absent && !side.alive
