@@ -5,7 +5,7 @@
 //   spin_hint()             pause                       isb: as long as a pause; yield is a nop on
 //                                                       all but cores with several threads
 //   prefetch_for_write()    prefetchw                   prfm pstl1keep
-//   evict_line()            clflushopt, where it is     none: dc civac may be refused, and was not measured
+//   evict_line()            clflushopt, where it is     none: dc civac was not measured
 //   copied_at_once()        rep movsq                   none: ldp and stp are as fast
 //   stream_line()           movntdq, sfence at the end  none: stnp is a hint that most cores ignore
 //   crc32c()                crc32, where SSE4.2 is      crc32cx, where the compiler may assume it
@@ -56,7 +56,7 @@ namespace ringbell::core::cpu {
 #endif
 }
 
-// Whether evict_line() is there. The first call asks the CPU, which a hypervisor may have to answer.
+// Whether evict_line() is there. The first call asks the CPU, or the hypervisor in its place.
 [[nodiscard]] inline bool has_evict_line() noexcept {
 #if defined(__x86_64__)
   static const bool has = [] {

@@ -1,5 +1,5 @@
-// A send and a receive of a type, of its bytes, and of its bytes in place: asm_test.py holds that the
-// instructions of the first two are as many, and that none of the three waits for its own stores.
+// A send and a receive of a type, of its bytes, and of its bytes in place: asm_test.py holds that
+// the instructions of the first two are as many, and that none waits for its own stores.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>

@@ -36,7 +36,7 @@ ROOMS = {
 CORE_HEADERS = set(
     "algorithm array atomic bit cassert climits compare concepts cstddef cstdint cstring iterator "
     "limits numeric optional ratio span tuple type_traits utility variant version "
-    "immintrin.h emmintrin.h xmmintrin.h arm_acle.h".split()
+    "immintrin.h emmintrin.h xmmintrin.h cpuid.h arm_acle.h".split()
 )
 CORE_FORBIDDEN = re.compile(
     r"\b(throw|try|catch|new|delete(?!\s*;)|malloc|calloc|realloc|free(?=\s*\()|typeid|"
