@@ -41,6 +41,12 @@ TopicOptions topic_of(const core::RingShape& shape) {
   return options;
 }
 
+template <class Options>
+Options given_up_by(std::function<bool()>& give_up, Options options) {
+  options.memory.give_up = std::move(give_up);
+  return options;
+}
+
 template <class End>
 Result<RingWriter> made(Result<End> end, auto&& make) {
   if (!end) return tl::unexpected(std::move(end.error()));
@@ -49,7 +55,8 @@ Result<RingWriter> made(Result<End> end, auto&& make) {
 
 }  // namespace
 
-Result<RingWriter> RingWriter::create(std::string_view name, const core::RingShape& shape) {
+Result<RingWriter> RingWriter::create(std::string_view name, const core::RingShape& shape,
+                                      std::function<bool()> give_up) {
   const auto make = [](auto end) -> Result<RingWriter> { return RingWriter(std::move(end)); };
   if (core::wrong_field(shape) != core::ShapeField::none ||
       (core::has_slots(shape.kind) && shape.message_bytes < sizeof(sized::Size))) {
@@ -57,14 +64,14 @@ Result<RingWriter> RingWriter::create(std::string_view name, const core::RingSha
   }
   switch (shape.kind) {
     case RingKind::spsc:
-      return made(Sender::create(name, channel_of(shape)), make);
+      return made(Sender::create(name, given_up_by(give_up, channel_of(shape))), make);
     case RingKind::mpmc:
-      return made(QueueSender::create(name, queue_of(shape)), make);
+      return made(QueueSender::create(name, given_up_by(give_up, queue_of(shape))), make);
     case RingKind::fan_in:
-      return made(Contributor::create(name, collector_of(shape)), make);
+      return made(Contributor::create(name, given_up_by(give_up, collector_of(shape))), make);
     case RingKind::broadcast_lossless:
     case RingKind::broadcast_lossy:
-      return made(Publisher::create(name, topic_of(shape)), make);
+      return made(Publisher::create(name, given_up_by(give_up, topic_of(shape))), make);
     case RingKind::call_group:
     case RingKind::state:
     case RingKind::bells:

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <variant>
@@ -21,10 +22,11 @@ namespace ringbell::bridge {
 // Not thread-safe; move-only.
 class RingWriter {
  public:
-  // Makes the ring, or joins one that has this shape. Errors: unsupported, if it is a service's; as
-  // the end of its kind.
+  // Makes the ring, or joins one that has this shape; give_up as in MemoryOptions. Errors:
+  // unsupported, if it is a service's; as the end of its kind.
   [[nodiscard]] static Result<RingWriter> create(std::string_view name,
-                                                 const core::RingShape& shape);
+                                                 const core::RingShape& shape,
+                                                 std::function<bool()> give_up = {});
 
   // Copies a message in. False: the time is up, the readers are behind. Errors: as the end of its
   // kind.

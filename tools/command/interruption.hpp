@@ -16,6 +16,8 @@ void unwatch() noexcept;
 
 // The signal that came, or 0.
 [[nodiscard]] int signal() noexcept;
+// Whether one came: what gives up taking memory (MemoryOptions::give_up).
+[[nodiscard]] inline bool has_come() noexcept { return signal() != 0; }
 
 // Fails, with the signal's status and nothing to say, if one came.
 [[nodiscard]] Tried<void> check();

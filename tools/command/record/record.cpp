@@ -173,7 +173,7 @@ Tried<void> record(const RecordOptions& options, Meter& meter) {
       RecordingWriter::create(options.recording, options.name, shape, meter);
   std::optional<RingWriter> tee;
   if (writer && !options.tee.empty()) {
-    Result<RingWriter> made = RingWriter::create(options.tee, shape);
+    Result<RingWriter> made = RingWriter::create(options.tee, shape, interruption::has_come);
     if (!made) writer = give_up(kFailed, "--tee: " + made.error().message);
     if (made) tee.emplace(std::move(*made));
   }

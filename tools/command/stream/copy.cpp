@@ -107,7 +107,7 @@ Tried<void> copy(const Source& source, const Destination& destination, const Cop
   ChannelOptions shape;
   shape.capacity_bytes = options.capacity_bytes;
   shape.record_alignment = 64;
-  shape.memory.give_up = [] { return interruption::signal() != 0; };
+  shape.memory.give_up = interruption::has_come;
   Result<Channel> channel = Channel::create(shape);
   if (!channel) return give_up(channel.error());
   Tried<Child> child = Child::run([&] { return read_into(std::move(*channel), source); });

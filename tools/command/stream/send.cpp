@@ -46,7 +46,9 @@ int send(const SendOptions& options) {
   shape.capacity_bytes = options.capacity_bytes;
   shape.record_alignment = 64;
   if (options.for_group) shape.memory.mode = kModeForGroup;
+  shape.memory.give_up = interruption::has_come;
   Result<Sender> sender = Sender::create(options.name, shape);
+  if (auto on = interruption::check(); !on) return complain(on.error());
   if (!sender) return complain(sender.error().message);
 
   enlarge_if_pipe(STDIN_FILENO);
