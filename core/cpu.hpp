@@ -59,17 +59,23 @@ namespace ringbell::core::cpu {
 // Whether evict_line() is there. The first call asks the CPU, or the hypervisor in its place.
 [[nodiscard]] inline bool has_evict_line() noexcept {
 #if defined(__x86_64__)
-  static const bool has = [] {
+  // A static object with a guard would need the C++ library. Each thread finds the same.
+  static int known = 0;
+  constexpr int kThere = 1;
+  constexpr int kMissing = 2;
+  int found = __atomic_load_n(&known, __ATOMIC_RELAXED);
+  if (found == 0) {
     constexpr unsigned kExtendedFeatures = 7;
     constexpr unsigned kClflushopt = 1U << 23U;  // of EBX
     unsigned eax = 0;
     unsigned ebx = 0;
     unsigned ecx = 0;
     unsigned edx = 0;
-    return __get_cpuid_count(kExtendedFeatures, 0, &eax, &ebx, &ecx, &edx) != 0 &&
-           (ebx & kClflushopt) != 0;
-  }();
-  return has;
+    const bool told = __get_cpuid_count(kExtendedFeatures, 0, &eax, &ebx, &ecx, &edx) != 0;
+    found = told && (ebx & kClflushopt) != 0 ? kThere : kMissing;
+    __atomic_store_n(&known, found, __ATOMIC_RELAXED);
+  }
+  return found == kThere;
 #else
   return false;
 #endif

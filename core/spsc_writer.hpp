@@ -191,11 +191,12 @@ class SpscRing<Atomics>::Writer : public Witness {
   [[gnu::always_inline]] void ask_for_lines(std::uint64_t next) noexcept {
     constexpr std::uint64_t kLineMask = ~(kLineBytes - 1);
     const std::uint64_t last = next & kLineMask;
-    std::uint64_t line = (position_ & kLineMask) + kLineBytes;
+    std::uint64_t line = position_ & kLineMask;  // not `last`; positions wrap
     if (last - line > kAheadBytes) return;
-    for (; line <= last; line += kLineBytes) {
+    do {
+      line += kLineBytes;
       cpu::prefetch_for_write(&at_.header_at(line + kAheadBytes));
-    }
+    } while (line != last);
   }
 
   [[gnu::noinline]] void publish_with_batch(std::uint32_t size_bytes) noexcept {
