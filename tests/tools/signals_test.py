@@ -25,7 +25,7 @@ LATEST_S = 0.4
 LIMIT_S = 0.2
 LIMIT_IN_VERSIONS = 30
 LARGE = ["--capacity", "256M"]
-LIMIT_IN_LARGE = 0.75  # of what it takes to make such a ring: who does not give up is later
+LIMIT_IN_LARGE = 0.75  # of what it takes to make such a ring: without give_up it is later
 TRIES = 3
 FIXTURE = Path(__file__).resolve().parent / "fixture.jsonl"
 
