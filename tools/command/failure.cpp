@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "tools/command/command.hpp"
+#include "tools/command/interruption.hpp"
 
 namespace ringbell::tools {
 
@@ -11,6 +12,9 @@ tl::unexpected<Failure> give_up(int status, std::string message) {
 }
 
 tl::unexpected<Failure> give_up(const Error& error) {
+  if (error.code == ErrorCode::cancelled) {
+    if (Tried<void> on = interruption::check(); !on) return tl::unexpected(on.error());
+  }
   const bool cut_short = error.code == ErrorCode::closed || error.code == ErrorCode::peer_dead ||
                          error.code == ErrorCode::corrupt;
   return give_up(cut_short ? kTruncated : kFailed, error.message);

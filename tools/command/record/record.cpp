@@ -174,7 +174,10 @@ Tried<void> record(const RecordOptions& options, Meter& meter) {
   std::optional<RingWriter> tee;
   if (writer && !options.tee.empty()) {
     Result<RingWriter> made = RingWriter::create(options.tee, shape, interruption::has_come);
-    if (!made) writer = give_up(kFailed, "--tee: " + made.error().message);
+    if (!made) {
+      writer = give_up(kFailed, "--tee: " + made.error().message);
+      if (auto on = interruption::check(); !on) writer = tl::unexpected(on.error());
+    }
     if (made) tee.emplace(std::move(*made));
   }
   if (!writer) {

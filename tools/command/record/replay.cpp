@@ -175,7 +175,6 @@ Tried<void> replay(const ReplayOptions& options, Meter& meter) {
   if (!recording) return tl::unexpected(recording.error());
   Result<RingWriter> writer =
       RingWriter::create(options.name, recording->shape(), interruption::has_come);
-  if (auto on = interruption::check(); !on) return on;
   if (!writer) return give_up(writer.error());
   Replayer replayer(options, std::move(*writer), meter);
   for (;;) {
