@@ -20,7 +20,7 @@ from conftest import Peer, message
 from ringbell import aio
 from test_aio import in_loop
 from test_misuse import in_child, in_thread
-from test_processes import forked
+from test_processes import forked, turns_while
 
 COUNT = 300
 LONG = 30
@@ -314,22 +314,7 @@ def test_every_call_says_that_another_thread_accepts() -> None:
     lambda: ringbell.Listener.open("c").accept(0.5),
     lambda: pytest.raises(ringbell.NotFoundError, ringbell.connect, "nothing", 0.5)])
 def test_other_threads_run_meanwhile(wait: Callable[[], object]) -> None:
-    turns = 0
-    stop = threading.Event()
-
-    def count() -> None:
-        nonlocal turns
-        while not stop.is_set():
-            turns += 1
-            time.sleep(0.001)
-
-    thread = threading.Thread(target=count)
-    thread.start()
-    before = turns
-    wait()
-    assert turns - before > 50
-    stop.set()
-    thread.join()
+    assert turns_while(wait) > 50
 
 
 def test_a_loop_accepts_reads_and_learns_that_the_peer_is_gone() -> None:

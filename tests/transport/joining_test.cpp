@@ -59,7 +59,7 @@ TEST(JoiningTest, AnEndThatJoinsLooksAtNoSlotWhileAllAreThere) {
   EXPECT_FALSE(has_seen_all(sender));
 }
 
-// By a number of its own, or by that of the dead one.
+// By a number of its own, or by the dead receiver's.
 TEST(JoiningTest, AnEndThatJoinsTakesWhatADeadOneHeld) {
   for (const std::uint32_t participants : {2U, 8U}) {
     const Region region = large_queue(participants);
