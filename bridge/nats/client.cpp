@@ -127,6 +127,21 @@ bool is_of(const jsStreamConfig& config, const std::string& subject) {
   return config.SubjectsLen == 1 && subject == config.Subjects[0];
 }
 
+natsStatus make_stream(jsStreamInfo** made, const Connection& connection, const Pair& pair,
+                       const std::string& name, jsErrCode& code) {
+  jsStreamConfig config;
+  jsStreamConfig_Init(&config);
+  const char* subject = pair.subject.c_str();
+  config.Name = name.c_str();
+  config.Subjects = &subject;
+  config.SubjectsLen = 1;
+  config.Storage = js_FileStorage;
+  config.MaxBytes = pair.store_bytes;
+  config.Replicas = pair.replicas;
+  config.Discard = js_DiscardNew;  // a full stream refuses: nothing in it is lost
+  return js_AddStream(made, connection.stream(), &config, nullptr, &code);
+}
+
 }  // namespace
 
 tl::unexpected<Error> fail_nats(const std::string& what, natsStatus status) {
@@ -270,22 +285,22 @@ Result<StreamState> find_stream(const Connection& connection, const Pair& pair) 
   const std::string what = "stream " + name;
   jsStreamInfo* found = nullptr;
   jsErrCode code{};
-  natsStatus status = js_GetStreamInfo(&found, connection.stream(), name.c_str(), nullptr, &code);
-  if (status == NATS_NOT_FOUND || code == JSStreamNotFoundErr) {
-    jsStreamConfig config;
-    jsStreamConfig_Init(&config);
-    const char* subject = pair.subject.c_str();
-    config.Name = name.c_str();
-    config.Subjects = &subject;
-    config.SubjectsLen = 1;
-    config.Storage = js_FileStorage;
-    config.MaxBytes = pair.store_bytes;
-    config.Replicas = pair.replicas;
-    config.Discard = js_DiscardNew;  // a full stream refuses: nothing in it is lost
+  const auto find = [&] {
     code = {};
-    status = js_AddStream(&found, connection.stream(), &config, nullptr, &code);
-    if (code == JSStreamSubjectOverlapErr) {
-      return fail(ErrorCode::busy, what + ": the subject belongs to another stream");
+    return js_GetStreamInfo(&found, connection.stream(), name.c_str(), nullptr, &code);
+  };
+  natsStatus status = find();
+  if (status == NATS_NOT_FOUND || code == JSStreamNotFoundErr) {
+    code = {};
+    status = make_stream(&found, connection, pair, name, code);
+    const jsErrCode refused = code;
+    const natsStatus made = status;
+    // The other side may have made it meanwhile: servers before 2.9.16 refuse the second of two.
+    if (made != NATS_OK && (status = find()) != NATS_OK) {
+      if (refused == JSStreamSubjectOverlapErr) {
+        return fail(ErrorCode::busy, what + ": the subject belongs to another stream");
+      }
+      return fail_stream(what, made, refused);
     }
   }
   const StreamInfoPtr info(found);

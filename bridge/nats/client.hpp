@@ -136,8 +136,8 @@ struct StreamState {
   std::uint64_t last = 0;    // number of its last message
   std::int64_t created = 0;  // when, in Unix ns: tells it from a later one of that name
 };
-// Makes the stream if there is none. Errors: busy, if it has other subjects; unsupported, if the
-// server has no JetStream; cancelled.
+// Makes the stream if there is none, as another may at the same time. Errors: busy, if it has other
+// subjects; unsupported, if the server has no JetStream; cancelled.
 [[nodiscard]] Result<StreamState> find_stream(const Connection& connection, const Pair& pair);
 
 // Sleeps, longer from time to time, while nothing gets better.

@@ -1,9 +1,12 @@
-// A connection beside a server that greets and answers pings, and says nothing else.
+// A connection beside a server that greets and answers pings, and else only what a test wants.
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -20,7 +23,11 @@ namespace {
 
 class QuietServer {
  public:
-  QuietServer() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  // The answer to a question of this subject; empty: none.
+  using Answers = std::function<std::string(std::string_view subject)>;
+
+  explicit QuietServer(Answers answers = {})
+      : answers_(std::move(answers)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -45,20 +52,37 @@ class QuietServer {
               static_cast<ssize_t>(text.size()));
   }
   void serve() {
-    constexpr std::string_view kPing = "PING\r\n";
     const FileDescriptor peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     say(peer, "INFO {\"server_id\":\"quiet\",\"max_payload\":1048576,\"headers\":true}\r\n");
     std::string said;
     std::array<char, 4096> bytes{};
     for (ssize_t got = 0; (got = ::recv(peer.get(), bytes.data(), bytes.size(), 0)) > 0;) {
       said.append(bytes.data(), static_cast<std::size_t>(got));
-      for (std::size_t at = 0; (at = said.find(kPing)) != std::string::npos;) {
-        said.erase(0, at + kPing.size());
-        say(peer, "PONG\r\n");
+      for (std::size_t end = 0; (end = said.find("\r\n")) != std::string::npos;) {
+        hear(peer, said.substr(0, end));
+        said.erase(0, end + 2);
       }
     }
   }
+  // One line: SUB SUBJECT NUMBER, or PUB SUBJECT REPLY BYTES, whose payload is a line that says
+  // nothing.
+  void hear(const FileDescriptor& peer, const std::string& line) {
+    std::istringstream words(line);
+    std::string verb;
+    std::string subject;
+    std::string more;
+    words >> verb >> subject >> more;
+    if (verb == "PING") say(peer, "PONG\r\n");
+    if (verb == "SUB") subscription_ = more;
+    if (verb != "PUB" || !answers_) return;
+    const std::string answer = answers_(subject);
+    if (answer.empty()) return;
+    say(peer, "MSG " + more + " " + subscription_ + " " + std::to_string(answer.size()) + "\r\n" +
+                  answer + "\r\n");
+  }
 
+  Answers answers_;
+  std::string subscription_;  // the last one
   FileDescriptor listener_;
   std::string url_;
   std::thread thread_;
@@ -81,6 +105,46 @@ TEST(ClientTest, EndedSubscriptionsDoNotAddUpWhileTheConnectionLasts) {
     EXPECT_TRUE(natsSubscription_IsValid(lasting->get()));
   }
   finish();
+}
+
+constexpr const char* kNoSuchStream =
+    R"({"error":{"code":404,"err_code":10059,"description":"stream not found"}})";
+constexpr const char* kOverlaps =
+    R"({"error":{"code":400,"err_code":10065,"description":"subjects overlap"}})";
+constexpr const char* kOfOrders =
+    R"({"config":{"name":"orders","subjects":["orders"]},"created":"2026-01-01T00:00:00Z",)"
+    R"("state":{"last_seq":7}})";
+
+// Servers before 2.9.16 refuse the second of two that make the same stream at once.
+Result<StreamState> find_beside_another(bool its_own) {
+  int questions = 0;
+  const QuietServer server([&](std::string_view subject) -> std::string {
+    if (subject.find("STREAM.CREATE") != std::string_view::npos) return kOverlaps;
+    return ++questions > 1 && its_own ? kOfOrders : kNoSuchStream;
+  });
+  Pair pair;
+  pair.subject = "orders";
+  pair.server.url = server.url();
+  Result<StreamState> found = [&] {
+    const Result<Connection> connection = Connection::open(pair.server, "test");
+    EXPECT_TRUE(connection) << connection.error().message;
+    return find_stream(*connection, pair);
+  }();
+  finish();
+  return found;
+}
+
+TEST(ClientTest, StreamThatTheOtherSideMadeMeanwhileIsFound) {
+  const Result<StreamState> found = find_beside_another(true);
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->last, 7U);
+}
+
+TEST(ClientTest, SubjectOfAnotherStreamIsRefused) {
+  const Result<StreamState> found = find_beside_another(false);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, ErrorCode::busy);
+  EXPECT_NE(found.error().message.find("belongs to another stream"), std::string::npos);
 }
 
 }  // namespace
