@@ -1,6 +1,7 @@
 // What every end of a ring of many has: three ways to come by it, and what can be asked of it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -57,9 +58,11 @@ class GroupEnd {
   [[nodiscard]] SleepingPlace sleeping_word() noexcept {
     return participant_.sleeper().sleeping_word();
   }
-  // From such a loop, which has slept for WaitOptions::longest_sleep: arm() then asks after the
-  // others, as a waiting call does.
-  void slice_is_over() noexcept { participant_.sleeper().slice_is_over(); }
+  // From such a loop, which has slept for `slice`, as it does each time: arm() then asks after the
+  // others, as a waiting call does after WaitOptions::longest_sleep.
+  void slice_is_over(std::chrono::nanoseconds slice) noexcept {
+    participant_.sleeper().slice_is_over(slice);
+  }
   // Takes arm() back, for a loop that will not look here for a while.
   void disarm() noexcept { participant_.sleeper().disarm(); }
 

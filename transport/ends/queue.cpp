@@ -167,7 +167,10 @@ Waited QueueEnd<Self>::wait_until(Ready&& ready, Timeout timeout) {
 template <class Self>
 template <class Ready>
 bool QueueEnd<Self>::arm_until(Ready&& ready) {
-  if (participant_.sleeper().slept_a_slice()) look_after_others();
+  if (participant_.sleeper().slept_a_slice()) {
+    look_after_ = {};
+    look_after_others();
+  }
   return participant_.sleeper().arm(ready, Others{*this});
 }
 

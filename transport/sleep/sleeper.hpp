@@ -2,6 +2,8 @@
 // (core/shared_parking.hpp), by futex, with the patience of waiter.hpp.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -103,12 +105,17 @@ class RINGBELL_API Sleeper {
   [[nodiscard]] bool slept_a_slice() noexcept {
     return std::exchange(slice_is_over_, false) || (loop_bell_ && loop_bell_->time_was_over());
   }
-  // From a loop that sleeps on the word: it has.
-  void slice_is_over() noexcept { slice_is_over_ = true; }
+  // From a loop that sleeps on the word: it has, and its slices are this long.
+  void slice_is_over(std::chrono::nanoseconds slice) noexcept {
+    slice_is_over_ = true;
+    loops_slice_ = slice;
+  }
 
   [[nodiscard]] const Parker& parker() const noexcept { return parker_; }
-  // WaitOptions::longest_sleep, as it is used.
-  [[nodiscard]] std::chrono::nanoseconds slice() const noexcept { return parker_.waiter().slice(); }
+  // WaitOptions::longest_sleep as it is used, or the loop's if that is less.
+  [[nodiscard]] std::chrono::nanoseconds slice() const noexcept {
+    return std::min(parker_.waiter().slice(), loops_slice_);
+  }
 
  private:
   // As a Waiter and a Parker want them.
@@ -151,6 +158,7 @@ class RINGBELL_API Sleeper {
   std::uint32_t parked_ = 0;             // what *word_ said at the last arm()
   bool sleeps_on_word_ = false;          // a loop does, from the first sleeping_word() on
   bool slice_is_over_ = false;           // it has slept for one
+  std::chrono::nanoseconds loops_slice_ = std::chrono::nanoseconds::max();
 };
 
 }  // namespace ringbell

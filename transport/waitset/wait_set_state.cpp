@@ -282,10 +282,11 @@ void WaitSetState::sleep(std::uint32_t seen, Timeout longest) {
 void WaitSetState::look_after_peers() {
   const SteadyTime now = Parker::Clock::now();
   if (now < next_look_) return;
-  next_look_ = now + parker_.waiter().slice();
+  const std::chrono::nanoseconds slice = parker_.waiter().slice();
+  next_look_ = now + slice;
   for (const std::unique_ptr<End>& each : ends_) {
     End& end = *each;
-    end.end->slice_is_over();
+    end.end->slice_is_over(slice);
     if (end.found != Found::nothing) continue;
     const bool was_armed = std::exchange(end.is_armed, false) && !is_rung(*end.end, end.place);
     if (arm(end)) {

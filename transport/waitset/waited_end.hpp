@@ -1,6 +1,7 @@
 // Any end as a WaitSet sees it.
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -52,7 +53,7 @@ class WaitedEnd {
   [[nodiscard]] virtual Result<int> waitable_fd() = 0;
   // PeerState::alive, if it waits for none in particular. A system call.
   [[nodiscard]] virtual PeerState peer() = 0;
-  virtual void slice_is_over() = 0;
+  virtual void slice_is_over(std::chrono::nanoseconds slice) = 0;
 };
 
 template <class End, class... Size>
@@ -103,8 +104,8 @@ class WaitedEndOf final : public WaitedEnd {
       return PeerState::alive;
     }
   }
-  void slice_is_over() override {
-    if constexpr (requires { end_.slice_is_over(); }) end_.slice_is_over();
+  void slice_is_over(std::chrono::nanoseconds slice) override {
+    if constexpr (requires { end_.slice_is_over(slice); }) end_.slice_is_over(slice);
   }
 
  private:
