@@ -42,13 +42,22 @@ class Needs(ReportTest):
                          ["200 ns<br><sub>CPU 400 ns</sub>",
                           "900 ns<br><sub>CPU 1.80 us<br>iceoryx</sub>", "4.50×"])
 
-    def test_a_rival_is_taken_at_its_best_and_so_is_ringbell(self) -> None:
+    def test_one_by_one_stands_beside_one_by_one_and_batches_beside_batches(self) -> None:
+        awake, singly, batched = ("two CPUs to burn", "one way, 56 B, one by one",
+                                  "one way, 56 B, 16 at once")
         rows = [META, one_way("ringbell", "spin", 20e6), one_way("pipe", "polled", 2e6),
-                one_way("pipe", "polled", 5e6, batch=16)]
-        self.assertEqual(self.line(rows, "two CPUs to burn", "one way, 56 B"),
-                         ["20.0 M/s", "5.00 M/s<br><sub>pipe (64 KiB), 16 at once</sub>", "4.00×"])
-        rows.append(one_way("ringbell", "spin", 40e6, batch=16))
-        self.assertEqual(self.line(rows, "two CPUs to burn", "one way, 56 B")[2], "8.00×")
+                one_way("boost_queue", "polled", 4e6), one_way("pipe", "polled", 40e6, batch=16)]
+        self.assertEqual(self.line(rows, awake, singly),
+                         ["20.0 M/s", "4.00 M/s<br><sub>Boost message_queue</sub>", "5.00×"])
+        # A rival's batches without ringbell's form no ratio.
+        self.assertEqual(self.line(rows, awake, batched),
+                         ["–", "40.0 M/s<br><sub>pipe (64 KiB), 16 at once</sub>", "–"])
+        rows += [one_way("ringbell", "spin", 80e6, batch=16),
+                 one_way("ringbell", "spin", 900e6, batch=64)]
+        self.assertEqual(self.line(rows, awake, singly)[2], "5.00×")
+        self.assertEqual(self.line(rows, awake, batched),
+                         ["80.0 M/s<br><sub>ringbell spin, 16 at once</sub>",
+                          "40.0 M/s<br><sub>pipe (64 KiB), 16 at once</sub>", "2.00×"])
 
     def test_a_row_that_spins_first_does_not_stand_for_one_that_must_sleep(self) -> None:
         rows = [META, trip("ringbell", "park", 300, quick_wake=False),
@@ -98,6 +107,16 @@ class Losses(ReportTest):
                                    one_way("pipe", "polled", 8e6)), "")
         self.assertIn("At no point", self.benchmarks([META, trip("ringbell", "spin", 1),
                                                       trip("pipe", "polled", 2)]))
+
+    def test_batches_are_judged_by_batches(self) -> None:
+        rows = [one_way("ringbell", "spin", 20e6), one_way("ringbell", "spin", 30e6, batch=16)]
+        self.assertEqual(self.lost(*rows, one_way("pipe", "polled", 25e6, batch=16)), "")
+        said = self.lost(*rows, one_way("pipe", "polled", 40e6, batch=16))
+        self.assertEqual(said, "- **One way. Awake: spinning or polled, each process on its own "
+                               "CPU**: 56 B 30.0 M/s (ringbell spin, 16 at once), pipe (64 KiB), "
+                               "16 at once 40.0 M/s: 0.750×.")
+        fast = self.lost(*rows, one_way("pipe", "polled", 25e6))
+        self.assertIn("20.0 M/s (ringbell spin), pipe (64 KiB) 25.0 M/s: 0.800×.", fast)
 
     def test_repeats_that_overlap_are_said_to(self) -> None:
         rows = [trip("ringbell", "spin", ns, repeat=r) for r, ns in enumerate((110, 120, 130))]

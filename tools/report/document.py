@@ -15,8 +15,9 @@ from report.targets import targets_summary, targets_table
 NEEDS_NOTE = """\
 Medians of two processes, the machine as it is; in small print the smallest and largest repeat, the
 CPU time that both processes together spent on a message, and what it was. A rival is whatever else
-the run measured, at its best: pipe, socket, queue, another library; one by one or in
-batches. Ratios are formed within one repeat and one state of the machine."""
+the run measured, at its best: pipe, socket, queue, another library. One by one stands beside one by
+one, which is meant where nothing is said, batches beside batches: *16 at once* is one store of a
+ring, one write of a pipe. Ratios are formed within one repeat and one state of the machine."""
 
 METHOD = f"""\
 - **Two processes**, never two threads, each pinned: to a CPU of its own (*two CPUs*) or both to the
