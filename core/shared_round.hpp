@@ -15,9 +15,9 @@
 //   I2  In m rounds ends of one round take each number at most m + 2 times, however many they are.
 //   I3  A number that was taken is asked after by the end that took it, unless that end dies or
 //       stops: then it is asked after a round later.
-//   I4  A word that this clock cannot have made (from before a boot, from another time namespace,
-//       from a hostile peer), or an end with a longer round, makes all due. Only a peer that stores
-//       there all the time keeps questions from being asked.
+//   I4  A word that is new, or that this clock cannot have made (from before a boot, from another
+//       time namespace, from a hostile peer), or an end with a longer round, makes all due. Only a
+//       peer that stores there all the time keeps questions from being asked.
 // Edges
 //   T   relaxed: the word says when to ask, and nothing is read by what it says.
 // Progress: wait-free.
@@ -64,6 +64,7 @@ class SharedRound {
               .count = numbers_,
               .seen = seen,
               .paid = now - round_};                                                // I2
+    if (seen == 0) return found;                                                    // I4
     if (since < -part || since >= static_cast<std::int64_t>(round_)) return found;  // I4
     const std::uint64_t owed = static_cast<std::uint64_t>(std::max<std::int64_t>(since, 0));
     found.count = static_cast<std::uint32_t>(owed * numbers_ / round_);  // I1

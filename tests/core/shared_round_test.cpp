@@ -70,6 +70,18 @@ TEST(SharedRoundTest, OneThatComesOnceInARoundAsksAfterAll) {
   EXPECT_EQ(asked.count(), 70U);
 }
 
+// The time of a new word is that of the boot, which may be less than a round ago.
+TEST(SharedRoundTest, ANewWordMakesAllDueSoonAfterABootToo) {
+  for (const std::uint64_t now : {std::uint64_t{0}, kRound / 2, kRound - 1}) {
+    std::uint64_t word = 0;
+    Asked asked(7);
+    asked.ask(word, now);
+    EXPECT_EQ(asked.count(), 7U) << now;
+    asked.ask(word, now + kRound);
+    EXPECT_EQ(asked.count(), 14U) << now;
+  }
+}
+
 // It never comes early, but sometimes late.
 TEST(SharedRoundTest, OneThatComesLateAsksAfterAll) {
   const test::PrintedSeed printed;
