@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -305,6 +306,48 @@ TEST_F(GroupOfUsersTest, ConnectorWaitsUntilTheSocketIsOpenToTheGroup) {
     return status_of(connect("talks", options));
   });
   EXPECT_EQ(connecting.wait(), test::kNoError);
+  EXPECT_EQ(listening.wait(), 0);
+}
+
+// Between its call and its look at the mode.
+TEST_F(GroupOfUsersTest, ConnectorIsNotRefusedByASocketThatIsOpenedThisMoment) {
+  constexpr int kTimes = 1000;
+  Signal made;
+  Signal comes;
+  Signal came;
+  ChildProcess listening = as_user(kFirst, [&] {
+    ::umask(0077);
+    const std::string path = path_of("talks.sock");
+    for (int i = 0; i < kTimes; ++i) {
+      const FileDescriptor socket = unix_socket::create().value();
+      if (!unix_socket::bind(socket.get(), {.name = path}).value()) return 1;
+      if (!unix_socket::listen(socket.get(), 1)) return 2;
+      made.tell();
+      if (!comes.wait()) return 3;
+      const auto open_at = std::chrono::steady_clock::now() + std::chrono::microseconds(i % 250);
+      while (std::chrono::steady_clock::now() < open_at) {
+      }
+      if (::chmod(path.c_str(), 0660) != 0) return 4;
+      pollfd there{.fd = socket.get(), .events = POLLIN, .revents = 0};
+      if (::poll(&there, 1, 20'000) != 1) return 5;
+      (void)unix_socket::accept(socket.get());  // and hangs up
+      if (!came.wait()) return 6;
+      if (::unlink(path.c_str()) != 0) return 7;
+    }
+    return 0;
+  });
+  ChildProcess connecting = as_user(kSecond, [&] {
+    const ConnectOptions options{
+        .place = Place::group, .timeout = kPatience, .listener_uid = kFirst};
+    for (int i = 0; i < kTimes; ++i) {
+      if (!made.wait()) return 1;
+      comes.tell();
+      if (code_of(connect("talks", options)) != ErrorCode::peer_dead) return 2;
+      came.tell();
+    }
+    return 0;
+  });
+  EXPECT_EQ(connecting.wait(), 0);
   EXPECT_EQ(listening.wait(), 0);
 }
 

@@ -101,10 +101,10 @@ Result<Reach> reach_in_folders(std::string_view name, const ConnectOptions& opti
         }
       }
       const unix_socket::Address address = address_in(*folder, name);
-      const Result<Reached> reached = unix_socket::connect(socket, address);
-      if (place == Place::group && !reached && reached.error().code == ErrorCode::permission &&
-          !is_open_to_group(address) && left_until(deadline) > Timeout::zero()) {
-        continue;
+      Result<Reached> reached = unix_socket::connect(socket, address);
+      if (place == Place::group && !reached && reached.error().code == ErrorCode::permission) {
+        if (!is_open_to_group(address) && left_until(deadline) > Timeout::zero()) continue;
+        reached = unix_socket::connect(socket, address);  // it may be open since
       }
       if (!reached) return reached;
       if (*reached != Reached::none) best = *reached;
