@@ -35,6 +35,7 @@ class Command(unittest.TestCase):
         for name in subcommands():
             ended = ringbell(name, "--help")
             self.assertEqual((ended.returncode, ended.stderr), (0, ""), name)
+            self.assertIn(f"Usage: ringbell {name} [OPTIONS]", ended.stdout, name)
             self.assertIn("Examples:\n", ended.stdout, name)
             self.assertIn(f"  ringbell {name}", ended.stdout, name)
 
@@ -55,6 +56,9 @@ class Command(unittest.TestCase):
             ended = subprocess.run([alone, "compare", "--quick", "--peers"], text=True,
                                    capture_output=True, timeout=60, check=False)
             self.assertEqual((ended.returncode, ended.stdout), (0, "peers: --quick --peers\n"))
+            ended = subprocess.run([alone, "compare", "--full"], text=True, capture_output=True,
+                                   timeout=60, check=False)
+            self.assertEqual((ended.returncode, ended.stdout), (0, "peers: --full\n"))
 
     def test_says_in_one_line_what_it_does_not_know(self) -> None:
         for arguments in [[], ["nonsense"], ["--nonsense"], ["doctor", "--nonsense"]]:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <random>
 #include <string_view>
 #include <vector>
@@ -107,6 +108,13 @@ Result<Options> checked(const Raw& raw, Options options) {
   return options;
 }
 
+// By which name it was started: `ringbell compare` says so itself.
+const char* name_of(int argc, char** argv) noexcept {
+  if (argc == 0) return "ringbell-compare";
+  const char* const slash = std::strrchr(argv[0], '/');
+  return slash != nullptr ? slash + 1 : argv[0];
+}
+
 Parsed wrong_usage(const std::string& message) {
   fmt::print(stderr, "ringbell-compare: {}\n", message);
   return {std::nullopt, 2};
@@ -117,7 +125,7 @@ Parsed wrong_usage(const std::string& message) {
 Parsed parse_options(int argc, char** argv) {
   tools::CommandLine line(
       "Messages and files between two processes: ringbell against the kernel's own.",
-      "ringbell-compare");
+      name_of(argc, argv));
   tools::Command program = line.program();
   Raw raw;
   Options options;

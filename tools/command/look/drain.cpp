@@ -110,8 +110,9 @@ void add_drain(Command program) {
   const auto options = std::make_shared<DrainOptions>();
   Command command = program.add("drain", "waits until older rings of a name are read to their end");
   command.option("NAME", options->name, "of the rings").required();
-  command.option("--wait", options->wait_s, "seconds; without it, until it is done")
-      .within(0.0, 1e9);
+  command.option("--wait", options->wait_s, "how long, in seconds; without it, until it is done")
+      .within(0.0, 1e9)
+      .takes("SECONDS");
   command.footer(kExamples);
   command.runs([options] { return drain(*options); });
 }

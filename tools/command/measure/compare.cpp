@@ -1,6 +1,5 @@
 // `ringbell compare`: the comparison (bench/), from the installed command. This program links no
-// other library of the kind, so with --peers it becomes ringbell-compare, which does.
-#include <algorithm>
+// other library of the kind, so where they are wanted it becomes ringbell-compare, which does.
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -43,17 +42,19 @@ std::optional<fs::path> program_with_peers() {
 
 int compare(const std::vector<std::string>& arguments) {
   // As a program is given them: modifiable, and a null pointer behind the last.
-  std::vector<std::string> texts{"ringbell-compare"};
+  std::vector<std::string> texts{"ringbell compare"};
   texts.insert(texts.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
   pointers.reserve(texts.size() + 1);
   bool help = false;
+  bool peers = false;
   for (std::string& text : texts) {
     help = help || text == "--help" || text == "-h";
+    peers = peers || text == "--peers" || text == "--full";
     pointers.push_back(text.data());
   }
   pointers.push_back(nullptr);
-  if (std::find(arguments.begin(), arguments.end(), "--peers") != arguments.end()) {
+  if (peers && !help) {
     if (const std::optional<fs::path> program = program_with_peers()) {
       ::execv(program->c_str(), pointers.data());
       return complain(

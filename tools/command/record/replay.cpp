@@ -28,7 +28,7 @@ constexpr const char* kExamples = R"(Examples:
   ringbell replay ticks.pcap ticks              at the times at which they were recorded
   ringbell replay ticks.pcap ticks --speed 4    four times as fast; --max: as fast as they are read
   ringbell replay ticks.pcap ticks --from 1.5 --to 60    of that time of the recording, in seconds
-  ringbell replay o.pcap orders --max | ringbell recv orders --raw --lines
+  ringbell replay o.pcap orders --max & ringbell recv orders --raw --lines
 
 NAME becomes a ring as the recorded one was, or is joined if it is there. A message that finds no
 room waits, and those behind it make up for the time that was lost. What was missed while recording
