@@ -1,32 +1,11 @@
 // The C API of listeners and connections.
-#include <optional>
 #include <utility>
-
-#include <unistd.h>
 
 #include <ringbell/capi/handles.hpp>
 #include <ringbell/capi/options.hpp>
 #include <ringbell/capi/status.hpp>
 
 using namespace ringbell::capi;
-
-namespace {
-
-ringbell::Result<ringbell::Place> place_of(int place) {
-  switch (place) {
-    case RINGBELL_PLACE_FOLDER:
-      return ringbell::Place::folder;
-    case RINGBELL_PLACE_GROUP:
-      return ringbell::Place::group;
-    case RINGBELL_PLACE_ABSTRACT:
-      return ringbell::Place::abstract;
-    default:
-      return ringbell::fail(ringbell::ErrorCode::invalid_argument,
-                            "place is none of enum ringbell_place");
-  }
-}
-
-}  // namespace
 
 extern "C" {
 
@@ -78,24 +57,19 @@ void ringbell_listener_close(ringbell_listener* listener) { destroy(listener); }
 
 int ringbell_connect(const char* name, int64_t timeout_ns, const ringbell_wait_options* wait,
                      ringbell_connection** connection, ringbell_error* error) {
-  return ringbell_connect_at(name, RINGBELL_PLACE_FOLDER, ::geteuid(), timeout_ns, wait, connection,
-                             error);
+  ringbell_connect_options options{};
+  options.wait = wait;
+  return ringbell_connect_with(name, timeout_ns, &options, connection, error);
 }
 
-int ringbell_connect_at(const char* name, int place, uint32_t listener_uid, int64_t timeout_ns,
-                        const ringbell_wait_options* wait, ringbell_connection** connection,
-                        ringbell_error* error) {
+int ringbell_connect_with(const char* name, int64_t timeout_ns,
+                          const ringbell_connect_options* options, ringbell_connection** connection,
+                          ringbell_error* error) {
   return guarded_whole(error, [&] {
-    const ringbell::Result<ringbell::Place> where = place_of(place);
-    if (!where) return report(where.error(), error);
-    const ringbell::Result<ringbell::WaitOptions> waiting = wait_options_of(wait);
-    if (!waiting) return report(waiting.error(), error);
-    ringbell::ConnectOptions options;
-    options.place = *where;
-    options.listener_uid = listener_uid;
-    options.timeout = timeout_of(timeout_ns);
-    options.wait = *waiting;
-    return hand_out(ringbell::connect(name, options), connection, error);
+    ringbell::Result<ringbell::ConnectOptions> connecting = connect_options_of(options);
+    if (!connecting) return report(connecting.error(), error);
+    connecting->timeout = timeout_of(timeout_ns);
+    return hand_out(ringbell::connect(name, *connecting), connection, error);
   });
 }
 

@@ -18,6 +18,19 @@ enum ringbell_place {
   RINGBELL_PLACE_ABSTRACT = 2 /* a name in the kernel, which any process can take first */
 };
 
+/* Start from a zeroed struct. */
+typedef struct ringbell_connect_options {
+  uint32_t place; /* enum ringbell_place */
+  uint32_t reserved_word;
+  const uint32_t* listener_uid;      /* the user that listens; NULL: this one */
+  const ringbell_wait_options* wait; /* NULL: the defaults */
+  /* Asked with `argument` while the call waits, at least every 50 ms: what is not 0 gives up. For
+   * programs whose signals must end that too: the handler sets a flag, this one looks at it. */
+  int (*give_up)(void* argument);
+  void* argument;
+  uint64_t reserved[4];
+} ringbell_connect_options;
+
 /* `channels` is how each of them is made; if it is NULL, they ring by eventfd, and by futex with a
  * peer of another user. RINGBELL_BUSY if a living process has the name. Names are 1 to 64 of
  * a-z 0-9 . _ - */
@@ -47,11 +60,11 @@ RINGBELL_C_API void ringbell_listener_close(ringbell_listener* listener);
 RINGBELL_C_API int ringbell_connect(const char* name, int64_t timeout_ns,
                                     const ringbell_wait_options* wait,
                                     ringbell_connection** connection, ringbell_error* error);
-/* The same at another place, with a listener of that user. RINGBELL_PERMISSION if another user
- * listens there. */
-RINGBELL_C_API int ringbell_connect_at(const char* name, int place, uint32_t listener_uid,
-                                       int64_t timeout_ns, const ringbell_wait_options* wait,
-                                       ringbell_connection** connection, ringbell_error* error);
+/* The same with options; NULL stands for the defaults. RINGBELL_PERMISSION if another user than
+ * `listener_uid` listens there; RINGBELL_CANCELLED if it was given up. */
+RINGBELL_C_API int ringbell_connect_with(const char* name, int64_t timeout_ns,
+                                         const ringbell_connect_options* options,
+                                         ringbell_connection** connection, ringbell_error* error);
 /* The user at the other end, as the kernel tells. */
 RINGBELL_C_API uint32_t ringbell_connection_peer_uid(const ringbell_connection* connection);
 RINGBELL_C_API uint32_t ringbell_connection_peer_gid(const ringbell_connection* connection);

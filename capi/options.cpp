@@ -198,4 +198,38 @@ Result<WaitOptions> wait_options_of(const ringbell_wait_options* options) {
   return wait;
 }
 
+Result<ConnectOptions> connect_options_of(const ringbell_connect_options* given) {
+  ConnectOptions options;
+  if (given == nullptr) return options;
+  if (given->reserved_word != 0 || !all_zero(given->reserved)) {
+    return refused("something reserved is not 0: start from a zeroed struct");
+  }
+  const Result<Place> place = place_of(given->place);
+  if (!place) return tl::unexpected(place.error());
+  const Result<WaitOptions> wait = wait_options_of(given->wait);
+  if (!wait) return tl::unexpected(wait.error());
+  options.place = *place;
+  if (given->listener_uid != nullptr) options.listener_uid = *given->listener_uid;
+  options.wait = *wait;
+  if (given->give_up != nullptr) {
+    options.give_up = [ask = given->give_up, argument = given->argument] {
+      return ask(argument) != 0;
+    };
+  }
+  return options;
+}
+
+Result<Place> place_of(std::int64_t place) {
+  switch (place) {
+    case RINGBELL_PLACE_FOLDER:
+      return Place::folder;
+    case RINGBELL_PLACE_GROUP:
+      return Place::group;
+    case RINGBELL_PLACE_ABSTRACT:
+      return Place::abstract;
+    default:
+      return refused("place is none of enum ringbell_place");
+  }
+}
+
 }  // namespace ringbell::capi

@@ -2,6 +2,8 @@
 // invalid_argument.
 #pragma once
 
+#include <cstdint>
+
 #include <ringbell/ringbell.h>
 #include <ringbell/ringbell.hpp>
 
@@ -15,5 +17,9 @@ namespace ringbell::capi {
 [[nodiscard]] Result<ServiceOptions> service_options_of(const ringbell_service_options* given);
 [[nodiscard]] Result<StateOptions> state_options_of(const ringbell_state_options* given);
 [[nodiscard]] Result<WaitOptions> wait_options_of(const ringbell_wait_options* options);
+// All but the time-out.
+[[nodiscard]] Result<ConnectOptions> connect_options_of(const ringbell_connect_options* given);
+// `place` is one of enum ringbell_place.
+[[nodiscard]] Result<Place> place_of(std::int64_t place);
 
 }  // namespace ringbell::capi

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -180,6 +181,33 @@ TEST(OptionsTest, OfAWait) {
   ringbell_wait_options reserved{};
   reserved.reserved[sizeof reserved.reserved / sizeof reserved.reserved[0] - 1] = 1;
   EXPECT_EQ(code_of(of(reserved)), ErrorCode::invalid_argument);
+}
+
+TEST(OptionsTest, OfAConnect) {
+  const auto of = [](const ringbell_connect_options& given) { return connect_options_of(&given); };
+  for (const ConnectOptions& same : {connect_options_of(nullptr).value(), of({}).value()}) {
+    EXPECT_EQ(same.place, Place::folder);
+    EXPECT_EQ(same.listener_uid, std::nullopt);
+    EXPECT_EQ(same.wait.kind, WaitOptions::Kind::park);
+    EXPECT_FALSE(same.give_up);
+  }
+  EXPECT_EQ(of({.place = RINGBELL_PLACE_GROUP})->place, Place::group);
+  EXPECT_EQ(of({.place = RINGBELL_PLACE_ABSTRACT})->place, Place::abstract);
+  const std::uint32_t root = 0;
+  EXPECT_EQ(of({.listener_uid = &root})->listener_uid, 0U);
+  const ringbell_wait_options spins{.flags = RINGBELL_WAIT_SPIN};
+  EXPECT_EQ(of({.wait = &spins})->wait.kind, WaitOptions::Kind::spin);
+  int answer = 0;
+  const auto asked = [](void* argument) { return *static_cast<int*>(argument); };
+  const ConnectOptions options = of({.give_up = asked, .argument = &answer}).value();
+  EXPECT_FALSE(options.give_up());
+  answer = -1;
+  EXPECT_TRUE(options.give_up());
+  const ringbell_wait_options wrong{.reserved_flags = 1};
+  EXPECT_EQ(code_of(of({.wait = &wrong})), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(of({.place = 3})), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(of({.reserved_word = 1})), ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(of({.reserved = {0, 0, 0, 1}})), ErrorCode::invalid_argument);
 }
 
 TEST(StatusTest, EveryCodeHasItsNumberAndItsName) {

@@ -27,6 +27,10 @@ static void become(uid_t user) {
 
 static void what_cannot_be_is_refused(void) {
   const uint32_t other = kSecond;
+  const uint32_t first = kFirst;
+  const ringbell_connect_options nowhere = {.place = 3};
+  const ringbell_connect_options abstract = {.place = RINGBELL_PLACE_ABSTRACT,
+                                             .listener_uid = &first};
   ringbell_listener* listener = NULL;
   ringbell_connection* connection = NULL;
   CHECK_CODE(RINGBELL_INVALID_ARGUMENT,
@@ -38,22 +42,24 @@ static void what_cannot_be_is_refused(void) {
              ringbell_listener_open_at("talks", RINGBELL_PLACE_GROUP, &other, 1, NULL, NULL,
                                        &listener, &error));
   CHECK_CODE(RINGBELL_INVALID_ARGUMENT,
-             ringbell_connect_at("talks", 3, 0, 0, NULL, &connection, &error));
-  CHECK_CODE(RINGBELL_NOT_FOUND, ringbell_connect_at("talks", RINGBELL_PLACE_ABSTRACT, kFirst, 0,
-                                                     NULL, &connection, &error));
+             ringbell_connect_with("talks", 0, &nowhere, &connection, &error));
+  CHECK_CODE(RINGBELL_NOT_FOUND, ringbell_connect_with("talks", 0, &abstract, &connection, &error));
+  CHECK(strstr(error.message, "uid 61001") != NULL);
   CHECK(listener == NULL && connection == NULL);
 }
 
 /* The first user listens, and the second one connects. */
 static void two_users_connect(void) {
   const uint32_t other = kSecond;
+  const uint32_t first = kFirst;
+  const ringbell_connect_options options = {.place = RINGBELL_PLACE_GROUP, .listener_uid = &first};
   ringbell_listener* listener = NULL;
   ringbell_connection* connection = NULL;
   const pid_t child = fork();
   if (child == 0) {
     become(kSecond);
-    CHECK_CODE(RINGBELL_OK, ringbell_connect_at("talks", RINGBELL_PLACE_GROUP, kFirst, PATIENCE_NS,
-                                                NULL, &connection, &error));
+    CHECK_CODE(RINGBELL_OK,
+               ringbell_connect_with("talks", PATIENCE_NS, &options, &connection, &error));
     CHECK(ringbell_connection_peer_uid(connection) == kFirst);
     CHECK_CODE(RINGBELL_OK,
                ringbell_sender_send(ringbell_connection_sender(connection), "hello", 5, 0, &error));
