@@ -26,13 +26,13 @@ class SpscRing<Atomics>::Reader : public Witness {
   explicit Reader(const SpscMemory& memory) noexcept
       : at_(memory),
         publish_every_(memory.capacity_bytes / kHeadPublications),
-        most_evicted_(cpu::has_evict_line() ? kMostEvictedBytes : 0),
         published_(Atomics::load(at_.control().head, std::memory_order_relaxed, kRelaxed)) {
     if (!at_.aligned(published_)) {
       saw("SpscControl::head", published_);
       published_ = 0;  // no misaligned access, not even by a caller that does not ask
     }
     cursor_ = behind_ = published_;
+    keep_lines(false);
   }
 
   Reader(Reader&&) noexcept = default;
@@ -115,6 +115,12 @@ class SpscRing<Atomics>::Reader : public Witness {
     }
   }
 
+  // Whether what was read stays in this CPU's cache: right for a reader that takes turns with its
+  // writer on one CPU, wrong for one that reads while it writes. False at first.
+  void keep_lines(bool keep) noexcept {
+    most_evicted_ = !keep && cpu::has_evict_line() ? kMostEvictedBytes : 0;
+  }
+
   // Free-running: the end of what was peeked and held or released; and of what the writer knows of.
   [[nodiscard]] std::uint64_t position() const noexcept { return cursor_; }
   [[nodiscard]] std::uint64_t published_head() const noexcept { return published_; }
@@ -153,7 +159,7 @@ class SpscRing<Atomics>::Reader : public Witness {
 
   SpscPlaces at_;
   std::uint64_t publish_every_;
-  std::uint64_t most_evicted_;
+  std::uint64_t most_evicted_ = 0;      // a record of so many bytes; 0: none, see keep_lines()
   std::uint64_t cursor_ = 0;            // the next record to peek
   std::uint64_t behind_ = 0;            // and the end of it, if it was peeked; else the same
   std::uint64_t held_ = kNowhere;       // the oldest record that is held

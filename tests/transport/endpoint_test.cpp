@@ -330,5 +330,45 @@ TEST_P(EndpointTest, MovedEndpointsWorkAndTheOldOnesCloseNothing) {
   EXPECT_EQ(new_receiver.receive(buffer, 1ms), std::nullopt) << "and not closed";
 }
 
+// --- turns on one CPU: a reader keeps the lines of what it has read ------------------------------
+
+constexpr std::uint64_t kRing = 4096;
+
+Endpoint side_of(const Channel& channel, Role role, const WaitOptions& wait) {
+  Endpoint side = Endpoint::open(Channel::attach(channel.fds()).value(), role, wait).value();
+  side.moved_to(10 * kRing);
+  return side;
+}
+
+TEST(TurnsTest, TakenByASideThatSlept) {
+  const Channel channel = Channel::create({.capacity_bytes = kRing}).value();
+  Endpoint reader = side_of(channel, Role::reader, {.spin_budget = 0ns});
+  EXPECT_FALSE(reader.takes_turns(kRing));
+  EXPECT_EQ(reader.wait_until([] { return false; }, 2ms), Waited::timed_out);
+  EXPECT_TRUE(reader.takes_turns(kRing));
+  reader.moved_to(11 * kRing - 8);
+  EXPECT_TRUE(reader.takes_turns(kRing));
+  reader.moved_to(11 * kRing);
+  EXPECT_FALSE(reader.takes_turns(kRing)) << "a whole ring went through, and none slept";
+}
+
+TEST(TurnsTest, TakenByASideThatWokeItsPeer) {
+  const Channel channel = Channel::create({.capacity_bytes = kRing}).value();
+  Endpoint reader = side_of(channel, Role::reader, {});
+  Endpoint writer = side_of(channel, Role::writer, {});
+  reader.published();
+  EXPECT_FALSE(reader.takes_turns(kRing));
+  EXPECT_TRUE(writer.arm([] { return false; }));
+  reader.published();
+  EXPECT_TRUE(reader.takes_turns(kRing));
+}
+
+TEST(TurnsTest, TakenByASideThatGivesTheCpuAway) {
+  const Channel channel = Channel::create({.capacity_bytes = kRing}).value();
+  const Endpoint reader =
+      side_of(channel, Role::reader, {.kind = WaitOptions::Kind::spin, .yield = true});
+  EXPECT_TRUE(reader.takes_turns(kRing));
+}
+
 }  // namespace
 }  // namespace ringbell

@@ -121,7 +121,7 @@ std::uint32_t Endpoint::announce_sleep() noexcept {
     Parking<>::let_peer_fence(*own_bell_, heavy_barrier);
     by_barrier_ = false;
   }
-  slept_at_ = position_;
+  slept_at_ = turned_at_ = position_;
   return Parking<>::park(*own_bell_, by_barrier_, heavy_barrier);
 }
 
@@ -223,6 +223,7 @@ void Endpoint::woke_up() noexcept {
 
 void Endpoint::ring_peer() noexcept {
   const Doorbell& bell = role_ == Role::reader ? channel_.space_bell() : channel_.data_bell();
+  turned_at_ = position_;
   Parking<>::ring(*peer_bell_, [&] {
     parker_.rang();
     bell.wake(*peer_bell_);

@@ -98,6 +98,12 @@ class RINGBELL_API Endpoint {
       go_back_to_barriers();
   }
 
+  // Whether the two sides may be taking turns on one CPU: one of them slept while the last
+  // `within_bytes` went through, or this one gives the CPU away while it spins.
+  [[nodiscard]] bool takes_turns(std::uint64_t within_bytes) const noexcept {
+    return parker_.waiter().yields() || position_ - turned_at_ < within_bytes;
+  }
+
   // Waits until `ready()`, until the time is up, or interrupt(). Whatever ended it, ready() was
   // looked at after it.
   template <class Ready>
@@ -222,6 +228,7 @@ class RINGBELL_API Endpoint {
   std::uint32_t* own_bell_;          // the word on which this side sleeps
   std::uint64_t position_ = 0;       // how far the ring has come, as last told
   std::uint64_t slept_at_ = 0;       // position_ at the last sleep
+  std::uint64_t turned_at_ = 0;      // and at the last sleep of either side, as far as it is known
   std::uint64_t fence_below_bytes_;  // WaitOptions
   std::uint32_t parked_ = 0;         // what *own_bell_ said at the last arm()
   Armed armed_ = Armed::no;

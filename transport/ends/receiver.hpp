@@ -165,6 +165,8 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
     head_rung_ = ring_.published_head();
     endpoint_.moved_to(head_rung_);
     endpoint_.published();
+    // On one CPU neither side moves by more than the ring holds before the other has its turn.
+    ring_.keep_lines(endpoint_.takes_turns(channel().region().geometry().capacity_bytes));
   }
 
   core::SpscRing<>::Reader ring_;

@@ -129,6 +129,9 @@ class RINGBELL_API Waiter {
   // Whether it ever sleeps: WaitOptions::kind says so, and there is a doorbell.
   [[nodiscard]] bool sleeps() const noexcept { return sleeps_; }
 
+  // Whether it gives the CPU away while it spins.
+  [[nodiscard]] bool yields() const noexcept { return yields_; }
+
   // WaitOptions::longest_sleep, as it is used.
   [[nodiscard]] std::chrono::nanoseconds slice() const noexcept { return slice_; }
 
