@@ -41,37 +41,33 @@ TopicOptions topic_of(const core::RingShape& shape) {
   return options;
 }
 
-template <class Options>
-Options given_up_by(std::function<bool()>& give_up, Options options) {
-  options.memory.give_up = std::move(give_up);
-  return options;
-}
-
-template <class End>
-Result<RingWriter> made(Result<End> end, auto&& make) {
-  if (!end) return tl::unexpected(std::move(end.error()));
-  return make(std::move(*end));
-}
-
 }  // namespace
+
+template <class MadeEnd, class Options>
+Result<RingWriter> RingWriter::make(std::string_view name, Options options,
+                                    std::function<bool()> give_up) {
+  options.memory.give_up = std::move(give_up);
+  Result<MadeEnd> end = MadeEnd::create(name, options);
+  if (!end) return tl::unexpected(std::move(end.error()));
+  return RingWriter(std::move(*end));
+}
 
 Result<RingWriter> RingWriter::create(std::string_view name, const core::RingShape& shape,
                                       std::function<bool()> give_up) {
-  const auto make = [](auto end) -> Result<RingWriter> { return RingWriter(std::move(end)); };
   if (core::wrong_field(shape) != core::ShapeField::none ||
       (core::has_slots(shape.kind) && shape.message_bytes < sizeof(sized::Size))) {
     return fail(ErrorCode::invalid_argument, "there is no ring of that kind and size");
   }
   switch (shape.kind) {
     case RingKind::spsc:
-      return made(Sender::create(name, given_up_by(give_up, channel_of(shape))), make);
+      return make<Sender>(name, channel_of(shape), std::move(give_up));
     case RingKind::mpmc:
-      return made(QueueSender::create(name, given_up_by(give_up, queue_of(shape))), make);
+      return make<QueueSender>(name, queue_of(shape), std::move(give_up));
     case RingKind::fan_in:
-      return made(Contributor::create(name, given_up_by(give_up, collector_of(shape))), make);
+      return make<Contributor>(name, collector_of(shape), std::move(give_up));
     case RingKind::broadcast_lossless:
     case RingKind::broadcast_lossy:
-      return made(Publisher::create(name, given_up_by(give_up, topic_of(shape))), make);
+      return make<Publisher>(name, topic_of(shape), std::move(give_up));
     case RingKind::call_group:
     case RingKind::state:
     case RingKind::bells:

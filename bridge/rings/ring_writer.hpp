@@ -45,6 +45,10 @@ class RingWriter {
 
   explicit RingWriter(End end) : end_(std::move(end)) {}
 
+  template <class MadeEnd, class Options>
+  [[nodiscard]] static Result<RingWriter> make(std::string_view name, Options options,
+                                               std::function<bool()> give_up);
+
   End end_;
 };
 
