@@ -24,9 +24,13 @@ from contextlib import contextmanager
 from multiprocessing import shared_memory
 from typing import Any
 
-import numpy as np
-
-import ringbell
+try:
+    import numpy as np
+    import ringbell
+except ImportError as missing:
+    sys.exit(f"ringbell: Python has no {missing.name or missing}; the benchmark takes "
+             "python3-ringbell (or `pip install .` in the sources) and python3-numpy, and "
+             "measures python3-zmq too")
 
 try:
     import zmq

@@ -153,5 +153,46 @@ class Bench(CommandTest):
             return children.read().split()
 
 
+class OfPython(CommandTest):
+    def refuse(self, said: str, *arguments: str) -> None:
+        ended = self.ringbell("bench", *arguments)
+        self.assertEqual((ended.returncode, ended.stdout), (2, b""))
+        self.expect_line(ended.stderr.decode(), said)
+
+    def test_the_first_python_in_path_runs_it(self) -> None:
+        python = self.folder / "python3"
+        python.write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
+        python.chmod(0o755)
+        self.environment["PATH"] = f"{self.folder}:{self.environment['PATH']}"
+        for options in ([], ["--quick"]):
+            ended = self.ringbell("bench", "--lang", "python", *options)
+            self.assertEqual((ended.returncode, ended.stderr), (0, b""))
+            words = ended.stdout.decode().split()
+            self.assertRegex(words[1], r"/(python_)?bench\.py$")
+            self.assertEqual([words[0], *words[2:]], ["-B", *options])
+
+    def test_it_says_what_a_python_without_ringbell_lacks(self) -> None:
+        (self.folder / "numpy.py").touch()
+        (self.folder / "ringbell.py").write_text('raise ModuleNotFoundError(name="ringbell")',
+                                                 encoding="utf-8")
+        self.environment["PYTHONPATH"] = str(self.folder)
+        ended = self.ringbell("bench", "--lang", "python")
+        self.assertEqual((ended.returncode, ended.stdout), (1, b""))
+        self.expect_line(ended.stderr.decode(), "no ringbell; .* python3-ringbell .* python3-numpy")
+
+    def test_it_needs_a_python(self) -> None:
+        self.environment["PATH"] = str(self.folder)
+        ended = self.ringbell("bench", "--lang", "python")
+        self.assertEqual((ended.returncode, ended.stdout), (1, b""))
+        self.expect_line(ended.stderr.decode(), "starting python3 failed: .*; install python3")
+
+    def test_it_is_asked_for_in_place_of_a_kind(self) -> None:
+        self.refuse("name no KIND", "--lang", "python", "round-trip")
+        self.refuse("name no KIND", "--quick", "round-trip")
+        self.refuse("a KIND is wanted")
+        self.refuse("a KIND is wanted", "--quick")
+        self.refuse("cobol", "--lang", "cobol")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -107,7 +107,9 @@ Option Command::option(const char* names, std::function<std::string(const std::s
 }
 
 void Command::runs(Work work) {
-  app_->callback([chosen = chosen_, work = std::move(work)] { *chosen = work; });
+  app_->callback([chosen = chosen_, app = app_, work = std::move(work)] {
+    if (app->get_subcommands().empty()) *chosen = work;
+  });
 }
 void Command::runs_with_rest(std::function<int(const std::vector<std::string>&)> work) {
   app_->set_help_flag();

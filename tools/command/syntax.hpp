@@ -62,7 +62,7 @@ class Command {
   Option option(const char* names, std::function<std::string(const std::string&)> take,
                 const char* help);
 
-  // Runs if this command is chosen.
+  // Runs if this command is chosen, and none of its own.
   void runs(Work work);
   // All behind the command is its own affair, --help too.
   void runs_with_rest(std::function<int(const std::vector<std::string>&)> work);

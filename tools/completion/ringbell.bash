@@ -18,6 +18,7 @@ _ringbell() {
       [[ ${COMP_WORDS[1]} == compare || ${COMP_WORDS[1]} == bench ]] && compopt -o default && return
       ;;
     --out | --dir | --plot | --device | --output | -o) compopt -o default && return ;;
+    --lang) mapfile -t COMPREPLY < <(compgen -W "python" -- "$current") && return ;;
     --compress) mapfile -t COMPREPLY < <(compgen -W "zstd" -- "$current") && return ;;
     --tee) mapfile -t COMPREPLY < <(compgen -W "$(_ringbell_names)" -- "$current") && return ;;
     --format) mapfile -t COMPREPLY < <(compgen -W "openmetrics prometheus" -- "$current") && return ;;
@@ -102,7 +103,7 @@ _ringbell() {
         wake) options="--cpu --size --transport --wait --samples --repeats --json --help" ;;
         scale) options="--cpu --count --transport --samples --duration --repeats --json --help" ;;
         backings) options="--cpu --size --samples --duration --dir --repeats --json --help" ;;
-        *) options="--help" ;;
+        *) options="--lang --quick --help" ;;
       esac
       ;;
     compare)

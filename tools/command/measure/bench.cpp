@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -25,8 +26,9 @@
 #include "bench/harness/subprocess.hpp"
 #include "bench/scale/scale.hpp"
 #include "tools/command/command.hpp"
+#include "tools/command/measure/bench_language.hpp"
 #include "tools/command/measure/bench_options.hpp"
-#include "tools/command/measure/report_script.hpp"
+#include "tools/command/measure/script.hpp"
 #include "tools/command/quantity.hpp"
 #include "tools/doctor/checks.hpp"
 
@@ -347,6 +349,8 @@ Examples:
   ringbell bench throughput --cpu 2,3 --verify
   ringbell bench wake
   ringbell bench KIND --help                       its options, and more examples
+  ringbell bench --lang python                     all that is measured of ringbell for Python,
+                                                   beside multiprocessing, pipes and ZeroMQ
 
 Exit status: 0; 1 if something failed or came otherwise than it was sent; 2 if the command line
 will not do; 128 + N when signal N ended it.)";
@@ -415,14 +419,20 @@ void add_options(Command command, const Kind& kind, BenchOptions& options) {
 
 void add_bench(Command program) {
   Command bench = program.add("bench", "one benchmark, on what you choose");
-  bench.needs_command();
   bench.footer(kFooter);
+  const auto language = std::make_shared<OtherLanguage>();
+  bench
+      .option("--lang", language->name, "of ringbell for this language, in place of a KIND: python")
+      .one_of({"python"});
+  bench.flag("--quick", language->quick, "with --lang: once, and a fifth of the time");
+  bench.runs([language] { return measure_in(*language); });
   for (const Kind& kind : kKinds) {
     const auto options = std::make_shared<BenchOptions>();
     Command command = bench.add(kind.name, kind.about);
     add_options(command, kind, *options);
     command.footer(kind.examples);
-    command.runs([options, make = kind.make] {
+    command.runs([options, language, make = kind.make] {
+      if (language->is_asked_for()) return complain("--lang: name no KIND beside it", kUsage);
       const Tried<Benchmark> made = make(*options);
       return made ? run(*made, *options) : complain(made.error());
     });

@@ -1,17 +1,13 @@
 // `ringbell report`: a comparison's JSON Lines as text and plots, or two of them side by side.
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include "tools/command/command.hpp"
-#include "tools/command/measure/report_script.hpp"
+#include "tools/command/measure/script.hpp"
 
 namespace ringbell::tools {
 namespace {
@@ -47,26 +43,10 @@ int report(const ReportOptions& options) {
     texts.insert(texts.end(), {"--benchmarks", options.out + "/BENCHMARKS.md", "--results",
                                options.out + "/results"});
   }
-  std::vector<char*> pointers;
-  pointers.reserve(texts.size() + 1);
-  for (std::string& text : texts) pointers.push_back(text.data());
-  pointers.push_back(nullptr);
-  ::execv(pointers[0], pointers.data());
-  return complain(
-      fmt::format("starting {} failed: {}; install python3", texts[0], std::strerror(errno)));
+  return become(std::move(texts));
 }
 
 }  // namespace
-
-std::optional<fs::path> report_script() {
-  std::error_code none;
-  const fs::path program = fs::read_symlink("/proc/self/exe", none);
-  for (const fs::path& folder : {program.parent_path().parent_path() / "share" / "ringbell",
-                                 fs::path(RINGBELL_SOURCE_DIR) / "tools"}) {
-    if (fs::exists(folder / "report.py", none)) return folder / "report.py";
-  }
-  return std::nullopt;
-}
 
 void add_report(Command program) {
   const auto options = std::make_shared<ReportOptions>();
