@@ -172,11 +172,15 @@ const char* header_of(natsMsg* message, const char* name) noexcept {
   return natsMsgHeader_Get(message, name, &value) == NATS_OK ? value : nullptr;
 }
 
+// The reply subject first: a look for a header takes longer, and is in vain where each record is a
+// message.
 std::optional<Origin> origin_in(natsMsg* message) {
+  if (const char* const reply = natsMsg_GetReply(message)) {
+    if (std::optional<Origin> origin = OriginReply::read(reply)) return origin;
+  }
   if (const char* const header = header_of(message, kOriginHeader)) return origin_of(header);
   if (const char* const id = header_of(message, kIdHeader)) return origin_of_id(id);
-  const char* const reply = natsMsg_GetReply(message);
-  return reply != nullptr ? OriginReply::read(reply) : std::nullopt;
+  return std::nullopt;
 }
 
 Connection::Connection(ConnectionPtr connection, StreamPtr stream)
