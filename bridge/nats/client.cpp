@@ -251,6 +251,14 @@ Result<void> Connection::flush() const {
   return {};
 }
 
+Result<bool> Connection::hurry() const {
+  constexpr std::int64_t kLongestMs = 1;
+  const natsStatus status = natsConnection_FlushTimeout(connection_.get(), kLongestMs);
+  if (status == NATS_TIMEOUT) return false;
+  if (status != NATS_OK) return fail_nats("waiting for the server", status);
+  return true;
+}
+
 Result<SubscriptionPtr> Connection::subscribe(const std::string& subject, const char* group) const {
   if (!ended_->all.empty()) {
     if (auto seen = flush(); !seen) return tl::unexpected(seen.error());

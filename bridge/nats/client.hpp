@@ -106,6 +106,9 @@ class Connection {
                                      std::span<const std::byte> payload) const;
   // Waits until the server has seen all that was published.
   [[nodiscard]] Result<void> flush() const;
+  // Sends at once what libnats would keep for 1 ms, so that more goes with it, and waits no longer
+  // than that for the server. Whether it has seen all.
+  [[nodiscard]] Result<bool> hurry() const;
   // `group`: of several subscribers that name it one gets each message. Waits for the server if
   // there are ended ones to be destroyed.
   [[nodiscard]] Result<SubscriptionPtr> subscribe(const std::string& subject,

@@ -58,12 +58,14 @@ class Outbound {
 
   [[nodiscard]] Result<void> pump_core(const Connection& connection);
   // C1. Waits for the first record. False: none came.
-  [[nodiscard]] Result<bool> take_in_hand(const Connection& connection);
-  [[nodiscard]] Result<bool> take_one_by_one(const Connection& connection);
+  [[nodiscard]] Result<bool> take_in_hand(const Connection& connection, Timeout timeout);
+  [[nodiscard]] Result<bool> take_one_by_one(const Connection& connection, Timeout timeout);
   // C2.
   [[nodiscard]] Result<void> publish_in_hand(const Connection& connection);
   // The server has seen all that was published.
   [[nodiscard]] Result<void> confirm(const Connection& connection);
+  // The ring has nothing more for now: what was published need not wait for it.
+  [[nodiscard]] Result<void> hurry(const Connection& connection);
   [[nodiscard]] tl::unexpected<Error> lose_unconfirmed(const Error& why);
 
   [[nodiscard]] Result<void> pump_durable(const Connection& connection);
@@ -102,6 +104,7 @@ class Outbound {
   Handful hand_;                  // in hand, each for a message of its own
   OriginReply reply_;             // of these
   std::uint64_t unconfirmed_ = 0;
+  bool lingers_ = false;  // in libnats' buffer, what was published last
 
   std::deque<Pending> pending_;
   std::size_t pending_bytes_ = 0;

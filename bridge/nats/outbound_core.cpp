@@ -12,6 +12,9 @@ namespace ringbell::bridge {
 namespace {
 
 constexpr std::chrono::milliseconds kSlice{50};
+// libnats keeps what is published for 1 ms, so that more goes with it. When nothing has come for so
+// long it goes, with a question to the server: not for each record of a stream.
+constexpr std::chrono::microseconds kQuiet{200};
 
 }  // namespace
 
@@ -19,6 +22,7 @@ Result<void> Outbound::pump_core(const Connection& connection) {
   constexpr std::chrono::milliseconds kConfirmEach{200};
   SteadyTime confirm_at = end_of(kConfirmEach);
   unconfirmed_ = 0;
+  lingers_ = false;
   for (;;) {
     if (auto published = publish_in_hand(connection); !published) {
       return lose_unconfirmed(published.error());
@@ -31,10 +35,14 @@ Result<void> Outbound::pump_core(const Connection& connection) {
       return lose_unconfirmed(Error{ErrorCode::cancelled, 0, "the connection is lost"});
     }
     keep_room();
-    const Result<bool> took = take_in_hand(connection);
+    const Result<bool> took = take_in_hand(connection, lingers_ ? Timeout(kQuiet) : kSlice);
     if (!took) {
       (void)connection.flush();  // what ends the bridge does not end what it has sent
       return tl::unexpected(took.error());
+    }
+    if (!*took && lingers_) {
+      if (auto gone = hurry(connection); !gone) return lose_unconfirmed(gone.error());
+      continue;
     }
     if ((!*took && unconfirmed_ != 0) || left_until(confirm_at) == Timeout::zero()) {
       if (auto seen = confirm(connection); !seen) return lose_unconfirmed(seen.error());
@@ -43,9 +51,9 @@ Result<void> Outbound::pump_core(const Connection& connection) {
   }
 }
 
-Result<bool> Outbound::take_in_hand(const Connection& connection) {
-  if (!pair_.batches || !records_.joins()) return take_one_by_one(connection);
-  Result<std::optional<Pending>> message = gather(connection, kSlice);
+Result<bool> Outbound::take_in_hand(const Connection& connection, Timeout timeout) {
+  if (!pair_.batches || !records_.joins()) return take_one_by_one(connection, timeout);
+  Result<std::optional<Pending>> message = gather(connection, timeout);
   if (!message) return tl::unexpected(message.error());
   if (!*message) return false;
   records_.release((*message)->mark);
@@ -53,13 +61,13 @@ Result<bool> Outbound::take_in_hand(const Connection& connection) {
   return true;
 }
 
-Result<bool> Outbound::take_one_by_one(const Connection& connection) {
+Result<bool> Outbound::take_one_by_one(const Connection& connection, Timeout timeout) {
   const std::size_t most = connection.max_payload();
   std::optional<Records::Mark> last;
   while (hand_.has_room() && (!last || records_.may_look())) {
     const bool waits = records_.waits();
     if (last && waits != last->waited) break;
-    const Result<const Records::Record*> found = records_.look(last ? Timeout::zero() : kSlice);
+    const Result<const Records::Record*> found = records_.look(last ? Timeout::zero() : timeout);
     if (!found && !last) return tl::unexpected(found.error());
     if (!found || *found == nullptr) break;
     const Records::Record& record = **found;
@@ -79,10 +87,12 @@ Result<void> Outbound::publish_in_hand(const Connection& connection) {
     auto published = connection.publish(pair_.subject, nullptr, batch_->payload, headers);
     if (!published) return published;
     unconfirmed_ += batch_->records;
+    lingers_ = true;
     count(*batch_);
     batch_.reset();
   }
   if (hand_.empty()) return {};
+  lingers_ = true;
   if (reply_.source() != hand_.source()) reply_ = OriginReply(hand_.source());
   for (; !hand_.empty(); hand_.pop()) {
     const Handful::One one = hand_.front();
@@ -99,7 +109,16 @@ Result<void> Outbound::publish_in_hand(const Connection& connection) {
 Result<void> Outbound::confirm(const Connection& connection) {
   const Result<void> seen = connection.flush();
   if (seen) unconfirmed_ = 0;
+  lingers_ = false;
   return seen;
+}
+
+Result<void> Outbound::hurry(const Connection& connection) {
+  const Result<bool> seen = connection.hurry();
+  if (!seen) return tl::unexpected(seen.error());
+  if (*seen) unconfirmed_ = 0;
+  lingers_ = false;
+  return {};
 }
 
 tl::unexpected<Error> Outbound::lose_unconfirmed(const Error& why) {

@@ -43,6 +43,39 @@ class Core(BridgeTest):
         self.assertLess(self.counted(out, "messages") * 10, len(lines))
         self.end(bridge)
 
+    def test_a_record_that_none_follows_waits_for_no_other(self) -> None:
+        """It goes at once, in one piece with the question whether it has come; libnats' own thread,
+        which waits for more, would send it alone."""
+        together = 0
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            out = self.bridge("out", "near", "--subject", SUBJECT, "--to",
+                              f"nats://127.0.0.1:{listener.getsockname()[1]}")
+            sending = self.start("send", "--raw", "--lines", "near", stdin=subprocess.PIPE)
+            server, _ = listener.accept()
+        with server:
+            server.sendall(b'INFO {"server_id":"a","max_payload":1048576}\r\n')
+
+            def piece() -> bytes:
+                came = server.recv(1 << 16)
+                server.sendall(b"PONG\r\n" * came.count(b"PING\r\n"))
+                return came
+
+            for number in range(20):
+                sending.stdin.write(b"record %d\n" % number)
+                sending.stdin.flush()
+                came = b""
+                while b"PUB " not in came:
+                    came = piece()
+                together += came.rfind(b"PING\r\n") > came.rfind(b"PUB ")
+                time.sleep(0.1)  # until nothing is under way
+            sending.stdin.close()
+            sending.stdin = None
+            while piece():
+                pass
+        self.assertGreater(together, 0)  # not each time, where others have the CPU
+        self.assertEqual(self.finish(sending)[0], 0)
+        self.assertEqual(self.finish(out)[0], 0)
+
     def test_what_is_lost_is_counted(self) -> None:
         """By the positions that each message says, here those of a bridge that is none."""
         server = self.server()
