@@ -56,8 +56,11 @@ class Core(BridgeTest):
             server.sendall(b'INFO {"server_id":"a","max_payload":1048576}\r\n')
 
             def piece() -> bytes:
-                came = server.recv(1 << 16)
-                server.sendall(b"PONG\r\n" * came.count(b"PING\r\n"))
+                try:
+                    came = server.recv(1 << 16)
+                    server.sendall(b"PONG\r\n" * came.count(b"PING\r\n"))
+                except ConnectionError:  # it has ended, and waits for no answer
+                    return b""
                 return came
 
             for number in range(20):

@@ -16,6 +16,8 @@
 
 #include <ringbell/transport/base/file_descriptor.hpp>
 
+#include <tests/support/failure.hpp>
+
 #include "bridge/nats/client.hpp"
 
 namespace ringbell::bridge {
@@ -143,8 +145,8 @@ TEST(ClientTest, StreamThatTheOtherSideMadeMeanwhileIsFound) {
 TEST(ClientTest, SubjectOfAnotherStreamIsRefused) {
   const Result<StreamState> found = find_beside_another(false);
   ASSERT_FALSE(found);
-  EXPECT_EQ(found.error().code, ErrorCode::busy);
-  EXPECT_NE(found.error().message.find("belongs to another stream"), std::string::npos);
+  EXPECT_EQ(code_of(found), ErrorCode::busy);
+  EXPECT_NE(message_of(found).find("belongs to another stream"), std::string::npos);
 }
 
 }  // namespace

@@ -133,7 +133,7 @@ class Bench(CommandTest):
         self.refuse("--rate: 'fast'", "open-loop", "--rate", "fast")
         self.refuse("24 to", "open-loop", "--size", "8")
         self.refuse("--samples", "round-trip", "--samples", "1")
-        self.refuse("subcommand", "--cpu", "0")
+        self.refuse("--cpu", "--cpu", "0")
 
     def test_ctrl_c_ends_it_with_the_signals_status_and_what_there_is(self) -> None:
         process = self.start("bench", "throughput", "--cpu", ONE_CPU, "--duration", "30",

@@ -1,9 +1,9 @@
 #include <ringbell/transport/memory/reserve.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
-#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -31,13 +31,13 @@ Result<void> check_file_limit(std::uint64_t bytes, const std::string& what) {
 // For where a filter refuses fallocate(), or a file system does not have it: zeros, written to the
 // pages of a file that has none.
 Result<void> write_zeros(int fd, std::uint64_t bytes, const GiveUp& give_up) {
-  const std::vector<std::byte> zeros(64UL * 1024);
+  static constexpr std::array<std::byte, 8UL * 1024> kZeros{};
   for (std::uint64_t at = 0; at < bytes;) {
     if (at % kPieceBytes == 0) {
       if (Result<void> on = go_on(give_up); !on) return on;
     }
     const ssize_t put =
-        ::pwrite(fd, zeros.data(), std::min<std::uint64_t>(zeros.size(), bytes - at),
+        ::pwrite(fd, kZeros.data(), std::min<std::uint64_t>(kZeros.size(), bytes - at),
                  static_cast<off_t>(at));
     if (put < 0 && errno != EINTR) return fail_errno("");
     if (put > 0) at += static_cast<std::uint64_t>(put);
