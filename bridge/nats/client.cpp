@@ -256,7 +256,7 @@ Result<bool> Connection::hurry() const {
   const natsStatus status = natsConnection_FlushTimeout(connection_.get(), kLongestMs);
   if (status == NATS_TIMEOUT) return false;
   if (status != NATS_OK) return fail_nats("waiting for the server", status);
-  return true;
+  return is_open();  // a write that fails is no error there
 }
 
 Result<SubscriptionPtr> Connection::subscribe(const std::string& subject, const char* group) const {
@@ -301,18 +301,27 @@ Result<StreamState> find_stream(const Connection& connection, const Pair& pair) 
     code = {};
     return js_GetStreamInfo(&found, connection.stream(), name.c_str(), nullptr, &code);
   };
+  const auto is_missing = [&](natsStatus status) {
+    return status == NATS_NOT_FOUND || code == JSStreamNotFoundErr;
+  };
   natsStatus status = find();
-  if (status == NATS_NOT_FOUND || code == JSStreamNotFoundErr) {
+  if (is_missing(status)) {
     code = {};
     status = make_stream(&found, connection, pair, name, code);
-    const jsErrCode refused = code;
-    const natsStatus made = status;
-    // The other side may have made it meanwhile: servers before 2.9.16 refuse the second of two.
-    if (made != NATS_OK && (status = find()) != NATS_OK) {
-      if (refused == JSStreamSubjectOverlapErr) {
-        return fail(ErrorCode::busy, what + ": the subject belongs to another stream");
+    if (status != NATS_OK) {
+      // Said now: the next question forgets it.
+      const tl::unexpected<Error> refused =
+          code == JSStreamSubjectOverlapErr
+              ? fail(ErrorCode::busy, what + ": the subject belongs to another stream")
+              : fail_stream(what, status, code);
+      // The other side may have made it meanwhile: servers before 2.9.16 refuse the second of two,
+      // and in a cluster it is not found at once.
+      constexpr std::chrono::milliseconds kNap{50};
+      int looks = code == JSStreamSubjectOverlapErr || code == JSStreamNameExistErr ? 20 : 1;
+      for (status = find(); is_missing(status); status = find()) {
+        if (--looks == 0) return refused;
+        std::this_thread::sleep_for(kNap);
       }
-      return fail_stream(what, made, refused);
     }
   }
   const StreamInfoPtr info(found);

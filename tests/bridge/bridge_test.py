@@ -11,7 +11,7 @@ import time
 import unittest
 
 from nats_client import NatsClient
-from nats_server import SUBJECT, BridgeTest
+from nats_server import PATIENCE_S, SUBJECT, BridgeTest
 
 
 class Core(BridgeTest):
@@ -51,8 +51,10 @@ class Core(BridgeTest):
             out = self.bridge("out", "near", "--subject", SUBJECT, "--to",
                               f"nats://127.0.0.1:{listener.getsockname()[1]}")
             sending = self.start("send", "--raw", "--lines", "near", stdin=subprocess.PIPE)
+            listener.settimeout(PATIENCE_S)
             server, _ = listener.accept()
         with server:
+            server.settimeout(PATIENCE_S)
             server.sendall(b'INFO {"server_id":"a","max_payload":1048576}\r\n')
 
             def piece() -> bytes:
@@ -69,6 +71,7 @@ class Core(BridgeTest):
                 came = b""
                 while b"PUB " not in came:
                     came = piece()
+                    self.assertTrue(came, "it hung up")
                 together += came.rfind(b"PING\r\n") > came.rfind(b"PUB ")
                 time.sleep(0.1)  # until nothing is under way
             sending.stdin.close()

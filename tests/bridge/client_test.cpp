@@ -113,24 +113,25 @@ constexpr const char* kNoSuchStream =
     R"({"error":{"code":404,"err_code":10059,"description":"stream not found"}})";
 constexpr const char* kOverlaps =
     R"({"error":{"code":400,"err_code":10065,"description":"subjects overlap"}})";
+constexpr const char* kIsFull =
+    R"({"error":{"code":500,"err_code":10047,"description":"insufficient storage"}})";
 constexpr const char* kOfOrders =
     R"({"config":{"name":"orders","subjects":["orders"]},"created":"2026-01-01T00:00:00Z",)"
     R"("state":{"last_seq":7}})";
 
 // Servers before 2.9.16 refuse the second of two that make the same stream at once.
-Result<StreamState> find_beside_another(bool its_own) {
+Result<StreamState> find_beside_another(bool its_own, std::string refusal = kOverlaps) {
   int questions = 0;
   const QuietServer server([&](std::string_view subject) -> std::string {
-    if (subject.find("STREAM.CREATE") != std::string_view::npos) return kOverlaps;
+    if (subject.find("STREAM.CREATE") != std::string_view::npos) return refusal;
     return ++questions > 1 && its_own ? kOfOrders : kNoSuchStream;
   });
   Pair pair;
   pair.subject = "orders";
   pair.server.url = server.url();
-  Result<StreamState> found = [&] {
+  Result<StreamState> found = [&]() -> Result<StreamState> {
     const Result<Connection> connection = Connection::open(pair.server, "test");
-    EXPECT_TRUE(connection) << connection.error().message;
-    return find_stream(*connection, pair);
+    return connection ? find_stream(*connection, pair) : tl::unexpected(connection.error());
   }();
   finish();
   return found;
@@ -147,6 +148,11 @@ TEST(ClientTest, SubjectOfAnotherStreamIsRefused) {
   ASSERT_FALSE(found);
   EXPECT_EQ(code_of(found), ErrorCode::busy);
   EXPECT_NE(message_of(found).find("belongs to another stream"), std::string::npos);
+}
+
+TEST(ClientTest, WhyAStreamIsRefusedIsSaid) {
+  const Result<StreamState> found = find_beside_another(false, kIsFull);
+  EXPECT_NE(message_of(found).find("insufficient storage"), std::string::npos) << message_of(found);
 }
 
 }  // namespace

@@ -180,6 +180,7 @@ class OfPython(CommandTest):
         self.assertEqual((ended.returncode, ended.stdout), (1, b""))
         self.expect_line(ended.stderr.decode(), "no ringbell; .* python3-ringbell .* python3-numpy")
 
+    @not_emulated("its script finds the emulator in PATH")
     def test_it_needs_a_python(self) -> None:
         self.environment["PATH"] = str(self.folder)
         ended = self.ringbell("bench", "--lang", "python")

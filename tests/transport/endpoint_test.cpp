@@ -336,6 +336,7 @@ constexpr std::uint64_t kRing = 4096;
 
 Endpoint side_of(const Channel& channel, Role role, const WaitOptions& wait) {
   Endpoint side = Endpoint::open(Channel::attach(channel.fds()).value(), role, wait).value();
+  EXPECT_EQ(side.takes_turns(kRing), wait.yield) << "before anything went through";
   side.moved_to(10 * kRing);
   return side;
 }

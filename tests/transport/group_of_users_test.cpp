@@ -311,7 +311,7 @@ TEST_F(GroupOfUsersTest, ConnectorWaitsUntilTheSocketIsOpenToTheGroup) {
 
 // Between its call and its look at the mode.
 TEST_F(GroupOfUsersTest, ConnectorIsNotRefusedByASocketThatIsOpenedThisMoment) {
-  constexpr int kTimes = 1000;
+  constexpr int kTimes = 400;
   Signal made;
   Signal comes;
   Signal came;

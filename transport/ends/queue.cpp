@@ -111,13 +111,14 @@ void QueueEnd<Self>::look_after_others() noexcept {
   if (take_from_owner_in_the_way()) return;
   const Sleeper::Clock::time_point now = Sleeper::Clock::now();
   if (now < look_after_) return;
-  look_after_ = now + participant_.sleeper().slice();
+  const auto slice = std::clamp<std::chrono::nanoseconds>(
+      participant_.sleeper().slice(), std::chrono::milliseconds(1), std::chrono::hours(1));
+  look_after_ = now + slice;
   const auto in_ns = [](std::chrono::nanoseconds time) {
     return static_cast<std::uint64_t>(time.count());
   };
   const std::uint32_t places = this->region().geometry().participants;
-  core::SharedRound<> round(this->region().mpmc_memory().control->asked, places,
-                            in_ns(participant_.sleeper().slice()));
+  core::SharedRound<> round(this->region().mpmc_memory().control->asked, places, in_ns(slice));
   for (int tries = 0; tries < kTries; ++tries) {
     const auto due = round.due(in_ns(now.time_since_epoch()));
     std::array<std::uint32_t, kAsksASlice> open{};  // of those that are due

@@ -48,7 +48,8 @@ int send(const SendOptions& options) {
   if (options.for_group) shape.memory.mode = kModeForGroup;
   shape.memory.give_up = interruption::has_come;
   Result<Sender> sender = Sender::create(options.name, shape);
-  if (!sender) return complain(give_up(sender.error()).value());
+  if (auto on = interruption::check(); !on) return complain(on.error());
+  if (!sender) return complain(sender.error().message);
 
   enlarge_if_pipe(STDIN_FILENO);
   Meter meter(options.stream.progress);
