@@ -17,8 +17,6 @@ using core::SideState;
 // Edge S: a side that sees the other one closed sees its last commit (release/acquire).
 constexpr core::Edge kState{"endpoint.S"};
 
-constexpr std::uint64_t kNeverYet = std::uint64_t{1} << 63U;  // a position that no ring comes to
-
 constexpr std::uint32_t number_of(Role role) noexcept { return std::uint32_t(role); }
 
 }  // namespace
@@ -29,7 +27,6 @@ Endpoint::Endpoint(Channel channel, ParticipantLock lock, Role role,
       lock_(std::move(lock)),
       wait_(wait),
       parker_(wait, channel_.region().doorbell() != core::DoorbellKind::none),
-      turned_at_(kNeverYet),
       fence_below_bytes_(wait.fence_below_bytes),
       owner_pid_(::getpid()),
       role_(role),

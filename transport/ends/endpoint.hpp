@@ -224,11 +224,12 @@ class RINGBELL_API Endpoint {
   SignOfLife sign_of_life_;
   WaitOptions wait_;
   Parker parker_;
-  std::uint32_t* peer_bell_;         // the word on which the peer sleeps
-  std::uint32_t* own_bell_;          // the word on which this side sleeps
-  std::uint64_t position_ = 0;       // how far the ring has come, as last told
-  std::uint64_t slept_at_ = 0;       // position_ at the last sleep
-  std::uint64_t turned_at_ = 0;      // and at the last sleep of either side, as far as it is known
+  std::uint32_t* peer_bell_;    // the word on which the peer sleeps
+  std::uint32_t* own_bell_;     // the word on which this side sleeps
+  std::uint64_t position_ = 0;  // how far the ring has come, as last told
+  std::uint64_t slept_at_ = 0;  // position_ at the last sleep
+  // And at the last sleep of either side, as far as it is known; first where no ring comes to.
+  std::uint64_t turned_at_ = std::uint64_t{1} << 63U;
   std::uint64_t fence_below_bytes_;  // WaitOptions
   std::uint32_t parked_ = 0;         // what *own_bell_ said at the last arm()
   Armed armed_ = Armed::no;

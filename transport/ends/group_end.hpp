@@ -58,8 +58,8 @@ class GroupEnd {
   [[nodiscard]] SleepingPlace sleeping_word() noexcept {
     return participant_.sleeper().sleeping_word();
   }
-  // From such a loop, which has slept for `slice`, as it does each time: arm() then asks after the
-  // others, as a waiting call does after WaitOptions::longest_sleep.
+  // From such a loop, which has slept for `slice` (1 ms to 1 h), as it does each time: arm() then
+  // asks after the others, as a waiting call does after WaitOptions::longest_sleep.
   void slice_is_over(std::chrono::nanoseconds slice) noexcept {
     participant_.sleeper().slice_is_over(slice);
   }

@@ -111,8 +111,7 @@ void QueueEnd<Self>::look_after_others() noexcept {
   if (take_from_owner_in_the_way()) return;
   const Sleeper::Clock::time_point now = Sleeper::Clock::now();
   if (now < look_after_) return;
-  const auto slice = std::clamp<std::chrono::nanoseconds>(
-      participant_.sleeper().slice(), std::chrono::milliseconds(1), std::chrono::hours(1));
+  const std::chrono::nanoseconds slice = participant_.sleeper().slice();
   look_after_ = now + slice;
   const auto in_ns = [](std::chrono::nanoseconds time) {
     return static_cast<std::uint64_t>(time.count());

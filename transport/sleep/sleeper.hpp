@@ -108,7 +108,7 @@ class RINGBELL_API Sleeper {
   // From a loop that sleeps on the word: it has, and its slices are this long.
   void slice_is_over(std::chrono::nanoseconds slice) noexcept {
     slice_is_over_ = true;
-    loops_slice_ = slice;
+    loops_slice_ = Waiter::slice_of(slice);
   }
 
   [[nodiscard]] const Parker& parker() const noexcept { return parker_; }

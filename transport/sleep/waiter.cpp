@@ -12,8 +12,7 @@ namespace ringbell {
 
 Waiter::Waiter(const WaitOptions& options, bool may_sleep) noexcept
     : spin_budget_(options.spin_budget),
-      slice_(std::clamp<std::chrono::nanoseconds>(
-          options.longest_sleep, std::chrono::milliseconds(1), std::chrono::hours(1))),
+      slice_(slice_of(options.longest_sleep)),
       sleeps_(may_sleep && options.kind == WaitOptions::Kind::park),
       may_sleep_(may_sleep),
       yields_(options.yield),

@@ -132,6 +132,11 @@ class RINGBELL_API Waiter {
   // Whether it gives the CPU away while it spins.
   [[nodiscard]] bool yields() const noexcept { return yields_; }
 
+  // How long a side sleeps before it asks after the others, as it is used: 1 ms to 1 h.
+  [[nodiscard]] static std::chrono::nanoseconds slice_of(std::chrono::nanoseconds wanted) noexcept {
+    return std::clamp<std::chrono::nanoseconds>(wanted, std::chrono::milliseconds(1),
+                                                std::chrono::hours(1));
+  }
   // WaitOptions::longest_sleep, as it is used.
   [[nodiscard]] std::chrono::nanoseconds slice() const noexcept { return slice_; }
 
