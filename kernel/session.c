@@ -212,9 +212,9 @@ static bool rb_stirs(struct rb_session *session, u32 size_bytes)
 
 static int rb_outcome(struct rb_session *session, u32 size_bytes, long woke)
 {
-	const bool closed = rb_other_is(session, RB_SIDE_CLOSED); /* before the last look */
-	const bool died = !closed && !woke && rb_other_is(session, RB_SIDE_OPEN) &&
-			  !rb_other_is_held(session);
+	/* Both before the last look. A side that closes says so before it lets go of its lock. */
+	const bool gone = !woke && rb_other_is(session, RB_SIDE_OPEN) && !rb_other_is_held(session);
+	const bool closed = rb_other_is(session, RB_SIDE_CLOSED);
 	const bool corrupt =
 		session->role == RB_ROLE_WRITER ? session->writer.corrupt : session->reader.corrupt;
 
@@ -224,7 +224,7 @@ static int rb_outcome(struct rb_session *session, u32 size_bytes, long woke)
 		return corrupt ? -EUCLEAN : 0;
 	if (closed)
 		return -EPIPE;
-	if (died)
+	if (gone)
 		return -EOWNERDEAD;
 	return woke < 0 ? -ERESTARTSYS : -EAGAIN;
 }

@@ -67,6 +67,16 @@ class Console(unittest.TestCase):
         results = vm.Results("vm: begin ./a\n[       OK ] A.B (1 ms)\n")
         self.assertEqual(results.failed, ["a (it never ended)"])
 
+    def test_what_a_failed_test_said_is_told(self) -> None:
+        results = vm.Results("vm: begin ./a\n[ RUN      ] A.A\nfine\n[       OK ] A.A (1 ms)\n"
+                             "[ RUN      ] A.B\nexpected 1\n[  FAILED  ] A.B (1 ms)\nvm: end 1\n")
+        self.assertEqual((results.failed, results.failures), (["A.B"], ["expected 1"]))
+
+    def test_a_machine_that_hung_is_known_by_what_its_kernel_says(self) -> None:
+        self.assertTrue(vm.has_hung("[ 8.6] rcu: INFO: rcu_preempt self-detected stall on CPU\n"))
+        self.assertTrue(vm.has_hung("[ 70.1] watchdog: BUG: soft lockup - CPU#0 stuck\n"))
+        self.assertFalse(vm.has_hung(CONSOLE))
+
 
 class Figures(unittest.TestCase):
     def test_each_way_stands_beside_the_ring_in_its_direction(self) -> None:

@@ -184,12 +184,12 @@ PeerState Endpoint::peer() const noexcept {
   const std::uint32_t state =
       HardwareAtomics::load(state_of(other(role_)), std::memory_order_acquire, kState);  // S
   if (state == std::uint32_t(SideState::closed)) return PeerState::closed;
-  if (sign_of_life_.is_over()) {
-    // Once more: a peer that closes in order says so before it is gone.
-    return peer_closed() ? PeerState::closed : PeerState::dead;
+  if (!sign_of_life_.is_over()) {
+    if (state == std::uint32_t(SideState::absent)) return PeerState::absent;
+    if (lock_.is_held(number_of(other(role_)))) return PeerState::alive;
   }
-  if (state == std::uint32_t(SideState::absent)) return PeerState::absent;
-  return lock_.is_held(number_of(other(role_))) ? PeerState::alive : PeerState::dead;
+  // Once more: a peer that closes in order says so before it is gone.
+  return peer_closed() ? PeerState::closed : PeerState::dead;
 }
 
 Result<bool> Endpoint::wait_for_peer(Timeout timeout) {

@@ -143,8 +143,10 @@ PeerState peer_state(const Region& region, std::uint32_t number) noexcept {
     case SideState::closed:
       return PeerState::closed;
     default:  // or a hostile peer's
-      return ParticipantLock::is_held(region.fd(), number) ? PeerState::alive : PeerState::dead;
+      if (ParticipantLock::is_held(region.fd(), number)) return PeerState::alive;
   }
+  // Once more: one that closes in order says so before it lets go of its lock.
+  return has_closed(region, number) ? PeerState::closed : PeerState::dead;
 }
 
 }  // namespace ringbell

@@ -155,12 +155,13 @@ class Disk:
 
 
 def boot(disk: Disk, *, kvm: bool, seconds: int, memory: str = "768M", extra: str = "",
-         counting: bool = False) -> int:
+         counting: bool = False, threads: str = "multi") -> int:
     """Runs the machine to its end; its console goes to WORK/console. What QEMU said at its end.
 
-    `counting`: one CPU, whose clock goes on by a nanosecond for each instruction.
+    `counting`: one CPU, whose clock goes on by a nanosecond for each instruction. `threads`:
+    "multi", one for each CPU that is emulated; "single", one for both in turn.
     """
-    how = ["-smp", "2", "-accel", "kvm" if kvm else "tcg,thread=multi"]
+    how = ["-smp", "2", "-accel", "kvm" if kvm else f"tcg,thread={threads}"]
     if counting:
         how = ["-smp", "1", "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
     command = ["qemu-system-x86_64", "-nodefaults", "-no-reboot", "-display", "none", *how,
