@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from report import needs
 from report.load import Figure, Results, Row, figure_of
 from report.needs import Candidate
+from report.settings import AWAKE
 from report.states import CHANGED, FAR, NEAR, classified
 
 # What is compared of each bench, and whether more of it is better.
@@ -21,13 +24,61 @@ METRICS = {
     "floor": [("p50_ns", False), ("bytes_per_s", True)],
     "scale": [("ns_per_message", False), ("p50_ns", False)],
 }
+OF_THE_CLOCK = {"hiccups"}  # its median is a turn of an idle loop; its tail stands on machine.md
 NO_DIFFERENCE = "no difference seen"
 # Of three repeats and three more of the same, one pair in ten has ranges that do not overlap, so of
 # a thousand rows a hundred: ranges must be further apart than that, and the change worth a line.
 APART = 2.0  # times the larger range
 LEAST, LEAST_OF_ONE = 0.10, 0.25  # the change of the medians; where a single repeat hides the noise
+# The rows of the others are the control: both runs have them unchanged, so what they moved by is
+# the machine's, from one hour to the next. Of so many pairs that differ in nothing, one says so.
+FALSE_ALARM = 1 / 20
+LEAST_CONTROLS = 3
 
 Key = tuple[Any, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """What the machine made of rows of one kind: logarithms of after / before."""
+
+    shift: float = 0.0  # of their median
+    bar: float = 0.0  # how much further from it chance alone takes none of them
+
+
+@dataclasses.dataclass(frozen=True)
+class _Pair:
+    """One figure in both runs."""
+
+    key: Key
+    metric: str
+    more_is_better: bool
+    old: Figure
+    new: Figure
+
+    def change(self) -> float:
+        """Its logarithm."""
+        return math.log(self.new.median / self.old.median)
+
+    def kind(self) -> tuple[Any, ...]:
+        """Of one kind are those that the machine slows down alike."""
+        bench, _, wait, placement, *_, state, _load, _rate, _many = self.key
+        return bench, self.metric, placement, state, wait in AWAKE
+
+    def is_control(self) -> bool:
+        return not self.key[1].startswith("ringbell")
+
+
+def _machine(pairs: Sequence[_Pair], comparisons: int) -> Machine:
+    """By the controls of one kind; Machine() where there are too few."""
+    changes = [pair.change() for pair in pairs if pair.is_control()]
+    if len(changes) < LEAST_CONTROLS:
+        return Machine()
+    shift = statistics.median(changes)
+    spread = 1.4826 * statistics.median([abs(change - shift) for change in changes])
+    # Bonferroni's correction: each of so many comparisons may be wrong that much more seldom.
+    deviations = statistics.NormalDist().inv_cdf(1 - FALSE_ALARM / 2 / comparisons)
+    return Machine(shift, deviations * spread)
 
 
 def _key(row: Row) -> Key:
@@ -58,14 +109,16 @@ def _by_key(rows: list[Row]) -> dict[Key, list[Row]]:
     return groups
 
 
-def verdict(before: Figure, after: Figure, more_is_better: bool) -> str:
-    """What the ranges of the repeats allow to say. REQUIRES: both were measured."""
+def verdict(before: Figure, after: Figure, more_is_better: bool,
+            machine: Machine = Machine()) -> str:
+    """What the repeats' ranges and the machine allow to say. REQUIRES: both were measured."""
     gap = max(after.low - before.high, before.low - after.high)
     range_of_repeats = max(before.high - before.low, after.high - after.low)
     change = after.median / before.median - 1
     alone = min(len(before.by_repeat), len(after.by_repeat)) < 2
     if (gap <= APART * range_of_repeats
-            or abs(math.log1p(change)) < math.log1p(LEAST_OF_ONE if alone else LEAST)):
+            or abs(math.log1p(change)) < math.log1p(LEAST_OF_ONE if alone else LEAST)
+            or abs(math.log1p(change) - machine.shift) < machine.bar):
         return NO_DIFFERENCE
     better = (change > 0) == more_is_better
     return f"{'better' if better else 'worse'}: {100 * change:+.1f} %"
@@ -109,23 +162,32 @@ def _spread(figure: Figure) -> str:
     return f"{figure.median:.4g} ({figure.low:.4g} … {figure.high:.4g})"
 
 
+def _pairs(earlier: dict[Key, list[Row]], later: dict[Key, list[Row]]) -> list[_Pair]:
+    pairs = []
+    for key in (key for key in earlier if key in later and key[1] not in OF_THE_CLOCK):
+        for metric, more_is_better in METRICS[key[0]]:
+            old, new = figure_of(earlier[key], metric), figure_of(later[key], metric)
+            if old and new:
+                pairs.append(_Pair(key, metric, more_is_better, old, new))
+    return pairs
+
+
 def difference(before: Results, after: Results) -> str:
     """A Markdown table: every row that both runs have, those that differ first."""
     # The states of both runs together: one of them may have met only one.
     rows = classified(before.rows + after.rows)
     earlier, later = _by_key(rows[:len(before.rows)]), _by_key(rows[len(before.rows):])
+    pairs = _pairs(earlier, later)
+    kinds: dict[tuple[Any, ...], list[_Pair]] = defaultdict(list)
+    for pair in pairs:
+        kinds[pair.kind()].append(pair)
+    machine = {kind: _machine(of_kind, len(pairs)) for kind, of_kind in kinds.items()}
     lines: list[tuple[bool, str]] = []
-    single = False
-    for key in (key for key in earlier if key in later):
-        for metric, more_is_better in METRICS[key[0]]:
-            old = figure_of(earlier[key], metric)
-            new = figure_of(later[key], metric)
-            if not old or not new:
-                continue
-            single = single or len(old.by_repeat) < 2 or len(new.by_repeat) < 2
-            said = verdict(old, new, more_is_better)
-            cells = [_title(key), metric, _spread(old), _spread(new), said]
-            lines.append((said == NO_DIFFERENCE, f"| {' | '.join(cells)} |"))
+    for pair in pairs:
+        said = verdict(pair.old, pair.new, pair.more_is_better, machine[pair.kind()])
+        cells = [_title(pair.key), pair.metric, _spread(pair.old), _spread(pair.new), said]
+        lines.append((said == NO_DIFFERENCE, f"| {' | '.join(cells)} |"))
+    single = any(min(len(pair.old.by_repeat), len(pair.new.by_repeat)) < 2 for pair in pairs)
     lines.sort(key=lambda line: line[0])  # stable: the order of the run within each part
     missing = len(set(earlier) ^ set(later))
     same = sum(undecided for undecided, _ in lines)
@@ -141,7 +203,8 @@ def difference(before: Results, after: Results) -> str:
     out += _headlines((before, rows[:len(before.rows)]), (after, rows[len(before.rows):]))
     out += ["Median (smallest … largest repeat). What is said to differ changed by more than "
             f"{100 * LEAST:g} % ({100 * LEAST_OF_ONE:g} % where there is a single repeat) and by "
-            f"more than {APART:g} times what the repeats of either run differ among themselves.",
+            f"more than {APART:g} times what the repeats of either run differ among themselves; "
+            "and by more than rows of the same kind without ringbell did, which is the machine's.",
             "",
             "| row | figure | before | after | |", "| --- | --- | --- | --- | --- |"]
     return "\n".join(out + [text for _, text in lines]) + "\n"
