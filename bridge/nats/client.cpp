@@ -72,7 +72,8 @@ Result<void> secure(natsOptions& options, const Server& server) {
   return {};
 }
 
-Result<OptionsPtr> options_of(const Server& server, const std::string& name) {
+Result<OptionsPtr> options_of(const Server& server, const std::string& name,
+                              Connection::Sends sends) {
   natsOptions* made = nullptr;
   natsStatus status = natsOptions_Create(&made);
   OptionsPtr options(made);
@@ -93,6 +94,7 @@ Result<OptionsPtr> options_of(const Server& server, const std::string& name) {
   });
   also([&] { return natsOptions_SetName(made, name.c_str()); });
   also([&] { return natsOptions_SetAllowReconnect(made, false); });
+  also([&] { return natsOptions_SetSendAsap(made, sends == Connection::Sends::at_once); });
   also([&] { return natsOptions_SetTimeout(made, kConnectMs); });
   // Without a handler libnats prints.
   also([&] {
@@ -116,6 +118,10 @@ Result<OptionsPtr> options_of(const Server& server, const std::string& name) {
   if (status != NATS_OK) return fail_nats(shown(server.url), status);
   if (auto secured = secure(*made, server); !secured) return tl::unexpected(secured.error());
   return options;
+}
+
+tl::unexpected<Error> fail_waiting(natsStatus status) {
+  return fail_nats("waiting for the server", status);
 }
 
 // There may be room for one later.
@@ -188,8 +194,8 @@ Connection::Connection(ConnectionPtr connection, StreamPtr stream)
       stream_(std::move(stream)),
       ended_(std::make_unique<EndedSubscriptions>(connection_.get())) {}
 
-Result<Connection> Connection::open(const Server& server, const std::string& name) {
-  const Result<OptionsPtr> options = options_of(server, name);
+Result<Connection> Connection::open(const Server& server, const std::string& name, Sends sends) {
+  const Result<OptionsPtr> options = options_of(server, name, sends);
   if (!options) return tl::unexpected(options.error());
   natsConnection* connected = nullptr;
   natsStatus status = NATS_OK;
@@ -209,6 +215,12 @@ Result<Connection> Connection::open(const Server& server, const std::string& nam
   status = natsConnection_JetStream(&stream, connected, &js_options);
   if (status != NATS_OK) return fail_nats(shown(server.url), status);
   return Connection(std::move(connection), StreamPtr(stream));
+}
+
+// Each message of a service is one that is waited for.
+Result<Connection> connection_for(const Pair& pair, const std::string& name) {
+  using Sends = Connection::Sends;
+  return Connection::open(pair.server, name, pair.service ? Sends::at_once : Sends::gathered);
 }
 
 bool Connection::is_open() const noexcept {
@@ -245,18 +257,20 @@ Result<void> Connection::publish(const std::string& subject, const char* reply,
   return {};
 }
 
-Result<void> Connection::flush() const {
-  const natsStatus status = natsConnection_FlushTimeout(connection_.get(), kAnswerMs);
-  if (status != NATS_OK) return fail_nats("waiting for the server", status);
-  return {};
+Result<bool> Connection::is_seen(std::chrono::milliseconds longest) const {
+  const natsStatus status = natsConnection_FlushTimeout(connection_.get(), longest.count());
+  if (status == NATS_TIMEOUT) return false;
+  if (status == NATS_OK && !is_open())
+    return fail_waiting(NATS_CONNECTION_CLOSED);  // a write failed
+  if (status != NATS_OK) return fail_waiting(status);
+  return true;
 }
 
-Result<bool> Connection::hurry() const {
-  constexpr std::int64_t kLongestMs = 1;
-  const natsStatus status = natsConnection_FlushTimeout(connection_.get(), kLongestMs);
-  if (status == NATS_TIMEOUT) return false;
-  if (status != NATS_OK) return fail_nats("waiting for the server", status);
-  return is_open();  // a write that fails is no error there
+Result<void> Connection::flush() const {
+  const Result<bool> seen = is_seen(std::chrono::milliseconds(kAnswerMs));
+  if (!seen) return tl::unexpected(seen.error());
+  if (!*seen) return fail_waiting(NATS_TIMEOUT);
+  return {};
 }
 
 Result<SubscriptionPtr> Connection::subscribe(const std::string& subject, const char* group) const {
@@ -350,12 +364,12 @@ tl::unexpected<Error> mends_itself(std::string why) {
 namespace {
 
 // A server that greets and says no more takes seconds; `apart` runs meanwhile, in this thread.
-Result<Connection> open_beside(const std::function<void()>& apart, const Server& server,
+Result<Connection> open_beside(const std::function<void()>& apart, const Pair& pair,
                                const std::string& name) {
   constexpr std::chrono::milliseconds kSlice{20};
   std::future<Result<Connection>> opening;
   try {
-    opening = std::async(std::launch::async, [&] { return Connection::open(server, name); });
+    opening = std::async(std::launch::async, [&] { return connection_for(pair, name); });
   } catch (const std::system_error& error) {
     return no_thread(error);
   }
@@ -379,7 +393,7 @@ Result<void> keep_connected(const Pair& pair, const char* way, Counters& counter
     if (stopped()) return mends_itself("");
     if (!connection) {
       Result<Connection> next =
-          open_beside(apart, pair.server, fmt::format("ringbell {} {}", way, pair.ring));
+          open_beside(apart, pair, fmt::format("ringbell {} {}", way, pair.ring));
       if (!next && next.error().code != ErrorCode::cancelled) return tl::unexpected(next.error());
       if (!next) {
         counters.set_trouble(next.error().message);

@@ -82,8 +82,11 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
   ~Connection() = default;
 
-  // Errors: cancelled, if no server is there; permission; invalid_argument.
-  [[nodiscard]] static Result<Connection> open(const Server& server, const std::string& name);
+  // `at_once`: each message goes when it is published. Otherwise libnats keeps it for 1 ms, so that
+  // more goes with it. Errors: cancelled, if no server is there; permission; invalid_argument.
+  enum class Sends : std::uint8_t { gathered, at_once };
+  [[nodiscard]] static Result<Connection> open(const Server& server, const std::string& name,
+                                               Sends sends = Sends::gathered);
 
   [[nodiscard]] natsConnection* get() const noexcept { return connection_.get(); }
   [[nodiscard]] jsCtx* stream() const noexcept { return stream_.get(); }
@@ -104,11 +107,10 @@ class Connection {
   // is not nullptr.
   [[nodiscard]] Result<void> publish(const std::string& subject, const char* reply,
                                      std::span<const std::byte> payload) const;
-  // Waits until the server has seen all that was published.
+  // Sends what is kept. Whether the server has seen within `longest` all that was published.
+  [[nodiscard]] Result<bool> is_seen(std::chrono::milliseconds longest) const;
+  // Waits until it has. Errors: cancelled, if it does not answer or the connection is lost.
   [[nodiscard]] Result<void> flush() const;
-  // Sends at once what libnats would keep for 1 ms, so that more goes with it, and waits no longer
-  // than that for the server. Whether it has seen all.
-  [[nodiscard]] Result<bool> hurry() const;
   // `group`: of several subscribers that name it one gets each message. Waits for the server if
   // there are ended ones to be destroyed.
   [[nodiscard]] Result<SubscriptionPtr> subscribe(const std::string& subject,
@@ -158,6 +160,9 @@ class BackOff {
 
 // What ends a connection, or a wait for one, but not the pair.
 [[nodiscard]] tl::unexpected<Error> mends_itself(std::string why);
+
+// The connection that this pair needs. Errors: as Connection::open.
+[[nodiscard]] Result<Connection> connection_for(const Pair& pair, const std::string& name);
 
 // Runs pump(connection) with the pair's connection, and anew with the next one after it ended with
 // `cancelled`, until stopped. `way` is "in" or "out"; `apart` runs time and again while there is no

@@ -15,6 +15,7 @@ constexpr std::chrono::milliseconds kSlice{50};
 // libnats keeps what is published for 1 ms, so that more goes with it. When nothing has come for so
 // long it goes, with a question to the server: not for each record of a stream.
 constexpr std::chrono::microseconds kQuiet{200};
+constexpr std::chrono::milliseconds kLeast{1};  // that libnats waits for an answer
 
 }  // namespace
 
@@ -114,7 +115,7 @@ Result<void> Outbound::confirm(const Connection& connection) {
 }
 
 Result<void> Outbound::hurry(const Connection& connection) {
-  const Result<bool> seen = connection.hurry();
+  const Result<bool> seen = connection.is_seen(kLeast);
   if (!seen) return tl::unexpected(seen.error());
   if (*seen) unconfirmed_ = 0;
   lingers_ = false;

@@ -29,7 +29,7 @@ Result<Connection> connect(const Pair& pair, const std::function<bool()>& stoppe
   const SteadyTime end = end_of(wait);
   BackOff back_off;
   for (;;) {
-    Result<Connection> connection = Connection::open(pair.server, name);
+    Result<Connection> connection = connection_for(pair, name);
     if (connection && pair.durable) {
       const Result<StreamState> stream = find_stream(*connection, pair);
       if (!stream) connection = tl::unexpected(stream.error());
