@@ -33,6 +33,14 @@
 
 namespace ringbell::core::cpu {
 
+// What goes from one CPU's cache to another's at a time.
+inline constexpr std::size_t kLineBytes = 64;
+
+// Where the line of this position begins, in a ring that begins with a line.
+[[nodiscard]] constexpr std::uint64_t line_of(std::uint64_t position) noexcept {
+  return position & ~std::uint64_t{kLineBytes - 1};
+}
+
 // Tells the CPU that this is a spin loop.
 [[gnu::always_inline]] inline void spin_hint() noexcept {
 #if defined(__x86_64__)

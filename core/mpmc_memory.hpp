@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 
+#include <ringbell/core/cpu.hpp>
 #include <ringbell/core/layout.hpp>
 #include <ringbell/core/object_at.hpp>
 
@@ -29,7 +30,7 @@ struct MpmcMemory {
   // slot in more lines than it must be.
   [[nodiscard]] static constexpr std::uint32_t slot_bytes_for(
       std::uint32_t message_bytes) noexcept {
-    constexpr std::uint32_t kLineBytes = 64;
+    constexpr std::uint32_t kLineBytes = cpu::kLineBytes;
     const std::uint32_t needed = sizeof(MpmcState) + message_bytes;
     if (needed > kLineBytes / 2) return (needed + kLineBytes - 1) / kLineBytes * kLineBytes;
     return std::bit_ceil(needed);

@@ -127,7 +127,6 @@ class SpscRing<Atomics>::Reader : public Witness {
   [[nodiscard]] std::uint32_t max_record_bytes() const noexcept { return at_.max_record_bytes(); }
 
  private:
-  static constexpr std::uint64_t kLineBytes = 64;
   // Given back at once; beyond it the copy into the ring goes past the caches (stream_copy.hpp).
   static constexpr std::uint64_t kMostEvictedBytes = 16384;
 
@@ -144,9 +143,10 @@ class SpscRing<Atomics>::Reader : public Witness {
   // line between CPUs that are far apart, 2.4 if they were evicted. Not those of a record that was
   // waited for: the writer is not in a hurry, and its answer comes sooner.
   [[gnu::always_inline]] void evict_lines(std::uint64_t from, std::uint64_t to) const noexcept {
-    if ((from ^ to) < kLineBytes || from == waited_at_ || to - from > most_evicted_) return;
-    constexpr std::uint64_t kLineMask = ~(kLineBytes - 1);
-    for (std::uint64_t line = from & kLineMask; line != (to & kLineMask); line += kLineBytes) {
+    const std::uint64_t last = cpu::line_of(to);
+    std::uint64_t line = cpu::line_of(from);
+    if (line == last || from == waited_at_ || to - from > most_evicted_) return;
+    for (; line != last; line += cpu::kLineBytes) {
       cpu::evict_line(&at_.header_at(line));
     }
   }

@@ -152,7 +152,6 @@ class SpscRing<Atomics>::Writer : public Witness {
   // The lines that are asked for while a message is sent, so that they are here when they are
   // written: far enough ahead for memory that needs 150 ns, and streams that fill a line in 5.
   static constexpr std::uint64_t kAheadBytes = 2048;
-  static constexpr std::uint64_t kLineBytes = 64;
 
   [[nodiscard]] SpscIntent<Atomics> intent() const noexcept {
     return SpscIntent<Atomics>(at_.control().intent);
@@ -182,21 +181,19 @@ class SpscRing<Atomics>::Writer : public Witness {
       make_sure(next);  // I1
     Atomics::store(at_.header_at(position_), SpscPlaces::header_of(position_, size_bytes),
                    std::memory_order_release, kPublish);  // P
-    if ((position_ ^ next) >= kLineBytes) ask_for_lines(next);
+    ask_for_lines(next);
     position_ = next;
     look_ahead(footprint);
   }
 
   // As many as the record up to `next` has filled; long ones are not written line by line.
   [[gnu::always_inline]] void ask_for_lines(std::uint64_t next) noexcept {
-    constexpr std::uint64_t kLineMask = ~(kLineBytes - 1);
-    const std::uint64_t last = next & kLineMask;
-    std::uint64_t line = position_ & kLineMask;  // not `last`; positions wrap
+    const std::uint64_t last = cpu::line_of(next);
+    std::uint64_t line = cpu::line_of(position_);
     if (last - line > kAheadBytes) return;
-    do {
-      line += kLineBytes;
-      cpu::prefetch_for_write(&at_.header_at(line + kAheadBytes));
-    } while (line != last);
+    for (; line != last; line += cpu::kLineBytes) {  // positions wrap
+      cpu::prefetch_for_write(&at_.header_at(line + cpu::kLineBytes + kAheadBytes));
+    }
   }
 
   [[gnu::noinline]] void publish_with_batch(std::uint32_t size_bytes) noexcept {
@@ -220,13 +217,15 @@ class SpscRing<Atomics>::Writer : public Witness {
 
   void append(std::uint32_t size_bytes) noexcept {
     const RecordHeader header = SpscPlaces::header_of(position_, size_bytes);
+    const std::uint64_t next = position_ + at_.footprint(size_bytes);
     if (!in_batch()) {
       batch_ = position_;
       first_header_ = header;  // the commit word of the batch: flush() stores it last
     } else {
       Atomics::store(at_.header_at(position_), header, std::memory_order_relaxed, kRelaxed);
     }
-    position_ += at_.footprint(size_bytes);
+    ask_for_lines(next);
+    position_ = next;
   }
 
   // I1 of this position.

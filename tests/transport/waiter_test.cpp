@@ -81,6 +81,20 @@ TEST(HugeBudgetTest, IsSpentSpinning) {
   }
 }
 
+// What is being copied meanwhile does not count against the budget.
+TEST(SpinBudgetTest, LastsLongerByWhatACopyTakes) {
+  for (const bool copies : {false, true}) {
+    Waiter waiter({.spin_budget = 1us}, true);
+    std::string asked;
+    bool rung = false;
+    const auto come_at = Waiter::Clock::now() + 20ms;
+    const auto has_come = [&] { return rung || Waiter::Clock::now() >= come_at; };
+    const Timeout copying = copies ? Timeout(20s) : Timeout::zero();
+    EXPECT_EQ(waiter.wait_until(has_come, Peer{&asked, &rung, true}, 20s, copying), Waited::ready);
+    EXPECT_EQ(asked, copies ? "" : "sleep ");
+  }
+}
+
 TEST(LongestSleepTest, LongestSleepIsBetweenAMillisecondAndAnHour) {
   EXPECT_EQ(Waiter({.longest_sleep = 0ns}, true).slice(), 1ms);
   EXPECT_EQ(Waiter({.longest_sleep = 7ms}, true).slice(), 7ms);

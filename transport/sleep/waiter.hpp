@@ -64,8 +64,10 @@ class RINGBELL_API Waiter {
   //   peer.ask()            Waited::ready while it is there or has not come yet, else what it is
   //   peer.sleep(ready, until)  parks, looks, sleeps until rung or `until`, and looks again
   //   peer.is_kept_off()    whether this thread keeps it off its CPU while it spins
+  // `copying`: so long what is waited for may just now be copied; a spin lasts longer by that.
   template <class Ready, class Peer>
-  [[nodiscard]] Waited wait_until(Ready&& ready, Peer&& peer, Timeout timeout) {
+  [[nodiscard]] Waited wait_until(Ready&& ready, Peer&& peer, Timeout timeout,
+                                  Timeout copying = Timeout::zero()) {
     [[maybe_unused]] const OneThreadInside inside(one_thread_);
     if (ready()) return Waited::ready;
     backoff_.reset();
@@ -88,7 +90,7 @@ class RINGBELL_API Waiter {
     const Clock::time_point start = Clock::now();
     const Clock::time_point deadline = end_of(start, timeout);
     if (sleeps_ && budget > budget.zero()) {
-      const bool paid = spin(ready, std::min(deadline, end_of(start, budget)));
+      const bool paid = spin(ready, std::min(deadline, end_of(end_of(start, budget), copying)));
       spin_budget_.learn(paid);
       if (paid) return Waited::ready;
     }
