@@ -45,29 +45,29 @@ TopicOptions topic_of(const core::RingShape& shape) {
 
 template <class MadeEnd, class Options>
 Result<RingWriter> RingWriter::make(std::string_view name, Options options,
-                                    std::function<bool()> give_up) {
-  options.memory.give_up = std::move(give_up);
+                                    const std::function<bool()>& give_up) {
+  options.memory.give_up = give_up;
   Result<MadeEnd> end = MadeEnd::create(name, options);
   if (!end) return tl::unexpected(std::move(end.error()));
   return RingWriter(std::move(*end));
 }
 
 Result<RingWriter> RingWriter::create(std::string_view name, const core::RingShape& shape,
-                                      std::function<bool()> give_up) {
+                                      const std::function<bool()>& give_up) {
   if (core::wrong_field(shape) != core::ShapeField::none ||
       (core::has_slots(shape.kind) && shape.message_bytes < sizeof(sized::Size))) {
     return fail(ErrorCode::invalid_argument, "there is no ring of that kind and size");
   }
   switch (shape.kind) {
     case RingKind::spsc:
-      return make<Sender>(name, channel_of(shape), std::move(give_up));
+      return make<Sender>(name, channel_of(shape), give_up);
     case RingKind::mpmc:
-      return make<QueueSender>(name, queue_of(shape), std::move(give_up));
+      return make<QueueSender>(name, queue_of(shape), give_up);
     case RingKind::fan_in:
-      return make<Contributor>(name, collector_of(shape), std::move(give_up));
+      return make<Contributor>(name, collector_of(shape), give_up);
     case RingKind::broadcast_lossless:
     case RingKind::broadcast_lossy:
-      return make<Publisher>(name, topic_of(shape), std::move(give_up));
+      return make<Publisher>(name, topic_of(shape), give_up);
     case RingKind::call_group:
     case RingKind::state:
     case RingKind::bells:

@@ -26,7 +26,7 @@ class RingWriter {
   // unsupported, if it is a service's; as the end of its kind.
   [[nodiscard]] static Result<RingWriter> create(std::string_view name,
                                                  const core::RingShape& shape,
-                                                 std::function<bool()> give_up = {});
+                                                 const std::function<bool()>& give_up = {});
 
   // Copies a message in. False: the time is up, the readers are behind. Errors: as the end of its
   // kind.
@@ -47,7 +47,7 @@ class RingWriter {
 
   template <class MadeEnd, class Options>
   [[nodiscard]] static Result<RingWriter> make(std::string_view name, Options options,
-                                               std::function<bool()> give_up);
+                                               const std::function<bool()>& give_up);
 
   End end_;
 };

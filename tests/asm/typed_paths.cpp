@@ -17,6 +17,8 @@ struct Quote {
 
 }  // namespace
 
+std::span<std::byte> later(ringbell::Sender& sender);
+
 extern "C" {
 
 bool send_typed(ringbell::typed::Sender<Quote>& sender, const Quote& quote) {
@@ -25,8 +27,6 @@ bool send_typed(ringbell::typed::Sender<Quote>& sender, const Quote& quote) {
 bool send_bytes(ringbell::Sender& sender, const Quote& quote) {
   return sender.try_send(std::as_bytes(std::span(&quote, 1)));
 }
-
-std::span<std::byte> later(ringbell::Sender& sender);
 
 bool send_in_place(ringbell::Sender& sender, const Quote& quote) {
   const std::optional<std::span<std::byte>> claimed = sender.claim(sizeof quote);

@@ -46,15 +46,15 @@ void note(int command, const struct flock* range) noexcept {
 }  // namespace ringbell
 
 // The C library's, for the whole program: it notes what is asked.
-extern "C" int fcntl(int fd, int command, ...) {
+extern "C" int fcntl(int fd, int cmd, ...) {
   va_list more;
-  va_start(more, command);
+  va_start(more, cmd);
   void* const argument = va_arg(more, void*);
   va_end(more);
-  if (command == F_OFD_SETLK || command == F_OFD_GETLK) {
-    ringbell::note(command, static_cast<const struct flock*>(argument));
+  if (cmd == F_OFD_SETLK || cmd == F_OFD_GETLK) {
+    ringbell::note(cmd, static_cast<const struct flock*>(argument));
   }
-  return static_cast<int>(::syscall(SYS_fcntl, fd, command, argument));
+  return static_cast<int>(::syscall(SYS_fcntl, fd, cmd, argument));
 }
 
 namespace ringbell {

@@ -60,8 +60,8 @@ class OneThread::Inside<true> {
     return is_first;
   }
   [[nodiscard]] static const void* self() noexcept {
-    static thread_local const char kThread = 0;
-    return &kThread;
+    static thread_local const char here = 0;
+    return &here;
   }
 
   const OneThread& end_;
