@@ -201,14 +201,16 @@ class RINGBELL_API Endpoint {
                                                    const core::TypeRecord& type);
   [[nodiscard]] static Result<Endpoint> named(Result<std::pair<Endpoint, HeldName>> found);
 
-  // How long the next one takes to be copied, if it is as long as all that came since the last
-  // wait. A reader that slept meanwhile would make a writer of long messages ring for each, and so
-  // keep it slower than the reader is: asleep for each, 7 GB/s, where 17 go through.
+  // How long the next one takes to be copied, if it is as long as what came since the last wait. A
+  // reader that slept meanwhile would make a writer of long messages ring for each, and so keep it
+  // slower than the reader is: asleep for each, 7 GB/s, where 17 go through. Nothing where half a
+  // ring came at once, as where the sides take turns on one CPU.
   [[nodiscard]] Timeout next_copy() noexcept {
     constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 20U;
     constexpr std::uint64_t kBytesPerNs = 8;
     const std::uint64_t bytes = position_ - std::exchange(waited_at_, position_);
-    return Timeout(std::min(bytes, kMostBytes) / kBytesPerNs);
+    const bool is_burst = bytes > region().geometry().capacity_bytes / 2;
+    return is_burst ? Timeout::zero() : Timeout(std::min(bytes, kMostBytes) / kBytesPerNs);
   }
   [[nodiscard]] bool sleeps_often() const noexcept {
     return position_ - slept_at_ < fence_below_bytes_;
