@@ -13,6 +13,8 @@
 
 #include <cstdint>
 
+#include <ringbell/transport/base/export.hpp>
+
 namespace ringbell {
 
 class CopyChoice {
@@ -71,7 +73,7 @@ class CopyChoice {
     return way == Way::plain ? Way::streaming : Way::plain;
   }
   [[nodiscard]] static Way better(const Lap& plain, const Lap& streaming) noexcept;
-  void next_phase() noexcept;
+  RINGBELL_API void next_phase() noexcept;
   void decide() noexcept;
 
   std::uint64_t lap_bytes_;

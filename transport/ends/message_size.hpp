@@ -23,7 +23,8 @@ RINGBELL_API [[nodiscard]] tl::unexpected<Error> fail_size(std::size_t size_byte
                                                            std::string_view what,
                                                            std::string_view into);
 // A message of `size_bytes` does not fit into the caller's buffer. Errors: too_large.
-[[nodiscard]] tl::unexpected<Error> fail_buffer(std::size_t size_bytes, std::size_t buffer_bytes);
+RINGBELL_API [[nodiscard]] tl::unexpected<Error> fail_buffer(std::size_t size_bytes,
+                                                             std::size_t buffer_bytes);
 
 // The span of a message of 0 bytes may have no data, which memcpy does not allow.
 inline void copy_message(std::byte* into, std::span<const std::byte> message) noexcept {

@@ -135,10 +135,11 @@ class RINGBELL_API Participant {
 
 // Whether a participant has closed in order. Acquire: what it did before that is visible. Works on
 // a region that is mapped read-only.
-[[nodiscard]] bool has_closed(const Region& region, std::uint32_t number) noexcept;
+RINGBELL_API [[nodiscard]] bool has_closed(const Region& region, std::uint32_t number) noexcept;
 // What is known of it. Two system calls at most. REQUIRES: it is not of this process's own file
 // description.
-[[nodiscard]] PeerState peer_state(const Region& region, std::uint32_t number) noexcept;
+RINGBELL_API [[nodiscard]] PeerState peer_state(const Region& region,
+                                                std::uint32_t number) noexcept;
 
 // The one participant that others wait for, in the form that Sleeper asks for.
 struct ThePeer {

@@ -18,7 +18,7 @@
 namespace ringbell::memory {
 
 // The machine's: 4, 16 or 64 KiB.
-[[nodiscard]] std::uint32_t small_page() noexcept;
+RINGBELL_API [[nodiscard]] std::uint32_t small_page() noexcept;
 inline constexpr std::uint32_t kHugePage = 2 * 1024 * 1024;
 
 // What is mapped. All sizes are multiples of the page size; where there are lanes,
