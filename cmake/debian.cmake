@@ -79,7 +79,9 @@ set(CPACK_DEBIAN_LIBRINGBELL-DEV_PACKAGE_DEPENDS
   "libringbell0 (= ${PROJECT_VERSION}), libexpected-dev")
 # Only the static library asks its users for these.
 set(CPACK_DEBIAN_LIBRINGBELL-DEV_PACKAGE_SUGGESTS "libfmt-dev, liburing-dev")
-set(CPACK_DEBIAN_RINGBELL_PACKAGE_DEPENDS python3)  # the report
+# The command uses RINGBELL_PRIVATE of the library, which changes with it. python3: the report.
+set(CPACK_DEBIAN_RINGBELL_PACKAGE_DEPENDS "libringbell0 (= ${PROJECT_VERSION}), python3")
+get_target_property(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ringbell_shared BINARY_DIR)
 set(CPACK_DEBIAN_RINGBELL_PACKAGE_SUGGESTS "bpftrace, python3-matplotlib, python3-plotly")
 foreach(package IN LISTS packages ITEMS symbols)
   string(TOUPPER ${package} upper)

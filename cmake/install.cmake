@@ -51,6 +51,10 @@ endif()
 
 if(TARGET ringbell-command)
   install(TARGETS ringbell-command COMPONENT ringbell)
+  # There the loader looks by itself, and Debian wants no path in a program.
+  install(CODE "if(CMAKE_INSTALL_PREFIX STREQUAL \"/usr\")
+    file(RPATH_REMOVE FILE \"\$ENV{DESTDIR}/usr/${CMAKE_INSTALL_BINDIR}/ringbell\")
+  endif()" COMPONENT ringbell)
 endif()
 
 configure_package_config_file(cmake/ringbell-config.cmake.in ${generated}/ringbell-config.cmake

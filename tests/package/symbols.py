@@ -1,7 +1,8 @@
 """What the libraries show, hold and say: exported symbols, writable globals, ways to print.
 
-The list of what is expected has lines of four kinds:
+The list of what is expected has lines of these kinds:
     api NAME       exported by the shared library
+    private NAME   exported for the command alone, in the symbol version RINGBELL_PRIVATE
     internal NAME  shared by the library's own sources, and hidden
     state NAME     a writable global
 A function of namespace ringbell or of the C API stands there by its name, everything else by the
@@ -19,6 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+MAP = Path(__file__).resolve().parents[2] / "transport" / "ringbell.map"
 PRINTS = re.compile(
     r"^(stdout|stderr|v?f?printf|v?dprintf|__v?f?printf_chk|f?puts|f?putc|putchar|fwrite|perror|"
     r"v?syslog|psignal|std::c(out|err|log)|fmt::v\d+::v?print)\b"
@@ -43,12 +45,12 @@ def owner(name):
 
 
 def functions(file, *options):
-    """Owners of the symbols that the linker would find in a file."""
+    """Owners of the symbols that the linker would find in a file, and the symbols' versions."""
     found = set()
     for line in run("nm", "-C", "--defined-only", *options, file).splitlines():
-        match = re.match(r"^[0-9a-f]+ ([A-Za-z]) (.*)$", line)
+        match = re.match(r"^[0-9a-f]+ ([A-Za-z]) (.*?)(?:@@(\w+))?$", line)
         if match and re.match(r".*\bringbell(::|_)", match.group(2)):
-            found.add((match.group(1), owner(match.group(2))))
+            found.add((match.group(1), owner(match.group(2)), match.group(3)))
     return found
 
 
@@ -72,9 +74,12 @@ def printing(file):
 
 
 def described(shared, static):
-    api = {name for _, name in functions(shared, "-D")}
-    internal = {name for kind, name in functions(static) if kind == "T"} - api
+    shown = functions(shared, "-D")
+    private = {name for _, name, version in shown if version == "RINGBELL_PRIVATE"}
+    api = {name for _, name, version in shown if version != "RINGBELL_PRIVATE"}
+    internal = {name for kind, name, _ in functions(static) if kind == "T"} - api - private
     lines = [f"api {name}" for name in api]
+    lines += [f"private {name}" for name in private]
     lines += [f"internal {name}" for name in internal]
     lines += [f"state {name}" for name in writable(static)]
     return sorted(lines)
@@ -93,6 +98,8 @@ def violations(shared, static, expected):
 SAMPLES = [
     ("", ""),
     ("RINGBELL_API void extra() {}", "not in the list: api ringbell::extra"),
+    ("struct RINGBELL_API Uring { void read(); }; void Uring::read() {}",
+     "not in the list: private ringbell::Uring"),
     ("void shared_by_sources() {}", "not in the list: internal ringbell::shared_by_sources"),
     ("int counter = 1;", "not in the list: state ringbell::counter"),
     ("static thread_local int last; RINGBELL_API int* wanted() { return &last; }",
@@ -114,7 +121,8 @@ def self_test(compiler):
                 "#include <cstdio>\n#define RINGBELL_API [[gnu::visibility(\"default\")]]\n"
                 f"namespace ringbell {{ {code} }}\n", encoding="utf-8")
             run(compiler, "-fPIC", "-fvisibility=hidden", "-c", source, "-o", f"{folder}/a.o")
-            run(compiler, "-shared", f"{folder}/a.o", "-o", f"{folder}/a.so")
+            run(compiler, "-shared", f"{folder}/a.o", f"-Wl,--version-script={MAP}", "-o",
+                f"{folder}/a.so")
             run("ar", "crs", f"{folder}/a.a", f"{folder}/a.o")
             found = list(violations(f"{folder}/a.so", f"{folder}/a.a", ["api ringbell::wanted"]))
         right = len(found) == 1 and expected in found[0] if expected else not found

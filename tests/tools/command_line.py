@@ -16,8 +16,16 @@ PATIENCE_S = 120
 # What runs the command where it is another machine's: qemu-user, which is slow.
 EMULATED = "RINGBELL_EMULATOR" in os.environ
 BINARY = os.environ.get("RINGBELL_BINARY", PROGRAM)  # and this is then a script
+LIBRARY = Path(BINARY).resolve().parents[1] / "transport" / "libringbell.so"
 if EMULATED:
     PATIENCE_S *= 5
+
+
+def copy_program(to: Path) -> Path:
+    """The program, and the library that it loads, if any, which it finds beside itself."""
+    if LIBRARY.exists():
+        shutil.copy(LIBRARY, to.parent / LIBRARY.readlink())
+    return Path(shutil.copy(PROGRAM, to))
 
 
 def as_other_user(folder: Path) -> dict:
@@ -26,7 +34,7 @@ def as_other_user(folder: Path) -> dict:
     The program is copied into this one, which is opened to all.
     """
     folder.chmod(0o755)
-    return {"executable": shutil.copy(PROGRAM, folder / "program"), "user": 65534}
+    return {"executable": copy_program(folder / "program"), "user": 65534}
 
 
 def not_emulated(why: str) -> Callable:

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-from command_line import PROGRAM, not_emulated
+from command_line import PROGRAM, copy_program, not_emulated
 
 LEVELS = {"good", "costs", "missing"}
 
@@ -44,7 +43,7 @@ class Command(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             alone = Path(folder) / "bin" / "ringbell"
             alone.parent.mkdir()
-            shutil.copy(PROGRAM, alone)
+            copy_program(alone)
             ended = subprocess.run([alone, "compare", "--peers"], text=True, capture_output=True,
                                    timeout=60, check=False)
             self.assertEqual(ended.returncode, 1)

@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-from command_line import PATIENCE_S, PROGRAM
+from command_line import PATIENCE_S, PROGRAM, copy_program
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "containers.md"
@@ -61,7 +60,7 @@ class Containers(unittest.TestCase):
         programs = tempfile.TemporaryDirectory()
         self.addCleanup(programs.cleanup)
         Path(programs.name).chmod(0o755)  # other users run it, too
-        shutil.copy(PROGRAM, Path(programs.name) / "ringbell")
+        copy_program(Path(programs.name) / "ringbell")
         self.path = f"{programs.name}:{os.environ['PATH']}"
 
     def run_block(self, block: str) -> str:

@@ -10,11 +10,12 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from command_line import BINARY, EMULATED, not_emulated
+from command_line import BINARY, EMULATED, LIBRARY, not_emulated
 
 ROOT = Path(__file__).resolve().parents[2]
 X86_64 = os.uname().machine == "x86_64" and not EMULATED
 OBJDUMP = "aarch64-linux-gnu-objdump" if EMULATED else "objdump"
+PROBED = LIBRARY if LIBRARY.exists() else Path(BINARY)  # where the library's code is
 HEADER = [Path("/usr/include/sys/sdt.h"), *Path("/usr/include").glob("*/sys/sdt.h")]
 
 
@@ -33,11 +34,11 @@ class Probe:
 
 
 def probes() -> list[Probe]:
-    """Those of this project in the command, which has the library linked in."""
+    """Those of this project."""
     found = re.finditer(
         r"Provider: ringbell\n\s+Name: (?P<name>\w+)\n\s+Location: (?P<location>0x\w+), "
         r"Base: 0x\w+, Semaphore: (?P<semaphore>0x\w+)\n\s+Arguments:(?P<arguments>.*)",
-        run("readelf", "--notes", "--wide", BINARY))
+        run("readelf", "--notes", "--wide", PROBED))
     return [Probe(note) for note in found]
 
 
@@ -63,7 +64,7 @@ class Probes(unittest.TestCase):
         for probe in probes():
             code = run(OBJDUMP, "--disassemble", "--no-show-raw-insn",
                        f"--start-address={probe.location}",
-                       f"--stop-address={probe.location + 16}", BINARY)
+                       f"--stop-address={probe.location + 16}", PROBED)
             instructions = re.findall(r"(?m)^\s+([0-9a-f]+):\s+(\w+)", code)
             self.assertEqual(instructions[0], (f"{probe.location:x}", "nop"), probe.name)
             length = int(instructions[1][0], 16) - probe.location
@@ -90,8 +91,8 @@ class Probes(unittest.TestCase):
         if os.geteuid() != 0:
             self.skipTest("bpftrace runs for root only")
         for script in (ROOT / "tools" / "probes").glob("*.bt"):
-            text = script.read_text(encoding="utf-8").replace("/usr/lib/libringbell.so.0",
-                                                              str(Path(BINARY).resolve()))
+            text = re.sub(r"/usr/lib/libringbell[.\w]+", str(PROBED.resolve()),
+                          script.read_text(encoding="utf-8"))
             ended = subprocess.run(["bpftrace", "-d", "-e", text], capture_output=True, text=True,
                                    timeout=60, check=False)
             for name in re.findall(r":ringbell:(\w+)", text):

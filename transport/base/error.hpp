@@ -51,12 +51,12 @@ struct Error {
 template <class T>
 using Result = tl::expected<T, Error>;
 
-[[nodiscard]] tl::unexpected<Error> fail(ErrorCode code, std::string message);
+RINGBELL_PRIVATE_API [[nodiscard]] tl::unexpected<Error> fail(ErrorCode code, std::string message);
 
 // From errno, as a failed system call left it: "what: strerror; remedy". ENOSPC, ENOMEM and EDQUOT
 // become no_space, EPERM and EACCES permission, ENOSYS and EOPNOTSUPP unsupported, the rest system.
-[[nodiscard]] tl::unexpected<Error> fail_errno(const std::string& what,
-                                               const std::string& remedy = {});
+RINGBELL_PRIVATE_API [[nodiscard]] tl::unexpected<Error> fail_errno(const std::string& what,
+                                                                    const std::string& remedy = {});
 
 // From what a handle of a ring found in shared memory: corrupt, with the field and its value.
 // REQUIRES: something was found.

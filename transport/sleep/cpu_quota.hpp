@@ -22,9 +22,11 @@
 #include <string>
 #include <vector>
 
+#include <ringbell/transport/base/export.hpp>
+
 namespace ringbell {
 
-class CpuQuota {
+class RINGBELL_PRIVATE_API CpuQuota {
  public:
   using Clock = std::chrono::steady_clock;
   using Time = std::chrono::nanoseconds;

@@ -2,10 +2,12 @@
 // that is running a registered process.
 #pragma once
 
+#include <ringbell/transport/base/export.hpp>
+
 namespace ringbell::membarrier {
 
 // Whether this process may issue heavy_barrier(). Asked of the kernel once.
-[[nodiscard]] bool can_issue() noexcept;
+RINGBELL_PRIVATE_API [[nodiscard]] bool can_issue() noexcept;
 
 // Registers this process, so that the heavy barriers of others reach it. Done once, cheap to call
 // again; inherited over fork. False: not to be had; this process must fence when it publishes.

@@ -12,13 +12,14 @@
 #include <span>
 
 #include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/sleep/wait.hpp>
 
 struct io_uring_sqe;
 
 namespace ringbell {
 
-class Uring {
+class RINGBELL_PRIVATE_API Uring {
  public:
   struct Completion {
     std::uint64_t tag;    // the request's
