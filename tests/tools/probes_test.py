@@ -77,9 +77,11 @@ class Probes(unittest.TestCase):
         self.assertEqual([path.name for path in scripts], ["sleepers.bt", "wake_latency.bt"])
         for script in scripts:
             text = script.read_text(encoding="utf-8")
-            used = re.findall(r"(?ms)^usdt:[^:\n]+:ringbell:(\w+)$(.*?)^}", text)
+            used = re.findall(r"(?ms)^usdt:([^:\n]+):ringbell:(\w+)$(.*?)^}", text)
             self.assertTrue(used)
-            for name, body in used:
+            for file, name, body in used:
+                if LIBRARY.exists():
+                    self.assertEqual(file, f"/usr/lib/{LIBRARY.readlink()}", script.name)
                 self.assertIn(name, known, script.name)
                 for argument in re.findall(r"\barg(\d)", body):
                     self.assertLess(int(argument), known[name], f"{script.name}: {name}")
