@@ -12,9 +12,10 @@ function(ringbell_precompile target)
   endif()
 endfunction()
 
-# The same compiled header as OTHER, whose options TARGET must share.
+# The same compiled header as OTHER, whose options TARGET must share; none, if OTHER has no sources.
 function(ringbell_precompile_as target other)
-  if(RINGBELL_PRECOMPILE)
+  get_target_property(type ${other} TYPE)
+  if(RINGBELL_PRECOMPILE AND NOT type STREQUAL "INTERFACE_LIBRARY")
     target_precompile_headers(${target} REUSE_FROM ${other})
   endif()
 endfunction()
