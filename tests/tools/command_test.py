@@ -58,12 +58,20 @@ class Command(unittest.TestCase):
             ended = subprocess.run([alone, "compare", "--full"], text=True, capture_output=True,
                                    timeout=60, check=False)
             self.assertEqual((ended.returncode, ended.stdout), (0, "peers: --full\n"))
+            ended = subprocess.run([alone, "compare", "--peers", "--help"], text=True,
+                                   capture_output=True, timeout=60, check=False)
+            self.assertEqual((ended.returncode, ended.stdout), (0, "peers: --peers --help\n"))
 
     def test_says_in_one_line_what_it_does_not_know(self) -> None:
         for arguments in [[], ["nonsense"], ["--nonsense"], ["doctor", "--nonsense"]]:
             ended = ringbell(*arguments)
             self.assertEqual((ended.returncode, ended.stdout), (2, ""), arguments)
             self.assertRegex(ended.stderr, r"\Aringbell: [^\n]*--help[^\n]*\n\Z")
+
+    def test_compare_says_it_by_the_name_that_was_typed(self) -> None:
+        ended = ringbell("compare", "--nonsense")
+        self.assertEqual((ended.returncode, ended.stdout), (2, ""))
+        self.assertRegex(ended.stderr, r"\Aringbell compare: [^\n]*--help[^\n]*\n\Z")
 
     def test_prints_its_version(self) -> None:
         self.assertRegex(ringbell("--version").stdout, r"\Aringbell \d+\.\d+\.\d+\n\Z")

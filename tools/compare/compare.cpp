@@ -24,8 +24,9 @@
 namespace ringbell::bench {
 namespace {
 
-int failed(const std::string& message) {
-  fmt::print(stderr, "ringbell-compare: {}\n", message);
+// `name`: of the program, as it was started.
+int failed(const char* name, const std::string& message) {
+  fmt::print(stderr, "{}: {}\n", name, message);
   return 1;
 }
 
@@ -60,7 +61,7 @@ Row end_row(const Result<void>& ran, double stolen) {
 }
 
 // Plots are a convenience: that they cannot be drawn is said, and no failure.
-void draw(const Options& options) {
+void draw(const char* name, const Options& options) {
   namespace fs = std::filesystem;
   const fs::path script = fs::path(source_folder()) / "tools" / "report.py";
   std::error_code none;
@@ -73,7 +74,7 @@ void draw(const Options& options) {
   if (drawn) {
     fmt::print("plots: {}; histograms: {}\n", plots, histograms);
   } else {
-    fmt::print(stderr, "ringbell-compare: no plots: {}\n", drawn.error().message);
+    fmt::print(stderr, "{}: no plots: {}\n", name, drawn.error().message);
   }
   const std::string page = (fs::path(options.out) / "report.html").string();
   const Result<void> written =
@@ -81,25 +82,26 @@ void draw(const Options& options) {
   if (written) {
     fmt::print("to play with: {}\n", page);
   } else {
-    fmt::print(stderr, "ringbell-compare: no page: {}\n", written.error().message);
+    fmt::print(stderr, "{}: no page: {}\n", name, written.error().message);
   }
 }
 
 // Peers that this program lacks are said, and do not keep the others from running.
-Result<void> check_peers(const Options& options) {
+Result<void> check_peers(const char* name, const Options& options) {
   const std::vector<KnownPeer> missing =
       options.plan.peers ? missing_peers() : std::vector<KnownPeer>();
   if (missing.size() == kKnownPeers.size())
     return fail(ErrorCode::unsupported, how_to_get(missing));
-  if (!missing.empty()) fmt::print(stderr, "ringbell-compare: {}\n", how_to_get(missing));
+  if (!missing.empty()) fmt::print(stderr, "{}: {}\n", name, how_to_get(missing));
   return {};
 }
 
-int run(const Options& options, FindingsOf findings) {
-  if (Result<void> some = check_peers(options); !some) return failed(some.error().message);
-  if (Result<void> ready = prepare(options); !ready) return failed(ready.error().message);
+int run(const char* name, const Options& options, FindingsOf findings) {
+  if (Result<void> some = check_peers(name, options); !some)
+    return failed(name, some.error().message);
+  if (Result<void> ready = prepare(options); !ready) return failed(name, ready.error().message);
   Result<RowSink> sink = RowSink::create(options.json, Progress(planned_seconds(options)));
-  if (!sink) return failed(sink.error().message);
+  if (!sink) return failed(name, sink.error().message);
   sink->add(meta_row(options, findings(true)));
   const CpuTimes before = cpu_times(options.cpus);
   const Result<void> ran = run_all(options, *sink);
@@ -107,25 +109,27 @@ int run(const Options& options, FindingsOf findings) {
   sink->finish();
   const std::string told = options.backings ? table_of(sink->rows()) : summary_of(sink->rows());
   sink->add(end_row(ran, stolen));
-  if (!sink->written()) return failed(sink->written().error().message);
+  if (!sink->written()) return failed(name, sink->written().error().message);
   if (!ran && ran.error().code != ErrorCode::corrupt) {
-    return failed(fmt::format("{}; the rows so far are in {}", ran.error().message, options.json));
+    return failed(name,
+                  fmt::format("{}; the rows so far are in {}", ran.error().message, options.json));
   }
   fmt::print("{}\nrows: {}\n", told, options.json);
   std::fflush(stdout);
-  if (!options.backings) draw(options);
-  if (interruption::came()) return failed(interruption::error().value().message);
-  return ran ? 0 : failed(ran.error().message);
+  if (!options.backings) draw(name, options);
+  if (interruption::came()) return failed(name, interruption::error().value().message);
+  return ran ? 0 : failed(name, ran.error().message);
 }
 
 }  // namespace
 
 int compare(int argc, char** argv, FindingsOf findings) {
+  const char* const name = name_of(argc, argv);
   try {
     const Parsed parsed = parse_options(argc, argv);
-    return parsed.options ? run(*parsed.options, findings) : parsed.exit_status;
+    return parsed.options ? run(name, *parsed.options, findings) : parsed.exit_status;
   } catch (const std::exception& exception) {  // no memory left
-    return failed(exception.what());
+    return failed(name, exception.what());
   }
 }
 

@@ -18,6 +18,12 @@
 namespace ringbell::bench {
 namespace {
 
+constexpr const char* kExamples = R"(Examples:
+  ringbell compare --quick                    a look at everything, at most 90 s
+  ringbell compare --full --json run.jsonl    everything, three times; then ringbell report
+  ringbell compare --peers --transports ringbell,zeromq,nng,boost_queue,iceoryx
+  ringbell compare --cpus 2,3 --sizes 8,56 --transports ringbell,pipe)";
+
 // As it was typed.
 struct Raw {
   bool quick = false;
@@ -108,25 +114,25 @@ Result<Options> checked(const Raw& raw, Options options) {
   return options;
 }
 
-// By which name it was started: `ringbell compare` says so itself.
+Parsed wrong_usage(const char* name, const std::string& message) {
+  fmt::print(stderr, "{}: {}\n", name, message);
+  return {std::nullopt, 2};
+}
+
+}  // namespace
+
 const char* name_of(int argc, char** argv) noexcept {
   if (argc == 0) return "ringbell-compare";
   const char* const slash = std::strrchr(argv[0], '/');
   return slash != nullptr ? slash + 1 : argv[0];
 }
 
-Parsed wrong_usage(const std::string& message) {
-  fmt::print(stderr, "ringbell-compare: {}\n", message);
-  return {std::nullopt, 2};
-}
-
-}  // namespace
-
 Parsed parse_options(int argc, char** argv) {
+  const char* const name = name_of(argc, argv);
   tools::CommandLine line(
-      "Messages and files between two processes: ringbell against the kernel's own.",
-      name_of(argc, argv));
+      "Messages and files between two processes: ringbell against the kernel's own.", name);
   tools::Command program = line.program();
+  program.footer(kExamples);
   Raw raw;
   Options options;
   const tools::Option quick =
@@ -150,9 +156,9 @@ Parsed parse_options(int argc, char** argv) {
   program.option("--cpus", raw.cpus, "the two CPUs to run on: A,B");
   const tools::CommandLine::Parsed parsed = line.parse(argc, argv);
   if (parsed.told) return {std::nullopt, 0};
-  if (!parsed.wrong.empty()) return wrong_usage(parsed.wrong + "; --help lists the options");
+  if (!parsed.wrong.empty()) return wrong_usage(name, parsed.wrong + "; --help lists the options");
   Result<Options> result = checked(raw, std::move(options));
-  if (!result) return wrong_usage(result.error().message);
+  if (!result) return wrong_usage(name, result.error().message);
   return {std::move(*result), 0};
 }
 

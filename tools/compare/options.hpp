@@ -14,6 +14,9 @@ struct Parsed {
   int exit_status = 0;
 };
 
+// By which name it was started: `ringbell compare` says so itself.
+[[nodiscard]] const char* name_of(int argc, char** argv) noexcept;
+
 [[nodiscard]] Parsed parse_options(int argc, char** argv);
 
 }  // namespace ringbell::bench

@@ -21,14 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kExamples = R"(
-Examples:
-  ringbell compare --quick                    a look at everything, at most 90 s
-  ringbell compare --full --json run.jsonl    everything, three times; then ringbell report
-  ringbell compare --peers --transports ringbell,zeromq,nng,boost_queue,iceoryx
-  ringbell compare --cpus 2,3 --sizes 8,56 --transports ringbell,pipe
-)";
-
 // Installed for this program (`cmake --install BUILD --component peers`), or in its build folder.
 std::optional<fs::path> program_with_peers() {
   std::error_code none;
@@ -46,25 +38,20 @@ int compare(const std::vector<std::string>& arguments) {
   texts.insert(texts.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
   pointers.reserve(texts.size() + 1);
-  bool help = false;
   bool peers = false;
   for (std::string& text : texts) {
-    help = help || text == "--help" || text == "-h";
     peers = peers || text == "--peers" || text == "--full";
     pointers.push_back(text.data());
   }
   pointers.push_back(nullptr);
-  if (peers && !help) {
+  if (peers) {
     if (const std::optional<fs::path> program = program_with_peers()) {
       ::execv(program->c_str(), pointers.data());
       return complain(
           fmt::format("starting {} failed: {}", program->string(), std::strerror(errno)));
     }
   }
-  const int status =
-      bench::compare(static_cast<int>(texts.size()), pointers.data(), bench::findings);
-  if (help && status == kDone) fmt::print("{}", kExamples);
-  return status;
+  return bench::compare(static_cast<int>(texts.size()), pointers.data(), bench::findings);
 }
 
 }  // namespace
