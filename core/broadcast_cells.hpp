@@ -1,5 +1,5 @@
-// The cells of a BroadcastLossless ring (broadcast_lossless.hpp): each names a reader and says how
-// far that reader is.
+// The cells of a BroadcastLossless ring (broadcast_lossless.hpp) and of a ManyLossless one
+// (many_lossless.hpp): each names a reader and says how far that reader is.
 //
 //   free -> (id, position) -> (id, later position) ... -> free
 //           joins             gives back                  leaves, or is evicted
@@ -11,10 +11,10 @@
 //       and as read-modify-writes continue a release sequence, an acquire of any of its values has
 //       all that any reader released there before.
 // Edges
-//   F   free: a reader gives back, or leaves -> the writer's look at the cells. Joining gives
-//       nothing back and is relaxed.
+//   F   free: a reader gives back, or leaves -> a writer's look at the cells. Joining gives nothing
+//       back and is relaxed.
 //   E   evict: a participant frees a dead reader's cell -> the same look: what the dead reader did.
-//       The writer needs no edge when it evicts: it is ordered with itself.
+//       A writer that is the only one needs no edge when it evicts: it is ordered with itself.
 //   R   relaxed: looks before a compare-exchange, and the reader's own look.
 // Progress: wait-free.
 #pragma once
@@ -56,6 +56,36 @@ class BroadcastCells {
       if (cell.owner() != 0) most = std::max(most, cell.behind(position));
     }
     return std::min(static_cast<std::uint64_t>(most), memory.slots.slot_count);
+  }
+
+  // The slowest reader, as a writer must know it before it overwrites: what that reader gave back
+  // was read before this returns (F). `ahead(word)` is told of each cell that is ahead of this
+  // position.
+  struct Slowest {
+    std::uint64_t behind = 0;  // the slot count or more: there is no room for the position
+    ParticipantId reader = 0;  // 0: there is none
+  };
+  template <class Ahead>
+  [[nodiscard]] static Slowest slowest(const BroadcastMemory& memory, std::uint64_t position,
+                                       Ahead&& ahead) noexcept {
+    Slowest found;
+    for (std::uint32_t i = 0; i < memory.max_readers; ++i) {
+      const BroadcastCellState cell(
+          Atomics::load(memory.control->readers[i].state, std::memory_order_acquire, kFree));  // F
+      if (cell.owner() == 0) continue;
+      const std::int64_t behind = cell.behind(position);
+      if (behind < 0) ahead(cell.word());
+      if (behind < static_cast<std::int64_t>(found.behind)) continue;
+      found = {static_cast<std::uint64_t>(behind), cell.owner()};
+    }
+    return found;
+  }
+  // Up to where a writer at this position may write (I1 of the rings): `position` itself if the
+  // slowest reader is a whole ring behind, or further, which is joining or died at that.
+  [[nodiscard]] static std::uint64_t limit(const BroadcastMemory& memory, std::uint64_t position,
+                                           const Slowest& slowest) noexcept {
+    const std::uint64_t slots = memory.slots.slot_count;
+    return slowest.behind >= slots ? position : position + (slots - slowest.behind);
   }
 
   // Frees the cells of dead readers. Returns how many.

@@ -31,9 +31,9 @@
 //   E   evict: a participant frees a dead reader's cell -> the same look: what the dead reader read
 //       was read before. The writer needs no edge when it evicts: it is ordered with itself.
 //   J   join: the writer stores the limit, fences, reads the cells; a reader stores its cell,
-//       fences, reads the limit. Both fences are seq_cst: at least one sees the other's store. So
-//       either the writer keeps to the cell, or the reader moves on to where it is safe (Dekker).
-//       Neither fence is where messages pass.
+//       fences, reads the limit (broadcast_follower.hpp). Both fences are seq_cst: at least one
+//       sees the other's store. So either the writer keeps to the cell, or the reader moves on to
+//       where it is safe (Dekker). Neither fence is where messages pass.
 //   R   relaxed: first guesses at what is read again, and words that one side alone stores.
 // Progress: every call but join() is wait-free; so is that, with any number of tries to give up
 // after.
@@ -51,6 +51,7 @@
 
 #include <ringbell/core/atomics.hpp>
 #include <ringbell/core/broadcast_cells.hpp>
+#include <ringbell/core/broadcast_follower.hpp>
 #include <ringbell/core/broadcast_memory.hpp>
 
 namespace ringbell::core {
@@ -75,7 +76,6 @@ class BroadcastLossless {
   using Cells = BroadcastCells<Atomics>;
 
   static constexpr Edge kPublish{"bcast.P"};
-  static constexpr Edge kFree{"bcast.F"};
   static constexpr Edge kJoin{"bcast.J"};
   static constexpr Edge kRelaxed{"bcast.R"};
 };
@@ -158,21 +158,11 @@ class BroadcastLossless<Atomics>::Writer : public Witness {
 
   // I1, for all readers. If that is not past the tail, waits_for_ says because of which.
   [[nodiscard]] std::uint64_t limit_by_cells() noexcept {
-    std::uint64_t most_behind = 0;
-    for (std::uint32_t i = 0; i < memory_.max_readers; ++i) {
-      const BroadcastCellState cell(
-          Atomics::load(memory_.control->readers[i].state, std::memory_order_acquire, kFree));  // F
-      if (cell.owner() == 0) continue;
-      const std::int64_t behind = cell.behind(tail_);
-      // I5: it says that it has read what is not yet written.
-      if (behind < 0) saw("BroadcastCell::state", cell.word());
-      if (behind < static_cast<std::int64_t>(most_behind)) continue;
-      most_behind = static_cast<std::uint64_t>(behind);
-      waits_for_ = cell.owner();
-    }
-    // One that is further behind than the ring is long is joining, or died at that.
-    if (most_behind >= at_.slot_count()) return tail_;
-    return tail_ + (at_.slot_count() - most_behind);
+    const auto slowest = Cells::slowest(memory_, tail_, [this](std::uint64_t word) {
+      saw("BroadcastCell::state", word);  // I5: it says that it has read what is not yet written
+    });
+    if (slowest.reader != 0) waits_for_ = slowest.reader;
+    return Cells::limit(memory_, tail_, slowest);
   }
 
   BroadcastMemory memory_;
@@ -187,24 +177,19 @@ class BroadcastLossless<Atomics>::Writer : public Witness {
 
 // A reading side. Not thread-safe; move-only; the memory must outlive it. Leaves at its end.
 template <AtomicsPolicy Atomics>
-class BroadcastLossless<Atomics>::Reader : public Witness {
+class BroadcastLossless<Atomics>::Reader : public BroadcastFollower<Atomics> {
+  using Follower = BroadcastFollower<Atomics>;
+
  public:
   // Nothing: not now, all cells are taken; evict() may help. (Or the writer stored something
   // impossible.) `id` is this participant's alone, and not 0.
   [[nodiscard]] static std::optional<Reader> join(
       const BroadcastMemory& memory, ParticipantId id,
       BroadcastStart start = BroadcastStart::oldest) noexcept {
-    assert(id != 0 && memory.max_readers <= kMaxBroadcastReaders);
     std::optional<Reader> reader(Reader(memory, id));
-    if (!reader->take_cell(start) || !reader->settle()) reader.reset();
+    if (!reader->join_at(reader->first(start))) reader.reset();
     return reader;
   }
-
-  Reader(Reader&&) noexcept = default;
-  Reader& operator=(Reader&&) noexcept = default;
-  Reader(const Reader&) = delete;
-  Reader& operator=(const Reader&) = delete;
-  ~Reader() = default;
 
   // The next message, in place; or an empty span: not now, nothing is there (or evicted(), or
   // corrupt()). The same message again until release(). The bytes stay in shared memory: a hostile
@@ -212,7 +197,7 @@ class BroadcastLossless<Atomics>::Reader : public Witness {
   [[nodiscard]] std::span<const std::byte> peek() noexcept {
     const BroadcastSequence found =
         Atomics::load(at_.sequence_at(next_), std::memory_order_acquire, kPublish);  // P
-    peeked_ = found == holding_sequence(next_) && !evicted_ && !corrupt();
+    peeked_ = found == holding_sequence(next_) && !evicted_ && !this->corrupt();
     if (!peeked_) [[unlikely]] {
       nothing(found);
       return {};
@@ -220,98 +205,32 @@ class BroadcastLossless<Atomics>::Reader : public Witness {
     return {at_.payload_at(next_), at_.message_bytes()};
   }
 
-  // Gives the peeked message back: its bytes may be overwritten from now on. The writer learns of
-  // it in steps, and when peek() next finds nothing. REQUIRES: a message was peeked.
-  void release() noexcept {
-    assert(peeked_);
-    peeked_ = false;
-    ++next_;
-    if (next_ - published_ >= at_.step()) [[unlikely]]
-      publish_position();
-  }
-
-  // Lets the writer have everything given back so far, without waiting for the next step.
-  [[gnu::noinline]] void publish_position() noexcept {
-    if (published_ == next_ || evicted_) return;
-    evicted_ = !cell_.say(id_, next_, std::memory_order_release);  // F
-    published_ = next_;
-  }
-
-  // Does not leave at its end, which must be next: for the copy that a child of fork() has.
-  void forget() noexcept { cell_.forget(); }
-
-  [[nodiscard]] ParticipantId id() const noexcept { return id_; }
   // How many messages were committed and not given back, the peeked one included. Looks at as many
   // slots as their count has bits.
   [[nodiscard]] std::uint64_t lag() const noexcept {
     return broadcast_lag<Atomics>(at_, next_, kRelaxed);
   }
-  // Up to where the writer knows that this one has read.
-  [[nodiscard]] std::uint64_t published_position() const noexcept { return published_; }
-  // Of the message that is due.
-  [[nodiscard]] std::uint64_t position() const noexcept { return next_; }
-  [[nodiscard]] std::uint32_t message_bytes() const noexcept { return at_.message_bytes(); }
-  // Another participant took this reader for dead, and the writer no longer waits for it. Found out
-  // when the position is next published and when nothing was there: what was peeked since it last
-  // was published may have been overwritten while it was read. Stays so; join anew.
-  [[nodiscard]] bool evicted() const noexcept { return evicted_; }
 
  private:
-  static constexpr int kTries = 4;  // the writer is held up from the first, so it needs three
+  using Follower::at_;
+  using Follower::evicted_;
+  using Follower::next_;
+  using Follower::peeked_;
 
-  Reader(const BroadcastMemory& memory, ParticipantId id) noexcept
-      : memory_(memory), at_(memory.slots), id_(id) {}
+  Reader(const BroadcastMemory& memory, ParticipantId id) noexcept : Follower(memory, id) {}
 
-  [[nodiscard]] bool take_cell(BroadcastStart start) noexcept {
+  [[nodiscard]] std::optional<std::uint64_t> first(BroadcastStart start) const noexcept {
+    if (start == BroadcastStart::oldest) return this->oldest();
     Finding found;
-    const std::optional<std::uint64_t> first =
-        start == BroadcastStart::oldest
-            ? oldest(Atomics::load(memory_.control->limit, std::memory_order_relaxed, kRelaxed))
-            : broadcast_end<Atomics>(at_, kRelaxed, found);
-    if (!first || !cell_.take(memory_, id_, *first)) return false;
-    next_ = *first;
-    return true;
-  }
-
-  // Moves on to where no write that the writer has already allowed itself can be. I2
-  [[nodiscard]] bool settle() noexcept {
-    for (int tries = 0; tries < kTries; ++tries) {
-      Atomics::fence(std::memory_order_seq_cst, kJoin);  // J
-      const std::optional<std::uint64_t> first =
-          oldest(Atomics::load(memory_.control->limit, std::memory_order_relaxed, kRelaxed));
-      if (!first) return false;
-      published_ = next_;
-      if (next_ >= *first) return true;
-      next_ = *first;
-      if (!cell_.say(id_, next_, std::memory_order_relaxed)) return false;
-    }
-    return false;
-  }
-  [[nodiscard]] std::optional<std::uint64_t> oldest(std::uint64_t limit) const noexcept {
-    if (limit >= kMaxBroadcastPosition) return std::nullopt;
-    return limit > at_.slot_count() ? limit - at_.slot_count() : 0;
+    return broadcast_end<Atomics>(at_, kRelaxed, found);
   }
 
   [[gnu::noinline]] void nothing(BroadcastSequence found) noexcept {
-    if (evicted_ || corrupt()) return;
-    if (published_ != next_) {
-      publish_position();
-    } else {
-      evicted_ = !cell_.is_ours();
-    }
+    if (!this->keeps_its_cell()) return;
     // A sequence from further on is what an evicted reader finds, and else impossible.
     const bool expected = at_.plausible(found, next_) && found < holding_sequence(next_);
-    if (!evicted_ && !expected) saw(kSequenceField, found);
+    if (!expected) this->saw(kSequenceField, found);
   }
-
-  BroadcastMemory memory_;
-  BroadcastPlaces<std::byte> at_;
-  typename Cells::Held cell_{};
-  std::uint64_t next_ = 0;
-  std::uint64_t published_ = 0;  // what the cell says
-  bool peeked_ = false;
-  bool evicted_ = false;
-  ParticipantId id_;
 };
 
 }  // namespace ringbell::core

@@ -210,6 +210,13 @@ struct alignas(kFalseSharingBytes) BroadcastControl {
   std::array<BroadcastCell, kMaxBroadcastReaders> readers;
 };
 
+// The control lines of a broadcast ring of many writers (many_lossless.hpp): its slots are claimed
+// as an MpmcRing's, and its readers are those of a lossless broadcast ring.
+struct alignas(kFalseSharingBytes) ManyControl {
+  MpmcControl claims;        // no reader takes a slot: head_hint and returned stay 0
+  BroadcastControl readers;  // the limit is stored by writers, by compare-exchange
+};
+
 // How many lanes a FanIn or a CallGroup can have.
 inline constexpr std::uint32_t kMaxLanes = 1024;
 

@@ -103,6 +103,12 @@ static_assert(alignof(BroadcastControl) == kFalseSharingBytes);
 static_assert(offsetof(BroadcastControl, limit) == 0);
 static_assert(offsetof(BroadcastControl, readers) == 128);
 
+static_assert(std::is_standard_layout_v<ManyControl>);
+static_assert(sizeof(ManyControl) == sizeof(MpmcControl) + sizeof(BroadcastControl));
+static_assert(alignof(ManyControl) == kFalseSharingBytes);
+static_assert(offsetof(ManyControl, claims) == 0);
+static_assert(offsetof(ManyControl, readers) == 384);
+
 static_assert(std::is_standard_layout_v<ReadyLine>);
 static_assert(sizeof(ReadyLine) == kFalseSharingBytes);
 static_assert(offsetof(ReadyLine, bits) == 0);

@@ -81,10 +81,15 @@ class MpmcParticipant : public Witness {
   // has returned. REQUIRES: what the dead owner stored happened before is_dead() said so.
   template <class IsDead>
   MpmcRecovered recover(IsDead&& is_dead) noexcept {
+    return recover(at_, is_dead);
+  }
+  // The same by a process that takes no part.
+  template <class IsDead>
+  static MpmcRecovered recover(const MpmcPlaces& at, IsDead&& is_dead) noexcept {
     MpmcRecovered found;
     bool tell = false;
-    for (std::uint64_t slot = 0; slot < at_.slot_count(); ++slot) {
-      MpmcState word = Atomics::load(at_.state_at(slot), std::memory_order_relaxed, kRelaxed);
+    for (std::uint64_t slot = 0; slot < at.slot_count(); ++slot) {
+      MpmcState word = Atomics::load(at.state_at(slot), std::memory_order_relaxed, kRelaxed);
       MpmcSlotState state(word);
       // Another recover() may win the exchange, so look again; only a hostile peer can win for
       // ever.
@@ -92,7 +97,7 @@ class MpmcParticipant : public Witness {
         const bool skip = state.phase() == MpmcSlotState::kClaimed;
         const MpmcState next =
             skip ? MpmcSlotState::freed(state.lap() + 1) : MpmcSlotState::ready(state.lap(), true);
-        if (Atomics::compare_exchange(at_.state_at(slot), word, next, std::memory_order_release,
+        if (Atomics::compare_exchange(at.state_at(slot), word, next, std::memory_order_release,
                                       std::memory_order_relaxed, kFree)) {  // F
           ++(skip ? found.skipped : found.returned);
           word = next;
@@ -103,10 +108,10 @@ class MpmcParticipant : public Witness {
       tell = tell || (state.phase() == MpmcSlotState::kReady && state.again());
     }
     if (found.skipped > 0) {
-      Atomics::fetch_add(at_.control().skipped, found.skipped, std::memory_order_relaxed, kRelaxed);
+      Atomics::fetch_add(at.control().skipped, found.skipped, std::memory_order_relaxed, kRelaxed);
     }
     if (tell) {
-      Atomics::fetch_add(at_.control().returned, std::uint64_t{1}, std::memory_order_release,
+      Atomics::fetch_add(at.control().returned, std::uint64_t{1}, std::memory_order_release,
                          kReturned);  // D
     }
     return found;

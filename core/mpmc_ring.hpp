@@ -53,6 +53,7 @@
 #include <ringbell/core/layout.hpp>
 #include <ringbell/core/mpmc_memory.hpp>
 #include <ringbell/core/mpmc_participant.hpp>
+#include <ringbell/core/mpmc_writer.hpp>
 
 namespace ringbell::core {
 
@@ -63,110 +64,25 @@ class MpmcRing {
   class Reader;
 };
 
-// The writing side. Not thread-safe; move-only.
+// The writing side. Not thread-safe; move-only. A slot is free once a reader or an abort freed it.
 template <AtomicsPolicy Atomics>
-class MpmcRing<Atomics>::Writer : public MpmcParticipant<Atomics> {
-  using Participant = MpmcParticipant<Atomics>;
+class MpmcRing<Atomics>::Writer : public MpmcWriter<Atomics, typename MpmcRing<Atomics>::Writer> {
+  using Base = MpmcWriter<Atomics, Writer>;
+  friend Base;
 
  public:
   // `id` is this participant's alone, and not 0.
-  Writer(const MpmcMemory& memory, ParticipantId id) noexcept
-      : Participant(memory, id,
-                    Atomics::load(memory.control->tail_hint, std::memory_order_relaxed,
-                                  Participant::kRelaxed)) {}
-
-  // Room for one message, uninitialised; or an empty span: not now, the ring is full (waits_for()
-  // names the slot's owner). The message has its place in the order from now on, and the readers
-  // wait at it: commit() or abort() soon. REQUIRES: nothing is claimed.
-  [[nodiscard]] std::span<std::byte> claim() noexcept {
-    if (claim(1) == 0) return {};
-    return payload(0);
-  }
-
-  // Whether claim() would find room now. Claims nothing.
-  [[nodiscard]] bool has_room() noexcept {
-    return is_free_at(this->next_) || search([](std::uint64_t) { return true; });
-  }
-
-  // The same for up to `wanted` messages, next to each other in the order. Returns how many, at
-  // most the slot count.
-  // REQUIRES: nothing is claimed; wanted > 0.
-  [[nodiscard]] std::uint32_t claim(std::uint32_t wanted) noexcept {
-    assert(this->count_ == 0 && wanted > 0);
-    if (!claim_at(this->next_) && !search([this](std::uint64_t at) { return claim_at(at); })) {
-      return 0;
-    }
-    wanted = this->at_.clamp_to_slot_count(wanted);
-    this->first_ = this->next_;
-    this->count_ = 1;
-    while (this->count_ < wanted && claim_at(this->first_ + this->count_)) ++this->count_;
-    this->next_ = this->first_ + this->count_;
-    this->publish_hint(this->at_.control().tail_hint);
-    return this->count_;
-  }
-
-  // The room of the i-th of the claimed messages. REQUIRES: i is less than their number.
-  [[nodiscard]] std::span<std::byte> payload(std::uint32_t i) const noexcept {
-    assert(i < this->count_);
-    return {this->at_.payload_at(this->first_ + i), this->at_.message_bytes()};
-  }
-
-  // Makes what is claimed visible to the readers. False: this one was declared dead meanwhile, at
-  // least one message was skipped (evicted() counts them).
-  bool commit() noexcept {
-    return this->finish_slots(
-        [id = this->id_](std::uint64_t lap) { return MpmcSlotState::claimed(lap, id); },
-        [](std::uint64_t lap) { return MpmcSlotState::ready(lap, false); }, Participant::kPublish);
-  }
-
-  // Gives the claimed places up; the readers pass over them. False as for commit().
-  bool abort() noexcept {
-    return this->finish_slots(
-        [id = this->id_](std::uint64_t lap) { return MpmcSlotState::claimed(lap, id); },
-        [](std::uint64_t lap) { return MpmcSlotState::freed(lap + 1); }, Participant::kFree);
-  }
+  Writer(const MpmcMemory& memory, ParticipantId id) noexcept : Base(memory, id) {}
 
  private:
-  [[nodiscard]] bool is_free_at(std::uint64_t position) const noexcept {
-    return Atomics::load(this->at_.state_at(position), std::memory_order_relaxed,
-                         Participant::kRelaxed) == MpmcSlotState::freed(this->at_.lap_of(position));
+  [[nodiscard]] static constexpr bool plausible(MpmcSlotState state) noexcept {
+    return state.plausible();
   }
-  [[nodiscard]] bool claim_at(std::uint64_t position) noexcept {
-    const std::uint64_t lap = this->at_.lap_of(position);
-    MpmcState& state = this->at_.state_at(position);
-    MpmcState word = Atomics::load(state, std::memory_order_relaxed, Participant::kRelaxed);
-    return word == MpmcSlotState::freed(lap) &&
-           Atomics::compare_exchange(state, word, MpmcSlotState::claimed(lap, this->id_),
-                                     std::memory_order_acquire, std::memory_order_relaxed,
-                                     Participant::kFree);  // F
+  [[nodiscard]] static constexpr bool is_free(MpmcState word, std::uint64_t lap) noexcept {
+    return word == MpmcSlotState::freed(lap);
   }
-
-  // Others were here: the first position that is free, if `take(position)`.
-  template <class Take>
-  [[nodiscard, gnu::noinline]] bool search(Take&& take) noexcept {
-    this->searched_ = true;
-    std::uint64_t position = this->max_position(Atomics::load(
-        this->at_.control().tail_hint, std::memory_order_relaxed, Participant::kRelaxed));
-    for (std::uint64_t looks = 2 * this->at_.slot_count(); looks > 0; --looks) {
-      const MpmcState word = Atomics::load(this->at_.state_at(position), std::memory_order_relaxed,
-                                           Participant::kRelaxed);
-      const MpmcSlotState state(word);
-      const std::uint64_t lap = this->at_.lap_of(position);
-      const std::int64_t ahead = state.laps_ahead_of(lap);
-      if (!state.plausible()) return this->give_up(word);
-      if (word == MpmcSlotState::freed(lap)) {
-        this->next_ = position;
-        if (take(position)) return true;
-      } else if (ahead < 0) {
-        return this->not_now(position, state);  // not freed in the lap before: full
-      } else {
-        // Claimed, in this lap or in as many later ones as the state tells.
-        const std::int64_t laps = ahead - (state.phase() == MpmcSlotState::kFree ? 1 : 0);
-        position += static_cast<std::uint64_t>(laps) * this->at_.slot_count() + 1;
-      }
-    }
-    return false;
-  }
+  [[nodiscard]] static constexpr bool reaches(std::uint64_t) noexcept { return true; }
+  [[nodiscard]] static constexpr bool may_claim(std::uint64_t) noexcept { return true; }
 };
 
 // The reading side. Not thread-safe; move-only.

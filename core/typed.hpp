@@ -1,6 +1,6 @@
 // One type through a ring: TypedWriter<T> and TypedReader<T> over the writer and reader of any ring
-// (SpscRing, MpmcRing, BroadcastLossy, BroadcastLossless, FanIn), which they borrow. What else
-// there is to ask, such as missed(), evicted(), lane() or corrupt(), is asked of those.
+// (SpscRing, MpmcRing, BroadcastLossy, BroadcastLossless, ManyLossless, FanIn), which they borrow.
+// What else there is to ask, such as missed(), evicted(), lane() or corrupt(), is asked of those.
 //
 // T must be trivially copyable, since the other side gets its bytes and nothing else, and must not
 // be a pointer. Pointers inside T cannot be detected: they arrive as numbers that mean nothing
@@ -68,8 +68,9 @@ class TypedWriter {
     }
   }
 
-  // Copies a message in and makes it visible. False: not now, nothing happened; or, in an MpmcRing,
-  // this writer was declared dead meanwhile. A BroadcastLossy has always room, unless corrupt().
+  // Copies a message in and makes it visible. False: not now, nothing happened; or, in an MpmcRing
+  // or a ring of many writers, this writer was declared dead meanwhile. A BroadcastLossy has always
+  // room, unless corrupt().
   [[nodiscard]] bool try_write(const T& message) noexcept {
     if constexpr (WriterByCopy<Writer>) {
       writer_->publish(std::as_bytes(std::span(&message, 1)));

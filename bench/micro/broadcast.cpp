@@ -23,6 +23,7 @@
 
 #include <ringbell/core/broadcast_lossless.hpp>
 #include <ringbell/core/broadcast_lossy.hpp>
+#include <ringbell/core/many_lossless.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 
 #include "bench/micro/micro.hpp"
@@ -175,6 +176,48 @@ class Lossless {
   std::unique_ptr<core::BroadcastControl> control_ = std::make_unique<core::BroadcastControl>();
 };
 
+// What it costs that there may be other writers: here is one.
+template <class M>
+class Many {
+ public:
+  using Payload = M;
+
+  class Producer {
+   public:
+    explicit Producer(Many& ring) : writer_(ring.memory(), kWriter) {}
+    bool try_push(const M& message) noexcept { return push(writer_, message); }
+
+   private:
+    core::ManyLossless<>::Writer writer_;
+  };
+
+  class Consumer {
+   public:
+    Consumer(Many& ring, std::size_t number)
+        : reader_(*core::ManyLossless<>::Reader::join(
+              ring.memory(), static_cast<core::ParticipantId>(number + 1))) {}
+    bool try_pop(M& message) noexcept { return pop(reader_, message); }
+    [[nodiscard]] std::uint64_t missed() const noexcept { return 0; }
+
+   private:
+    core::ManyLossless<>::Reader reader_;
+  };
+
+ private:
+  static constexpr core::ParticipantId kWriter = 1000;
+
+  [[nodiscard]] core::ManyMemory memory() const noexcept {
+    return {.control = control_.get(),
+            .slots = slots_->bytes.data(),
+            .slot_count = kCapacity,
+            .slot_bytes = Slots<M>::kSlotBytes,
+            .message_bytes = sizeof(M)};
+  }
+
+  std::unique_ptr<Slots<M>> slots_ = std::make_unique<Slots<M>>();
+  std::unique_ptr<core::ManyControl> control_ = std::make_unique<core::ManyControl>();
+};
+
 // --- the threads ---------------------------------------------------------------------------------
 
 struct Totals {
@@ -252,9 +295,11 @@ bool add(const std::string& name, std::size_t readers) {
 [[maybe_unused]] const bool kAdded =
     add<Spsc, 8>("spsc", 1) && add<LossyPaced, 8>("lossy_paced", 1) &&
     add<LossyFree, 8>("lossy_free", 1) && add<Lossless, 8>("lossless", 1) &&
-    add<Lossless, 8>("lossless", 2) && add<Spsc, 56>("spsc", 1) &&
+    add<Lossless, 8>("lossless", 2) && add<Many, 8>("many_lossless", 1) &&
+    add<Many, 8>("many_lossless", 2) && add<Spsc, 56>("spsc", 1) &&
     add<LossyPaced, 56>("lossy_paced", 1) && add<LossyFree, 56>("lossy_free", 1) &&
-    add<Lossless, 56>("lossless", 1) && add<Lossless, 56>("lossless", 2);
+    add<Lossless, 56>("lossless", 1) && add<Lossless, 56>("lossless", 2) &&
+    add<Many, 56>("many_lossless", 1) && add<Many, 56>("many_lossless", 2);
 
 }  // namespace
 }  // namespace ringbell::bench

@@ -6,6 +6,7 @@
 #include <ringbell/core/broadcast_lossless.hpp>
 #include <ringbell/core/broadcast_lossy.hpp>
 #include <ringbell/core/fan_in.hpp>
+#include <ringbell/core/many_lossless.hpp>
 #include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 #include <ringbell/core/typed.hpp>

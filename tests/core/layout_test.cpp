@@ -15,6 +15,7 @@
 #include <ringbell/core/broadcast_lossy.hpp>
 #include <ringbell/core/call_line.hpp>
 #include <ringbell/core/fan_in.hpp>
+#include <ringbell/core/many_lossless.hpp>
 #include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/core/parking.hpp>
 #include <ringbell/core/typed.hpp>
@@ -23,6 +24,7 @@
 #include <tests/support/broadcast_memory.hpp>
 #include <tests/support/fan_in_memory.hpp>
 #include <tests/support/hexdump.hpp>
+#include <tests/support/many_memory.hpp>
 #include <tests/support/mpmc_memory.hpp>
 
 namespace ringbell {
@@ -145,6 +147,26 @@ std::string lossless_dump() {
          dump_of("slots", memory.slots.slots, memory.slots.slot_count * memory.slots.slot_bytes);
 }
 
+std::string many_dump() {
+  const test::PlainManyMemory storage(4, sizeof(Text));
+  const core::ManyMemory memory = storage.memory();
+  auto reader = *core::ManyLossless<>::Reader::join(memory, 0x33);
+  core::ManyLossless<>::Writer writer(memory, 0x11);
+  for (const Text& text : {kOne, kTwo, kOne}) {
+    write(writer, text);
+    EXPECT_FALSE(reader.peek().empty());
+    reader.release();
+  }
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(writer.claim().empty());
+    writer.abort();
+  }
+  EXPECT_FALSE(writer.claim().empty());
+  return dump_of("ManyLossless of 4 slots, 3 messages, 2 aborts, a claim by 0x11: limit, reader",
+                 memory.control) +
+         dump_of("slots", memory.slots, memory.slot_count * memory.slot_bytes);
+}
+
 std::string fan_in_dump() {
   test::FanInStorage storage(66, 64);
   const core::FanInMemory memory = storage.memory();
@@ -181,8 +203,8 @@ std::string call_line_dump() {
 
 TEST(LayoutTest, WordsOfTheOtherRingsAreAsCheckedIn) {
   expect_as_checked_in("ring_layout_golden.txt", mpmc_dump() + "\n" + lossy_dump() + "\n" +
-                                                     lossless_dump() + "\n" + fan_in_dump() + "\n" +
-                                                     call_line_dump());
+                                                     lossless_dump() + "\n" + many_dump() + "\n" +
+                                                     fan_in_dump() + "\n" + call_line_dump());
 }
 
 TEST(LayoutTest, ZeroedMemoryIsNoRegion) {

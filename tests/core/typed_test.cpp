@@ -7,12 +7,14 @@
 #include <ringbell/core/broadcast_lossless.hpp>
 #include <ringbell/core/broadcast_lossy.hpp>
 #include <ringbell/core/fan_in.hpp>
+#include <ringbell/core/many_lossless.hpp>
 #include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 #include <ringbell/core/typed.hpp>
 
 #include <tests/support/broadcast_memory.hpp>
 #include <tests/support/fan_in_memory.hpp>
+#include <tests/support/many_memory.hpp>
 #include <tests/support/mpmc_memory.hpp>
 #include <tests/support/ring_memory.hpp>
 #include <tests/support/watched_atomics.hpp>
@@ -76,6 +78,21 @@ TEST(TypedTest, TypeGoesThroughAnMpmcRing) {
   auto received = typed_reader<Quote>(reader);
   for (int lap = 0; lap < 20; ++lap) {
     ASSERT_TRUE(quotes.try_write(kQuote));
+    Quote quote{};
+    ASSERT_TRUE(received.try_read(quote));
+    EXPECT_EQ(quote, kQuote);
+    EXPECT_FALSE(received.try_read(quote));
+  }
+}
+
+TEST(TypedTest, TypeGoesThroughARingOfManyWriters) {
+  const test::PlainManyMemory storage(4, sizeof(Quote));
+  ManyLossless<>::Writer first(storage.memory(), 1);
+  ManyLossless<>::Writer second(storage.memory(), 2);
+  auto reader = *ManyLossless<>::Reader::join(storage.memory(), 3);
+  auto received = typed_reader<Quote>(reader);
+  for (int lap = 0; lap < 20; ++lap) {
+    ASSERT_TRUE(typed_writer<Quote>(lap % 3 == 0 ? first : second).try_write(kQuote));
     Quote quote{};
     ASSERT_TRUE(received.try_read(quote));
     EXPECT_EQ(quote, kQuote);

@@ -7,6 +7,7 @@
 
 #include <tests/hostile/byte_rings.hpp>
 #include <tests/hostile/call_rings.hpp>
+#include <tests/hostile/many_rings.hpp>
 #include <tests/hostile/slot_rings.hpp>
 #include <tests/hostile/state_rooms.hpp>
 
@@ -51,6 +52,12 @@ struct LosslessWriterPair : Pair<BroadcastRoom, LosslessWriter, LosslessReader> 
 struct LosslessReaderPair : Pair<BroadcastRoom, LosslessReader, LosslessWriter> {
   static constexpr const char* kName = "BroadcastLosslessReader";
 };
+struct ManyWriterPair : Pair<ManyRoom, ManyWriter, ManyReader> {
+  static constexpr const char* kName = "ManyLosslessWriter";
+};
+struct ManyReaderPair : Pair<ManyRoom, ManyReader, ManyWriter> {
+  static constexpr const char* kName = "ManyLosslessReader";
+};
 struct LineCallerPair : Pair<CallRoom, LineCaller, LineServer> {
   static constexpr const char* kName = "CallLineCaller";
 };
@@ -71,11 +78,11 @@ struct StateReaderPair : Pair<StateRoom, StateReaderSide, StateWriterSide> {
   static constexpr const char* kName = "StateReader";
 };
 
-using EveryPair =
-    testing::Types<SpscWriterPair, SpscReaderPair, FanInWriterPair, FanInReaderPair, MpmcWriterPair,
-                   MpmcReaderPair, LossyWriterPair, LossyReaderPair, LosslessWriterPair,
-                   LosslessReaderPair, LineCallerPair, LineServerPair, GroupCallerPair,
-                   GroupServerPair, StateWriterPair, StateReaderPair>;
+using EveryPair = testing::Types<SpscWriterPair, SpscReaderPair, FanInWriterPair, FanInReaderPair,
+                                 MpmcWriterPair, MpmcReaderPair, LossyWriterPair, LossyReaderPair,
+                                 LosslessWriterPair, LosslessReaderPair, ManyWriterPair,
+                                 ManyReaderPair, LineCallerPair, LineServerPair, GroupCallerPair,
+                                 GroupServerPair, StateWriterPair, StateReaderPair>;
 
 struct NameOfPair {
   template <class P>

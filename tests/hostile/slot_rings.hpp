@@ -9,6 +9,7 @@
 
 #include <ringbell/core/broadcast_lossless.hpp>
 #include <ringbell/core/broadcast_lossy.hpp>
+#include <ringbell/core/many_memory.hpp>
 #include <ringbell/core/mpmc_ring.hpp>
 
 #include <tests/hostile/byte_rings.hpp>
@@ -56,6 +57,14 @@ class SlotRoom {
   }
   [[nodiscard]] core::BroadcastMemory broadcast() const noexcept {
     return {control_.template as<core::BroadcastControl>(), broadcast_slots<std::byte>(), kReaders};
+  }
+  [[nodiscard]] core::ManyMemory many() const noexcept {
+    return {control_.template as<core::ManyControl>(),
+            data_.data(),
+            slots_,
+            slot_bytes_,
+            message_bytes_,
+            kReaders};
   }
 
   static constexpr std::uint32_t kReaders = 5;

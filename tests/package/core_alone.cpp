@@ -11,6 +11,7 @@
 #include <ringbell/core/broadcast_lossy.hpp>
 #include <ringbell/core/call_group.hpp>
 #include <ringbell/core/fan_in.hpp>
+#include <ringbell/core/many_lossless.hpp>
 #include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/core/parking.hpp>
 #include <ringbell/core/spsc_ring.hpp>
@@ -95,6 +96,19 @@ bool lossless_passes() {
   return reader && passes(writer, *reader);
 }
 
+bool many_pass() {
+  static ManyControl control;
+  slots = {};
+  const ManyMemory memory{.control = &control,
+                          .slots = slots.data(),
+                          .slot_count = kSlots,
+                          .slot_bytes = kSlotBytes,
+                          .message_bytes = sizeof(Quote)};
+  ManyLossless<>::Writer writer(memory, 1);
+  std::optional<ManyLossless<>::Reader> reader = ManyLossless<>::Reader::join(memory, 2);
+  return reader && passes(writer, *reader);
+}
+
 bool fan_in_passes() {
   static ReadyControl control;
   static FanInLaneControl lane;
@@ -156,4 +170,5 @@ int main() {
   if (!fan_in_passes()) return 5;
   if (!calls_pass()) return 6;
   if (!parking_works()) return 7;
+  if (!many_pass()) return 8;
 }
