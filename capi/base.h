@@ -92,6 +92,13 @@ enum ringbell_memory_flags {
   RINGBELL_FOR_GROUP = 4    /* by name: other users too, in a folder that their group shares */
 };
 
+/* What stands in front of a message of a timed channel or collector. */
+typedef struct ringbell_user_header {
+  uint64_t time_ns;  /* CLOCK_MONOTONIC, when its sender began it */
+  uint32_t source;   /* what its sender calls itself; at first the process id */
+  uint32_t sequence; /* its number among those of that sender: 1, 2 ...; wraps */
+} ringbell_user_header;
+
 enum ringbell_wait_flags {
   RINGBELL_WAIT_SPIN = 1,       /* never sleep; needs a CPU to itself */
   RINGBELL_WAIT_YIELD = 2,      /* give the CPU away between two looks */

@@ -108,6 +108,10 @@ void ringbell_sender_flush(ringbell_sender* sender) { sender->value.flush(); }
 
 void ringbell_sender_abort(ringbell_sender* sender) { sender->value.abort(); }
 
+void ringbell_sender_set_source(ringbell_sender* sender, uint32_t source) {
+  sender->value.set_source(source);
+}
+
 int ringbell_sender_send(ringbell_sender* sender, const void* bytes, size_t size_bytes,
                          int64_t timeout_ns, ringbell_error* error) {
   return send(sender->value, bytes, size_bytes, timeout_ns, error);
@@ -198,6 +202,10 @@ int ringbell_receiver_peek_fresh(ringbell_receiver* receiver, int64_t time_to_li
 
 uint64_t ringbell_receiver_expired(const ringbell_receiver* receiver) {
   return receiver->value.expired();
+}
+
+int ringbell_receiver_user_header(ringbell_receiver* receiver, ringbell_user_header* header) {
+  return give_user_header(receiver->value.user_header(), header);
 }
 
 uint64_t ringbell_receiver_lag(const ringbell_receiver* receiver) { return receiver->value.lag(); }

@@ -14,7 +14,8 @@ typedef struct ringbell_sender ringbell_sender;
 typedef struct ringbell_receiver ringbell_receiver;
 
 enum ringbell_channel_flags {
-  /* Each record carries when it was sent: ringbell_receiver_peek_fresh. */
+  /* Each record carries when and by whom it was sent: ringbell_receiver_user_header,
+   * ringbell_receiver_peek_fresh. */
   RINGBELL_CHANNEL_TIMED = 1,
   /* Of ringbell_sender_create: a ring of the name that has other options or another layout is set
    * aside as soon as no sender has it. Its receiver reads it to its end, then goes on in the new
@@ -98,6 +99,8 @@ RINGBELL_C_API void ringbell_sender_stage(ringbell_sender* sender, uint32_t size
 RINGBELL_C_API void ringbell_sender_flush(ringbell_sender* sender);
 /* Forgets the claim and all that is staged. */
 RINGBELL_C_API void ringbell_sender_abort(ringbell_sender* sender);
+/* What it calls itself in the records of a timed channel; at first the process id. */
+RINGBELL_C_API void ringbell_sender_set_source(ringbell_sender* sender, uint32_t source);
 /* Copies a record in. */
 RINGBELL_C_API int ringbell_sender_send(ringbell_sender* sender, const void* bytes,
                                         size_t size_bytes, int64_t timeout_ns,
@@ -177,6 +180,9 @@ RINGBELL_C_API int ringbell_receiver_peek_fresh(ringbell_receiver* receiver,
                                                 ringbell_error* error);
 /* How many records were too old. */
 RINGBELL_C_API uint64_t ringbell_receiver_expired(const ringbell_receiver* receiver);
+/* What stands in front of the peeked record. 0: none is peeked, or the channel is not timed. */
+RINGBELL_C_API int ringbell_receiver_user_header(ringbell_receiver* receiver,
+                                                 ringbell_user_header* header);
 
 /* How far the receiver is behind: bytes that were committed and neither held nor given back, with
  * headers and padding. Looks at each such record. */

@@ -58,6 +58,10 @@ void ringbell_contributor_flush(ringbell_contributor* contributor) { contributor
 
 void ringbell_contributor_abort(ringbell_contributor* contributor) { contributor->value.abort(); }
 
+void ringbell_contributor_set_source(ringbell_contributor* contributor, uint32_t source) {
+  contributor->value.set_source(source);
+}
+
 int ringbell_contributor_send(ringbell_contributor* contributor, const void* bytes,
                               size_t size_bytes, int64_t timeout_ns, ringbell_error* error) {
   return send(contributor->value, bytes, size_bytes, timeout_ns, error);
@@ -127,6 +131,10 @@ int ringbell_collector_peek(ringbell_collector* collector, int64_t timeout_ns, c
   return guarded(error, [&] {
     return show(collector->value.peek_for(timeout_of(timeout_ns)), message, size_bytes, error);
   });
+}
+
+int ringbell_collector_user_header(ringbell_collector* collector, ringbell_user_header* header) {
+  return give_user_header(collector->value.user_header(), header);
 }
 
 void ringbell_collector_release(ringbell_collector* collector) { collector->value.release(); }

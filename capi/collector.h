@@ -13,6 +13,11 @@ typedef struct ringbell_lanes ringbell_lanes;
 typedef struct ringbell_contributor ringbell_contributor;
 typedef struct ringbell_collector ringbell_collector;
 
+enum ringbell_collector_flags {
+  /* Each message carries when and by whom it was sent: ringbell_collector_user_header. */
+  RINGBELL_COLLECTOR_TIMED = 1
+};
+
 typedef struct ringbell_collector_options {
   uint64_t capacity_bytes;    /* 0: 64 KiB. Of each contributor's lane; a power of two */
   uint32_t contributors;      /* 0: 16. At a time, at most 1024 */
@@ -23,7 +28,7 @@ typedef struct ringbell_collector_options {
   uint32_t payload_alignment; /* 0: 8. Or 16, 32, 64: messages stand at multiples of it */
   const char* memory_name;    /* as ringbell_channel_options has it */
   uint32_t backing;           /* enum ringbell_backing */
-  uint32_t reserved_word;
+  uint32_t flags;             /* enum ringbell_collector_flags, or-ed */
   uint64_t reserved[2];
 } ringbell_collector_options;
 
@@ -63,6 +68,8 @@ RINGBELL_C_API void ringbell_contributor_stage(ringbell_contributor* contributor
                                                uint32_t size_bytes);
 RINGBELL_C_API void ringbell_contributor_flush(ringbell_contributor* contributor);
 RINGBELL_C_API void ringbell_contributor_abort(ringbell_contributor* contributor);
+RINGBELL_C_API void ringbell_contributor_set_source(ringbell_contributor* contributor,
+                                                    uint32_t source);
 RINGBELL_C_API int ringbell_contributor_send(ringbell_contributor* contributor, const void* bytes,
                                              size_t size_bytes, int64_t timeout_ns,
                                              ringbell_error* error);
@@ -108,6 +115,9 @@ RINGBELL_C_API int ringbell_collector_peek(ringbell_collector* collector, int64_
 RINGBELL_C_API void ringbell_collector_release(ringbell_collector* collector);
 /* Whose the message is that came last: ringbell_contributor_lane(). */
 RINGBELL_C_API uint32_t ringbell_collector_lane(const ringbell_collector* collector);
+/* What stands in front of the peeked message. 0: none is peeked, or the collector is not timed. */
+RINGBELL_C_API int ringbell_collector_user_header(ringbell_collector* collector,
+                                                  ringbell_user_header* header);
 /* Copies the next message out. RINGBELL_TOO_LARGE: the room is too small; it stays where it is. */
 RINGBELL_C_API int ringbell_collector_receive(ringbell_collector* collector, void* into,
                                               size_t room_bytes, int64_t timeout_ns,

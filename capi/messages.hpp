@@ -7,6 +7,7 @@
 #include <span>
 
 #include <ringbell/capi/status.hpp>
+#include <ringbell/transport/ends/record_time.hpp>
 
 namespace ringbell::capi {
 
@@ -28,6 +29,14 @@ inline int give_room(const Result<std::optional<std::span<std::byte>>>& claimed,
   *room = (*claimed)->data();
   if (room_bytes != nullptr) *room_bytes = (*claimed)->size();
   return RINGBELL_OK;
+}
+
+// What stands in front of a message; 0: nothing.
+inline int give_user_header(const std::optional<UserHeader>& there,
+                            ringbell_user_header* header) noexcept {
+  if (!there) return 0;
+  *header = {.time_ns = there->time_ns, .source = there->source, .sequence = there->sequence};
+  return 1;
 }
 
 // Of a call that is true, or false when the time is up.

@@ -148,6 +148,10 @@ Result<CollectorOptions> collector_options_of(const ringbell_collector_options* 
   if (given == nullptr) return options;
   if (std::optional<Error> wrong = take_common(*given, options)) return tl::unexpected(*wrong);
   take_unless_0(given->capacity_bytes, options.capacity_bytes);
+  if ((given->flags & ~std::uint32_t{RINGBELL_COLLECTOR_TIMED}) != 0) {
+    return refused("flags has none of enum ringbell_collector_flags");
+  }
+  options.timed = (given->flags & RINGBELL_COLLECTOR_TIMED) != 0;
   take_unless_0(given->contributors, options.contributors);
   take_unless_0(given->record_alignment, options.record_alignment);
   return options;

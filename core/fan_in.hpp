@@ -127,6 +127,13 @@ class FanIn<Atomics>::Reader {
     return next_lane();
   }
 
+  // The peeked record once more; a span without data, if its hostile writer took it back.
+  // REQUIRES: the last peek() returned a record.
+  [[nodiscard]] std::span<const std::byte> peeked() noexcept {
+    assert(left_ > 0);
+    return lanes_.handle(lane()).peek();
+  }
+
   // Gives the peeked record back to its writer. REQUIRES: the last peek() returned a record.
   void release() noexcept {
     assert(left_ > 0);

@@ -24,6 +24,7 @@ struct FanInMemory {
   std::uint32_t record_alignment;
   std::uint32_t lane_count;
   std::uint32_t payload_alignment = 8;
+  std::uint32_t user_header_bytes = 0;
 
   [[nodiscard]] SpscMemory ring(std::uint32_t lane) const noexcept {
     assert(lane < lane_count && lane_count <= kMaxLanes);
@@ -31,7 +32,8 @@ struct FanInMemory {
             .data = data + lane * lane_stride_bytes,
             .capacity_bytes = capacity_bytes,
             .record_alignment = record_alignment,
-            .payload_alignment = payload_alignment};
+            .payload_alignment = payload_alignment,
+            .user_header_bytes = user_header_bytes};
   }
 
   // An empty lane. Relaxed: the next writer comes by something that orders.

@@ -173,9 +173,9 @@ inline constexpr std::size_t kRecordHeaderBytes = sizeof(RecordHeader);
 
 // Between a record's header and its payload, in rings that have it. The writer's, as the payload.
 struct UserHeader {
-  std::uint64_t time_ns;  // CLOCK_MONOTONIC, when room for the record was claimed
-  std::uint32_t source;   // 0 until it is used, as the next
-  std::uint32_t sequence;
+  std::uint64_t time_ns;   // CLOCK_MONOTONIC, when room for the record was claimed
+  std::uint32_t source;    // what the writer calls itself; at first its process id
+  std::uint32_t sequence;  // of the record among those of that writer: 1, 2 ...; wraps
 };
 
 // The first word of every slot of an MpmcRing; mpmc_memory.hpp has its fields.

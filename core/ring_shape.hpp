@@ -133,7 +133,7 @@ enum class ShapeField : std::uint8_t {
     return ShapeField::payload_alignment;
   }
   if (shape.user_header_bytes != 0 &&
-      (shape.kind != RingKind::spsc || shape.user_header_bytes != sizeof(UserHeader))) {
+      (!has_records(shape.kind) || shape.user_header_bytes != sizeof(UserHeader))) {
     return ShapeField::user_header_bytes;
   }
   if (has_slots(shape.kind)) {

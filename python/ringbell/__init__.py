@@ -20,8 +20,8 @@ from ._loop import Loop
 from ._ringbell import (Client, Collector, Connection, Contributor, End, Event, InHand, Listener,
                         Loan, Message, Name, Publisher, QueueReceiver, QueueSender, Receiver,
                         Recovered, Ring, Sender, Server, StateReader, StateWriter, Stats,
-                        Subscriber, TakenRequest, Ticket, Type, Wait, WaitSet, __version__, connect,
-                        names, recover, remove_dead)
+                        Subscriber, TakenRequest, Ticket, Type, UserHeader, Wait, WaitSet,
+                        __version__, connect, names, recover, remove_dead)
 from ._states import StatesReader, StatesWriter
 from ._upgrade import wait_drained
 
@@ -35,8 +35,9 @@ __all__ = [
     "QueueReceiver", "QueueSender", "Receiver", "Recovered", "Ring", "Sender", "Server",
     "StaleError", "StateReader", "StateWriter", "StatesReader", "StatesWriter", "Stats",
     "Subscriber", "SystemCallError", "TakenRequest", "Ticket", "TimedOutError", "TooLargeError",
-    "Type", "UnsupportedError", "VersionMismatchError", "ViewsError", "Wait", "WaitSet",
-    "WrongTypeError", "connect", "names", "recover", "remove_dead", "wait_drained", "__version__",
+    "Type", "UnsupportedError", "UserHeader", "VersionMismatchError", "ViewsError", "Wait",
+    "WaitSet", "WrongTypeError", "connect", "names", "recover", "remove_dead", "wait_drained",
+    "__version__",
 ]
 
 _ring.install(Ring)

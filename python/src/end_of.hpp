@@ -95,6 +95,14 @@ class EndOf final : public Handle {
     return true;
   }
 
+  [[nodiscard]] std::optional<UserHeader> user_header() override {
+    if constexpr (requires(E & end) { end.user_header(); }) {
+      return end().user_header();
+    } else {
+      return {};
+    }
+  }
+
   // For messages that are copied out to be found.
   [[nodiscard]] std::span<std::byte> scratch(std::size_t size_bytes) {
     if (scratch_.size() < size_bytes) scratch_.resize(size_bytes);

@@ -25,6 +25,7 @@
 
 #include <ringbell/transport/base/deadline.hpp>
 #include <ringbell/transport/base/timeout.hpp>
+#include <ringbell/transport/ends/record_time.hpp>
 
 #include "python/src/errors.hpp"
 
@@ -167,6 +168,8 @@ class Handle {
   virtual bool commit(std::size_t /*size_bytes*/) { return false; }
   virtual void abort() {}
   virtual bool release() { return false; }
+  // Of the message in hand. Nothing: its ring has none.
+  [[nodiscard]] virtual std::optional<UserHeader> user_header() { return {}; }
 
   [[nodiscard]] InHand* in_hand() const noexcept { return in_hand_; }
   void set_in_hand(InHand* what) noexcept { in_hand_ = what; }

@@ -164,6 +164,11 @@ void bind_in_hand(py::module_& module) {
            "Gives the message back; its views raise from now on. False: this end was declared dead "
            "meanwhile,\nand another receiver of the queue gets the message too.\n\n"
            "Raises: GivenBackError, ViewsError.")
+      .def_property_readonly("user_header",
+                             [](const Message& message) {
+                               message.check();
+                               return message.handle().user_header();
+                             })
       .def("_put_down", &InHand::put_down)
       .def("__exit__", [](Message& message, const py::object& type, const py::args&) {
         if (!message.is_open()) return;

@@ -39,6 +39,17 @@ void def_send(Class& end, const char* name) {
       "ever, "
       "0: do not wait).\n\nRaises: TooLargeError, InvalidArgumentError, ClosedError, "
       "PeerDeadError, CorruptError, EndClosedError,\nForkError, InUseError.");
+  if constexpr (requires(E & e) { e.set_source(0U); }) {
+    end.def(
+        "set_source",
+        [](EndOf<E>& self, std::uint32_t source) {
+          self.check();
+          self.end().set_source(source);
+        },
+        py::arg("source"),
+        "What this end calls itself in the user_header of its messages from now on; at first the "
+        "process id.\n\nRaises: EndClosedError, ForkError, InUseError.");
+  }
 }
 
 template <class E, class Class>

@@ -55,6 +55,14 @@ void bind_handle(py::module_& module) {
       .def_readonly("sleeps", &Stats::sleeps)
       .def_readonly("rings", &Stats::rings)
       .def_readonly("missed_rings", &Stats::missed_rings);
+  py::class_<UserHeader>(module, "UserHeader",
+                         "What stands in front of a message of a timed channel or collector.")
+      .def_readonly("time_ns", &UserHeader::time_ns,
+                    "When its sender began it: time.monotonic_ns().")
+      .def_readonly("source", &UserHeader::source,
+                    "What its sender calls itself: set_source(); at first the process id.")
+      .def_readonly("sequence", &UserHeader::sequence,
+                    "Its number among those of that sender: 1, 2 ...; modulo 2**32.");
   py::class_<Handle>(module, "End", "What all ends have in common.");
 }
 

@@ -138,6 +138,7 @@ void take_options(Keywords& given, CollectorOptions& options) {
   given.take("capacity_bytes", options.capacity_bytes);
   given.take("record_alignment", options.record_alignment);
   given.take("payload_alignment", options.payload_alignment);
+  given.take("timed", options.timed);
 }
 
 void take_options(Keywords& given, ServiceOptions& options) {
@@ -175,7 +176,7 @@ std::string text_of(const TopicOptions& options) {
 std::string text_of(const CollectorOptions& options) {
   return "contributors=" + std::to_string(options.contributors) +
          ", capacity_bytes=" + std::to_string(options.capacity_bytes) +
-         " (of each), record_alignment=8, payload_alignment=8";
+         " (of each), record_alignment=8, payload_alignment=8, timed=False";
 }
 
 std::string text_of(const ServiceOptions& options) {

@@ -152,6 +152,43 @@ def test_old_messages_are_passed_over() -> None:
         untimed.peek_fresh(1, 0)
 
 
+@pytest.mark.parametrize("kind", ["channel", "collector"])
+def test_a_message_tells_when_and_by_whom_it_was_sent(kind: str) -> None:
+    ring = getattr(ringbell.Ring, kind)(timed=True)
+    sender = (ringbell.Sender if kind == "channel" else ringbell.Contributor).open(ring)
+    receiver = (ringbell.Receiver if kind == "channel" else ringbell.Collector).open(ring)
+    before = time.monotonic_ns()
+    sender.send(b"one")
+    sender.set_source(2**32 - 1)
+    with sender.loan(3) as view:
+        view[:] = b"two"
+    sources = []
+    for sequence in (1, 2):
+        message = receiver.peek()
+        header = message.user_header
+        assert header is not None
+        assert before <= header.time_ns <= time.monotonic_ns()
+        assert header.sequence == sequence
+        sources.append(header.source)
+        message.release()
+        with pytest.raises(ringbell.GivenBackError):
+            _ = message.user_header
+    assert sources == [os.getpid(), 2**32 - 1]
+    with pytest.raises(TypeError):
+        sender.set_source(-1)
+
+
+def test_other_rings_have_no_user_header() -> None:
+    for send, receive, ring in (
+            (ringbell.Sender, ringbell.Receiver, ringbell.Ring.channel()),
+            (ringbell.QueueSender, ringbell.QueueReceiver, ringbell.Ring.queue())):
+        sender, receiver = send.open(ring), receive.open(ring)
+        sender.send(b"x")
+        message = receiver.peek()
+        assert message.user_header is None
+        message.release()
+
+
 def test_nothing_is_sent_without_a_reader_that_lives() -> None:
     sender = ringbell.Sender.create("c")
     sender.require_reader()

@@ -137,6 +137,24 @@ static void ends_find_each_other_by_name(void) {
   ringbell_collector_close(second);
 }
 
+static void a_message_tells_by_whom_it_was_sent(void) {
+  const ringbell_collector_options options = {.flags = RINGBELL_COLLECTOR_TIMED};
+  ringbell_contributor* contributor = NULL;
+  ringbell_collector* collector = NULL;
+  ringbell_user_header header = {0};
+  const void* message = NULL;
+  size_t size = 0;
+  open_both(&options, &contributor, &collector);
+  CHECK(ringbell_collector_user_header(collector, &header) == 0);
+  ringbell_contributor_set_source(contributor, 77);
+  CHECK_CODE(RINGBELL_OK, ringbell_contributor_send(contributor, "one", 3, 0, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_collector_peek(collector, kPatience, &message, &size, &error));
+  CHECK(ringbell_collector_user_header(collector, &header) == 1);
+  CHECK(header.source == 77 && header.sequence == 1 && header.time_ns > 0);
+  ringbell_contributor_close(contributor);
+  ringbell_collector_close(collector);
+}
+
 static void a_loop_is_woken_and_an_interrupt_ends_a_wait(void) {
   const ringbell_collector_options options = {.capacity_bytes = 4096};
   ringbell_contributor* contributor = NULL;
@@ -193,6 +211,7 @@ int main(void) {
   each_contributors_messages_come_in_order();
   messages_are_written_in_place_and_staged();
   ends_find_each_other_by_name();
+  a_message_tells_by_whom_it_was_sent();
   a_loop_is_woken_and_an_interrupt_ends_a_wait();
   what_cannot_be_is_refused();
   CHECK(rmdir(folder) == 0);

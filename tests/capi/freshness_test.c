@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "both_ends.h"
 #include "check.h"
@@ -40,6 +41,32 @@ static void what_is_too_old_is_passed_over(void) {
   ringbell_sender_close(sender);
 }
 
+static void a_record_tells_when_and_by_whom_it_was_sent(void) {
+  const ringbell_channel_options timed = {.flags = RINGBELL_CHANNEL_TIMED};
+  ringbell_sender* sender = NULL;
+  ringbell_receiver* receiver = NULL;
+  const void* record = NULL;
+  size_t size = 0;
+  ringbell_user_header first = {0};
+  ringbell_user_header second = {0};
+  open_both(&timed, &sender, &receiver);
+  CHECK(ringbell_receiver_user_header(receiver, &first) == 0);
+  CHECK_CODE(RINGBELL_OK, ringbell_sender_send(sender, "one", 3, 0, &error));
+  ringbell_sender_set_source(sender, UINT32_MAX);
+  CHECK_CODE(RINGBELL_OK, ringbell_sender_send(sender, "two", 3, 0, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_receiver_peek(receiver, kPatience, &record, &size, &error));
+  CHECK(ringbell_receiver_user_header(receiver, &first) == 1);
+  ringbell_receiver_release(receiver);
+  CHECK(ringbell_receiver_user_header(receiver, &second) == 0);
+  CHECK_CODE(RINGBELL_OK, ringbell_receiver_peek(receiver, kPatience, &record, &size, &error));
+  CHECK(ringbell_receiver_user_header(receiver, &second) == 1);
+  CHECK(first.source == (uint32_t)getpid() && second.source == UINT32_MAX);
+  CHECK(first.sequence == 1 && second.sequence == 2);
+  CHECK(first.time_ns > 0 && first.time_ns <= second.time_ns);
+  ringbell_receiver_close(receiver);
+  ringbell_sender_close(sender);
+}
+
 static void a_reader_can_be_required(void) {
   ringbell_channel* channel = NULL;
   ringbell_sender* sender = NULL;
@@ -63,5 +90,6 @@ static void a_reader_can_be_required(void) {
 int main(void) {
   a_reader_can_be_required();
   what_is_too_old_is_passed_over();
+  a_record_tells_when_and_by_whom_it_was_sent();
   return 0;
 }

@@ -139,6 +139,11 @@ TEST(OptionsTest, OfACollector) {
   EXPECT_EQ(collector_options_of(&given)->contributors, 3U);
   EXPECT_EQ(collector_options_of(&given)->record_alignment, 64U);
   EXPECT_EQ(collector_options_of(&given)->payload_alignment, 32U);
+  EXPECT_FALSE(collector_options_of(&given)->timed);
+  const ringbell_collector_options timed{.flags = RINGBELL_COLLECTOR_TIMED};
+  EXPECT_TRUE(collector_options_of(&timed)->timed);
+  const ringbell_collector_options unknown{.flags = RINGBELL_COLLECTOR_TIMED << 1U};
+  EXPECT_EQ(code_of(collector_options_of(&unknown)), ErrorCode::invalid_argument);
   const ringbell_collector_options zero{};
   EXPECT_EQ(collector_options_of(&zero)->capacity_bytes, CollectorOptions{}.capacity_bytes);
   EXPECT_EQ(collector_options_of(&zero)->contributors, CollectorOptions{}.contributors);

@@ -1,4 +1,5 @@
-// Timed channels: each record carries when it was sent, and a receiver passes over what is too old.
+// Timed channels and collectors: each record carries when and by whom it was sent, and a receiver
+// passes over what is too old.
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <ringbell/ringbell.hpp>
 
@@ -123,6 +125,69 @@ TEST_F(TimeToLiveTest, RecordFromTheFutureIsTooOld) {
   EXPECT_EQ(receiver_.expired(), 1U);
 }
 
+TEST_F(TimeToLiveTest, EachRecordTellsWhoseItIsAndWhichOfThose) {
+  const std::uint64_t before = record_time_ns();
+  for (std::uint32_t number = 1; number < 200; ++number) {
+    (void)sender_.claim_for(40, kLong).value().value();  // and not used: no record
+    if (number % 2 == 0) sender_.abort();
+    sender_.set_source(number < 100 ? 7 : UINT32_MAX);
+    send(number);
+    EXPECT_FALSE(receiver_.user_header()) << "nothing is peeked";
+    ASSERT_EQ(number_in(receiver_.peek().value()), number);
+    const UserHeader header = receiver_.user_header().value();
+    EXPECT_EQ(header.sequence, number);
+    EXPECT_EQ(header.source, number < 100 ? 7 : UINT32_MAX);
+    EXPECT_GE(header.time_ns, before);
+    EXPECT_LE(header.time_ns, record_time_ns());
+    receiver_.release();
+  }
+  EXPECT_FALSE(receiver_.user_header());
+}
+
+TEST_F(TimeToLiveTest, StagedRecordsAreNumberedAndAnAbortLeavesAGap) {
+  const auto stage = [&] {
+    (void)sender_.claim_for(8, kLong).value().value();
+    sender_.stage();
+  };
+  const auto next_number = [&] {
+    if (!receiver_.peek()) return 0U;
+    const std::uint32_t number = receiver_.user_header().value().sequence;
+    receiver_.hold();
+    EXPECT_FALSE(receiver_.user_header()) << "it is held, and no other one is peeked";
+    return number;
+  };
+  for (int i = 0; i < 3; ++i) stage();
+  sender_.flush();
+  for (int i = 0; i < 2; ++i) stage();
+  sender_.abort();
+  send(0);
+  for (const std::uint32_t number : {1U, 2U, 3U, 6U, 0U}) EXPECT_EQ(next_number(), number);
+}
+
+TEST_F(TimeToLiveTest, NextSenderCountsAnew) {
+  send(0);
+  { const Sender gone = std::move(sender_); }
+  sender_ = Sender::attach(channel_.fds()).value();
+  send(3);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(receiver_.peek());
+    EXPECT_EQ(receiver_.user_header().value().sequence, 1U);
+    EXPECT_EQ(receiver_.user_header().value().source, static_cast<std::uint32_t>(::getpid()));
+    receiver_.release();
+  }
+}
+
+// What only a hostile sender does: a record that was peeked is none any more.
+TEST_F(TimeToLiveTest, RecordThatWasTakenBackHasNoHeader) {
+  send(0);
+  const std::uint64_t position = receiver_.position();
+  ASSERT_TRUE(receiver_.peek());
+  core::SpscPlaces(channel_.region().spsc_memory()).header_at(position) = 0;
+  EXPECT_FALSE(receiver_.user_header());
+  receiver_.release();
+  EXPECT_EQ(receiver_.position(), position);
+}
+
 // What only a hostile sender writes: a record in each place, whatever was given back.
 TEST_F(TimeToLiveTest, OldRecordsWithoutEndDoNotKeepAReaderThatOnlyLooks) {
   const core::SpscPlaces places(channel_.region().spsc_memory());
@@ -160,9 +225,88 @@ TEST(UntimedChannelTest, HasNoTimesToGoBy) {
   ASSERT_FALSE(record);
   EXPECT_EQ(code_of(record), ErrorCode::invalid_argument);
   EXPECT_TRUE(receiver.peek());
+  EXPECT_FALSE(receiver.user_header());
 }
 
-TEST(UntimedChannelTest, OnlyChannelsAreTimed) {
+TEST(TimedCollectorTest, EachMessageTellsWhoseItIsAndWhichOfThose) {
+  for (const std::uint32_t alignment : {8U, 64U}) {
+    const Region region = Region::create(CollectorOptions{.contributors = 3,
+                                                          .capacity_bytes = 4096,
+                                                          .record_alignment = alignment,
+                                                          .payload_alignment = alignment,
+                                                          .timed = true}
+                                             .region())
+                              .value();
+    std::array<Contributor, 3> contributors{Contributor::open(copy_of(region)).value(),
+                                            Contributor::open(copy_of(region)).value(),
+                                            Contributor::open(copy_of(region)).value()};
+    Collector collector = Collector::open(copy_of(region)).value();
+    for (Contributor& each : contributors) each.set_source(100 + each.lane());
+    EXPECT_FALSE(collector.user_header());
+    const std::uint64_t before = record_time_ns();
+    std::array<std::uint32_t, 3> due{1, 1, 1};
+    for (std::uint32_t i = 0; i < 300; ++i) {
+      Contributor& each = contributors[i % 3];
+      const std::array<std::byte, 50> message{std::byte(i)};
+      ASSERT_TRUE(each.send(std::span(message).first(1 + i % 50), kLong).value());
+      const auto found = collector.peek_for(kLong).value();
+      ASSERT_TRUE(found);
+      EXPECT_EQ(found->front(), std::byte(i));
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(found->data()) % alignment, 0U);
+      const UserHeader header = collector.user_header().value();
+      EXPECT_EQ(header.source, 100 + collector.lane());
+      EXPECT_EQ(header.sequence, due[collector.lane()]++);
+      EXPECT_GE(header.time_ns, before);
+      collector.release();
+      EXPECT_FALSE(collector.user_header());
+    }
+  }
+}
+
+// What only a hostile contributor does: the next lane's message is not lost by it.
+TEST(TimedCollectorTest, MessageThatWasTakenBackHasNoHeader) {
+  const Region region =
+      Region::create(CollectorOptions{.contributors = 2, .timed = true}.region()).value();
+  Contributor one = Contributor::open(copy_of(region)).value();
+  Contributor other = Contributor::open(copy_of(region)).value();
+  Collector collector = Collector::open(copy_of(region)).value();
+  ASSERT_TRUE(one.try_send(std::array<std::byte, 8>{}));
+  ASSERT_TRUE(other.try_send(std::array<std::byte, 8>{}));
+  ASSERT_TRUE(collector.peek());
+  const std::uint32_t spoilt = collector.lane();
+  core::SpscPlaces(region.fan_in_memory().ring(spoilt)).header_at(0) = 0;
+  EXPECT_FALSE(collector.user_header());
+  collector.release();
+  ASSERT_TRUE(collector.peek_for(kLong).value());
+  EXPECT_NE(collector.lane(), spoilt);
+}
+
+TEST(TimedCollectorTest, OtherCollectorsHaveNoHeaders) {
+  const Region region = Region::create(CollectorOptions{}.region()).value();
+  Contributor contributor = Contributor::open(copy_of(region)).value();
+  Collector collector = Collector::open(copy_of(region)).value();
+  ASSERT_TRUE(contributor.try_send(std::array<std::byte, 8>{}));
+  ASSERT_TRUE(collector.peek());
+  EXPECT_FALSE(collector.user_header());
+}
+
+TEST(TypedUserHeaderTest, MessageInHandHasItsHeader) {
+  const Channel channel = Channel::create({.timed = true, .type = type_of<int>()}).value();
+  auto sender = typed::Sender<int>::open(Channel::attach(channel.fds()).value()).value();
+  auto receiver = typed::Receiver<int>::open(Channel::attach(channel.fds()).value()).value();
+  sender.set_source(9);
+  ASSERT_TRUE(sender.try_send(1));
+  ASSERT_TRUE(sender.try_send(2));
+  for (const std::uint32_t number : {1U, 2U}) {
+    const auto message = receiver.next(kLong);
+    ASSERT_TRUE(message);
+    EXPECT_EQ(receiver.user_header().value().sequence, number);
+    EXPECT_EQ(receiver.user_header().value().source, 9U);
+  }
+  EXPECT_FALSE(receiver.user_header());
+}
+
+TEST(UntimedChannelTest, OnlyRingsOfRecordsAreTimed) {
   RegionOptions options = QueueOptions{}.region();
   options.shape.user_header_bytes = 16;
   EXPECT_EQ(code_of(Region::create(options)), ErrorCode::invalid_argument);

@@ -160,6 +160,14 @@ Result<std::optional<std::span<const std::byte>>> Collector::peek_for(Timeout ti
   return message;
 }
 
+std::optional<UserHeader> Collector::user_header() noexcept {
+  if (!peeked_ || !region().has_user_headers()) return {};
+  const std::optional<std::span<const std::byte>> message = if_any(ring_.peeked());
+  peeked_ = message.has_value();
+  if (!message) return {};
+  return user_header_in(*message);
+}
+
 bool Collector::arm() {
   if (participant_.sleeper().slept_a_slice()) mend_lanes();
   return participant_.sleeper().arm([&] { return peek().has_value(); }, Contributors{*this});

@@ -17,6 +17,7 @@
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/ends/group_end.hpp>
+#include <ringbell/transport/ends/record_time.hpp>
 #include <ringbell/transport/ends/record_writer.hpp>
 #include <ringbell/transport/memory/region.hpp>
 #include <ringbell/transport/sleep/wait.hpp>
@@ -31,13 +32,16 @@ struct CollectorOptions {
   core::DoorbellKind doorbell = core::DoorbellKind::futex;  // or none
   MemoryOptions memory = {};
   core::TypeRecord type = {};  // of the messages, for the typed ends
+  // Each message carries when and by whom it was sent, in 16 bytes: Collector::user_header().
+  bool timed = false;
 
   [[nodiscard]] RegionOptions region() const noexcept {
     return {.shape = {.kind = core::RingKind::fan_in,
                       .capacity_bytes = capacity_bytes,
                       .record_alignment = record_alignment,
                       .participants = contributors + 1,
-                      .payload_alignment = payload_alignment},
+                      .payload_alignment = payload_alignment,
+                      .user_header_bytes = timed ? std::uint32_t{sizeof(core::UserHeader)} : 0},
             .doorbell = doorbell,
             .memory = memory,
             .type = type};
@@ -111,6 +115,8 @@ class RINGBELL_API Collector : public OpenedEnd<Collector, CollectorOptions> {
   [[nodiscard]] std::uint64_t lag() const noexcept { return ring_.unread().bytes; }
   // Whose the peeked message is.
   [[nodiscard]] std::uint32_t lane() const noexcept { return ring_.lane(); }
+  // As Receiver::user_header(), of the peeked message (CollectorOptions::timed).
+  [[nodiscard]] std::optional<UserHeader> user_header() noexcept;
 
   // Copies the next message out and returns its size; nothing: time is up. Errors: too_large if
   // `into` is too small, the message then stays where it is.

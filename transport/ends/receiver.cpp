@@ -87,23 +87,22 @@ Result<std::optional<std::span<const std::byte>>> Receiver::peek_newest_for(Time
 
 Result<std::optional<std::span<const std::byte>>> Receiver::peek_fresh_for(
     std::chrono::nanoseconds time_to_live, Timeout timeout) {
-  const core::Geometry& geometry = channel().region().geometry();
-  if (geometry.user_header_bytes == 0 || channel().region().has_seals()) {
+  if (!channel().region().has_user_headers()) {
     return fail(ErrorCode::invalid_argument,
                 "the records of this ring have no time; make it with ChannelOptions::timed");
   }
   const auto most_ns = static_cast<std::uint64_t>(std::max(time_to_live, {}).count());
   const auto is_fresh = [most_ns](std::span<const std::byte> record) {
-    const std::uint64_t sent_ns = core::HardwareAtomics::load(
-        core::user_header_of(record).time_ns, std::memory_order_relaxed, core::Edge{"spsc.R"});
+    const std::uint64_t sent_ns = user_header_in(record).time_ns;
     const std::uint64_t now_ns = record_time_ns();
     return sent_ns <= now_ns && now_ns - sent_ns <= most_ns;
   };
   const SteadyTime deadline = end_of(timeout);
   const std::uint64_t start = position();
+  const std::uint64_t capacity = channel().region().geometry().capacity_bytes;
   for (Timeout left = timeout;; left = left_until(deadline)) {
     // A hostile sender's old records never end.
-    if (left <= Timeout::zero() && position() - start >= geometry.capacity_bytes) {
+    if (left <= Timeout::zero() && position() - start >= capacity) {
       return std::nullopt;
     }
     Result<std::optional<std::span<const std::byte>>> record = peek_for(left);
@@ -111,6 +110,16 @@ Result<std::optional<std::span<const std::byte>>> Receiver::peek_fresh_for(
     release();
     ++expired_;
   }
+}
+
+std::optional<UserHeader> Receiver::user_header() noexcept {
+  if (peeked_at_ != ring_.position() || !channel().region().has_user_headers()) return {};
+  const std::optional<std::span<const std::byte>> record = if_any(ring_.peek());
+  if (!record) {  // a hostile sender took it back
+    peeked_at_ = kNowhere;
+    return {};
+  }
+  return user_header_in(*record);
 }
 
 }  // namespace ringbell

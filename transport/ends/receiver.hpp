@@ -17,6 +17,7 @@
 #include <ringbell/transport/ends/channel_end.hpp>
 #include <ringbell/transport/ends/group_end.hpp>
 #include <ringbell/transport/ends/not_now.hpp>
+#include <ringbell/transport/ends/record_time.hpp>
 
 namespace ringbell {
 
@@ -68,6 +69,11 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
       std::chrono::nanoseconds time_to_live, Timeout timeout = kForever);
   // How many records were too old for this receiver.
   [[nodiscard]] std::uint64_t expired() const noexcept { return expired_; }
+  // What stands in front of the peeked record: when its sender claimed room for it, what that one
+  // calls itself, and the record's number among those that it has sent. Nothing: none was peeked
+  // since the last was given back or held, or the records of this ring have none
+  // (ChannelOptions::timed).
+  [[nodiscard]] std::optional<UserHeader> user_header() noexcept;
 
   // Gives the peeked record and all held ones back to the sender. Nothing happens if no record was
   // peeked since.

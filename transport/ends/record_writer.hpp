@@ -140,6 +140,9 @@ class RecordWriter {
     requires_reader_ = required;
     size_limit_ = required || is_timed_ ? 0 : std::size_t{ring_.max_record_bytes()} + 1;
   }
+  // What this writer calls itself in the header of each record of a timed ring, from the next one
+  // on: UserHeader::source. At first the process id. Nothing happens in other rings.
+  void set_source(std::uint32_t source) noexcept { source_ = source; }
   // What send() does with claimed room, for a message that comes in parts or is staged: long ones
   // go past the caches where that is faster (copy_choice.hpp). REQUIRES: room for the message.
   template <class Byte, std::size_t extent>
@@ -159,7 +162,8 @@ class RecordWriter {
   RecordWriter(Ring ring, const Region& region) noexcept
       : ring_(std::move(ring)),
         copy_in_(region.geometry()),
-        is_timed_(region.geometry().user_header_bytes != 0 && !region.has_seals()) {
+        is_timed_(region.has_user_headers()),
+        source_(is_timed_ ? record_source() : 0) {
     require_reader(false);
   }
 
@@ -210,9 +214,13 @@ class RecordWriter {
       std::size_t size_bytes) noexcept;
   [[nodiscard, gnu::noinline, gnu::cold]] bool send_slowly(
       std::span<const std::byte> message) noexcept;
-  void stamp(std::span<std::byte> room) const noexcept {
+  // What is claimed where the last claim was not committed is that one's record.
+  void stamp(std::span<std::byte> room) noexcept {
     if (!is_timed_) return;
-    core::user_header_of(room) = {.time_ns = record_time_ns(), .source = 0, .sequence = 0};
+    const std::uint64_t position = ring_.staged_position();
+    if (std::exchange(stamped_, position) != position) ++sequence_;
+    core::user_header_of(room) = {
+        .time_ns = record_time_ns(), .source = source_, .sequence = sequence_};
   }
 
   CopyIn copy_in_;
@@ -220,6 +228,9 @@ class RecordWriter {
   std::size_t size_limit_ = 0;  // sizes below it: those that fit, if there is no need of a look
   bool requires_reader_ = false;
   bool is_timed_;
+  std::uint32_t source_;
+  std::uint32_t sequence_ = 0;          // of the record that was stamped last
+  std::uint64_t stamped_ = UINT64_MAX;  // where that one stands
 };
 
 template <class Self, class Ring>

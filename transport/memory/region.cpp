@@ -91,7 +91,8 @@ FieldText text_of(core::ShapeField field, const RingShape& shape) noexcept {
     case participants:
       return {"participants", shape.participants, places_of(shape.kind)};
     case user_header_bytes:
-      return {"user_header_bytes", shape.user_header_bytes, "it must be 0, or 16 in a channel"};
+      return {"user_header_bytes", shape.user_header_bytes,
+              "it must be 0, or 16 in a channel or collector"};
     case ring_kind:
     case none:
       break;

@@ -96,6 +96,10 @@ class RINGBELL_API Region {
   [[nodiscard]] Backing backing() const noexcept { return source_.backing(); }
   // As its file says: a RecordSeal stands in the place of each UserHeader.
   [[nodiscard]] bool has_seals() const noexcept;
+  // A UserHeader stands in front of each record.
+  [[nodiscard]] bool has_user_headers() const noexcept {
+    return geometry_.user_header_bytes != 0 && !has_seals();
+  }
   [[nodiscard]] core::RingKind kind() const noexcept { return kind_; }
   [[nodiscard]] core::RingShape shape() const noexcept { return core::shape_of(kind_, geometry_); }
   [[nodiscard]] core::DoorbellKind doorbell() const noexcept { return doorbell_; }

@@ -71,7 +71,8 @@ core::FanInMemory Region::fan_in_memory() const noexcept {
           .capacity_bytes = geometry_.capacity_bytes,
           .record_alignment = geometry_.record_alignment,
           .lane_count = core::lane_count(shape()),
-          .payload_alignment = geometry_.payload_alignment};
+          .payload_alignment = geometry_.payload_alignment,
+          .user_header_bytes = geometry_.user_header_bytes};
 }
 
 core::CallGroupMemory Region::call_group_memory() const noexcept {

@@ -8,6 +8,8 @@
 //   for (const Quote& quote : receiver) use(quote);
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <utility>
 
 #include <ringbell/transport/ends/receiver.hpp>
@@ -23,6 +25,8 @@ class Sender : public SendingEnd<Sender<M>, ringbell::Sender, ChannelOptions, M>
   [[nodiscard]] bool try_send(Argument<M> message) noexcept {
     return this->bytes_.try_send(bytes_of<M>(message));
   }
+  // As the sender of bytes'.
+  void set_source(std::uint32_t source) noexcept { this->bytes_.set_source(source); }
 
  private:
   using Base = SendingEnd<Sender<M>, ringbell::Sender, ChannelOptions, M>;
@@ -38,6 +42,10 @@ class Receiver
  public:
   [[nodiscard]] static ChannelOptions fitted(ChannelOptions options) {
     return fitted_to<M>(std::move(options));
+  }
+  // Of the message that is in hand: when and by whom it was sent, as the receiver of bytes says.
+  [[nodiscard]] std::optional<UserHeader> user_header() noexcept {
+    return this->bytes_.user_header();
   }
 
  private:

@@ -1,6 +1,8 @@
 // The ends of a collector whose messages are of a type.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <utility>
 
 #include <ringbell/transport/ends/collector.hpp>
@@ -15,6 +17,7 @@ class Contributor : public SendingEnd<Contributor<M>, ringbell::Contributor, Col
   [[nodiscard]] bool try_send(Argument<M> message) noexcept {
     return this->bytes_.try_send(bytes_of<M>(message));
   }
+  void set_source(std::uint32_t source) noexcept { this->bytes_.set_source(source); }
 
  private:
   using Base = SendingEnd<Contributor<M>, ringbell::Contributor, CollectorOptions, M>;
@@ -33,6 +36,10 @@ class Collector
   }
   // Whose the message is that was taken last.
   [[nodiscard]] std::uint32_t lane() const noexcept { return this->bytes_.lane(); }
+  // As Receiver's.
+  [[nodiscard]] std::optional<UserHeader> user_header() noexcept {
+    return this->bytes_.user_header();
+  }
 
  private:
   using Base = ReceivingEnd<Collector<M>,

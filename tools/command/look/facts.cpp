@@ -184,7 +184,7 @@ void add_contents(const Region& region, RingFacts& facts) {
     case core::RingKind::spsc:
       facts.sides = {spsc_side(region, false), spsc_side(region, true)};
       facts.fill = fill_of(region.spsc_memory(),
-                           region.geometry().user_header_bytes != 0 && !region.has_seals());
+                           region.has_user_headers());
       return;
     case core::RingKind::mpmc: {
       core::MpmcControl& control = *region.mpmc_memory().control;
