@@ -82,7 +82,9 @@ set(CPACK_DEBIAN_LIBRINGBELL-DEV_PACKAGE_SUGGESTS "libfmt-dev, liburing-dev")
 # The command uses RINGBELL_PRIVATE of the library, which changes with it. python3: the report.
 set(CPACK_DEBIAN_RINGBELL_PACKAGE_DEPENDS "libringbell0 (= ${PROJECT_VERSION}), python3")
 get_target_property(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ringbell_shared BINARY_DIR)
-set(CPACK_DEBIAN_RINGBELL_PACKAGE_SUGGESTS "bpftrace, python3-matplotlib, python3-plotly")
+# The probes' scripts, the report's plots, and what `bench --lang python` measures and beside what.
+set(CPACK_DEBIAN_RINGBELL_PACKAGE_SUGGESTS
+  "bpftrace, python3-matplotlib, python3-numpy, python3-plotly, python3-ringbell, python3-zmq")
 foreach(package IN LISTS packages ITEMS symbols)
   string(TOUPPER ${package} upper)
   set(CPACK_DEBIAN_${upper}_PACKAGE_NAME ${package})

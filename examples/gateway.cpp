@@ -1,10 +1,14 @@
-// A gateway in one thread: orders from a queue, questions by a service, lines from a socket. The
-// other program is the client of all three, which finds them by name; the gateway starts it.
+// A gateway in one thread: orders from a queue, questions by a service, lines from a descriptor, its
+// standard input. The other program sends orders, and asks until all are there; they find each
+// other by name.
+//
+//   example_gateway order | example_gateway serve
+//
+// Without an argument it runs both, piped like that.
 #include <csignal>
 #include <cstdio>
-#include <string>
+#include <string_view>
 
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,48 +17,55 @@
 using namespace ringbell;
 
 namespace {
+
 constexpr int kOrders = 1000;
-int client(const std::string& name) {
-  auto orders = typed::QueueSender<int>::open(name + ".orders");
-  auto counts = typed::Client<char, int>::open(name + ".counts");
+
+int order() {
+  auto orders = typed::QueueSender<int>::open("orders");
+  auto counts = typed::Client<char, int>::open("counts");
   if (!orders || !counts) return 1;
-  for (int order = 0; order < kOrders; ++order) {
-    if (!orders->send(order)) return 1;
+  for (int number = 0; number < kOrders; ++number) {
+    if (!orders->send(number)) return 1;
   }
   for (int count = 0; count < kOrders;) {  // until the gateway has taken the last one
     const auto answer = counts->call('?');
     if (!answer || !*answer) return 1;
     count = **answer;
   }
-  return std::puts("the gateway has all") < 0 ? 1 : 0;  // to the socket
+  return std::puts("the gateway has all") < 0 || std::fflush(stdout) != 0 ? 1 : 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (argc > 1) return client(argv[1]);
-  const std::string name = "gateway-" + std::to_string(::getpid());
-  auto orders = typed::QueueReceiver<int>::create(name + ".orders");
-  auto counts = typed::Server<char, int>::create(name + ".counts");
+int serve() {
+  auto orders = typed::QueueReceiver<int>::create("orders");
+  auto counts = typed::Server<char, int>::create("counts");
   auto loop = Loop::create();
-  int sockets[2];
-  if (!orders || !counts || !loop || ::socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) != 0) return 1;
-  if (::fork() == 0) {
-    ::dup2(sockets[1], STDOUT_FILENO);
-    return ::execl(argv[0], argv[0], name.c_str(), nullptr);
-  }
-  ::close(sockets[1]);
+  if (!orders || !counts || !loop) return 1;
   int count = 0;
   auto on_order = [&] { count += orders->try_receive() ? 1 : 0; };
   auto on_call = [&] { (void)counts->serve([&](char) { return count; }, 1, Timeout::zero()); };
   auto on_line = [&] {
     char text[80];
-    const ssize_t size = ::read(sockets[0], text, sizeof text);
-    if (size <= 0) return loop->stop();  // the client has ended
+    const ssize_t size = ::read(STDIN_FILENO, text, sizeof text);
+    if (size <= 0) return loop->stop();  // there is no more
     std::printf("%.*s", static_cast<int>(size), text);
   };
   const bool ready = loop->on(*orders, on_order) && loop->on(*counts, on_call) &&
-                     loop->on(sockets[0], on_line) && loop->on_signal(SIGINT);
+                     loop->on(STDIN_FILENO, on_line) && loop->on_signal(SIGINT);
+  return ready && loop->run() && count == kOrders ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count > 1) return std::string_view(arguments[1]) == "serve" ? serve() : order();
+  int ends[2];
+  if (::pipe(ends) != 0) return 1;
+  const pid_t pid = ::fork();
+  ::dup2(ends[pid == 0 ? 1 : 0], pid == 0 ? STDOUT_FILENO : STDIN_FILENO);
+  ::close(ends[0]);
+  ::close(ends[1]);
+  if (pid == 0) ::_exit(order());
+  const int failed = serve();
   int status = 1;
-  return ready && loop->run() && ::wait(&status) > 0 && status == 0 && count == kOrders ? 0 : 1;
+  return ::waitpid(pid, &status, 0) == pid && status == 0 ? failed : 1;
 }

@@ -18,19 +18,21 @@ from conftest import Peer
 ECHO_COUNT = 200
 
 
-def echo(ring: ringbell.Ring, name: str) -> None:
-    """Reads from the ring, answers by name."""
+def echo(ring: ringbell.Ring, name: str, folder: str) -> None:
+    """Reads from the ring, answers by name in a folder: a fork server has that of the first test
+    that used it."""
+    os.environ["RINGBELL_DIR"] = folder
     receiver = ringbell.Receiver.open(ring)
     with ringbell.Sender.create(name) as sender:
         for data in receiver:
             sender.send(data)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver", "forkserver"])
 def test_a_ring_goes_to_a_child_of_multiprocessing(method: str) -> None:
     context = multiprocessing.get_context(method)
     ring = ringbell.Ring.channel()
-    child = context.Process(target=echo, args=(ring, "back"))
+    child = context.Process(target=echo, args=(ring, "back", os.environ["RINGBELL_DIR"]))
     child.start()
     with ringbell.Sender.open(ring) as sender:
         for i in range(ECHO_COUNT):

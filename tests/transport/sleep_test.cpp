@@ -23,6 +23,7 @@
 
 #include <ringbell/transport/sleep/doorbell.hpp>
 #include <ringbell/transport/sleep/loop_bell.hpp>
+#include <ringbell/transport/sleep/sleeper.hpp>
 #include <ringbell/transport/sleep/spin_budget.hpp>
 
 #include <tests/support/child_process.hpp>
@@ -33,6 +34,20 @@ namespace {
 using namespace std::chrono_literals;
 using core::DoorbellKind;
 using test::ChildProcess;
+
+TEST(SleeperTest, LoopsSliceIsKeptWithinBoundsAndBelowItsOwn) {
+  for (const auto& [wanted, slice] :
+       std::vector<std::pair<std::chrono::nanoseconds, std::chrono::nanoseconds>>{
+           {-1ns, 1ms}, {0ns, 1ms}, {3ms, 3ms}, {24h, 50ms}}) {
+    Sleeper sleeper(DoorbellKind::futex, {.longest_sleep = 50ms});
+    EXPECT_EQ(sleeper.slice(), 50ms);
+    EXPECT_FALSE(sleeper.slept_a_slice());
+    sleeper.slice_is_over(wanted);
+    EXPECT_EQ(sleeper.slice(), slice) << wanted.count();
+    EXPECT_TRUE(sleeper.slept_a_slice());
+    EXPECT_FALSE(sleeper.slept_a_slice()) << "it was told";
+  }
+}
 
 TEST(DoorbellTest, FutexWakesASleeperInAnotherProcess) {
   void* const page =
