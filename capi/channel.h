@@ -14,7 +14,7 @@ typedef struct ringbell_sender ringbell_sender;
 typedef struct ringbell_receiver ringbell_receiver;
 
 enum ringbell_channel_flags {
-  /* Each record carries when and by whom it was sent: ringbell_receiver_user_header,
+  /* Each record carries when it was sent and by which sender: ringbell_receiver_user_header,
    * ringbell_receiver_peek_fresh. */
   RINGBELL_CHANNEL_TIMED = 1,
   /* Of ringbell_sender_create: a ring of the name that has other options or another layout is set

@@ -14,7 +14,7 @@ typedef struct ringbell_contributor ringbell_contributor;
 typedef struct ringbell_collector ringbell_collector;
 
 enum ringbell_collector_flags {
-  /* Each message carries when and by whom it was sent: ringbell_collector_user_header. */
+  /* Each message carries when it was sent and by which sender: ringbell_collector_user_header. */
   RINGBELL_COLLECTOR_TIMED = 1
 };
 

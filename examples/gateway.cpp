@@ -1,6 +1,5 @@
-// A gateway in one thread: orders from a queue, questions by a service, lines from a descriptor, its
-// standard input. The other program sends orders, and asks until all are there; they find each
-// other by name.
+// A gateway in one thread: orders from a queue, questions by a service, lines from standard input.
+// The other program sends orders, and asks until all are there; they find each other by name.
 //
 //   example_gateway order | example_gateway serve
 //
@@ -9,7 +8,6 @@
 #include <cstdio>
 #include <string_view>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <ringbell/ringbell.hpp>
@@ -58,14 +56,5 @@ int serve() {
 
 int main(int count, char** arguments) {
   if (count > 1) return std::string_view(arguments[1]) == "serve" ? serve() : order();
-  int ends[2];
-  if (::pipe(ends) != 0) return 1;
-  const pid_t pid = ::fork();
-  ::dup2(ends[pid == 0 ? 1 : 0], pid == 0 ? STDOUT_FILENO : STDIN_FILENO);
-  ::close(ends[0]);
-  ::close(ends[1]);
-  if (pid == 0) ::_exit(order());
-  const int failed = serve();
-  int status = 1;
-  return ::waitpid(pid, &status, 0) == pid && status == 0 ? failed : 1;
+  return ::execl("/bin/sh", "sh", "-c", R"("$0" order | "$0" serve)", arguments[0], nullptr);
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <ringbell/transport/ends/message_size.hpp>
 

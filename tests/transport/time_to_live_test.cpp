@@ -1,5 +1,5 @@
-// Timed channels and collectors: each record carries when and by whom it was sent, and a receiver
-// passes over what is too old.
+// Timed channels and collectors: each record carries when it was sent and by which sender, and a
+// receiver passes over what is too old.
 #include <array>
 #include <chrono>
 #include <cstddef>

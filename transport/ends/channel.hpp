@@ -34,8 +34,8 @@ struct ChannelOptions {
   std::uint32_t payload_alignment = 8;
   core::DoorbellKind doorbell = core::DoorbellKind::futex;
   MemoryOptions memory = {};
-  // Each record carries when and by whom it was sent, in 16 bytes: Receiver::user_header(). So a
-  // receiver can pass over what is too old: Receiver::peek_fresh_for.
+  // Each record carries when it was sent and by which sender, in 16 bytes: Receiver::user_header().
+  // So a receiver can pass over what is too old: Receiver::peek_fresh_for.
   bool timed = false;
   Replace replace = Replace::when_dead;
   // Room for a seal in front of each record, so that those that are whole are found after a power

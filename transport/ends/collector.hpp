@@ -32,7 +32,7 @@ struct CollectorOptions {
   core::DoorbellKind doorbell = core::DoorbellKind::futex;  // or none
   MemoryOptions memory = {};
   core::TypeRecord type = {};  // of the messages, for the typed ends
-  // Each message carries when and by whom it was sent, in 16 bytes: Collector::user_header().
+  // Each message carries in 16 bytes when it was sent and by which sender: user_header().
   bool timed = false;
 
   [[nodiscard]] RegionOptions region() const noexcept {

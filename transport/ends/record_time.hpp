@@ -1,6 +1,6 @@
 // What stands in front of the records of a timed ring (core::UserHeader): when each was sent, by
-// whom, and which of that one's it is. The time is CLOCK_MONOTONIC, which all processes of a
-// machine have in common, unless they have time namespaces of their own.
+// which sender, and its number among that sender's. The time is CLOCK_MONOTONIC, which all
+// processes of a machine have in common, unless they have time namespaces of their own.
 #pragma once
 
 #include <chrono>

@@ -43,7 +43,7 @@ class Receiver
   [[nodiscard]] static ChannelOptions fitted(ChannelOptions options) {
     return fitted_to<M>(std::move(options));
   }
-  // Of the message that is in hand: when and by whom it was sent, as the receiver of bytes says.
+  // When the message in hand was sent and by which sender, as the receiver of bytes says.
   [[nodiscard]] std::optional<UserHeader> user_header() noexcept {
     return this->bytes_.user_header();
   }
