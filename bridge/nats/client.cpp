@@ -329,9 +329,12 @@ Result<StreamState> find_stream(const Connection& connection, const Pair& pair) 
               ? fail(ErrorCode::busy, what + ": the subject belongs to another stream")
               : fail_stream(what, status, code);
       // The other side may have made it meanwhile: servers before 2.9.16 refuse the second of two,
-      // and in a cluster it is not found at once.
+      // or fail at its store where that is the account's first, and in a cluster it is not found at
+      // once.
       constexpr std::chrono::milliseconds kNap{50};
-      int looks = code == JSStreamSubjectOverlapErr || code == JSStreamNameExistErr ? 20 : 1;
+      const bool may_come = code == JSStreamSubjectOverlapErr || code == JSStreamNameExistErr ||
+                            code == JSStreamCreateErr;
+      int looks = may_come ? 20 : 1;
       for (status = find(); is_missing(status); status = find()) {
         if (--looks == 0) return refused;
         std::this_thread::sleep_for(kNap);

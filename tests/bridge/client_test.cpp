@@ -113,6 +113,8 @@ constexpr const char* kNoSuchStream =
     R"({"error":{"code":404,"err_code":10059,"description":"stream not found"}})";
 constexpr const char* kOverlaps =
     R"({"error":{"code":400,"err_code":10065,"description":"subjects overlap"}})";
+constexpr const char* kHasNoStore =
+    R"({"error":{"code":500,"err_code":10049,"description":"error creating store for stream"}})";
 constexpr const char* kIsFull =
     R"({"error":{"code":500,"err_code":10047,"description":"insufficient storage"}})";
 constexpr const char* kOfOrders =
@@ -141,10 +143,12 @@ Result<StreamState> find_beside_another(int after, std::string refusal = kOverla
 }
 
 TEST(ClientTest, StreamThatTheOtherSideMadeMeanwhileIsFound) {
-  for (const int after : {1, 3}) {  // in a cluster not at once
-    const Result<StreamState> found = find_beside_another(after);
-    ASSERT_TRUE(found) << found.error().message;
-    EXPECT_EQ(found->last, 7U);
+  for (const char* const refusal : {kOverlaps, kHasNoStore}) {
+    for (const int after : {1, 3}) {  // in a cluster not at once
+      const Result<StreamState> found = find_beside_another(after, refusal);
+      ASSERT_TRUE(found) << message_of(found);
+      EXPECT_EQ(found->last, 7U);
+    }
   }
 }
 
