@@ -55,6 +55,31 @@ std::uint64_t check_of(std::int64_t created) noexcept {
   return static_cast<std::uint64_t>(created) * kGolden >> 48U;
 }
 
+constexpr std::chrono::seconds kExpires{1};  // a wish for messages
+
+Result<std::string> make_inbox() {
+  natsInbox* made = nullptr;
+  const natsStatus status = natsInbox_Create(&made);
+  const std::unique_ptr<natsInbox, Destroy<natsInbox_Destroy>> owned(made);
+  if (status != NATS_OK) return fail_nats("an inbox", status);
+  return std::string(made);
+}
+
+Result<void> ask_for(const Connection& connection, std::uint64_t messages, const std::string& next,
+                     const std::string& inbox) {
+  const std::string wish = fmt::format("{{\"batch\":{},\"expires\":{}}}", messages,
+                                       std::chrono::nanoseconds(kExpires).count());
+  return connection.publish(next, inbox.c_str(), std::as_bytes(std::span(wish)), {});
+}
+
+// But not that one.
+void purge_up_to(const Connection& connection, const std::string& stream, std::uint64_t number) {
+  jsOptions purge;
+  jsOptions_Init(&purge);
+  purge.Stream.Purge.Sequence = number;
+  (void)js_PurgeStream(connection.stream(), stream.c_str(), &purge, nullptr);
+}
+
 }  // namespace
 
 Inbound::Inbound(const Pair& pair, Counters& counters, const std::function<bool()>& stopped,
@@ -302,12 +327,9 @@ Result<void> Inbound::pump_durable(const Connection& connection) {
   const Result<std::string> place = take_place(connection);
   if (!place) return tl::unexpected(place.error());
   const std::string stream_name = stream_of(pair_);
-  natsInbox* made = nullptr;
-  const natsStatus status = natsInbox_Create(&made);
-  const std::unique_ptr<natsInbox, Destroy<natsInbox_Destroy>> owned(made);
-  if (status != NATS_OK) return fail_nats("an inbox", status);
-  const std::string inbox = made;
-  const Result<SubscriptionPtr> subscription = connection.subscribe(inbox);
+  const Result<std::string> inbox = make_inbox();
+  if (!inbox) return tl::unexpected(inbox.error());
+  const Result<SubscriptionPtr> subscription = connection.subscribe(*inbox);
   if (!subscription) return tl::unexpected(subscription.error());
   const std::string next = fmt::format("$JS.API.CONSUMER.MSG.NEXT.{}.{}", stream_name, *place);
 
@@ -320,11 +342,7 @@ Result<void> Inbound::pump_durable(const Connection& connection) {
   while (!enough()) {
     if (stopped_()) return mends_itself("");
     if (asked <= fetch / 2 || left_until(ask_at) == Timeout::zero()) {
-      constexpr std::chrono::seconds kExpires{1};
-      const std::string wish = fmt::format("{{\"batch\":{},\"expires\":{}}}", fetch,
-                                           std::chrono::nanoseconds(kExpires).count());
-      const Result<void> sent =
-          connection.publish(next, inbox.c_str(), std::as_bytes(std::span(wish)), {});
+      const Result<void> sent = ask_for(connection, fetch, next, *inbox);
       if (!sent) return sent;
       asked += fetch;
       ask_at = end_of(kExpires);
@@ -375,10 +393,7 @@ Result<void> Inbound::pump_durable(const Connection& connection) {
     }
     if (!done) return done;
     if (pair_.purge && done_ > 1 && left_until(purge_at) == Timeout::zero()) {
-      jsOptions purge;
-      jsOptions_Init(&purge);
-      purge.Stream.Purge.Sequence = done_;  // up to, but not, this one
-      (void)js_PurgeStream(connection.stream(), stream_name.c_str(), &purge, nullptr);
+      purge_up_to(connection, stream_name, done_);
       purge_at = end_of(kPurgeEach);
     }
   }
