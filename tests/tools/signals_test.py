@@ -65,19 +65,26 @@ class Signals(CommandTest):
                 moment = LATEST_S * self.random.random() ** 3
                 with self.subTest(arguments=arguments, number=number, moment=moment, seed=SEED):
                     # Others may have had the CPU at one try, not at each.
-                    for _ in range(TRIES):
+                    late = []
+                    for attempt in range(2 * TRIES):
                         taken_s = self.end_once(number, moment, arguments, options)
                         after()
-                        if taken_s < LIMIT_S:
+                        limit_s = LIMIT_S if attempt < TRIES else self.limit_here(arguments)
+                        if taken_s < limit_s:
                             break
+                        late.append((taken_s, limit_s))
                     else:
-                        limits_s = [LIMIT_IN_VERSIONS * self.time_of_version() for _ in range(5)]
-                        freed_s = self.time_of_removal() if arguments[0] == "cp" else 0.0
-                        if LARGE[1] in arguments:
-                            made_s, given_back_s = self.times_of_large_ring()
-                            limits_s.append(LIMIT_IN_LARGE * made_s)
-                            freed_s += given_back_s
-                        self.assertLess(taken_s, max(limits_s) + FREEINGS * freed_s)
+                        self.fail(f"took so many seconds, of so many at most: {late}")
+
+    def limit_here(self, arguments: tuple[str, ...]) -> float:
+        """In seconds, by what a program takes now that ends as it should."""
+        limits_s = [LIMIT_IN_VERSIONS * self.time_of_version() for _ in range(5)]
+        freed_s = self.time_of_removal() if arguments[0] == "cp" else 0.0
+        if LARGE[1] in arguments:
+            made_s, given_back_s = self.times_of_large_ring()
+            limits_s.append(LIMIT_IN_LARGE * made_s)
+            freed_s += given_back_s
+        return max(limits_s) + FREEINGS * freed_s
 
     def end_once(self, number: int, moment: float, arguments: tuple, options: dict) -> float:
         """The seconds that it took to end."""
