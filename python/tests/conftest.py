@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from collections.abc import Iterator
 import pytest
 
 PEER = os.environ.get("RINGBELL_PEER", "")
+
+# A shell that starts this in the background ignores it, and so would every test here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

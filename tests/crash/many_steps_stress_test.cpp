@@ -237,13 +237,15 @@ TEST_P(ManyReaderStepsTest, DeathHoldsTheWritersUpOnlyUntilItIsEvicted) {
 
 // --- recovering ----------------------------------------------------------------------------------
 
+void recover_from_the_dead(ManyVictim& at) {
+  (void)Ring::recover(at.memory, [](ParticipantId id) { return id == kLongDead; });
+}
+
 // Others have died before: a reader that holds the writers up, and a writer with two claims.
 class DyingHeir : public ManyVictim {
  public:
   DyingHeir()
-      : ManyVictim([](ManyVictim& at) {
-          (void)Ring::recover(at.memory, [](ParticipantId id) { return id == kLongDead; });
-        }),
+      : ManyVictim(recover_from_the_dead),
         dead_reader_(Ring::Reader::join(memory, kLongDead, BroadcastStart::newest)) {
     EXPECT_TRUE(dead_reader_);
     Ring::Writer dead_writer(memory, kLongDead);

@@ -183,8 +183,7 @@ void add_contents(const Region& region, RingFacts& facts) {
   switch (region.kind()) {
     case core::RingKind::spsc:
       facts.sides = {spsc_side(region, false), spsc_side(region, true)};
-      facts.fill = fill_of(region.spsc_memory(),
-                           region.has_user_headers());
+      facts.fill = fill_of(region.spsc_memory(), region.has_user_headers());
       return;
     case core::RingKind::mpmc: {
       core::MpmcControl& control = *region.mpmc_memory().control;
