@@ -12,6 +12,7 @@
 
 #include <tests/crash/steps.hpp>
 #include <tests/support/kill_campaign.hpp>
+#include <tests/support/many_memory.hpp>
 #include <tests/support/shared_pages.hpp>
 
 namespace ringbell::core {
@@ -41,7 +42,7 @@ bool send(Ring::Writer& writer, std::uint64_t number) {
 bool is_dead(ParticipantId id) { return id == kDying || id == kLongDead; }
 
 // A lap and a half have gone by, of which the dying writer knows nothing: it must search. The
-// living reader has read it all.
+// other reader has read it all.
 class ManyVictim : public test::Victim {
  public:
   explicit ManyVictim(void (*operation)(ManyVictim&)) : operation_(operation) {
@@ -57,12 +58,7 @@ class ManyVictim : public test::Victim {
   test::SharedPages pages_{16384};
 
  public:
-  const ManyMemory memory{.control = pages_.take<ManyControl>(),
-                          .slots = pages_.take<std::byte>(kSlots * 64),
-                          .slot_count = kSlots,
-                          .slot_bytes = MpmcMemory::slot_bytes_for(kBytes),
-                          .message_bytes = kBytes,
-                          .max_readers = 2};
+  const ManyMemory memory = test::take_many_memory(pages_, kSlots, kBytes, 2);
   test::Progress& progress = *pages_.take<test::Progress>();
   Ring::Writer writer{memory, kDying};
   Ring::Writer other_writer{memory, kWriter};
@@ -195,7 +191,7 @@ class DyingReader : public ManyVictim {
   void survive() override {
     for (std::uint64_t i = 0; i < kSlots && send(other_writer, sent); ++i) ++sent;
     ASSERT_NO_FATAL_FAILURE(read_what_is_there());
-    ASSERT_EQ(read, sent) << "lost to the living reader";
+    ASSERT_EQ(read, sent) << "lost to the other reader";
     (void)other_writer.recover(is_dead);
     ASSERT_NO_FATAL_FAILURE(pass_some());
   }
@@ -256,7 +252,7 @@ class DyingHeir : public ManyVictim {
   void survive() override {
     (void)Ring::recover(memory, is_dead);
     ASSERT_NO_FATAL_FAILURE(read_what_is_there());
-    ASSERT_EQ(read, sent) << "lost to the living reader";
+    ASSERT_EQ(read, sent) << "lost to the other reader";
     ASSERT_NO_FATAL_FAILURE(pass_some());
   }
 

@@ -13,6 +13,7 @@
 #include <ringbell/core/many_lossless.hpp>
 
 #include <tests/crash/random_records.hpp>
+#include <tests/support/many_memory.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/shared_pages.hpp>
 #include <tests/support/troupe.hpp>
@@ -103,12 +104,7 @@ class World {
   SharedPages pages_{kMost + 65536};
 
  public:
-  const ManyMemory memory{.control = pages_.take<ManyControl>(),
-                          .slots = pages_.take<std::byte>(kSlots * 64),
-                          .slot_count = kSlots,
-                          .slot_bytes = MpmcMemory::slot_bytes_for(kBytes),
-                          .message_bytes = kBytes,
-                          .max_readers = 2};
+  const ManyMemory memory = take_many_memory(pages_, kSlots, kBytes, 2);
 
  private:
   std::uint8_t* fate_ = pages_.take<std::uint8_t>(kMost);

@@ -1,4 +1,5 @@
-// Plain memory for a broadcast ring of many writers, with guard bytes behind the last slot.
+// Memory for a broadcast ring of many writers: plain, with guard bytes behind the last slot, or of
+// pages that a child shares.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +9,7 @@
 #include <ringbell/core/many_memory.hpp>
 
 #include <tests/support/guarded_bytes.hpp>
+#include <tests/support/shared_pages.hpp>
 
 namespace ringbell::test {
 
@@ -45,5 +47,17 @@ class PlainManyMemory {
   std::unique_ptr<core::ManyControl> control_ = std::make_unique<core::ManyControl>();
   GuardedBytes slots_{slot_count_ * slot_bytes()};
 };
+
+[[nodiscard]] inline core::ManyMemory take_many_memory(SharedPages& pages, std::uint64_t slot_count,
+                                                       std::uint32_t message_bytes,
+                                                       std::uint32_t max_readers) noexcept {
+  const std::uint32_t slot_bytes = core::MpmcMemory::slot_bytes_for(message_bytes);
+  return {.control = pages.take<core::ManyControl>(),
+          .slots = pages.take<std::byte>(slot_count * slot_bytes),
+          .slot_count = slot_count,
+          .slot_bytes = slot_bytes,
+          .message_bytes = message_bytes,
+          .max_readers = max_readers};
+}
 
 }  // namespace ringbell::test
