@@ -108,6 +108,12 @@ ScaleOptions scale_options(const Options& options, int repeat) {
   scale.duration = milliseconds(mode == Mode::quick ? 20 : mode == Mode::plain ? 50 : 100);
   scale.samples = mode == Mode::quick ? 50 : mode == Mode::plain ? 100 : 300;
   if (mode != Mode::full) scale.counts = {1, 64};
+  for (const ManyWay& way : many_ways()) {
+    const auto names_it = [&](const KnownPeer& peer) { return peer.name == way.transport; };
+    if (has_peers(options.plan) || std::none_of(kKnownPeers.begin(), kKnownPeers.end(), names_it)) {
+      scale.transports.emplace_back(way.transport);
+    }
+  }
   scale.first_repeat = repeat;
   if (!options.plan.sizes.empty() || !options.plan.transports.empty()) scale.repeats = 0;
   return scale;

@@ -1,7 +1,8 @@
 // Many sockets of ZeroMQ, as bench/scale has many ends. What is set is as in zeromq.hpp, but
 // ZMQ_LINGER is 0: what other sources sent behind the end of the first is not waited for.
 //   channels     as many PUSH and PULL, each pair with a name of its own
-//   subscribers  one XPUB, which waits for the slowest (ZMQ_XPUB_NODROP), and as many SUB
+//   subscribers  one XPUB, which waits for the slowest (ZMQ_XPUB_NODROP) and hears of each that
+//                subscribes to the same (ZMQ_XPUB_VERBOSE), and as many SUB
 //   writers      as many PUSH, one PULL
 #include <array>
 #include <cerrno>
@@ -54,11 +55,15 @@ Result<Socket> make_socket(void* context, int type, const std::string& address, 
   constexpr int kNone = 0;
   constexpr int kOn = 1;
   Socket socket(::zmq_socket(context, type));
+  while (!socket && errno == EMFILE) {  // those that were closed are still being reaped
+    ::sched_yield();
+    socket.reset(::zmq_socket(context, type));
+  }
   const auto set = [&](int option, const int& value) {
     return ::zmq_setsockopt(socket.get(), option, &value, sizeof value) == 0;
   };
   if (!socket || !set(ZMQ_LINGER, kNone) || !set(ZMQ_RECONNECT_IVL, kReconnectMs) ||
-      (type == ZMQ_XPUB && !set(ZMQ_XPUB_NODROP, kOn)) ||
+      (type == ZMQ_XPUB && (!set(ZMQ_XPUB_NODROP, kOn) || !set(ZMQ_XPUB_VERBOSE, kOn))) ||
       (type == ZMQ_SUB && ::zmq_setsockopt(socket.get(), ZMQ_SUBSCRIBE, "", 0) != 0)) {
     return tl::unexpected(error_of("zmq_socket"));
   }

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/harness/row_sink.hpp"
+#include "bench/peers/peers.hpp"
 #include "bench/scale/many.hpp"
 
 namespace ringbell::bench {
@@ -84,6 +85,22 @@ TEST(Scale, OnlyWhatWasChosenIsMeasuredAndNoMoreThanThereCanBe) {
     EXPECT_EQ(row["transport"], "ringbell_queue");
     EXPECT_EQ(row["count"], 2) << row;
     EXPECT_EQ(row.contains("error"), row["placement"] == "two_cpus") << row;
+  }
+}
+
+TEST(Scale, OtherLibrariesHaveTheirFiguresForOneAndForMany) {
+  const std::vector<ManyWay> ways = peers_of_many();
+  if (ways.empty()) GTEST_SKIP() << "no such library was installed when this was built";
+  const CpuPair cpus = choose_cpus();
+  for (const ManyWay& way : ways) {
+    if (way.two_cpus && cpus[1] < 0) continue;
+    for (const std::uint32_t count : {1U, 64U}) {
+      // Long enough that ends come and go more often than there may be of them at a time.
+      const ManyPoint point{count, way.loop, cpus, std::chrono::milliseconds(50), 20};
+      Row row{{"kind", way.kind}, {"transport", way.transport}, {"count", count}};
+      const Result<void> done = way.measure(point, row);
+      ASSERT_TRUE(done) << row << done.error().message;
+    }
   }
 }
 
