@@ -36,6 +36,8 @@ SHOWS = {
     "A wait that is ended": [r"130\n\Z"],
     "Signals, at any moment": [r"(?m)^OK"],
 }
+# The page's pauses are for a machine that does nothing else.
+PAUSES = "sleep() { command sleep $((3 * $1)); }\n"
 # What takes minutes takes less here; the tests themselves run as long as they do elsewhere.
 SHORTER = {"RINGBELL_FLOOD=10000": "RINGBELL_FLOOD=1000",
            "RINGBELL_MOMENTS=50": "RINGBELL_MOMENTS=1"}
@@ -70,7 +72,7 @@ class Containers(unittest.TestCase):
         block = block.replace("build/release/", f"{BUILD}/").replace("$PWD/", "")
         script = ("mount -t tmpfs -o mode=1777 none /dev/shm && "
                   "mount --bind \"$1\" /var/tmp || exit 99\n"
-                  f"{block}\nwait\nls -A /dev/shm /var/tmp > \"$2\"\n")
+                  f"{PAUSES}{block}\nwait\nls -A /dev/shm /var/tmp > \"$2\"\n")
         environment = {**os.environ, "PATH": self.path, "RINGBELL_PROGRAM": PROGRAM}
         for name in ("RINGBELL_DIR", "XDG_RUNTIME_DIR"):
             environment.pop(name, None)

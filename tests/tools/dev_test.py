@@ -12,7 +12,8 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-REAL_TOOLS = ["awk", "bash", "cat", "comm", "dirname", "env", "sed", "sort"]
+REAL_TOOLS = ["awk", "bash", "cat", "comm", "dirname", "env", "sed", "sort",
+              "tail"]
 ORDINARY_USER = 65534
 AS_ROOT = "as root: apt-get install --no-install-recommends clang clang-format"
 
@@ -224,6 +225,22 @@ class Dev(unittest.TestCase):
         ended = self.dev("test", "--busy")
         self.assertEqual((ended.returncode, ended.stderr),
                          (1, "dev: a test fails on a busy machine, see above\n"))
+
+    def test_what_the_failed_tests_said_stands_at_the_end(self) -> None:
+        self.stand_in("dpkg-query", "printf 'installed %s\\n' shellcheck clang clang-format")
+        self.stand_in("cmake", "true")
+        self.stand_in("nproc", "echo 1")
+        logs = self.folder / "build" / "release" / "Testing" / "Temporary"
+        logs.mkdir(parents=True)
+        (logs / "LastTestsFailed.log").write_text("2:core/Ring.Two\n", encoding="utf-8")
+        (logs / "LastTest.log").write_text("".join(
+            f"{n}/3 Testing: core/Ring.{name}\nsaid by {name}\n"
+            for n, name in enumerate(("One", "Two", "Three"), 1)), encoding="utf-8")
+        self.stand_in("ctest", "echo all of them; exit 8")
+        ended = self.dev("test")
+        self.assertEqual((ended.returncode, ended.stderr), (1, ""))
+        self.assertEqual(ended.stdout.splitlines(),
+                         ["all of them", "2/3 Testing: core/Ring.Two", "said by Two"])
 
     @staticmethod
     def words_of(path: Path) -> bytes:
