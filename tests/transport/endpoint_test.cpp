@@ -364,6 +364,17 @@ TEST(TurnsTest, TakenByASideThatWokeItsPeer) {
   EXPECT_TRUE(reader.takes_turns(kRing));
 }
 
+TEST(TurnsTest, TakenByASideThatGaveTheCpuAwayAndThenHadWhatItWaitedFor) {
+  const Channel channel = Channel::create({.capacity_bytes = kRing}).value();
+  Endpoint reader = side_of(channel, Role::reader, {});
+  EXPECT_EQ(reader.wait_until([] { return false; }, 2ms), Waited::timed_out);  // spinning is vain
+  reader.moved_to(20 * kRing);
+  EXPECT_FALSE(reader.takes_turns(kRing));
+  int looks = 0;
+  EXPECT_EQ(reader.wait_until([&] { return ++looks == 2; }, 20s), Waited::ready);
+  EXPECT_TRUE(reader.takes_turns(kRing));
+}
+
 TEST(TurnsTest, TakenByASideThatGivesTheCpuAway) {
   const Channel channel = Channel::create({.capacity_bytes = kRing}).value();
   const Endpoint reader =

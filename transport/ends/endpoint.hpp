@@ -99,8 +99,8 @@ class RINGBELL_API Endpoint {
       go_back_to_barriers();
   }
 
-  // Whether the two sides may be taking turns on one CPU: one of them slept while the last
-  // `within_bytes` went through, or this one gives the CPU away while it spins.
+  // Whether the two sides may be taking turns on one CPU: while the last `within_bytes` went
+  // through one of them slept, or this one gave the CPU away; or it does while it spins.
   [[nodiscard]] bool takes_turns(std::uint64_t within_bytes) const noexcept {
     return parker_.waiter().yields() || position_ - turned_at_ < within_bytes;
   }
@@ -168,6 +168,7 @@ class RINGBELL_API Endpoint {
     [[nodiscard]] bool closed() const noexcept { return own.peer_closed(); }
     [[nodiscard]] Waited ask() const noexcept { return waited_for(own.peer()); }
     [[nodiscard]] bool is_kept_off() const noexcept { return own.keeps_peer_off(); }
+    void took_its_turn() const noexcept { own.turned_at_ = own.position_; }
     template <class Ready>
     [[nodiscard]] bool sleep(Ready&& ready, Clock::time_point until) const {
       const bool is_ready = own.parker_.park(ready, until, *this);

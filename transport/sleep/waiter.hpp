@@ -1,6 +1,7 @@
-// The patience of a side that waits: look at once; spin for a budget, if spinning has been paying;
-// then sleep, in slices, so that a peer that died between clearing the bell word and ringing costs
-// one slice and not the channel. Between two slices it asks whether the peer is still there.
+// The patience of a side that waits: look at once; spin for a budget, if spinning has been paying,
+// else give the CPU away once, if that has; then sleep, in slices, so that a peer that died between
+// clearing the bell word and ringing costs one slice and not the channel. Between two slices it
+// asks whether the peer is still there.
 //
 // It gives way, whatever it was told, while this thread keeps the peer off its CPU (priority.hpp),
 // and while spinning would use up the CPU quota of a control group (cpu_quota.hpp): it sleeps at
@@ -64,6 +65,7 @@ class RINGBELL_API Waiter {
   //   peer.ask()            Waited::ready while it is there or has not come yet, else what it is
   //   peer.sleep(ready, until)  parks, looks, sleeps until rung or `until`, and looks again
   //   peer.is_kept_off()    whether this thread keeps it off its CPU while it spins
+  //   peer.took_its_turn()  told, if it wants to know: it came while this side gave the CPU away
   // `copying`: so long what is waited for may just now be copied; a spin lasts longer by that.
   template <class Ready, class Peer>
   [[nodiscard]] Waited wait_until(Ready&& ready, Peer&& peer, Timeout timeout,
@@ -93,6 +95,9 @@ class RINGBELL_API Waiter {
       const bool paid = spin(ready, std::min(deadline, end_of(end_of(start, budget), copying)));
       spin_budget_.learn(paid);
       if (paid) return Waited::ready;
+    } else if (sleeps_ && !gives_way_ && let_others_run(ready, start, copying)) {
+      if constexpr (requires { peer.took_its_turn(); }) peer.took_its_turn();
+      return Waited::ready;
     }
     for (Clock::time_point now = start;;) {
       // The sleep before this one timed out although something was there: the peer may have died
@@ -206,6 +211,18 @@ class RINGBELL_API Waiter {
     return false;
   }
 
+  // Where the peer shares this CPU and has something to do, it does it meanwhile, and neither side
+  // pays for a sleep and a ring. A third process may keep the CPU for long: that has not paid.
+  template <class Ready>
+  [[nodiscard]] bool let_others_run(Ready&& ready, Clock::time_point start, Timeout copying) {
+    const std::chrono::nanoseconds patience = yield_budget_.next();
+    if (patience == patience.zero()) return false;
+    give_cpu_away();
+    const bool came = ready();
+    yield_budget_.learn(came && Clock::now() < end_of(end_of(start, patience), copying));
+    return came;
+  }
+
   [[nodiscard]] bool is_over_quota(Clock::time_point now) noexcept {
     return quota_ != nullptr && ask_quota(now);
   }
@@ -221,6 +238,7 @@ class RINGBELL_API Waiter {
   std::optional<Error> quick_wake_refusal_;
   std::unique_ptr<CpuQuota> quota_;  // nullptr: there was none, or it is not to be followed
   SpinBudget spin_budget_;
+  SpinBudget yield_budget_;         // for one yield
   std::chrono::nanoseconds slice_;  // WaitOptions::longest_sleep
   core::Backoff<> backoff_;
   std::uint64_t waits_ = 0;
