@@ -134,12 +134,12 @@ bool ManyChannels::Reader::wait() {
   return true;
 }
 
-// What was taken from may have more; what is armed is slept on.
+// What was taken from may have more, or be over; what is armed is slept on, and heard of meanwhile.
 bool ManyChannels::Reader::wait_in_epoll() {
   std::erase_if(ready_, [&](std::uint32_t way) { return receivers_[way].arm(); });
-  if (!ready_.empty()) return true;
   std::array<epoll_event, kMostAtOnce> events{};
-  const int found = ::epoll_wait(epoll_.get(), events.data(), kMostAtOnce, -1);
+  const int longest_ms = ready_.empty() ? -1 : 0;
+  const int found = ::epoll_wait(epoll_.get(), events.data(), kMostAtOnce, longest_ms);
   if (found < 0 && errno != EINTR) return failed("epoll_wait failed");
   for (int i = 0; i < found; ++i) ready_.push_back(events[static_cast<std::size_t>(i)].data.u32);
   return true;

@@ -95,7 +95,7 @@ class RINGBELL_API Waiter {
       const bool paid = spin(ready, std::min(deadline, end_of(end_of(start, budget), copying)));
       spin_budget_.learn(paid);
       if (paid) return Waited::ready;
-    } else if (sleeps_ && !gives_way_ && let_others_run(ready, start, copying)) {
+    } else if (sleeps_ && !gives_way_ && let_others_run(ready, start)) {
       if constexpr (requires { peer.took_its_turn(); }) peer.took_its_turn();
       return Waited::ready;
     }
@@ -161,6 +161,9 @@ class RINGBELL_API Waiter {
  private:
   static constexpr int kEagerLooks = 256;
   static constexpr int kLooksPerClock = 64;
+  // A turn of the peer on this CPU may go through a whole ring; the kernel gives a slice of
+  // 700 us and more to one that uses it up.
+  static constexpr std::chrono::microseconds kLongestTurn{500};
   // A real-time thread that gives way looks once in so many waits whether it still must.
   static constexpr std::uint64_t kWaitsPerPriority = 4096;
   static constexpr core::Edge kInterrupted{"waiter.I"};
@@ -214,12 +217,12 @@ class RINGBELL_API Waiter {
   // Where the peer shares this CPU and has something to do, it does it meanwhile, and neither side
   // pays for a sleep and a ring. A third process may keep the CPU for long: that has not paid.
   template <class Ready>
-  [[nodiscard]] bool let_others_run(Ready&& ready, Clock::time_point start, Timeout copying) {
+  [[nodiscard]] bool let_others_run(Ready&& ready, Clock::time_point start) {
     const std::chrono::nanoseconds patience = yield_budget_.next();
     if (patience == patience.zero()) return false;
     give_cpu_away();
     const bool came = ready();
-    yield_budget_.learn(came && Clock::now() < end_of(end_of(start, patience), copying));
+    yield_budget_.learn(came && Clock::now() - start < patience);
     return came;
   }
 
