@@ -9,6 +9,7 @@
 
 #include <ringbell/transport/sleep/parker.hpp>
 #include <ringbell/transport/sleep/waiter.hpp>
+#include <ringbell/transport/sleep/yield_budget.hpp>
 
 namespace ringbell {
 namespace {
@@ -93,6 +94,44 @@ TEST(SpinBudgetTest, LastsLongerByWhatACopyTakes) {
     EXPECT_EQ(waiter.wait_until(has_come, Peer{&asked, &rung, true}, 20s, copying), Waited::ready);
     EXPECT_EQ(asked, copies ? "" : "sleep ");
   }
+}
+
+TEST(YieldBudgetTest, IsSpentWhileItPaysAndEverMoreSeldomWhileItDoesNot) {
+  YieldBudget budget(true);
+  const YieldBudget::Clock::time_point now{1h};
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(budget.next(now));
+    budget.learn(true, now, now + 499us);
+  }
+  int skipped = 0;
+  for (int i = 0; i < 3; ++i) {
+    for (; !budget.next(now); ++skipped) {
+    }
+    budget.learn(false, now, now + 1us);
+  }
+  EXPECT_EQ(skipped, 0 + 1 + 2);
+  EXPECT_FALSE(YieldBudget(false).next(now));
+}
+
+// Another process keeps the CPU: what came then came late.
+TEST(YieldBudgetTest, IsNotSpentForASecondAfterASliceAndForTwiceAsLongAfterTheNext) {
+  YieldBudget budget(true);
+  const YieldBudget::Clock::time_point now{1h};
+  const auto waits_for = [&] {
+    budget.learn(true, now - 500us, now);
+    for (std::chrono::seconds pause(0);; ++pause) {
+      for (int asked = 0; asked < 2000; ++asked) {  // some are skipped in any case
+        if (budget.next(now + pause)) return pause;
+      }
+    }
+  };
+  EXPECT_EQ(waits_for(), 1s);
+  EXPECT_EQ(waits_for(), 2s);
+  for (int i = 0; i < 4; ++i) (void)waits_for();
+  EXPECT_EQ(waits_for(), 64s);
+  EXPECT_EQ(waits_for(), 64s);
+  for (std::uint32_t i = 0; i < YieldBudget::kManyTurns; ++i) budget.learn(true, now, now);
+  EXPECT_EQ(waits_for(), 1s);
 }
 
 TEST(LongestSleepTest, LongestSleepIsBetweenAMillisecondAndAnHour) {

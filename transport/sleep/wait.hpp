@@ -16,8 +16,7 @@ struct WaitOptions {
   Kind kind = Kind::park;
   // How long to spin before parking. What is used adapts: spinning that never pays (both processes
   // on one CPU, a slow peer) is given up, and tried again at growing intervals. Then the CPU is
-  // given away once (sched_yield) before parking, as long as that brings what is waited for within
-  // 500 us. 0: park at once.
+  // given away once (sched_yield) before parking, as long as that pays. 0: park at once.
   std::chrono::nanoseconds spin_budget = std::chrono::microseconds(20);
   // The longest sleep before looking again unasked: bounds how late a death is noticed, and the
   // harm of a ring that a dying peer left out. Ten wake-ups a second cost an idle endpoint about

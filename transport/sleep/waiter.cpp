@@ -12,7 +12,7 @@ namespace ringbell {
 
 Waiter::Waiter(const WaitOptions& options, bool may_sleep) noexcept
     : spin_budget_(options.spin_budget),
-      yield_budget_(options.spin_budget.count() > 0 ? kLongestTurn : Timeout::zero()),
+      yield_budget_(options.spin_budget > Timeout::zero()),
       slice_(slice_of(options.longest_sleep)),
       sleeps_(may_sleep && options.kind == WaitOptions::Kind::park),
       may_sleep_(may_sleep),

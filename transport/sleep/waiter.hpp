@@ -34,6 +34,7 @@
 #include <ringbell/transport/sleep/quick_wake.hpp>
 #include <ringbell/transport/sleep/spin_budget.hpp>
 #include <ringbell/transport/sleep/wait.hpp>
+#include <ringbell/transport/sleep/yield_budget.hpp>
 
 namespace ringbell {
 
@@ -161,9 +162,6 @@ class RINGBELL_API Waiter {
  private:
   static constexpr int kEagerLooks = 256;
   static constexpr int kLooksPerClock = 64;
-  // A turn of the peer on this CPU may go through a whole ring; the kernel gives a slice of
-  // 700 us and more to one that uses it up.
-  static constexpr std::chrono::microseconds kLongestTurn{500};
   // A real-time thread that gives way looks once in so many waits whether it still must.
   static constexpr std::uint64_t kWaitsPerPriority = 4096;
   static constexpr core::Edge kInterrupted{"waiter.I"};
@@ -214,15 +212,13 @@ class RINGBELL_API Waiter {
     return false;
   }
 
-  // Where the peer shares this CPU and has something to do, it does it meanwhile, and neither side
-  // pays for a sleep and a ring. A third process may keep the CPU for long: that has not paid.
+  // Whether what is waited for came while this side gave the CPU away, if it did.
   template <class Ready>
   [[nodiscard]] bool let_others_run(Ready&& ready, Clock::time_point start) {
-    const std::chrono::nanoseconds patience = yield_budget_.next();
-    if (patience == patience.zero()) return false;
+    if (!yield_budget_.next(start)) return false;
     give_cpu_away();
     const bool came = ready();
-    yield_budget_.learn(came && Clock::now() - start < patience);
+    yield_budget_.learn(came, start, Clock::now());
     return came;
   }
 
@@ -241,7 +237,7 @@ class RINGBELL_API Waiter {
   std::optional<Error> quick_wake_refusal_;
   std::unique_ptr<CpuQuota> quota_;  // nullptr: there was none, or it is not to be followed
   SpinBudget spin_budget_;
-  SpinBudget yield_budget_;         // for one yield
+  YieldBudget yield_budget_;
   std::chrono::nanoseconds slice_;  // WaitOptions::longest_sleep
   core::Backoff<> backoff_;
   std::uint64_t waits_ = 0;
