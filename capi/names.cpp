@@ -21,6 +21,7 @@ std::uint32_t kind_of(const names::Entry& entry) noexcept {
       return RINGBELL_NAME_QUEUE;
     case core::RingKind::broadcast_lossless:
     case core::RingKind::broadcast_lossy:
+    case core::RingKind::many_lossless:
       return RINGBELL_NAME_TOPIC;
     case core::RingKind::fan_in:
       return RINGBELL_NAME_COLLECTOR;

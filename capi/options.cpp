@@ -130,6 +130,7 @@ Result<TopicOptions> topic_options_of(const ringbell_topic_options* given) {
   take_unless_0(given->message_bytes, options.message_bytes);
   take_unless_0(given->messages, options.messages);
   take_unless_0(given->subscribers, options.subscribers);
+  take_unless_0(given->publishers, options.publishers);
   return options;
 }
 

@@ -1,4 +1,4 @@
-/* Topics: one publisher, many subscribers, each sees every message from where it joined. */
+/* Topics: one publisher or more, many subscribers; each sees every message from where it joined. */
 #ifndef RINGBELL_CAPI_TOPIC_H
 #define RINGBELL_CAPI_TOPIC_H
 
@@ -33,7 +33,9 @@ typedef struct ringbell_topic_options {
   const char* memory_name;    /* as ringbell_channel_options has it */
   uint32_t backing;           /* enum ringbell_backing */
   uint32_t payload_alignment; /* 0: 8. Or 16, 32, 64: messages stand at multiples of it */
-  uint64_t reserved[2];
+  uint32_t publishers;        /* 0: 1. At most 64 at a time; several: lossless, 64 subscribers */
+  uint32_t reserved_word;
+  uint64_t reserved[1];
 } ringbell_topic_options;
 
 /* What must reach the other processes. `bells` is -1 unless the topic is lossy. */

@@ -14,7 +14,8 @@ set(RINGBELL_PRIVATE_HEADERS base/control_groups.hpp base/crc32c.hpp base/known_
   base/probes.hpp sleep/futex_words.hpp sleep/membarrier.hpp sleep/priority.hpp
   sleep/silent_thread.hpp waitset/descriptor_watch.hpp waitset/wait_set_state.hpp
   memory/advice.hpp memory/anonymous.hpp
-  ends/other_ring.hpp ends/taken_requests.hpp ends/tickets.hpp
+  ends/many_topic.hpp ends/other_ring.hpp ends/subscriber_member.hpp ends/taken_requests.hpp
+  ends/tickets.hpp
   memory/device.hpp memory/memfd.hpp memory/numa.hpp memory/owner.hpp
   memory/shape_text.hpp memory/system_v.hpp memory/power.hpp memory/type_text.hpp
   names/generations.hpp uring/uring.hpp

@@ -42,6 +42,7 @@ enum class RingKind : std::uint32_t {
   bells = 7,  // no ring: what the readers of a lossy ring or a state may write, which is not in its
               // own region
   state = 8,
+  many_lossless = 9,
 };
 
 // How a process that sleeps on this region is woken. Fixed at creation: both sides must agree.
@@ -196,6 +197,8 @@ using BroadcastSequence = std::uint64_t;
 
 // How many readers a lossless broadcast ring can have at a time.
 inline constexpr std::uint32_t kMaxBroadcastReaders = 64;
+// How many writers, where there may be several.
+inline constexpr std::uint32_t kMaxBroadcastWriters = 64;
 
 // Names one reader and says how far it is; broadcast_memory.hpp has the fields. Stored by that
 // reader, by one that takes a free cell, and by a participant that frees a dead reader's.

@@ -6,6 +6,7 @@
 //   fan_in              bells, participants, ready bits, a lane each      records, each lane twice
 //   mpmc                bells, participants, MpmcControl                  slots
 //   broadcast_lossless  bells, participants, BroadcastControl             slots
+//   many_lossless       bells, participants, ManyControl                  slots
 //   broadcast_lossy     (bells), participant: its writer                  slots
 //   call_group          bells, participants, ready bits, a line each      two buffers for each line
 //   state               (bells), participants: its writer, readers' pins  buffers of each key
@@ -13,7 +14,8 @@
 //
 // Participant 0 of a fan_in, a call_group or a broadcast is the one that is alone: reader, server,
 // writer. The others are 1, 2 and so on: lane 0's writer is participant 1. A caller may have
-// several lines: lanes_of_each() in a row.
+// several lines: lanes_of_each() in a row. A many_lossless has its writers first, and places for
+// kMaxBroadcastReaders behind them.
 #pragma once
 
 #include <bit>
@@ -52,9 +54,13 @@ inline constexpr std::uint32_t kMostPayloadAlignment = 64;
 [[nodiscard]] constexpr bool has_records(RingKind kind) noexcept {
   return kind == RingKind::spsc || kind == RingKind::fan_in;
 }
+// Each reader sees every message.
+[[nodiscard]] constexpr bool is_broadcast(RingKind kind) noexcept {
+  return kind == RingKind::broadcast_lossless || kind == RingKind::broadcast_lossy ||
+         kind == RingKind::many_lossless;
+}
 [[nodiscard]] constexpr bool has_slots(RingKind kind) noexcept {
-  return kind == RingKind::mpmc || kind == RingKind::broadcast_lossless ||
-         kind == RingKind::broadcast_lossy;
+  return kind == RingKind::mpmc || is_broadcast(kind);
 }
 // How many participants such a ring can have.
 [[nodiscard]] constexpr std::uint32_t most_participants(RingKind kind) noexcept {
@@ -65,6 +71,8 @@ inline constexpr std::uint32_t kMostPayloadAlignment = 64;
       return 4096;
     case RingKind::broadcast_lossless:
       return 1 + kMaxBroadcastReaders;
+    case RingKind::many_lossless:
+      return kMaxBroadcastWriters + kMaxBroadcastReaders;
     case RingKind::broadcast_lossy:
       return 1;
     case RingKind::state:
@@ -77,9 +85,17 @@ inline constexpr std::uint32_t kMostPayloadAlignment = 64;
   return 0;
 }
 [[nodiscard]] constexpr std::uint32_t least_participants(RingKind kind) noexcept {
+  if (kind == RingKind::many_lossless) return 2 + kMaxBroadcastReaders;
   const bool alone =
       kind == RingKind::broadcast_lossy || kind == RingKind::state || kind == RingKind::bells;
   return alone ? 1 : 2;
+}
+
+// How many participants, from number 0 on, are on the side that the others wait for. REQUIRES:
+// `participants` is not wrong.
+[[nodiscard]] constexpr std::uint32_t first_participants(RingKind kind,
+                                                         std::uint32_t participants) noexcept {
+  return kind == RingKind::many_lossless ? participants - kMaxBroadcastReaders : 1;
 }
 
 enum class ShapeField : std::uint8_t {
@@ -118,7 +134,9 @@ enum class ShapeField : std::uint8_t {
 
 // The field of a shape that cannot be. Every field may come from another process.
 [[nodiscard]] constexpr ShapeField wrong_field(const RingShape& shape) noexcept {
-  if (shape.kind < RingKind::spsc || shape.kind > RingKind::state) return ShapeField::ring_kind;
+  if (shape.kind < RingKind::spsc || shape.kind > RingKind::many_lossless) {
+    return ShapeField::ring_kind;
+  }
   if (has_records(shape.kind)) {
     if (!std::has_single_bit(shape.capacity_bytes) || shape.capacity_bytes < kSmallestCapacity ||
         shape.capacity_bytes > kLargestCapacity) {
@@ -219,6 +237,8 @@ enum class ShapeField : std::uint8_t {
       return ring_control_offset(shape) + sizeof(MpmcControl);
     case RingKind::broadcast_lossless:
       return ring_control_offset(shape) + sizeof(BroadcastControl);
+    case RingKind::many_lossless:
+      return ring_control_offset(shape) + sizeof(ManyControl);
     case RingKind::broadcast_lossy:
     case RingKind::state:
     case RingKind::bells:

@@ -31,8 +31,9 @@ std::string name_of_ring(const Region& region) {
 Records::Records(const Pair& pair, RingReader reader, std::optional<Spill> spill)
     : reader_(std::move(reader)),
       spill_(std::move(spill)),
-      by_position_(pair.durable && (reader_.can_hold() || is_topic(reader_.shape().kind))),
-      holds_many_(reader_.can_hold() || is_topic(reader_.shape().kind)),
+      by_position_(pair.durable &&
+                   (reader_.can_hold() || core::is_broadcast(reader_.shape().kind))),
+      holds_many_(reader_.can_hold() || core::is_broadcast(reader_.shape().kind)),
       source_(by_position_ ? name_of_ring(reader_.region()) : name_of_run(pair)) {
   if (spill_ && by_position_) in_file_to_ = spill_->end_of(source_).value_or(0);
   if (in_file_to_ != 0) due_ = in_file_to_;
@@ -77,7 +78,7 @@ Result<const Records::Record*> Records::look_at_ring(Timeout timeout) {
 // A topic's positions also tell what was published while no bridge was there.
 std::uint64_t Records::missed_before(std::uint64_t position) {
   const std::uint64_t missed = reader_.missed() - std::exchange(missed_, reader_.missed());
-  if (!by_position_ || !is_topic(reader_.shape().kind)) return missed;
+  if (!by_position_ || !core::is_broadcast(reader_.shape().kind)) return missed;
   return due_ ? position - std::min(*due_, position) : missed;
 }
 

@@ -22,10 +22,6 @@
 
 namespace ringbell::bridge {
 
-[[nodiscard]] constexpr bool is_topic(core::RingKind kind) noexcept {
-  return kind == core::RingKind::broadcast_lossless || kind == core::RingKind::broadcast_lossy;
-}
-
 class Records {
  public:
   using Record = Spill::Record;
@@ -52,7 +48,9 @@ class Records {
   // Whether another can be looked at before all that was taken is given back.
   [[nodiscard]] bool may_look() const noexcept { return waits() || holds_many_ || !in_hand_; }
   // Whether it comes again after rewind().
-  [[nodiscard]] bool comes_again() const noexcept { return !is_topic(reader_.shape().kind); }
+  [[nodiscard]] bool comes_again() const noexcept {
+    return !core::is_broadcast(reader_.shape().kind);
+  }
   // The writer is gone, and nothing is left: as what.
   [[nodiscard]] const std::optional<Error>& end() const noexcept { return end_; }
   // The ring, or this run of the bridge, as the ring's records name it.

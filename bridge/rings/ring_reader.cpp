@@ -55,6 +55,8 @@ const char* name_of(RingKind kind) noexcept {
       return "topic";
     case RingKind::broadcast_lossy:
       return "lossy topic";
+    case RingKind::many_lossless:
+      return "topic of several publishers";
     case RingKind::fan_in:
       return "collector";
     case RingKind::call_group:
@@ -96,6 +98,7 @@ Result<RingReader> RingReader::open(std::string_view name, Timeout timeout,
         break;
       case RingKind::broadcast_lossless:
       case RingKind::broadcast_lossy:
+      case RingKind::many_lossless:
         reader = opened(Subscriber::open(name, of_topic, left), make);
         break;
       case RingKind::bells:  // none yet

@@ -37,7 +37,9 @@ TopicOptions topic_of(const core::RingShape& shape) {
       .policy = lossy ? TopicOptions::Policy::lossy : TopicOptions::Policy::lossless,
       .messages = shape.slot_count,
       .message_bytes = sized::message_bytes(shape.message_bytes)};
-  if (!lossy) options.subscribers = shape.participants - 1;
+  if (lossy) return options;
+  options.publishers = core::first_participants(shape.kind, shape.participants);
+  options.subscribers = shape.participants - options.publishers;
   return options;
 }
 
@@ -67,6 +69,7 @@ Result<RingWriter> RingWriter::create(std::string_view name, const core::RingSha
       return make<Contributor>(name, collector_of(shape), give_up);
     case RingKind::broadcast_lossless:
     case RingKind::broadcast_lossy:
+    case RingKind::many_lossless:
       return make<Publisher>(name, topic_of(shape), give_up);
     case RingKind::call_group:
     case RingKind::state:

@@ -113,7 +113,8 @@ class Ring:
               mode: int = 0o600, type: Type | None = None) -> Ring: ...
     @staticmethod
     def topic(*, policy: _Policy = "lossy", messages: int = 1024, message_bytes: int = 256,
-              subscribers: int = 64, payload_alignment: int = 8, doorbell: _Doorbell = "futex",
+              subscribers: int = 64, publishers: int = 1, payload_alignment: int = 8,
+              doorbell: _Doorbell = "futex",
               huge_pages: _HugePages = "never", prefault: bool = True, lock_memory: bool = False,
               in_core_dumps: bool = False, numa_node: int | None = None,
               mode: int = 0o600, type: Type | None = None) -> Ring: ...
@@ -336,10 +337,10 @@ class Publisher(_Sized):
     def require_reader(self, required: bool = True) -> None: ...
     @staticmethod
     def create(name: str, *, policy: _Policy = "lossy", messages: int = 1024,
-               message_bytes: int = 256, subscribers: int = 64, payload_alignment: int = 8,
-               doorbell: _Doorbell = "futex", huge_pages: _HugePages = "never",
-               prefault: bool = True, lock_memory: bool = False, in_core_dumps: bool = False,
-               numa_node: int | None = None, mode: int = 0o600,
+               message_bytes: int = 256, subscribers: int = 64, publishers: int = 1,
+               payload_alignment: int = 8, doorbell: _Doorbell = "futex",
+               huge_pages: _HugePages = "never", prefault: bool = True, lock_memory: bool = False,
+               in_core_dumps: bool = False, numa_node: int | None = None, mode: int = 0o600,
                type: Type | None = None, wait: Wait = ...) -> Publisher: ...
     @staticmethod
     def open(ring: Ring, *, wait: Wait = ..., type: Type | None = None) -> Publisher: ...

@@ -130,6 +130,7 @@ void take_options(Keywords& given, TopicOptions& options) {
   given.take("messages", options.messages);
   given.take("message_bytes", options.message_bytes);
   given.take("subscribers", options.subscribers);
+  given.take("publishers", options.publishers);
   given.take("payload_alignment", options.payload_alignment);
 }
 
@@ -170,7 +171,7 @@ std::string text_of(const TopicOptions& options) {
   return "policy='lossy' ('lossless'), messages=" + std::to_string(options.messages) +
          " (that are kept), message_bytes=" + std::to_string(options.message_bytes) +
          " (the largest), subscribers=" + std::to_string(options.subscribers) +
-         ", payload_alignment=8";
+         ", publishers=1 (several: lossless, subscribers=64), payload_alignment=8";
 }
 
 std::string text_of(const CollectorOptions& options) {

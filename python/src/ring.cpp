@@ -25,6 +25,7 @@ const char* name_of_kind(core::RingKind kind) noexcept {
       return "queue";
     case core::RingKind::broadcast_lossless:
     case core::RingKind::broadcast_lossy:
+    case core::RingKind::many_lossless:
       return "topic";
     case core::RingKind::fan_in:
       return "collector";
@@ -71,6 +72,7 @@ Result<Ring> Ring::attach(const std::vector<int>& fds) {
       return of(Channel::attach({.memory = at(0), .data_bell = at(1), .space_bell = at(2)}));
     case core::RingKind::broadcast_lossless:
     case core::RingKind::broadcast_lossy:
+    case core::RingKind::many_lossless:
       return of(Topic::attach({.memory = at(0), .bells = at(1)}));
     case core::RingKind::state:
       return of(State::attach({.memory = at(0), .bells = at(1)}));

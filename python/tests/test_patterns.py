@@ -78,6 +78,26 @@ def test_all_subscribers_of_a_topic_get_all(policy: str) -> None:
     assert list(subscribers[0]) == []
 
 
+def test_several_publish_in_one_order() -> None:
+    def create() -> ringbell.Publisher:
+        return ringbell.Publisher.create("t", policy="lossless", messages=16, message_bytes=32,
+                                         publishers=2)
+
+    with create() as one, create() as other:
+        subscribers = [ringbell.Subscriber.open("t") for _ in range(2)]
+        for i in range(10):
+            assert (one if i % 3 else other).publish(b"%d" % i)
+        for subscriber in subscribers:
+            assert [subscriber.receive(0) for _ in range(10)] == [b"%d" % i for i in range(10)]
+        one.close()
+        assert subscribers[0].receive(0) is None
+    assert list(subscribers[0]) == []
+    with pytest.raises(ringbell.InvalidArgumentError, match="a lossy topic has one"):
+        ringbell.Ring.topic(publishers=2)
+    with pytest.raises(ringbell.InvalidArgumentError, match="subscribers is 8; .* places for 64"):
+        ringbell.Ring.topic(policy="lossless", publishers=2, subscribers=8)
+
+
 def test_a_lapped_subscriber_learns_what_it_missed() -> None:
     with ringbell.Publisher.create("t", messages=8, message_bytes=8) as publisher:
         subscriber = ringbell.Subscriber.open("t")

@@ -94,6 +94,40 @@ static void who_is_lapped_learns_what_it_missed(void) {
   ringbell_publisher_close(publisher);
 }
 
+static void several_publish_in_one_order(void) {
+  ringbell_topic_options options = {
+      .policy = RINGBELL_TOPIC_LOSSLESS, .message_bytes = 8, .messages = 16, .publishers = 2};
+  ringbell_topic* topic = NULL;
+  ringbell_topic* other = NULL;
+  ringbell_publisher* publishers[2] = {NULL, NULL};
+  ringbell_publisher* third = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_topic_create(&options, &topic, &error));
+  const ringbell_topic_fds fds = ringbell_topic_get_fds(topic);
+  ringbell_subscriber* subscriber = subscribe(&fds);
+  CHECK_CODE(RINGBELL_OK, ringbell_topic_attach(&fds, &other, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_open(other, NULL, &publishers[1], &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_topic_attach(&fds, &other, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_open(topic, NULL, &publishers[0], &error));
+  CHECK_CODE(RINGBELL_NO_PLACE, ringbell_publisher_open(other, NULL, &third, &error));
+  for (uint64_t i = 0; i < 100; ++i) {
+    uint64_t number = 0;
+    size_t size = 0;
+    CHECK_CODE(RINGBELL_OK,
+               ringbell_publisher_publish(publishers[i % 2], &i, sizeof i, kPatience, &error));
+    CHECK_CODE(RINGBELL_OK, ringbell_subscriber_receive(subscriber, &number, sizeof number,
+                                                        kPatience, &size, &error));
+    CHECK(number == i);
+  }
+  ringbell_publisher_close(publishers[0]);
+  ringbell_publisher_close(publishers[1]);
+  ringbell_subscriber_close(subscriber);
+  options.subscribers = 8;
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_topic_create(&options, &topic, &error));
+  options.subscribers = 0;
+  options.policy = RINGBELL_TOPIC_LOSSY;
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_topic_create(&options, &topic, &error));
+}
+
 static void a_subscriber_starts_where_it_wants(void) {
   for (int start = RINGBELL_START_OLDEST; start <= RINGBELL_START_NEWEST; ++start) {
     ringbell_topic* topic = NULL;
@@ -325,6 +359,7 @@ static void what_cannot_be_is_refused(void) {
 int main(void) {
   every_message_reaches_another_process();
   who_is_lapped_learns_what_it_missed();
+  several_publish_in_one_order();
   a_subscriber_starts_where_it_wants();
   a_subscriber_goes_on_where_another_was(RINGBELL_TOPIC_LOSSY);
   a_subscriber_goes_on_where_another_was(RINGBELL_TOPIC_LOSSLESS);

@@ -212,6 +212,44 @@ class DyingPublisher : public GroupVictim {
       Subscriber::open(Topic::attach(fds_).value(), Subscriber::Start::newest, kWait).value();
 };
 
+class DyingOneOfSeveralPublishers : public GroupVictim {
+ public:
+  void operate() override {
+    Publisher publisher = Publisher::open(Topic::attach(fds_).value(), kWait).value();
+    done_.begin();
+    (void)publisher.publish(messages().get(kOfTheDead), kLong);
+    done_.finish();
+  }
+  void survive() override {
+    std::array<std::byte, kBytes> message{};
+    std::uint64_t came = 0;
+    std::optional<Publisher> next;
+    for (std::uint64_t number = 0; number < 40; ++number) {
+      if (number == 20) next = Publisher::open(Topic::attach(fds_).value(), kWait).value();
+      Publisher& publisher = next && number % 2 == 0 ? *next : living_;
+      ASSERT_EQ(publisher.publish(messages().get(number), kLong), true) << number;
+      ASSERT_TRUE(subscriber_.receive(message, kLong).value());
+      if (messages().is(message, kOfTheDead)) {
+        ++came;
+        ASSERT_TRUE(subscriber_.receive(message, kLong).value());
+      }
+      ASSERT_TRUE(messages().is(message, number)) << number;
+    }
+    ASSERT_TRUE(came >= done_.least() && came <= done_.most()) << "lost, or never published";
+  }
+
+ private:
+  Topic topic_ = Topic::create({.policy = TopicOptions::Policy::lossless,
+                                .messages = 8,
+                                .message_bytes = kBytes,
+                                .publishers = 2})
+                     .value();
+  TopicFds fds_ = topic_.fds();
+  Subscriber subscriber_ =
+      Subscriber::open(Topic::attach(fds_).value(), Subscriber::Start::newest, kWait).value();
+  Publisher living_ = Publisher::open(Topic::attach(fds_).value(), kWait).value();
+};
+
 // --- Collector -----------------------------------------------------------------------------------
 
 class DyingContributor : public GroupVictim {
@@ -391,6 +429,9 @@ TEST(GroupStepsTest, LossySubscribersDeathIsNoticedByNobody) {
 }
 TEST(GroupStepsTest, PublishersDeathLosesNothingThatWasPublished) {
   kill_on_the_way<DyingPublisher>("Lossless topic, publisher");
+}
+TEST(GroupStepsTest, DeathOfOneOfSeveralPublishersHoldsNoneUp) {
+  kill_on_the_way<DyingOneOfSeveralPublishers>("Topic of several, publisher");
 }
 TEST(GroupStepsTest, ContributorsDeathLosesNothingThatWasSent) {
   kill_on_the_way<DyingContributor>("Collector, contributor");

@@ -235,6 +235,74 @@ TEST_P(RandomTopicKillsTest, Topic) {
   troupe.perform(crash::kills_of_each());
 }
 
+// --- Topic of several publishers -----------------------------------------------------------------
+
+TEST(RandomGroupKillsTest, TopicOfSeveralPublishers) {
+  const test::Leftovers leftovers;
+  const Topic topic = Topic::create({.policy = TopicOptions::Policy::lossless,
+                                     .messages = 64,
+                                     .message_bytes = kBytes,
+                                     .publishers = 2})
+                          .value();
+  Deliveries deliveries;
+  SharedPages pages(2 * kMost + 4096);
+  const std::array<std::uint8_t*, 2> published{pages.take<std::uint8_t>(kMost),
+                                               pages.take<std::uint8_t>(kMost)};
+  std::vector<Player> players;
+  for (std::uint64_t w = 0; w < 2; ++w) {
+    const auto publish = [&, w](Stage& stage) -> std::string {
+      Result<Publisher> publisher = Publisher::open(Topic::attach(topic.fds()).value(), kWait);
+      if (!publisher) return said(publisher.error());
+      Progress& written = *deliveries.writers[w].written;
+      std::array<std::byte, kBytes> message{};
+      while (!stage.is_over(Stage::kFirstEnds)) {
+        if (!deliveries.next(w, message)) continue;
+        const std::uint64_t number = written.least();
+        written.begin();
+        const Result<bool> sent = publisher->publish(message, 1s);
+        if (!sent) return said(sent.error());
+        if (*sent) {
+          std::atomic_ref(published[w][number]).store(1);
+          written.finish();
+        }
+      }
+      return {};
+    };
+    players.push_back({fmt::format("publisher {}", w), publish, Stage::kFirstEnds,
+                       [&deliveries, w] { deliveries.bury(w); }});
+  }
+  const auto subscribe = [&](Stage& stage) -> std::string {
+    Result<Subscriber> subscriber =
+        Subscriber::open(Topic::attach(topic.fds()).value(), Subscriber::Start::oldest, kWait);
+    if (!subscriber) return said(subscriber.error());
+    std::array<std::byte, kBytes> message{};
+    std::array<std::optional<std::uint64_t>, 2> due;
+    while (true) {
+      const bool last_look = stage.is_over(Stage::kSecondEnds);
+      const auto size = subscriber->receive(message, kAWhile);
+      if (!size && !is_gone(size.error())) return said(size.error());
+      if (!size || !*size) {
+        if (last_look) return {};
+        continue;
+      }
+      if (!deliveries.came(message)) return "torn";
+      const std::uint64_t w = number_in(message) & 1;
+      const std::uint64_t number = number_in(message) >> 1;
+      if (due[w] && number < *due[w]) return "out of order, or again";
+      for (std::uint64_t missed = due[w].value_or(number); missed < number; ++missed) {
+        if (std::atomic_ref(published[w][missed]).load() != 0) return "published, and missed";
+      }
+      due[w] = number + 1;
+      stage.went_on();
+    }
+  };
+  for (int i = 1; i <= 2; ++i) {
+    players.push_back({fmt::format("subscriber {}", i), subscribe, Stage::kSecondEnds});
+  }
+  Troupe troupe("Topic of several publishers", players);
+  troupe.perform(crash::kills_of_each());
+}
+
 // --- Collector -----------------------------------------------------------------------------------
 
 TEST(RandomGroupKillsTest, Collector) {

@@ -17,6 +17,7 @@
 #include <ringbell/core/broadcast_lossy.hpp>
 #include <ringbell/core/call_group.hpp>
 #include <ringbell/core/fan_in.hpp>
+#include <ringbell/core/many_lossless.hpp>
 #include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 #include <ringbell/core/state.hpp>
@@ -92,6 +93,15 @@ void use_lossless(const Region& region) {
   write_into(room);
   if (!room.empty()) writer.commit();
 }
+void use_many(const Region& region) {
+  const core::ManyMemory memory = region.many_memory();
+  if (auto reader = core::ManyLossless<>::Reader::join(memory, 3)) read_some(*reader);
+  core::ManyLossless<>::Writer writer(memory, 1);
+  const std::span<std::byte> room = writer.claim();
+  write_into(room);
+  if (!room.empty()) (void)writer.commit();
+  (void)writer.recover([](core::ParticipantId id) { return id != 1; });
+}
 void use_lossy(const Region& region) {
   core::BroadcastLossy<>::Reader reader(region.lossy_view());
   std::vector<std::byte> message(reader.message_bytes());
@@ -149,6 +159,8 @@ void use(const Region& region) {
       return use_lossless(region);
     case RingKind::broadcast_lossy:
       return use_lossy(region);
+    case RingKind::many_lossless:
+      return use_many(region);
     case RingKind::fan_in:
       return use_fan_in(region);
     case RingKind::call_group:

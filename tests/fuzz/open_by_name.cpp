@@ -102,7 +102,7 @@ void open_or_create(bool creates, const Options& options) {
   use(creates ? End::create(kName, options) : End::open(kName, 0ns));
 }
 
-constexpr std::uint64_t kEnds = 10;
+constexpr std::uint64_t kEnds = 11;
 
 void open_end(std::uint64_t end, bool creates) {
   const ChannelOptions channel{.capacity_bytes = 4096};
@@ -111,6 +111,10 @@ void open_end(std::uint64_t end, bool creates) {
       .contributors = 3, .capacity_bytes = 4096, .record_alignment = 64};
   const ServiceOptions service{.clients = 3, .message_bytes = 100};
   TopicOptions topic{.messages = 8, .message_bytes = 16, .subscribers = 3};
+  const TopicOptions several{.policy = TopicOptions::Policy::lossless,
+                             .messages = 8,
+                             .message_bytes = 16,
+                             .publishers = 2};
   switch (end) {
     case 0:
       return open_or_create<Sender>(creates, channel);
@@ -131,6 +135,8 @@ void open_end(std::uint64_t end, bool creates) {
     case 8:
       topic.policy = creates ? TopicOptions::Policy::lossy : TopicOptions::Policy::lossless;
       return use(Publisher::create(kName, topic));
+    case 9:
+      return use(Publisher::create(kName, several));
     default:
       return use(Subscriber::open(kName, Subscriber::Start::oldest, 0ns));
   }
@@ -160,7 +166,9 @@ bool is_of(std::uint64_t end, core::RingKind kind) {
       return end == 6 || end == 7;
     case RingKind::broadcast_lossless:
     case RingKind::broadcast_lossy:
-      return end >= 8;
+      return end == 8 || end == 10;
+    case RingKind::many_lossless:
+      return end >= 9;
     case RingKind::bells:
       return end == 0;
     case RingKind::state:  // none of these ends has one

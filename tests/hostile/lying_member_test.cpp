@@ -293,6 +293,17 @@ TEST_F(LyingMemberTest, LosslessTopic) {
   attack("Subscriber", topic, parts_of(topic.region()), kOpenSubscriber, kOpenPublisher);
 }
 
+TEST_F(LyingMemberTest, TopicOfSeveralPublishers) {
+  const Topic topic = Topic::create({.policy = TopicOptions::Policy::lossless,
+                                     .messages = 16,
+                                     .message_bytes = kMessageBytes,
+                                     .publishers = 4})
+                          .value();
+  attack("Publisher, of several", topic, parts_of(topic.region()), kOpenPublisher, kOpenSubscriber);
+  attack("Subscriber, of several", topic, parts_of(topic.region()), kOpenSubscriber,
+         kOpenPublisher);
+}
+
 // Only the process that made its memory can write it.
 TEST_F(LyingMemberTest, LossyTopic) {
   const Topic topic =

@@ -118,6 +118,7 @@ class OtherRings(Recordings):
             3: (0, 64, 0, 72, 9, 8),
             4: (0, 4096, 0, 72, 1, 8),  # at 1 ms each the recorder may sleep for 4 s
             5: (65536, 0, 8, 0, 5, 8),
+            9: (0, 64, 0, 72, 66, 8),
         }
         messages = [b"message %d" % n for n in range(20)]
         for kind, shape in shapes.items():
@@ -136,7 +137,8 @@ class OtherRings(Recordings):
                 start = messages.index(came[0])
                 self.assertEqual(came, [messages[(start + n) % 20] for n in range(60)])
                 head = self.shown()[0]
-                kinds = {2: "queue", 3: "topic", 4: "lossy topic", 5: "collector"}
+                kinds = {2: "queue", 3: "topic", 4: "lossy topic", 5: "collector",
+                         9: "topic of several publishers"}
                 self.assertEqual(head["kind"], kinds[kind])
                 self.file = source
                 self.ringbell("clean", "--yes")

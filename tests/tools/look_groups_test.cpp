@@ -90,6 +90,33 @@ TEST_F(LookAtGroups, ATopicTellsHowFarEachReaderIsBehind) {
   EXPECT_EQ(bytes_of("prices"), before);
 }
 
+TEST_F(LookAtGroups, ATopicOfSeveralPublishersTellsOfEachAndOfItsReaders) {
+  const TopicOptions options{
+      .policy = TopicOptions::Policy::lossless, .messages = 8, .message_bytes = 8, .publishers = 3};
+  Publisher first = Publisher::create("prices", options).value();
+  Publisher second = Publisher::create("prices", options).value();
+  Subscriber quick = Subscriber::open("prices", Subscriber::Start::oldest, kPatience).value();
+  Subscriber slow = Subscriber::open("prices", Subscriber::Start::oldest, kPatience).value();
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE((i % 2 == 0 ? first : second).publish(kMessage).value());
+  }
+  std::array<std::byte, 8> into{};
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(quick.receive(into, kPatience).value());
+  const RingFacts facts = look_at("prices").value();
+  EXPECT_EQ(facts.published, 5U);
+  std::vector<std::string> roles;
+  std::vector<std::optional<std::uint64_t>> behind;
+  for (const Side& side : facts.sides) {
+    roles.emplace_back(side.role);
+    behind.push_back(side.behind);
+  }
+  EXPECT_THAT(roles, testing::ElementsAre("writer", "writer", "reader", "reader"));
+  EXPECT_THAT(behind, UnorderedElementsAre(std::nullopt, std::nullopt, 2U, 5U));
+  EXPECT_EQ(totals_of(facts)->lag, 5U);
+  EXPECT_THAT(run({"inspect", "prices"}), HasSubstr("topic (many)"));
+  EXPECT_THAT(run({"ls"}), HasSubstr("topic (many)"));
+}
+
 TEST_F(LookAtGroups, ALossyTopicTellsWhatWasPublished) {
   Publisher publisher =
       Publisher::create("ticks", {.messages = 4, .message_bytes = 8, .subscribers = 2}).value();

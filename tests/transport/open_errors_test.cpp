@@ -129,8 +129,10 @@ TEST_F(OpenErrorsTest, SlotsWithoutRoomForASizeAreNoQueueAndNoTopic) {
   expect_error(QueueSender::open(name, 0ns), ErrorCode::not_a_region, "no ring that has a sender");
   expect_error(QueueReceiver::open(name, 0ns), ErrorCode::not_a_region, "a receiver");
   expect_error(QueueSender::create(name), ErrorCode::other_ring, "with messages 4, not 1024");
-  for (const RingKind kind : {RingKind::broadcast_lossless, RingKind::broadcast_lossy}) {
-    const Region topic = make(kind, kind == RingKind::broadcast_lossy ? 1 : 3);
+  for (const auto& [kind, participants] :
+       {std::pair{RingKind::broadcast_lossless, 3U}, std::pair{RingKind::broadcast_lossy, 1U},
+        std::pair{RingKind::many_lossless, 2 + core::kMaxBroadcastReaders}}) {
+    const Region topic = make(kind, participants);
     const ParticipantLock publisher = ParticipantLock::take(topic.fd(), 0, "publisher").value();
     EXPECT_FALSE(Subscriber::open(std::to_string(int(kind)), Subscriber::Start::oldest, 0ns));
   }

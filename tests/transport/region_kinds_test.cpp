@@ -37,6 +37,7 @@ const std::vector<RingShape> kShapes = {
     {.kind = RingKind::bells, .participants = 1},
     {.kind = RingKind::bells, .participants = 5},
     {.kind = RingKind::state, .slot_count = 3, .message_bytes = 100, .participants = 4},
+    {.kind = RingKind::many_lossless, .slot_count = 8, .message_bytes = 3, .participants = 67},
 };
 
 Region attached(const Region& made, Access access = Access::read_write) {
@@ -127,6 +128,13 @@ TEST(RegionKindsTest, NoTwoPartsOverlap) {
       EXPECT_LE(end, base + geometry.data_offset);
       EXPECT_EQ(memory.buffers, region.data());
     }
+    if (shape.kind == RingKind::many_lossless) {
+      const core::ManyMemory memory = region.many_memory();
+      EXPECT_LE(reinterpret_cast<const std::byte*>(memory.control + 1),
+                base + geometry.data_offset);
+      EXPECT_GE(reinterpret_cast<const std::byte*>(memory.control),
+                reinterpret_cast<const std::byte*>(&region.participant(66) + 1));
+    }
     if (shape.kind == RingKind::broadcast_lossless) {
       EXPECT_LE(reinterpret_cast<const std::byte*>(region.lossless_memory().control + 1),
                 base + geometry.data_offset);
@@ -181,7 +189,14 @@ TEST(RegionKindsTest, ShapesThatCannotBeAreRefused) {
       "tickets is 1");
   refused({.kind = RingKind::call_group, .slot_count = UINT64_MAX, .message_bytes = 8},
           "tickets is");
-  refused({.kind = RingKind{9}}, "ring_kind is 9");
+  refused({.kind = RingKind{10}}, "ring_kind is 10");
+  for (const std::uint32_t publishers : {1U, 65U}) {
+    refused({.kind = RingKind::many_lossless,
+             .slot_count = 8,
+             .message_bytes = 8,
+             .participants = publishers + core::kMaxBroadcastReaders},
+            "publishers is " + std::to_string(publishers));
+  }
   refused({.kind = RingKind::state, .slot_count = 0, .message_bytes = 8, .participants = 1},
           "keys is 0");
   refused({.kind = RingKind::state, .slot_count = 65537, .message_bytes = 8, .participants = 1},

@@ -85,7 +85,7 @@ bool Contributor::arm(std::size_t size_bytes) {
                                     ThePeer{region()});
 }
 
-PeerState Contributor::peer() const noexcept { return peer_state(region(), 0); }
+PeerState Contributor::peer() const noexcept { return peer_state(region()); }
 
 // --- Collector -----------------------------------------------------------------------------------
 

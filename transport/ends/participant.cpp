@@ -30,11 +30,12 @@ std::uint32_t pid_of(const Region& region, std::uint32_t number) noexcept {
 // A free number whose place is whole. The others are held until one is found, so that each is
 // looked at once.
 Result<ParticipantLock> take_place(const Region& region, const Part& part) {
-  if (part.among == Part::Among::the_first) {
+  const bool is_first = part.among == Part::Among::the_first;
+  if (is_first && region.first_participants() == 1) {
     return ParticipantLock::take(region.fd(), 0, part.role, pid_of(region, 0));
   }
-  const std::uint32_t first = part.among == Part::Among::the_rest ? 1 : 0;
-  const std::uint32_t end = region.geometry().participants;
+  const std::uint32_t first = part.among == Part::Among::the_rest ? region.first_participants() : 0;
+  const std::uint32_t end = is_first ? region.first_participants() : region.geometry().participants;
   // Also that of a dead one: its number is the last to be given away.
   const auto is_taken = [&](std::uint32_t number) {
     return state_of(region, number) == SideState::open;
@@ -132,8 +133,24 @@ void Participant::bury(std::uint32_t number) const noexcept {
                          std::memory_order_relaxed, kParticipantState);
 }
 
-bool has_closed(const Region& region, std::uint32_t number) noexcept {
-  return state_of(region, number) == SideState::closed;
+bool has_closed(const Region& region) noexcept {
+  bool any = false;
+  for (std::uint32_t number = 0; number < region.first_participants(); ++number) {
+    const SideState state = state_of(region, number);
+    if (state != SideState::closed && state != SideState::absent) return false;
+    any = any || state == SideState::closed;
+  }
+  return any;
+}
+
+PeerState peer_state(const Region& region) noexcept {
+  PeerState found = PeerState::absent;
+  for (std::uint32_t number = 0; number < region.first_participants(); ++number) {
+    const PeerState one = peer_state(region, number);
+    if (one == PeerState::alive) return one;
+    if (one == PeerState::dead || found == PeerState::absent) found = one;
+  }
+  return found;
 }
 
 PeerState peer_state(const Region& region, std::uint32_t number) noexcept {
@@ -146,7 +163,7 @@ PeerState peer_state(const Region& region, std::uint32_t number) noexcept {
       if (ParticipantLock::is_held(region.fd(), number)) return PeerState::alive;
   }
   // Once more: one that closes in order says so before it lets go of its lock.
-  return has_closed(region, number) ? PeerState::closed : PeerState::dead;
+  return state_of(region, number) == SideState::closed ? PeerState::closed : PeerState::dead;
 }
 
 }  // namespace ringbell

@@ -21,6 +21,7 @@ namespace ringbell {
 
 // The part that an end takes in a ring, and what it asks of the region.
 struct Part {
+  // The first are those that the rest wait for: Region::first_participants().
   enum class Among : std::uint8_t { all, the_first, the_rest };
 
   core::RingKind kind{};
@@ -133,21 +134,23 @@ class RINGBELL_API Participant {
   bool follows_a_death_ = false;
 };
 
-// Whether a participant has closed in order. Acquire: what it did before that is visible. Works on
-// a region that is mapped read-only.
-RINGBELL_API [[nodiscard]] bool has_closed(const Region& region, std::uint32_t number) noexcept;
-// What is known of it. Two system calls at most. REQUIRES: it is not of this process's own file
+// Whether the first participants (Part::Among) have closed in order: one at least, and all that
+// came. Acquire: what they did before that is visible. Works on a region that is mapped read-only.
+RINGBELL_API [[nodiscard]] bool has_closed(const Region& region) noexcept;
+// What is known of them together: alive while one is, else dead if one died, else closed if one
+// came. Two system calls at most for each. REQUIRES: none is of this process's own file
 // description.
+RINGBELL_API [[nodiscard]] PeerState peer_state(const Region& region) noexcept;
+// The same of one participant.
 RINGBELL_API [[nodiscard]] PeerState peer_state(const Region& region,
                                                 std::uint32_t number) noexcept;
 
-// The one participant that others wait for, in the form that Sleeper asks for.
+// The first participants, in the form that Sleeper asks for.
 struct ThePeer {
   const Region& region;
-  std::uint32_t number = 0;
 
-  [[nodiscard]] bool closed() const noexcept { return has_closed(region, number); }
-  [[nodiscard]] Waited ask() const noexcept { return waited_for(peer_state(region, number)); }
+  [[nodiscard]] bool closed() const noexcept { return has_closed(region); }
+  [[nodiscard]] Waited ask() const noexcept { return waited_for(peer_state(region)); }
   [[nodiscard]] static bool stay_awake() noexcept { return false; }
 };
 

@@ -71,7 +71,7 @@ Result<Participant> Participant::open(std::string_view name, const Part& part, T
     }
     // The rest wait for the first, which is their other side, and none of them for another.
     const bool is_there =
-        part.among == Part::Among::the_rest ? peer_state(*region, 0) == PeerState::alive : used;
+        part.among == Part::Among::the_rest ? peer_state(*region) == PeerState::alive : used;
     if (!is_there && (part.left_something == nullptr || !part.left_something(*region))) {
       return NotJoined::later;
     }

@@ -210,7 +210,7 @@ tl::unexpected<Error> Client::fail_call(Error error, Fate fate) noexcept {
 }
 
 bool Client::answered() noexcept {
-  return !called_ || ring_.corrupt() || ring_.answered() || has_closed(region(), 0);
+  return !called_ || ring_.corrupt() || ring_.answered() || has_closed(region());
 }
 
 bool Client::has_answer() noexcept {
@@ -225,7 +225,7 @@ Result<bool> Client::is_ready() {
   if (has_answer()) return true;
   const bool is_free = can_call();
   if (ring_.corrupt()) return fail_corrupt(ring_.finding());
-  return is_free && !has_closed(region(), 0);
+  return is_free && !has_closed(region());
 }
 
 bool Client::arm() {
@@ -233,7 +233,7 @@ bool Client::arm() {
   return participant_.sleeper().arm(is_any, ThePeer{region()});
 }
 
-PeerState Client::peer() const noexcept { return peer_state(region(), 0); }
+PeerState Client::peer() const noexcept { return peer_state(region()); }
 
 Result<std::optional<std::size_t>> Client::call(std::span<const std::byte> request,
                                                 std::span<std::byte> response, Timeout timeout) {

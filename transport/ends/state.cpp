@@ -15,7 +15,6 @@ namespace {
 
 using core::RingKind;
 
-constexpr std::uint32_t kWriter = 0;
 constexpr Part kWriterPart{
     .kind = RingKind::state, .among = Part::Among::the_first, .role = "writer"};
 // How often a reader that was overtaken begins again.
@@ -172,7 +171,7 @@ Result<StateReader> StateReader::open(std::string_view name, Timeout timeout,
     if (const Result<void> checked = check_type(*region, type); !checked) {
       return fail_other_ring(name, checked.error().message);
     }
-    if (peer_state(*region, kWriter) != PeerState::alive) return NotJoined::later;
+    if (peer_state(*region) != PeerState::alive) return NotJoined::later;
     Result<Region> bells = Region::attach(std::move(found.file), found.attach);
     if (!bells) return tl::unexpected(std::move(bells.error()));
     if (Result<void> done = bells->make_messages_read_only(); !done) {

@@ -196,7 +196,7 @@ class RINGBELL_API StateReader {
   // As GroupEnd's. The name also goes when the writer closes.
   [[nodiscard]] bool name_lost() const noexcept { return name_ && name_->is_lost(); }
   // Whether the writer is there. A system call.
-  [[nodiscard]] PeerState peer() const noexcept { return peer_state(region(), 0); }
+  [[nodiscard]] PeerState peer() const noexcept { return peer_state(region()); }
 
   [[nodiscard]] std::uint32_t keys() const noexcept { return ring_->keys(); }
   [[nodiscard]] std::uint32_t max_value_bytes() const noexcept { return ring_->value_bytes(); }

@@ -8,6 +8,7 @@
 #include <ringbell/transport/ends/message_size.hpp>
 #include <ringbell/transport/ends/message_type.hpp>
 #include <ringbell/transport/ends/other_ring.hpp>
+#include <ringbell/transport/ends/subscriber_member.hpp>
 #include <ringbell/transport/ends/topic.hpp>
 #include <ringbell/transport/names/name_search.hpp>
 
@@ -16,153 +17,11 @@ namespace {
 
 using core::RingKind;
 
-constexpr std::uint32_t kPublisher = 0;
-constexpr core::Edge kLook{"bcast.R"};
-
-constexpr Part kMember{.kind = RingKind::broadcast_lossless,
-                       .among = Part::Among::the_rest,
-                       .role = "subscriber",
-                       .more = "at most TopicOptions::subscribers, and 64; lossy: no limit",
-                       .reads = true,
-                       .is_sized = true};
+using subscriber_detail::kMember;
+using subscriber_detail::LosslessReader;
+using subscriber_detail::ManyReader;
 
 }  // namespace
-
-class Subscriber::Side {
- public:
-  Side() = default;
-  Side(const Side&) = delete;
-  Side& operator=(const Side&) = delete;
-  virtual ~Side() = default;
-
-  // The next message into `into`, as the ring has it now.
-  [[nodiscard]] virtual std::optional<std::size_t> take(std::span<std::byte> into) noexcept = 0;
-  [[nodiscard]] virtual bool has_message() noexcept = 0;
-  [[nodiscard]] virtual bool reads_in_place() const noexcept = 0;
-  // The next message in place, if reads_in_place(). release(): as Subscriber has it.
-  [[nodiscard]] virtual std::optional<std::span<const std::byte>> peek() noexcept {
-    return std::nullopt;
-  }
-  virtual bool release() noexcept { return false; }
-  [[nodiscard]] virtual Seen read(Look look, void* what) = 0;
-  [[nodiscard]] virtual bool evicted() const noexcept { return false; }
-  [[nodiscard]] virtual core::Finding finding() const noexcept = 0;
-  [[nodiscard]] virtual std::uint64_t position() const noexcept = 0;
-  [[nodiscard]] virtual std::uint64_t lag() const noexcept = 0;
-  [[nodiscard]] virtual std::uint64_t missed() const noexcept = 0;
-  [[nodiscard]] virtual const Region& region() const noexcept = 0;
-  [[nodiscard]] virtual bool name_lost() const noexcept = 0;
-  [[nodiscard]] virtual std::uint32_t& data_bell() const noexcept = 0;
-  [[nodiscard]] virtual Sleeper& sleeper() noexcept = 0;
-
-  // Whether nothing will come any more, whatever the publisher does.
-  [[nodiscard]] bool is_over() const noexcept { return evicted() || finding().field != nullptr; }
-};
-
-class Subscriber::Member final : public Side {
- public:
-  using Ring = core::BroadcastLossless<>::Reader;
-
-  [[nodiscard]] static Result<Subscriber> join(Result<Participant> joined, Start start);
-  // Gives back what is before that position.
-  void go_on_at(std::uint64_t position) noexcept {
-    missed_ = ring_->position() > position ? ring_->position() - position : 0;
-    while (ring_->position() < position && !ring_->peek().empty()) ring_->release();
-    tell_publisher();
-  }
-
-  Member(Participant participant, Ring ring) noexcept
-      : participant_(std::move(participant)),
-        ring_(std::move(ring)),
-        told_(ring_->published_position()) {
-    ring_publisher();  // it may wait for subscribers
-  }
-  ~Member() override {
-    if (!participant_.is_open()) {
-      ring_->forget();
-      return;
-    }
-    ring_.reset();
-    participant_.say_closed();
-    ring_publisher();
-    participant_.leave();
-  }
-
-  [[nodiscard]] std::optional<std::size_t> take(std::span<std::byte> into) noexcept override {
-    const std::optional<std::span<const std::byte>> message = peek();
-    if (!message) return std::nullopt;
-    copy_message(into.data(), *message);
-    give_back();
-    return message->size();
-  }
-  [[nodiscard]] bool has_message() noexcept override {
-    if (!ring_->peek().empty()) return true;
-    tell_publisher();
-    return false;
-  }
-  [[nodiscard]] bool reads_in_place() const noexcept override { return true; }
-  [[nodiscard]] std::optional<std::span<const std::byte>> peek() noexcept override {
-    const std::span<const std::byte> slot = ring_->peek();
-    if (slot.empty()) {
-      tell_publisher();
-      return std::nullopt;
-    }
-    const std::optional<std::span<const std::byte>> message = sized::message_in(slot);
-    if (!message) wrong_size_ = sized::wrong_size(slot);
-    peeked_ = message.has_value();
-    return message;
-  }
-  bool release() noexcept override {
-    // Evicted: its slot may hold another message by now.
-    if (!peeked_ || ring_->peek().empty()) return peeked_ = false;
-    give_back();
-    return true;
-  }
-  [[nodiscard]] Seen read(Look look, void* what) override {
-    const std::optional<std::span<const std::byte>> message = peek();
-    if (!message) return Seen::nothing;
-    look(what, *message);
-    return release() ? Seen::whole : Seen::torn;
-  }
-  [[nodiscard]] bool evicted() const noexcept override { return ring_->evicted(); }
-  [[nodiscard]] core::Finding finding() const noexcept override {
-    return wrong_size_.field != nullptr ? wrong_size_ : ring_->finding();
-  }
-  [[nodiscard]] std::uint64_t position() const noexcept override { return ring_->position(); }
-  [[nodiscard]] std::uint64_t lag() const noexcept override { return ring_->lag(); }
-  [[nodiscard]] std::uint64_t missed() const noexcept override { return missed_; }
-  [[nodiscard]] const Region& region() const noexcept override { return participant_.region(); }
-  [[nodiscard]] bool name_lost() const noexcept override { return participant_.name_lost(); }
-  [[nodiscard]] std::uint32_t& data_bell() const noexcept override {
-    return region().bells().data_bell.word;
-  }
-  [[nodiscard]] Sleeper& sleeper() noexcept override { return participant_.sleeper(); }
-
- private:
-  void give_back() noexcept {
-    peeked_ = false;
-    ring_->release();
-    tell_publisher();
-  }
-  // Rings if the publisher waits and more was given back, which release() publishes in steps, and
-  // a peek() that finds nothing.
-  void tell_publisher() noexcept {
-    if (ring_->published_position() == told_) [[likely]]
-      return;
-    told_ = ring_->published_position();
-    ring_publisher();
-  }
-  void ring_publisher() const noexcept {
-    participant_.sleeper().published(region().bells().space_bell.word);
-  }
-
-  Participant participant_;
-  std::optional<Ring> ring_;  // until it leaves
-  std::uint64_t told_;        // the published position when the publisher was last rung
-  core::Finding wrong_size_;  // of a message
-  std::uint64_t missed_ = 0;  // before it joined, if it said where it was
-  bool peeked_ = false;       // by peek()
-};
 
 class Subscriber::Guest final : public Side {
  public:
@@ -221,27 +80,6 @@ Result<Subscriber> Subscriber::Guest::join(Topic topic, Start start, const WaitO
                                             std::move(seat), std::move(name)));
 }
 
-Result<Subscriber> Subscriber::Member::join(Result<Participant> joined, Start start) {
-  if (!joined) return tl::unexpected(std::move(joined.error()));
-  const core::BroadcastMemory memory = joined->region().lossless_memory();
-  const auto id = static_cast<core::ParticipantId>(joined->number());
-  // Cells of dead readers, that of the one that had this number before among them.
-  core::BroadcastLossless<>::evict(
-      memory, [&](core::ParticipantId owner) { return owner == id || joined->is_gone(owner); });
-  std::optional<Ring> ring = Ring::join(memory, id, start.end_of(false));
-  if (!ring) {  // there is a cell for each number
-    return fail(ErrorCode::corrupt, "a position in the topic is impossible; make a new one");
-  }
-  auto member = std::make_unique<Member>(std::move(*joined), std::move(*ring));
-  core::Finding none;
-  const std::optional<std::uint64_t> end = core::broadcast_end<core::HardwareAtomics>(
-      core::BroadcastPlaces<std::byte>(memory.slots), kLook, none);
-  if (start.kind_ == Start::Kind::position && end && start.position_ <= *end) {
-    member->go_on_at(start.position_);
-  }
-  return Subscriber(std::move(member));
-}
-
 // --- What both have ------------------------------------------------------------------------------
 
 Subscriber::Subscriber(std::unique_ptr<Side> side) noexcept : side_(std::move(side)) {
@@ -256,28 +94,37 @@ Subscriber::~Subscriber() = default;
 
 Result<Subscriber> Subscriber::open(Topic topic, Start start, const WaitOptions& wait) {
   if (topic.is_lossy()) return Guest::join(std::move(topic), start, wait);
-  return Member::join(Participant::join(std::move(topic.region_), kMember, wait), start);
+  if (topic.region_.kind() == RingKind::many_lossless) {
+    return Member<ManyReader>::join(
+        Participant::join(std::move(topic.region_), kMember<ManyReader>, wait), start);
+  }
+  return Member<LosslessReader>::join(
+      Participant::join(std::move(topic.region_), kMember<LosslessReader>, wait), start);
 }
 
 // The region says which kind it is. A lossy one is mapped twice: the bells must be written to.
 Result<Subscriber> Subscriber::open(std::string_view name, Start start, Timeout timeout,
                                     const WaitOptions& wait, const core::TypeRecord& type) {
   using Lossy = std::optional<Topic>;
+  RingKind kind{};
   const auto look = [&](FoundFile found) -> Result<Joined<Lossy>> {
     if (!ParticipantLock::any_held(found.file.get())) return NotJoined::later;
     AttachOptions to_look = found.attach;
     to_look.access = Access::read_only;
     Result<Region> region = Topic::attach_region(found.file.get(), to_look);
     if (!region) return tl::unexpected(std::move(region.error()));
-    if (region->kind() == RingKind::broadcast_lossless) return Lossy{};  // which asks for the type
-    if (region->kind() != RingKind::broadcast_lossy ||
+    kind = region->kind();
+    if (kind == RingKind::broadcast_lossless || kind == RingKind::many_lossless) {
+      return Lossy{};  // which asks for the type
+    }
+    if (kind != RingKind::broadcast_lossy ||
         region->geometry().message_bytes < sizeof(sized::Size)) {
       return fail_other_kind(name, *region, "topic");
     }
     if (const Result<void> checked = check_type(*region, type); !checked) {
       return fail_other_ring(name, checked.error().message);
     }
-    if (peer_state(*region, kPublisher) != PeerState::alive) return NotJoined::later;
+    if (peer_state(*region) != PeerState::alive) return NotJoined::later;
     Result<Region> bells = Region::attach(std::move(found.file), found.attach);
     if (!bells) return tl::unexpected(std::move(bells.error()));
     if (Result<void> done = bells->make_messages_read_only(); !done) {
@@ -292,7 +139,13 @@ Result<Subscriber> Subscriber::open(std::string_view name, Start start, Timeout 
   if (found->first) {
     return Guest::join(std::move(*found->first), start, wait, std::move(found->second));
   }
-  return Member::join(Participant::open(name, kMember, left_until(deadline), wait, type), start);
+  const Timeout left = left_until(deadline);
+  if (kind == RingKind::many_lossless) {
+    return Member<ManyReader>::join(Participant::open(name, kMember<ManyReader>, left, wait, type),
+                                    start);
+  }
+  return Member<LosslessReader>::join(
+      Participant::open(name, kMember<LosslessReader>, left, wait, type), start);
 }
 
 Result<std::optional<std::size_t>> Subscriber::receive(std::span<std::byte> into, Timeout timeout) {
@@ -319,7 +172,7 @@ Result<bool> Subscriber::take_for(Take&& take, Timeout timeout) {
   Side& side = *side_;
   bool taken = false;
   const Waited waited = side.sleeper().wait_until(
-      [&] { return side.is_over() || (taken = take()); }, ThePeer{region()}, timeout);
+      [&] { return side.is_over() || (taken = take()); }, Side::Publishers{side}, timeout);
   if (taken) return true;
   if (const Result<void> going_on = check(waited); !going_on) {
     return tl::unexpected(going_on.error());
@@ -344,7 +197,9 @@ Result<std::optional<std::span<const std::byte>>> Subscriber::peek_for(Timeout t
 
 std::optional<std::span<const std::byte>> Subscriber::peek() noexcept {
   if (says_death_first_) return std::nullopt;
-  return side_->peek();
+  const std::optional<std::span<const std::byte>> message = side_->peek();
+  if (!message && ++polls_ % Waiter::kPollsPerAsk == 0) (void)side_->take_from_dead();
+  return message;
 }
 
 bool Subscriber::release() noexcept { return side_->release(); }
@@ -368,7 +223,7 @@ Result<Subscriber::Seen> Subscriber::read_by(Look look, void* what, Timeout time
 Result<bool> Subscriber::has_message_for(Timeout timeout) {
   Side& side = *side_;
   const Waited waited = side.sleeper().wait_until(
-      [&] { return side.is_over() || side.has_message(); }, ThePeer{region()}, timeout);
+      [&] { return side.is_over() || side.has_message(); }, Side::Publishers{side}, timeout);
   if (waited == Waited::ready && !side.is_over()) return true;
   if (const Result<void> going_on = check(waited); !going_on) {
     return tl::unexpected(going_on.error());
@@ -401,13 +256,13 @@ void Subscriber::interrupt() noexcept {
 bool Subscriber::arm() {
   Side& side = *side_;
   return side.sleeper().arm([&] { return side.is_over() || side.has_message(); },
-                            ThePeer{region()});
+                            Side::Publishers{side});
 }
 
 SleepingPlace Subscriber::sleeping_word() noexcept { return side_->sleeper().sleeping_word(); }
 void Subscriber::disarm() noexcept { side_->sleeper().disarm(); }
 bool Subscriber::name_lost() const noexcept { return side_->name_lost(); }
-PeerState Subscriber::peer() const noexcept { return peer_state(region(), kPublisher); }
+PeerState Subscriber::peer() const noexcept { return peer_state(region()); }
 std::uint64_t Subscriber::position() const noexcept { return side_->position(); }
 std::uint64_t Subscriber::lag() const noexcept { return side_->lag(); }
 std::uint64_t Subscriber::missed() const noexcept { return side_->missed(); }

@@ -148,7 +148,7 @@ Result<std::optional<std::span<const std::byte>>> Ticket::wait(Timeout timeout) 
 bool Ticket::answered() const noexcept {
   if (!all_) return true;
   const Client* const client = all_->client();
-  return client == nullptr || all_->is_answered(place_) || has_closed(client->region(), 0);
+  return client == nullptr || all_->is_answered(place_) || has_closed(client->region());
 }
 
 Fate Ticket::abandon() noexcept {

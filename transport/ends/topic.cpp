@@ -1,8 +1,12 @@
 #include <ringbell/transport/ends/topic.hpp>
 
+#include <type_traits>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <ringbell/transport/base/probes.hpp>
+#include <ringbell/transport/ends/many_topic.hpp>
 #include <ringbell/transport/ends/message_size.hpp>
 #include <ringbell/transport/ends/reader_required.hpp>
 
@@ -11,18 +15,52 @@ namespace {
 
 using core::RingKind;
 
+constexpr core::Edge kLook{"bcast.R"};
+
 Part publisher_of(RingKind kind) noexcept {
-  return {.kind = kind, .among = Part::Among::the_first, .role = "publisher", .is_sized = true};
+  return {.kind = kind,
+          .among = Part::Among::the_first,
+          .role = "publisher",
+          .more = "TopicOptions::publishers of the ring's maker says how many there can be",
+          .is_sized = true};
+}
+
+RingKind kind_of(const TopicOptions& options) noexcept {
+  if (options.policy == TopicOptions::Policy::lossy) return RingKind::broadcast_lossy;
+  return options.publishers == 1 ? RingKind::broadcast_lossless : RingKind::many_lossless;
+}
+
+// A lossy topic of several publishers is refused as a shape that has too many participants.
+std::uint32_t participants_of(const TopicOptions& options) noexcept {
+  switch (kind_of(options)) {
+    case RingKind::broadcast_lossy:
+      return options.publishers;
+    case RingKind::many_lossless:
+      return options.publishers + core::kMaxBroadcastReaders;
+    default:
+      return options.subscribers + 1;
+  }
+}
+
+// As region(), which cannot say that: with several publishers there are always as many places.
+Result<RegionOptions> checked_region(const TopicOptions& options) {
+  constexpr std::uint32_t kPlaces = core::kMaxBroadcastReaders;
+  if (kind_of(options) == RingKind::many_lossless && options.subscribers != kPlaces) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("subscribers is {}; a topic of several publishers has places for {}: "
+                            "leave it at that",
+                            options.subscribers, kPlaces));
+  }
+  return options.region();
 }
 
 }  // namespace
 
 RegionOptions TopicOptions::region() const {
-  const bool lossy = policy == Policy::lossy;
-  return {.shape = {.kind = lossy ? RingKind::broadcast_lossy : RingKind::broadcast_lossless,
+  return {.shape = {.kind = kind_of(*this),
                     .slot_count = messages,
                     .message_bytes = sized::slot_message_bytes(message_bytes),
-                    .participants = lossy ? 1 : subscribers + 1,
+                    .participants = participants_of(*this),
                     .payload_alignment = payload_alignment},
           .doorbell = doorbell,
           .memory = memory,
@@ -36,7 +74,9 @@ Topic::Topic(Region region, std::optional<Region> bells, bool writable) noexcept
 
 Result<Topic> Topic::create(const TopicOptions& options) {
   const bool lossy = options.policy == TopicOptions::Policy::lossy;
-  Result<Region> region = Region::create(options.region());
+  const Result<RegionOptions> wanted = checked_region(options);
+  if (!wanted) return tl::unexpected(wanted.error());
+  Result<Region> region = Region::create(*wanted);
   if (!region) return tl::unexpected(std::move(region.error()));
   if (!lossy) return Topic(std::move(*region), std::nullopt, true);
   Result<Region> bells = Region::create(
@@ -50,7 +90,8 @@ Result<Topic> Topic::attach(const TopicFds& fds) {
   Result<Region> region =
       attach_region(fds.memory, {.access = lossy ? Access::read_only : Access::read_write});
   if (!region) return tl::unexpected(std::move(region.error()));
-  if (region->kind() != (lossy ? RingKind::broadcast_lossy : RingKind::broadcast_lossless) ||
+  if (!core::is_broadcast(region->kind()) ||
+      (region->kind() == RingKind::broadcast_lossy) != lossy ||
       region->geometry().message_bytes < sizeof(sized::Size)) {
     return fail(ErrorCode::not_a_region,
                 "the region holds another ring than a topic's, or the bells of a lossy one are "
@@ -79,8 +120,7 @@ std::uint32_t& Topic::data_bell() const noexcept { return bells().bells().data_b
 
 // --- Publisher -----------------------------------------------------------------------------------
 
-Publisher::Publisher(Participant participant, std::optional<Region> bells,
-                     std::variant<Lossless, Lossy> ring) noexcept
+Publisher::Publisher(Participant participant, std::optional<Region> bells, Ring ring) noexcept
     : GroupEnd(std::move(participant)),
       bells_(std::move(bells)),
       ring_(std::move(ring)),
@@ -91,6 +131,7 @@ Publisher::Publisher(Participant participant, std::optional<Region> bells,
 
 Publisher::~Publisher() {
   if (!participant_.is_open()) return;
+  abort();
   participant_.say_closed();
   ring_subscribers();
   participant_.leave();
@@ -107,8 +148,9 @@ Result<Publisher> Publisher::open(Topic topic, const WaitOptions& wait) {
 
 Result<Publisher> Publisher::create(std::string_view name, const TopicOptions& options,
                                     const WaitOptions& wait) {
-  const RegionOptions region = options.region();
-  return from(Participant::create(name, region, publisher_of(region.shape.kind), wait),
+  const Result<RegionOptions> region = checked_region(options);
+  if (!region) return tl::unexpected(region.error());
+  return from(Participant::create(name, *region, publisher_of(region->shape.kind), wait),
               std::nullopt);
 }
 
@@ -120,6 +162,11 @@ Result<Publisher> Publisher::from(Result<Participant> participant, std::optional
     if (ring.corrupt()) return fail_corrupt(ring.finding());
     return Publisher(std::move(*participant), std::move(bells), std::move(ring));
   }
+  if (region.kind() == RingKind::many_lossless) {
+    Many ring(region.many_memory(), many_topic::id_of(region.kind(), participant->number()));
+    many_topic::take_at_start(*participant);
+    return Publisher(std::move(*participant), std::move(bells), std::move(ring));
+  }
   Lossless ring(region.lossless_memory());
   if (ring.corrupt()) return fail_corrupt(ring.finding());
   return Publisher(std::move(*participant), std::move(bells), std::move(ring));
@@ -129,6 +176,69 @@ void Publisher::ring_subscribers() const noexcept {
   participant_.sleeper().published(bells().bells().data_bell.word);
 }
 
+// One that is a ring further on waits for what this one had claimed.
+void Publisher::ring_publishers() const noexcept {
+  participant_.sleeper().published(bells().bells().space_bell.word);
+}
+
+// As waits ask for the others, too: they come and go, and only the one that is in the way is asked
+// about.
+template <class LosslessRing>
+struct Publisher::Waiting {
+  Publisher& own;
+  LosslessRing& ring;
+
+  [[nodiscard]] static bool closed() noexcept { return false; }
+  [[nodiscard]] bool stay_awake() const noexcept { return own.take_if_dead(ring.waits_for()); }
+  [[nodiscard]] Waited ask() const noexcept {
+    (void)stay_awake();
+    return Waited::ready;
+  }
+
+  // A slot to write to, its size in front. Empty: time is up.
+  [[nodiscard]] Result<std::span<std::byte>> claim(Timeout timeout) const {
+    std::span<std::byte> slot = own.claimed_;
+    if (slot.empty()) slot = ring.claim();
+    if (slot.empty()) [[unlikely]] {
+      RINGBELL_PROBE(no_room, own.max_message_bytes());
+      const Waited waited = own.participant_.sleeper().wait_until(
+          [&] { return ring.corrupt() || !(slot = ring.claim()).empty(); }, *this, timeout);
+      if (waited == Waited::cancelled) return fail_interrupted();
+    }
+    if (ring.corrupt()) {
+      own.claimed_ = {};
+      (void)ring.abort();
+      return fail_corrupt(ring.finding());
+    }
+    return slot;
+  }
+
+  [[nodiscard]] bool commit() const noexcept {
+    bool committed = true;
+    if constexpr (std::is_same_v<LosslessRing, Many>) {
+      committed = ring.commit();
+      own.ring_publishers();
+    } else {
+      ring.commit();
+    }
+    own.ring_subscribers();
+    return committed;
+  }
+
+  [[nodiscard]] Result<bool> publish(std::span<const std::byte> message, Timeout timeout) const {
+    const Result<std::span<std::byte>> claimed = claim(timeout);
+    if (!claimed) return tl::unexpected(claimed.error());
+    const std::span<std::byte> slot = *claimed;
+    if (slot.empty()) return false;
+    own.claimed_ = {};
+    sized::write_size(slot, message.size());
+    own.copy_in_(slot.subspan(sizeof(sized::Size)), message);
+    if (commit()) [[likely]]
+      return true;
+    return fail(ErrorCode::evicted, "this publisher was taken for dead; the message is not sent");
+  }
+};
+
 Result<bool> Publisher::publish(std::span<const std::byte> message, Timeout timeout) {
   [[maybe_unused]] const auto whole = inside();
   if (message.size() >= size_limit_) [[unlikely]] {
@@ -137,65 +247,32 @@ Result<bool> Publisher::publish(std::span<const std::byte> message, Timeout time
     }
     if (subscribers() == 0) return fail_without_reader(PeerState::absent, "subscriber");
   }
-  claimed_ = {};
   if (auto* const lossless = std::get_if<Lossless>(&ring_)) {
-    return publish_lossless(*lossless, message, timeout);
+    return Waiting<Lossless>{*this, *lossless}.publish(message, timeout);
   }
+  if (auto* const many = std::get_if<Many>(&ring_)) {
+    return Waiting<Many>{*this, *many}.publish(message, timeout);
+  }
+  claimed_ = {};
   std::get<Lossy>(ring_).publish_sized(message);
   ring_subscribers();
   return true;
 }
 
-// Subscribers come and go; only the one that is in the way is asked about.
-struct Publisher::Subscribers {
-  Publisher& own;
-  Lossless& ring;
-
-  [[nodiscard]] static bool closed() noexcept { return false; }
-  [[nodiscard]] bool stay_awake() const noexcept { return own.evict_if_in_the_way(ring); }
-  [[nodiscard]] Waited ask() const noexcept {
-    (void)stay_awake();
-    return Waited::ready;
-  }
-};
-
-Result<std::span<std::byte>> Publisher::claim_slot(Lossless& ring, Timeout timeout) {
-  std::span<std::byte> slot = ring.claim();
-  if (slot.empty()) [[unlikely]] {
-    const Subscribers subscribers{*this, ring};
-    RINGBELL_PROBE(no_room, max_message_bytes());
-    const Waited waited = participant_.sleeper().wait_until(
-        [&] { return ring.corrupt() || !(slot = ring.claim()).empty(); }, subscribers, timeout);
-    if (waited == Waited::cancelled) return fail_interrupted();
-  }
-  if (ring.corrupt()) return fail_corrupt(ring.finding());
-  return slot;
-}
-
-Result<bool> Publisher::publish_lossless(Lossless& ring, std::span<const std::byte> message,
-                                         Timeout timeout) {
-  const Result<std::span<std::byte>> claimed = claim_slot(ring, timeout);
-  if (!claimed) return tl::unexpected(claimed.error());
-  const std::span<std::byte> slot = *claimed;
-  if (slot.empty()) return false;
-  sized::write_size(slot, message.size());
-  copy_in_(slot.subspan(sizeof(sized::Size)), message);
-  ring.commit();
-  ring_subscribers();
-  return true;
-}
-
 Result<std::optional<std::span<std::byte>>> Publisher::claim_for(Timeout timeout) {
-  claimed_ = {};
   if (size_limit_ == 0 && subscribers() == 0) {
+    abort();
     return fail_without_reader(PeerState::absent, "subscriber");
   }
-  if (auto* const lossless = std::get_if<Lossless>(&ring_)) {
-    const Result<std::span<std::byte>> slot = claim_slot(*lossless, timeout);
+  if (auto* const lossy = std::get_if<Lossy>(&ring_)) {
+    claimed_ = lossy->claim_sized();
+  } else {
+    auto* const many = std::get_if<Many>(&ring_);
+    const Result<std::span<std::byte>> slot =
+        many != nullptr ? Waiting<Many>{*this, *many}.claim(timeout)
+                        : Waiting<Lossless>{*this, std::get<Lossless>(ring_)}.claim(timeout);
     if (!slot) return tl::unexpected(slot.error());
     claimed_ = *slot;
-  } else {
-    claimed_ = std::get<Lossy>(ring_).claim_sized();
   }
   if (claimed_.empty()) return std::nullopt;
   return claimed_.subspan(sizeof(sized::Size));
@@ -204,14 +281,23 @@ Result<std::optional<std::span<std::byte>>> Publisher::claim_for(Timeout timeout
 bool Publisher::commit(std::size_t size_bytes) noexcept {
   if (claimed_.empty() || !fits(size_bytes, max_message_bytes())) return false;
   const std::span<std::byte> slot = std::exchange(claimed_, {});
-  if (auto* const lossless = std::get_if<Lossless>(&ring_)) {
-    sized::write_size(slot, size_bytes);
-    lossless->commit();
-  } else {
-    std::get<Lossy>(ring_).commit_sized(size_bytes);
+  if (auto* const lossy = std::get_if<Lossy>(&ring_)) {
+    lossy->commit_sized(size_bytes);
+    ring_subscribers();
+    return true;
   }
-  ring_subscribers();
-  return true;
+  sized::write_size(slot, size_bytes);
+  if (auto* const many = std::get_if<Many>(&ring_)) return Waiting<Many>{*this, *many}.commit();
+  return Waiting<Lossless>{*this, std::get<Lossless>(ring_)}.commit();
+}
+
+void Publisher::abort() noexcept {
+  if (std::exchange(claimed_, {}).empty()) return;
+  if (auto* const many = std::get_if<Many>(&ring_)) {
+    (void)many->abort();
+    ring_subscribers();  // those that wait at this place go on
+    ring_publishers();
+  }
 }
 
 Result<int> Publisher::waitable_fd() {
@@ -223,15 +309,23 @@ Result<int> Publisher::waitable_fd() {
 }
 
 bool Publisher::arm() {
+  if (!claimed_.empty()) return false;
+  if (auto* const many = std::get_if<Many>(&ring_)) {
+    return participant_.sleeper().arm([&] { return many->corrupt() || many->has_room(); },
+                                      Waiting<Many>{*this, *many});
+  }
   auto* const ring = std::get_if<Lossless>(&ring_);
   if (ring == nullptr) return false;
-  const Subscribers subscribers{*this, *ring};
   return participant_.sleeper().arm([&] { return ring->corrupt() || !ring->claim().empty(); },
-                                    subscribers);
+                                    Waiting<Lossless>{*this, *ring});
 }
 
 std::uint64_t Publisher::position() const noexcept {
-  return std::visit([](const auto& ring) { return ring.position(); }, ring_);
+  if (std::holds_alternative<Many>(ring_)) {
+    return core::many_end<core::HardwareAtomics>(region().many_memory(), kLook).value_or(0);
+  }
+  const auto* const lossless = std::get_if<Lossless>(&ring_);
+  return lossless != nullptr ? lossless->position() : std::get<Lossy>(ring_).position();
 }
 
 }  // namespace ringbell

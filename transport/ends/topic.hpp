@@ -1,4 +1,4 @@
-// A topic: one publisher, many subscribers, each sees every message from where it joined.
+// A topic: a publisher or several, many subscribers, each sees every message from where it joined.
 //
 //   Topic topic = Topic::create({.message_bytes = 200}).value();   // topic.fds() for the others
 //   Publisher publisher = Publisher::open(std::move(topic)).value();
@@ -11,6 +11,8 @@
 // dead one is evicted. Lossy (core/broadcast_lossy.hpp): it never waits; a subscriber that was
 // lapped learns exactly how many messages it missed, and can look at the messages but not write to
 // them: their region is sealed. What it must write, to say that it sleeps, is in another region.
+// Several publishers (core/many_lossless.hpp), of a lossless topic only: their messages have one
+// order for all subscribers. Of whichever process dies, the others go on.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +26,7 @@
 
 #include <ringbell/core/broadcast_lossless.hpp>
 #include <ringbell/core/broadcast_lossy.hpp>
+#include <ringbell/core/many_lossless.hpp>
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/ends/copy_in.hpp>
@@ -41,6 +44,7 @@ struct TopicOptions {
   std::uint64_t messages = 1024;      // that are kept; rounded up to a power of two
   std::uint32_t message_bytes = 256;  // the largest; each takes that much room
   std::uint32_t subscribers = 64;     // at a time, at most 64; of a lossy topic any number
+  std::uint32_t publishers = 1;       // at a time, at most 64; several: lossless, `subscribers` 64
   core::DoorbellKind doorbell = core::DoorbellKind::futex;  // or none
   MemoryOptions memory = {};
   core::TypeRecord type = {};           // of the messages, for the typed ends
@@ -90,11 +94,11 @@ class RINGBELL_API Topic {
   bool writable_;
 };
 
-// The end that publishes. Not thread-safe; move-only.
+// An end that publishes. Not thread-safe; move-only.
 class RINGBELL_API Publisher : public GroupEnd {
  public:
-  // Errors: busy, if a living process publishes; permission, if the topic is lossy and another
-  // process made it; corrupt; system.
+  // Errors: busy, if a living process publishes; no_place, if as many publish as may; permission,
+  // if the topic is lossy and another process made it; corrupt; system.
   [[nodiscard]] static Result<Publisher> open(Topic topic, const WaitOptions& wait = {});
   // Under this name (names/README.md): makes the topic, or goes on with what a publisher left there
   // with these options. Errors: as Participant::create.
@@ -104,28 +108,29 @@ class RINGBELL_API Publisher : public GroupEnd {
 
   Publisher(Publisher&&) noexcept = default;
   Publisher& operator=(Publisher&& other) noexcept { return replace(*this, std::move(other)); }
-  // Closes in order: subscribers read to the end, then learn `closed`.
+  // Closes in order: when all have, subscribers read to the end, then learn `closed`.
   ~Publisher();
 
   // Copies a message in; every subscriber sees it. False: time is up, a subscriber of a lossless
   // topic is behind. A lossy topic never waits. Errors: too_large, corrupt; no_reader, if a
-  // subscriber is required and there is none.
+  // subscriber is required and there is none; evicted, if one of several was taken for dead here.
   [[nodiscard]] Result<bool> publish(std::span<const std::byte> message,
                                      Timeout timeout = kForever);
 
   // The same in place: room for one message of up to max_message_bytes(), uninitialised, which no
   // subscriber sees before commit(). Claiming again gives the same room; publish() takes its place.
-  // Of a lossy topic the oldest message is gone from now on. Nothing: time is up, as publish().
-  // Errors: as publish(), but too_large.
+  // Of a lossy topic the oldest message is gone from now on. One of several publishers has its
+  // place in the order from now on, and subscribers wait for it: commit() or abort() soon. Nothing:
+  // time is up, as publish(). Errors: as publish(), but too_large and evicted.
   [[nodiscard]] Result<std::optional<std::span<std::byte>>> claim_for(Timeout timeout = kForever);
   // Nothing: not now, or claim_for() has an Error to tell.
   [[nodiscard]] std::optional<std::span<std::byte>> claim() {
     return claim_for(Timeout::zero()).value_or(std::nullopt);
   }
-  // False: nothing is claimed, or it cannot have that size, and nothing happened.
+  // False: nothing is claimed, or it cannot have that size, and nothing happened; or evicted.
   bool commit(std::size_t size_bytes) noexcept;
   // Gives the claimed room up, if there is any.
-  void abort() noexcept { claimed_ = {}; }
+  void abort() noexcept;
 
   // From now on publish() and claim_for() are an Error at once (no_reader) while subscribers() is
   // 0. Each message then costs as much as subscribers(). Off at first.
@@ -142,7 +147,7 @@ class RINGBELL_API Publisher : public GroupEnd {
   // dead subscribers as a waiting call does.
   [[nodiscard]] bool arm();
 
-  // How many messages there have been.
+  // How many messages there have been; of several publishers also those that were given up.
   [[nodiscard]] std::uint64_t position() const noexcept;
   // How many messages the slowest subscriber of a lossless topic is behind, as far as it has told:
   // after an eighth of the ring, and when it has read all. 0 for a lossy one, which never fills.
@@ -159,9 +164,10 @@ class RINGBELL_API Publisher : public GroupEnd {
   [[nodiscard]] std::uint32_t max_message_bytes() const noexcept {
     return sized::message_bytes(region().geometry().message_bytes);
   }
-  // Evicts all dead subscribers of a lossless topic, now: they are waited for no more. A waiting
-  // publish() does so for the one that is in its way, and one that only polls after some thousand
-  // polls in vain. Returns how many. Asks the kernel about each subscriber.
+  // Evicts all dead subscribers of a lossless topic, now: they are waited for no more, nor for what
+  // dead ones of several publishers had claimed. A waiting publish() does so if one is in its way,
+  // and one that only polls after some thousand polls in vain. Returns how many subscribers. Asks
+  // the kernel about each.
   std::uint32_t evict() noexcept;
   // How many were evicted so far.
   [[nodiscard]] std::uint64_t evictions() const noexcept { return evictions_; }
@@ -169,23 +175,24 @@ class RINGBELL_API Publisher : public GroupEnd {
  private:
   using Lossless = core::BroadcastLossless<>::Writer;
   using Lossy = core::BroadcastLossy<>::Writer;
+  using Many = core::ManyLossless<>::Writer;
+  using Ring = std::variant<Lossless, Lossy, Many>;
 
-  Publisher(Participant participant, std::optional<Region> bells,
-            std::variant<Lossless, Lossy> ring) noexcept;
+  Publisher(Participant participant, std::optional<Region> bells, Ring ring) noexcept;
   [[nodiscard]] static Result<Publisher> from(Result<Participant> participant,
                                               std::optional<Region> bells);
   [[nodiscard]] const Region& bells() const noexcept { return bells_ ? *bells_ : region(); }
-  // A slot to write to, its size in front. Empty: time is up.
-  [[nodiscard]] Result<std::span<std::byte>> claim_slot(Lossless& ring, Timeout timeout);
-  [[nodiscard]] Result<bool> publish_lossless(Lossless& ring, std::span<const std::byte> message,
-                                              Timeout timeout);
-  struct Subscribers;
+  template <class LosslessRing>
+  struct Waiting;  // what both rings that have no room at times do
   struct Newcomers;
-  [[nodiscard]] bool evict_if_in_the_way(Lossless& ring) noexcept;
+  // Whether it is dead, and what it held was taken from it. 0: none is in the way.
+  [[nodiscard]] bool take_if_dead(core::ParticipantId in_the_way) noexcept;
+  [[nodiscard]] bool is_gone(core::ParticipantId id) const noexcept;
   void ring_subscribers() const noexcept;
+  void ring_publishers() const noexcept;
 
   std::optional<Region> bells_;  // if they are not in the topic's own region
-  std::variant<Lossless, Lossy> ring_;
+  Ring ring_;
   CopyIn copy_in_;                  // for a lossless one
   std::span<std::byte> claimed_{};  // the slot, if one is
   // Sizes below it need no second look: of all that fit, or of none if a subscriber is required.
@@ -268,8 +275,8 @@ class RINGBELL_API Subscriber {
   void interrupt() noexcept;
   // As GroupEnd's. The name of a lossy topic also goes when its publisher closes.
   [[nodiscard]] bool name_lost() const noexcept;
-  // Whether the publisher is there. A system call. Its death makes the descriptor readable once
-  // WaitOptions::longest_sleep is over.
+  // Whether the publisher is there, or one of several. A system call for each. Its death makes the
+  // descriptor readable once WaitOptions::longest_sleep is over.
   [[nodiscard]] PeerState peer() const noexcept;
 
   // Of the message that is due: how many there were before it.
@@ -288,8 +295,9 @@ class RINGBELL_API Subscriber {
 
  private:
   // What the two kinds of topic do in their own ways: a Member of a lossless one is a participant,
-  // a Guest of a lossy one is none, and the publisher does no more than count it.
+  // a Guest of a lossy one is only counted.
   class Side;
+  template <class Ring>
   class Member;
   class Guest;
 
@@ -303,6 +311,7 @@ class RINGBELL_API Subscriber {
   [[nodiscard]] Result<void> check(Waited waited) const;
 
   std::unique_ptr<Side> side_;
+  std::uint32_t polls_ = 0;        // that found nothing
   bool says_death_first_ = false;  // there is something left, but no publisher
 };
 

@@ -9,19 +9,24 @@
 
 #include <ringbell/core/broadcast_cells.hpp>
 #include <ringbell/transport/base/probes.hpp>
+#include <ringbell/transport/ends/many_topic.hpp>
 
 namespace ringbell {
 
 std::uint64_t Publisher::fill() const noexcept {
+  if (const auto* const many = std::get_if<Many>(&ring_)) return many->in_use();
   const auto* const ring = std::get_if<Lossless>(&ring_);
   return ring != nullptr ? ring->in_use() : 0;
+}
+
+bool Publisher::is_gone(core::ParticipantId id) const noexcept {
+  return participant_.is_gone(many_topic::number_of(region().kind(), id));
 }
 
 std::uint32_t Publisher::subscribers() const noexcept {
   if (std::holds_alternative<Lossy>(ring_)) return ParticipantLock::seats_held(bells().fd());
   return core::BroadcastCells<core::HardwareAtomics>::count(
-      region().lossless_memory(),
-      [&](core::ParticipantId id) { return !participant_.is_gone(id); });
+      region().lossless_memory(), [&](core::ParticipantId id) { return !is_gone(id); });
 }
 
 // A subscriber that joins rings as one that gives room back does.
@@ -34,7 +39,7 @@ struct Publisher::Newcomers {
 Result<bool> Publisher::wait_for_subscribers(std::uint32_t count, Timeout timeout) {
   const std::uint32_t most = std::holds_alternative<Lossy>(ring_)
                                  ? ParticipantLock::kSeats
-                                 : region().geometry().participants - 1;
+                                 : region().geometry().participants - region().first_participants();
   if (count > most) {
     return fail(ErrorCode::invalid_argument,
                 fmt::format("{} subscribers will never come: this topic takes {}", count, most));
@@ -45,16 +50,19 @@ Result<bool> Publisher::wait_for_subscribers(std::uint32_t count, Timeout timeou
   return waited == Waited::ready;
 }
 
-bool Publisher::evict_if_in_the_way(Lossless& ring) noexcept {
-  const core::ParticipantId slowest = ring.waits_for();
-  return slowest != 0 && participant_.is_gone(slowest) && evict() > 0;
+bool Publisher::take_if_dead(core::ParticipantId in_the_way) noexcept {
+  if (in_the_way == 0 || !is_gone(in_the_way)) return false;
+  return evict() > 0 || std::holds_alternative<Many>(ring_);  // a claim of a dead publisher
 }
 
 std::uint32_t Publisher::evict() noexcept {
   auto* const ring = std::get_if<Lossless>(&ring_);
-  if (ring == nullptr) return 0;
-  const std::uint32_t evicted =
-      ring->evict([&](core::ParticipantId id) { return participant_.is_gone(id); });
+  std::uint32_t evicted = 0;
+  if (ring != nullptr) {
+    evicted = ring->evict([&](core::ParticipantId id) { return is_gone(id); });
+  } else if (std::holds_alternative<Many>(ring_)) {
+    evicted = many_topic::take_from_dead(participant_).evicted;
+  }
   evictions_ += evicted;
   if (evicted > 0) RINGBELL_PROBE(evict, evicted, evictions_);
   return evicted;

@@ -16,6 +16,7 @@
 #include <ringbell/core/call_group.hpp>
 #include <ringbell/core/fan_in.hpp>
 #include <ringbell/core/layout.hpp>
+#include <ringbell/core/many_memory.hpp>
 #include <ringbell/core/ring_shape.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 #include <ringbell/core/state_memory.hpp>
@@ -110,7 +111,9 @@ class RINGBELL_API Region {
   [[nodiscard]] core::SpscControl& spsc_control() const noexcept;
   [[nodiscard]] core::SpscMemory spsc_memory() const noexcept;
   [[nodiscard]] core::MpmcMemory mpmc_memory() const noexcept;
+  // Of a ring of many writers: what its readers have to do with.
   [[nodiscard]] core::BroadcastMemory lossless_memory() const noexcept;
+  [[nodiscard]] core::ManyMemory many_memory() const noexcept;
   [[nodiscard]] core::BroadcastSlots<std::byte> lossy_memory() const noexcept;
   [[nodiscard]] core::BroadcastSlots<const std::byte> lossy_view() const noexcept;
   [[nodiscard]] core::FanInMemory fan_in_memory() const noexcept;
@@ -120,6 +123,10 @@ class RINGBELL_API Region {
   [[nodiscard]] core::StateMemory<const std::byte> state_view() const noexcept;
   // Of a ring of many.
   [[nodiscard]] core::GroupBells& bells() const noexcept;
+  // How many participants, from number 0 on, are on the side that the others wait for.
+  [[nodiscard]] std::uint32_t first_participants() const noexcept {
+    return core::first_participants(kind_, geometry_.participants);
+  }
   // REQUIRES: number < shape().participants.
   [[nodiscard]] core::ParticipantLine& participant(std::uint32_t number) const noexcept;
   [[nodiscard]] std::span<core::ParticipantLine> participants() const noexcept {

@@ -43,11 +43,21 @@ core::MpmcMemory Region::mpmc_memory() const noexcept {
 }
 
 core::BroadcastMemory Region::lossless_memory() const noexcept {
+  if (kind_ == RingKind::many_lossless) return many_memory().readers();
   assert(kind_ == RingKind::broadcast_lossless);
   return {.control = part_at<core::BroadcastControl>(ring_control()),
           .slots = {data() + core::slots_offset(shape()), geometry_.slot_count,
                     core::slot_bytes(shape()), geometry_.message_bytes},
           .max_readers = geometry_.participants - 1};
+}
+
+core::ManyMemory Region::many_memory() const noexcept {
+  assert(kind_ == RingKind::many_lossless);
+  return {.control = part_at<core::ManyControl>(ring_control()),
+          .slots = data() + core::slots_offset(shape()),
+          .slot_count = geometry_.slot_count,
+          .slot_bytes = core::slot_bytes(shape()),
+          .message_bytes = geometry_.message_bytes};
 }
 
 core::BroadcastSlots<std::byte> Region::lossy_memory() const noexcept {

@@ -14,6 +14,8 @@ const char* name_of(RingKind kind) noexcept {
       return "lossless topic";
     case RingKind::broadcast_lossy:
       return "lossy topic";
+    case RingKind::many_lossless:
+      return "topic of several publishers";
     case RingKind::fan_in:
       return "collector";
     case RingKind::call_group:
@@ -45,6 +47,10 @@ OptionText option_of(core::ShapeField field, const core::RingShape& shape) noexc
       return {"message_bytes", shape.message_bytes};
     case participants:
       if (shape.kind == RingKind::broadcast_lossless) return {"subscribers", others};
+      if (shape.kind == RingKind::broadcast_lossy) return {"publishers", shape.participants};
+      if (shape.kind == RingKind::many_lossless) {
+        return {"publishers", core::first_participants(shape.kind, shape.participants)};
+      }
       if (shape.kind == RingKind::fan_in) return {"contributors", others};
       if (shape.kind == RingKind::call_group) return {"clients", others};
       if (shape.kind == RingKind::state) return {"readers_in_place", others};

@@ -13,6 +13,7 @@
 #include <ringbell/core/broadcast_memory.hpp>
 #include <ringbell/core/call_group.hpp>
 #include <ringbell/core/fan_in_memory.hpp>
+#include <ringbell/core/many_memory.hpp>
 #include <ringbell/core/parking.hpp>
 #include <ringbell/core/spsc_memory.hpp>
 #include <ringbell/transport/ends/record_time.hpp>
@@ -124,14 +125,15 @@ std::optional<std::uint64_t> end_of(const core::BroadcastSlots<Byte>& slots) noe
                                                     found);
 }
 
-// A reader may give something back between the two looks; then it is not behind.
-void add_readers(const core::BroadcastMemory& memory, RingFacts& facts) noexcept {
-  facts.published = end_of(memory.slots);
+// A reader may give something back between the two looks; then it is not behind. `first_id` names
+// participant 0.
+void add_readers(const core::BroadcastMemory& memory, std::uint32_t first_id,
+                 RingFacts& facts) noexcept {
   if (!facts.published) return;
   for (std::uint32_t i = 0; i < memory.max_readers; ++i) {
     const core::BroadcastCellState cell(loaded(memory.control->readers[i].state));
     if (cell.owner() == 0) continue;
-    Side* const side = side_of(facts, cell.owner());
+    Side* const side = side_of(facts, cell.owner() - first_id);
     const std::int64_t behind = std::max<std::int64_t>(cell.behind(*facts.published), 0);
     if (side != nullptr) side->behind = static_cast<std::uint64_t>(behind);
   }
@@ -198,7 +200,13 @@ void add_contents(const Region& region, RingFacts& facts) {
       return;
     case core::RingKind::broadcast_lossless:
       facts.sides = group_sides(region);
-      add_readers(region.lossless_memory(), facts);
+      facts.published = end_of(region.lossless_memory().slots);
+      add_readers(region.lossless_memory(), 0, facts);
+      return;
+    case core::RingKind::many_lossless:
+      facts.sides = group_sides(region);
+      facts.published = core::many_end<core::HardwareAtomics>(region.many_memory(), kLook);
+      add_readers(region.lossless_memory(), 1, facts);
       return;
     case core::RingKind::broadcast_lossy:
       facts.sides = group_sides(region);
@@ -241,6 +249,8 @@ const char* name_of(core::RingKind kind) noexcept {
       return "topic";
     case core::RingKind::broadcast_lossy:
       return "topic (lossy)";
+    case core::RingKind::many_lossless:
+      return "topic (many)";
     case core::RingKind::fan_in:
       return "collector";
     case core::RingKind::call_group:

@@ -147,10 +147,7 @@ class Recorder {
     return flushed;
   }
 
-  bool is_topic() const noexcept {
-    const core::RingKind kind = reader_.shape().kind;
-    return kind == core::RingKind::broadcast_lossless || kind == core::RingKind::broadcast_lossy;
-  }
+  bool is_topic() const noexcept { return core::is_broadcast(reader_.shape().kind); }
 
   RingReader reader_;
   std::optional<RingWriter> tee_;
