@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <ringbell/capi/loop.hpp>
+#include <ringbell/capi/messages.hpp>
 #include <ringbell/capi/open_side.hpp>
 
 namespace ringbell::capi {
@@ -116,6 +117,18 @@ int ringbell_client_finish(ringbell_client* client, void* response, size_t room_
   });
 }
 
+int ringbell_client_next(ringbell_client* client, int64_t timeout_ns, const void** part,
+                         size_t* size_bytes, ringbell_error* error) {
+  if (!client->calling) {
+    return report(RINGBELL_INVALID_ARGUMENT, "no call was begun", error);
+  }
+  return guarded(error, [&]() -> int {
+    const int code = show(client->value.next_for(timeout_of(timeout_ns)), part, size_bytes, error);
+    client->calling = code == RINGBELL_OK;
+    return code;
+  });
+}
+
 void ringbell_client_abandon(ringbell_client* client) {
   if (!client->calling) return;
   client->calling = false;
@@ -146,12 +159,14 @@ int ringbell_client_wait_any(ringbell_client* client, int64_t timeout_ns, ringbe
 int ringbell_ticket_wait(ringbell_ticket* ticket, int64_t timeout_ns, const void** response,
                          size_t* size_bytes, ringbell_error* error) {
   return guarded(error, [&]() -> int {
-    const auto answer = ticket->value.wait(timeout_of(timeout_ns));
-    if (!answer) return report(answer.error(), error);
-    if (!*answer) return RINGBELL_NOT_NOW;
-    *response = (*answer)->data();
-    *size_bytes = (*answer)->size();
-    return RINGBELL_OK;
+    return show(ticket->value.wait(timeout_of(timeout_ns)), response, size_bytes, error);
+  });
+}
+
+int ringbell_ticket_next(ringbell_ticket* ticket, int64_t timeout_ns, const void** part,
+                         size_t* size_bytes, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    return show(ticket->value.next(timeout_of(timeout_ns)), part, size_bytes, error);
   });
 }
 
@@ -248,6 +263,22 @@ int ringbell_taken_respond(ringbell_taken* taken, const void* response, size_t s
                            ringbell_error* error) {
   return guarded(error, [&]() -> int {
     const auto done = taken->value.respond({static_cast<const std::byte*>(response), size_bytes});
+    return done ? RINGBELL_OK : report(done.error(), error);
+  });
+}
+
+int ringbell_taken_send(ringbell_taken* taken, const void* part, size_t size_bytes,
+                        int64_t timeout_ns, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    return done(taken->value.send({static_cast<const std::byte*>(part), size_bytes},
+                                  timeout_of(timeout_ns)),
+                error);
+  });
+}
+
+int ringbell_taken_finish(ringbell_taken* taken, ringbell_error* error) {
+  return guarded(error, [&]() -> int {
+    const auto done = taken->value.finish();
     return done ? RINGBELL_OK : report(done.error(), error);
   });
 }

@@ -70,6 +70,12 @@ RINGBELL_C_API int ringbell_client_begin(ringbell_client* client, const void* re
 RINGBELL_C_API int ringbell_client_finish(ringbell_client* client, void* response,
                                           size_t room_bytes, size_t* response_bytes,
                                           ringbell_error* error);
+/* After ringbell_client_begin(), in its place: the parts of the answer in turn, each in place until
+ * the next is asked for. RINGBELL_NOT_NOW: time is up, the call is given up. RINGBELL_CLOSED, and
+ * the fate is RINGBELL_FATE_SERVED: there is no more. Any code but RINGBELL_OK ends the call. */
+RINGBELL_C_API int ringbell_client_next(ringbell_client* client, int64_t timeout_ns,
+                                        const void** part, size_t* size_bytes,
+                                        ringbell_error* error);
 /* Gives up the call that was begun, if there is one, and takes the request back if no server has
  * begun it. */
 RINGBELL_C_API void ringbell_client_abandon(ringbell_client* client);
@@ -89,6 +95,11 @@ RINGBELL_C_API int ringbell_client_wait_any(ringbell_client* client, int64_t tim
  * call stays under way, as it does after RINGBELL_CANCELLED. Any other error ends it. */
 RINGBELL_C_API int ringbell_ticket_wait(ringbell_ticket* ticket, int64_t timeout_ns,
                                         const void** response, size_t* size_bytes,
+                                        ringbell_error* error);
+/* The parts of the answer in turn, each in place until the next is asked for: as
+ * ringbell_client_next(), but the call stays under way when the time is up. */
+RINGBELL_C_API int ringbell_ticket_next(ringbell_ticket* ticket, int64_t timeout_ns,
+                                        const void** part, size_t* size_bytes,
                                         ringbell_error* error);
 /* Gives the call up, and takes the request back if no server has begun it. Returns an enum
  * ringbell_fate. */
@@ -149,6 +160,13 @@ RINGBELL_C_API int ringbell_taken_is_cancelled(const ringbell_taken* taken);
  * RINGBELL_INVALID_ARGUMENT: it was answered already. */
 RINGBELL_C_API int ringbell_taken_respond(ringbell_taken* taken, const void* response,
                                           size_t size_bytes, ringbell_error* error);
+/* A part of the answer: the call goes on. Waits until the client has asked for more than the part
+ * before. RINGBELL_NOT_NOW: time is up, and it was not sent. RINGBELL_DROPPED: the client gave up
+ * or died. Any error but RINGBELL_TOO_LARGE ends the call. */
+RINGBELL_C_API int ringbell_taken_send(ringbell_taken* taken, const void* part, size_t size_bytes,
+                                       int64_t timeout_ns, ringbell_error* error);
+/* Ends the call with what was sent. */
+RINGBELL_C_API int ringbell_taken_finish(ringbell_taken* taken, ringbell_error* error);
 /* Unanswered it is dropped: the client has RINGBELL_DROPPED. NULL is allowed. */
 RINGBELL_C_API void ringbell_taken_destroy(ringbell_taken* taken);
 /* For epoll, poll and other loops. The descriptor is readable once a client has rung, and after

@@ -27,8 +27,8 @@ class CallLine<Atomics>::Caller : public Witness {
     const CallState state(
         Atomics::load(memory_.cell->state, std::memory_order_acquire, kServed));  // S
     generation_ = state.generation();
-    abandoned_ = state.is_servers();
-    (void)leave(CallState::kServing, CallState::kCancelled);
+    abandoned_ = state.is_under_way();
+    (void)(leave(CallState::kServing, CallState::kCancelled) || hand_back(CallState::kCancelled));
   }
 
   Caller(Caller&&) noexcept = default;
@@ -41,7 +41,7 @@ class CallLine<Atomics>::Caller : public Witness {
   // now, the server has not yet answered a call that was abandoned. REQUIRES: no call is under way;
   // size_bytes <= max_message_bytes().
   [[nodiscard]] std::span<std::byte> claim(std::uint32_t size_bytes) noexcept {
-    assert(!waiting_ && size_bytes <= memory_.max_message_bytes());
+    assert(!waiting_ && !has_more() && size_bytes <= memory_.max_message_bytes());
     if (abandoned_ && !has_room()) [[unlikely]]
       return {};
     request_bytes_ = size_bytes;
@@ -57,8 +57,8 @@ class CallLine<Atomics>::Caller : public Witness {
     waiting_ = true;
   }
 
-  // Whether the call has come to its end: response() has what it gave, or failed() is true.
-  // REQUIRES: call() or a true answered() before.
+  // Whether the call has come to its end, or to a part: response() has what it gave, or failed() or
+  // over() is true. REQUIRES: call() or a true answered() before.
   [[nodiscard]] bool answered() noexcept {
     if (waiting_ && look()) waiting_ = false;
     return !waiting_;
@@ -66,32 +66,67 @@ class CallLine<Atomics>::Caller : public Witness {
 
   // Whether claim() would find room: no call is under way, and none that was abandoned.
   [[nodiscard]] bool has_room() noexcept {
-    if (waiting_) return false;
-    if (abandoned_ && look()) abandoned_ = false;
+    if (waiting_ || has_more()) return false;
+    if (abandoned_ && look()) {
+      abandoned_ = ended_ == CallState::kPart;  // a call of the caller before, begun after it went
+      if (abandoned_) ended_ = CallState::kIdle;
+      if (abandoned_) (void)hand_back(CallState::kCancelled);
+    }
     return !abandoned_;
   }
   // Whether a call is under way: not yet seen to be answered.
   [[nodiscard]] bool waiting() const noexcept { return waiting_; }
 
-  // In place, until the next claim(). A span without data if the call failed, or was dropped.
+  // In place, until the next claim() or next(). A span without data if there is none.
   [[nodiscard]] std::span<const std::byte> response() const noexcept {
-    if (ended_ != CallState::kResponse) return {};
+    if (ended_ != CallState::kResponse && ended_ != CallState::kPart) return {};
     return {place(memory_, memory_.response_buffer, response_bytes_), response_bytes_};
   }
 
+  // The response is a part, and the call goes on with next(), or is given up with abandon().
+  [[nodiscard]] bool has_more() const noexcept { return !waiting_ && ended_ == CallState::kPart; }
+  // Gives the response back; answered() waits for the next part. True: the server has the line
+  // again, tell it. False: the call has come to its end, over() or failed(), or the line is
+  // corrupt(). REQUIRES: answered().
+  bool next() noexcept {
+    assert(!waiting_);
+    if (ended_ == CallState::kResponse) ended_ = CallState::kIdle;
+    if (ended_ != CallState::kPart) return false;
+    waiting_ = hand_back(CallState::kServing);
+    if (waiting_) return true;
+    const CallState state(
+        Atomics::load(memory_.cell->state, std::memory_order_acquire, kServed));  // S
+    if (state.is_under_way() || state.phase() == CallState::kIdle) {
+      saw(kStateField, state.word());  // I6: no server leaves a part for that
+    }
+    waiting_ = !accept(state);
+    if (ended_ == CallState::kResponse) ended_ = CallState::kIdle;  // it was the last one
+    return false;
+  }
+
+  // The call has ended, without a message or with one that was given back.
+  [[nodiscard]] bool over() const noexcept { return ended_ == CallState::kIdle; }
   // The server died with the call begun, or dropped it. What it had done of it is not known.
-  [[nodiscard]] bool failed() const noexcept { return ended_ != CallState::kResponse; }
+  [[nodiscard]] bool failed() const noexcept {
+    return ended_ == CallState::kFailed || ended_ == CallState::kDropped;
+  }
   // Which of the two.
   [[nodiscard]] bool dropped() const noexcept { return ended_ == CallState::kDropped; }
+
+  // The number of the last call, counted by all callers that the line has had.
+  [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
 
   // Gives up waiting, and says what becomes of the call: withdrawn, the server has not begun it and
   // will not; maybe_served, it has begun; served, the answer has just come: response() has it;
   // none, no call was under way.
   CallFate abandon() noexcept {
-    if (!std::exchange(waiting_, false)) return CallFate::none;
+    if (!waiting_ && !has_more()) return CallFate::none;
+    waiting_ = false;
+    ended_ = CallState::kIdle;
     if (leave(CallState::kRequest, CallState::kIdle)) return CallFate::withdrawn;  // I4
     abandoned_ = true;
     if (leave(CallState::kServing, CallState::kCancelled)) return CallFate::maybe_served;  // I5
+    if (hand_back(CallState::kCancelled)) return CallFate::maybe_served;
     return has_room() && !failed() ? CallFate::served : CallFate::maybe_served;
   }
 
@@ -104,11 +139,14 @@ class CallLine<Atomics>::Caller : public Witness {
   [[nodiscard]] bool look() noexcept {
     const CallState state(
         Atomics::load(memory_.cell->state, std::memory_order_acquire, kServed));  // S
-    if (state.is_servers()) return false;
-    const bool answered = state.phase() == CallState::kResponse;
+    return !state.is_servers() && accept(state);
+  }
+  // Takes in what the server has left. False: it is not of this call, or impossible.
+  bool accept(CallState state) noexcept {
+    const bool answered =
+        state.phase() == CallState::kResponse || state.phase() == CallState::kPart;
     if (corrupt() || state.generation() != generation_ ||
-        !(answered ? state.size_bytes() <= memory_.max_message_bytes()
-                   : state.phase() == CallState::kFailed || state.phase() == CallState::kDropped)) {
+        (answered && state.size_bytes() > memory_.max_message_bytes())) {
       saw(kStateField, state.word());  // I3
       return false;
     }
@@ -118,13 +156,18 @@ class CallLine<Atomics>::Caller : public Witness {
   }
 
   // From a phase of this caller's own call to another. False: it stands in another phase.
-  bool leave(CallState::Phase from, CallState::Phase to) noexcept {
+  bool leave(CallState::Phase from, CallState::Phase to,
+             std::memory_order order = std::memory_order_relaxed, Edge edge = kWithdraw) noexcept {
     std::uint64_t word = Atomics::load(memory_.cell->state, std::memory_order_relaxed, kWithdraw);
     const CallState state(word);
     if (state.phase() != from || state.generation() != generation_) return false;
-    return Atomics::compare_exchange(
-        memory_.cell->state, word, CallState(to, generation_, 0).word(), std::memory_order_relaxed,
-        std::memory_order_relaxed, kWithdraw);  // W
+    return Atomics::compare_exchange(memory_.cell->state, word,
+                                     CallState(to, generation_, 0).word(), order,
+                                     std::memory_order_relaxed, edge);  // W, N
+  }
+  // The line with a part in it.
+  bool hand_back(CallState::Phase to) noexcept {
+    return leave(CallState::kPart, to, std::memory_order_release, kNext);  // I6
   }
 
   CallMemory memory_;

@@ -90,8 +90,12 @@ class CallGroup<Atomics>::Caller : private CallLine<Atomics>::Caller {
   using Line::dropped;
   using Line::failed;
   using Line::finding;
+  using Line::generation;
+  using Line::has_more;
   using Line::has_room;
   using Line::max_message_bytes;
+  using Line::next;
+  using Line::over;
   using Line::response;
   using Line::waiting;
 

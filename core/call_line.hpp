@@ -13,11 +13,18 @@
 //                       \           -> cancelled(g)     caller; then as from serving
 //                        -> idle(g) -> dropped(g)       server
 //                           caller  -> failed(g)        the next server
+//                                   -> idle(g)          server: the call ends without a message
+//                                   -> part(g)          server: a response, and more follow
+//   part(g) -> serving(g)      caller: has used it, and wants the next
+//           -> cancelled(g)    caller
+//           -> response(g)     server: it was the last
+//           -> dropped(g)      server
+//           -> failed(g)       the next server
 //
 // Invariants
-//   I1  In idle, response, dropped and failed the line is the caller's; in request, serving and
-//       cancelled the server's. Only the owner touches line and buffers. It alone stores the state,
-//       but for I4 and I5.
+//   I1  In idle, response, part, dropped and failed the line is the caller's; in request, serving
+//       and cancelled the server's. Only the owner touches line and buffers. It alone stores the
+//       state, but for I4 to I6.
 //   I2  A server stores serving before it stores anything else: what it began, no other begins.
 //   I3  Sizes and phases are checked against the private geometry, and each state is read once.
 //   I4  From request a compare-and-swap leads on, the server's to serving or the caller's to idle.
@@ -25,6 +32,9 @@
 //       not taken back.
 //   I5  Cancelled is serving, and a hint beside it: a caller that gives up turns the one into the
 //       other by compare-and-swap. What the server stores next stands whatever it replaces.
+//   I6  To part leads a compare-and-swap from serving: none comes after cancelled. From part one
+//       leads on, of either side. If the caller's succeeds, the line is the server's again; if the
+//       server's does, the caller keeps it, and the call is over.
 // Edges
 //   C   call: call() stores request -> request() loads it: the request is written before it is
 //       read.
@@ -32,7 +42,10 @@
 //       the request is read before the next one overwrites it.
 //   R   relaxed: serving, which is for the next server; that one comes after the first one's death.
 //   W   relaxed: the compare-and-swaps of I4 and I5. The side that loses has touched nothing of the
-//       request; the server that wins has loaded this very state by C.
+//       request; the server that wins has loaded this very state by C. Those of the server from
+//       part: they go on with the release of the part, which the caller loads by S.
+//   N   next: the caller's compare-and-swap from part -> look(): the part is read before the next
+//       one overwrites it.
 // Progress: wait-free.
 // Time-outs: abandon() takes the request back, and the line is free at once; or the server has
 // begun it, and the line stays the server's until it has answered: claim() finds no room until
@@ -63,6 +76,7 @@ class CallLine {
   static constexpr Edge kServed{"call.S"};
   static constexpr Edge kRelaxed{"call.R"};
   static constexpr Edge kWithdraw{"call.W"};
+  static constexpr Edge kNext{"call.N"};
   static constexpr const char* kStateField = "CallCell::state";
   static constexpr std::uint32_t kNoMessage = UINT32_MAX;  // no size: 0 bytes are a message
 
@@ -70,6 +84,15 @@ class CallLine {
   [[nodiscard]] static std::byte* place(const CallMemory& memory, std::byte* buffer,
                                         std::uint32_t size_bytes) noexcept {
     return size_bytes <= kInlineCallBytes ? memory.cell->payload.data() : buffer;
+  }
+  // The server's way out of `word`, a part; the caller keeps line and size. False: the caller has
+  // left it first, and `word` is what stands there.
+  [[nodiscard]] static bool leave_part(const CallMemory& memory, std::uint64_t& word,
+                                       CallState::Phase to) noexcept {
+    const CallState part(word);
+    return Atomics::compare_exchange(
+        memory.cell->state, word, CallState(to, part.generation(), part.size_bytes()).word(),
+        std::memory_order_relaxed, std::memory_order_relaxed, kWithdraw);  // W, I6
   }
   // Whether the caller has given up the call that is being served.
   [[nodiscard]] static bool is_cancelled(const CallMemory& memory) noexcept {

@@ -36,6 +36,7 @@ class CallState {
     kFailed = 4,
     kCancelled = 5,
     kDropped = 6,
+    kPart = 7,
   };
 
   explicit constexpr CallState(std::uint64_t word) noexcept : word_(word) {}
@@ -58,6 +59,10 @@ class CallState {
   }
   [[nodiscard]] constexpr bool is_begun() const noexcept {
     return phase() == kServing || phase() == kCancelled;
+  }
+  // A call that has not come to its end.
+  [[nodiscard]] constexpr bool is_under_way() const noexcept {
+    return is_servers() || phase() == kPart;
   }
 
  private:

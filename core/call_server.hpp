@@ -23,7 +23,12 @@ class CallLine<Atomics>::Server : public Witness {
   // Takes the line over from a server that is gone, and fails the call that it had begun.
   explicit Server(const CallMemory& memory) noexcept : memory_(memory) {
     assert(memory.buffer_bytes <= CallState::kMaxSizeBytes);
-    const CallState state(Atomics::load(memory_.cell->state, std::memory_order_relaxed, kRelaxed));
+    std::uint64_t word = Atomics::load(memory_.cell->state, std::memory_order_relaxed, kRelaxed);
+    if (CallState(word).phase() == CallState::kPart &&
+        leave_part(memory_, word, CallState::kFailed)) {
+      return;
+    }
+    const CallState state(word);
     if (!state.is_begun()) return;
     const CallState failed(CallState::kFailed, state.generation(), 0);
     Atomics::store(memory_.cell->state, failed.word(), std::memory_order_release, kServed);  // S
@@ -43,7 +48,7 @@ class CallLine<Atomics>::Server : public Witness {
   // Whether there is a call that has not been answered, begun or not.
   [[nodiscard]] bool is_asked() const noexcept {
     return CallState(Atomics::load(memory_.cell->state, std::memory_order_relaxed, kRelaxed))
-        .is_servers();
+        .is_under_way();
   }
 
   // The request, in place, and from now on this server's to answer; or a span without data: not
@@ -130,11 +135,39 @@ class CallLine<Atomics>::Taken {
   }
   // Hands the response over. REQUIRES: it was claimed.
   void respond() noexcept {
-    assert(response_bytes_ != kNoMessage);
+    assert(response_bytes_ != kNoMessage && !is_out_);
     end(CallState(CallState::kResponse, generation_, response_bytes_));
   }
+  // Hands it over as one of several; then nothing may be claimed before look() says `here` again.
+  // False: the caller has given up, and the line stays here. REQUIRES: it was claimed.
+  [[nodiscard]] bool part() noexcept {
+    assert(response_bytes_ != kNoMessage && !is_out_);
+    const CallState part(CallState::kPart, generation_, std::exchange(response_bytes_, kNoMessage));
+    std::uint64_t word = Atomics::load(memory_.cell->state, std::memory_order_relaxed, kRelaxed);
+    const CallState state(word);
+    is_out_ = state.phase() == CallState::kServing && state.generation() == generation_ &&
+              Atomics::compare_exchange(memory_.cell->state, word, part.word(),
+                                        std::memory_order_release, std::memory_order_relaxed,
+                                        kServed);  // S, I6
+    return is_out_;
+  }
+  // Where the line is after part(): with the caller, which has not asked for more; here again, by
+  // the caller's wish or because it has given up; or spoilt, and the call is no more.
+  enum class Standing : std::uint8_t { out, here, spoilt };
+  [[nodiscard]] Standing look() noexcept {
+    if (!is_out_) return Standing::here;
+    const CallState state(
+        Atomics::load(memory_.cell->state, std::memory_order_acquire, kNext));  // N
+    if (state.generation() != generation_) return Standing::spoilt;
+    if (state.phase() == CallState::kPart) return Standing::out;
+    if (!state.is_begun()) return Standing::spoilt;  // I3
+    is_out_ = false;
+    return Standing::here;
+  }
+  // Ends the call with the parts that were handed over.
+  void finish() noexcept { end(CallState::kResponse, CallState::kIdle); }
   // Ends the call without an answer.
-  void drop() noexcept { end(CallState(CallState::kDropped, generation_, 0)); }
+  void drop() noexcept { end(CallState::kDropped, CallState::kDropped); }
 
   [[nodiscard]] std::uint32_t max_message_bytes() const noexcept {
     return memory_.max_message_bytes();
@@ -148,11 +181,24 @@ class CallLine<Atomics>::Taken {
   void end(CallState state) noexcept {
     Atomics::store(memory_.cell->state, state.word(), std::memory_order_release, kServed);  // S
   }
+  // Of a part that the caller has, and of a line that is here.
+  void end(CallState::Phase from_part, CallState::Phase from_here) noexcept {
+    if (is_out_) {
+      std::uint64_t word = Atomics::load(memory_.cell->state, std::memory_order_relaxed, kRelaxed);
+      const CallState state(word);
+      if (state.phase() == CallState::kPart && state.generation() == generation_ &&
+          leave_part(memory_, word, from_part)) {
+        return;
+      }
+    }
+    end(CallState(from_here, generation_, 0));
+  }
 
   CallMemory memory_;
   std::uint32_t generation_;
   std::uint32_t request_bytes_;
   std::uint32_t response_bytes_ = kNoMessage;  // claimed
+  bool is_out_ = false;                        // the caller has a part, as far as is known
 };
 
 }  // namespace ringbell::core

@@ -9,7 +9,7 @@ and one thread uses it at a time.
 
 from __future__ import annotations
 
-from . import _arrays, _ring, _ringbell
+from . import _arrays, _parts, _ring, _ringbell
 from ._errors import (BusyError, CancelledError, ClosedError, CorruptError, DroppedError,
                       EndClosedError, Error, EvictedError, ForkError, GivenBackError, InUseError,
                       InvalidArgumentError, NoPlaceError, NoReaderError, NoSpaceError,
@@ -42,6 +42,7 @@ __all__ = [
 
 _ring.install(Ring)
 _arrays.install(_ringbell)
+_parts.install(Client)
 
 for _name in __all__:  # where users find them, and tracebacks say it
     if isinstance(globals()[_name], type):

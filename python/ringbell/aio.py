@@ -20,7 +20,7 @@ but those of a client whose service has tickets: as many are under way at a time
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
@@ -244,6 +244,27 @@ class Client(_AsyncEnd[_ringbell.Client]):
             return await self._call_in_turn(request, end)
         with ticket:
             return await self._answer(ticket.wait, end)
+
+    async def parts(self, request: _Buffer,
+                    timeout: float | None = None) -> AsyncGenerator[bytes, None]:
+        """As the end's own, by a ticket of the service. Raises: NoPlaceError, if it has none left.
+
+        A server sends a part by TakenRequest.send(part, 0), or in a thread of its own.
+        """
+        loop = asyncio.get_running_loop()
+        with self.end.start(request) as ticket:
+            while True:
+                end = None if timeout is None else loop.time() + timeout
+                try:
+                    part = await self._answer(ticket.next, end)
+                except ClosedError as error:
+                    if error.fate != "served":
+                        raise
+                    return
+                if part is None:
+                    raise make("timed_out", "the server did not answer in time", 0,
+                               ticket.abandon())
+                yield part
 
     async def _call_in_turn(self, request: _Buffer, end: float | None) -> bytes | None:
         """By the one call that needs no ticket."""

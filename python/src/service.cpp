@@ -1,4 +1,8 @@
 // Client and Server: many ask, one answers.
+#include <algorithm>
+#include <span>
+#include <utility>
+
 #include <ringbell/transport/ends/service.hpp>
 
 #include "python/src/ends.hpp"
@@ -45,6 +49,14 @@ py::object call(OwnClient& self, const py::object& request, const py::object& ti
   return found ? bytes_from(self, *found) : py::none();
 }
 
+// The part before was copied out, and goes back.
+py::object next_part(OwnClient& self, const py::object& timeout) {
+  self.check_empty_handed();
+  self.end().ask_for_more();
+  const Found found = answer(self, timeout_of(timeout));
+  return found ? bytes_from(self, *found) : py::none();
+}
+
 // A call under way. It waits as its client does, in its client's turn, and keeps it. The ticket is
 // its client's state: whatever looks at it or gives it back takes its turn, too.
 class OwnTicket {
@@ -60,6 +72,13 @@ class OwnTicket {
     own.check();
     const Found found =
         own.wait(timeout_of(timeout), [&](Timeout slice) { return ticket_->wait(slice); });
+    return found ? bytes_from(own, *found) : py::none();
+  }
+  [[nodiscard]] py::object next(const py::object& timeout) {
+    OwnClient& own = client();
+    own.check();
+    const Found found =
+        own.wait(timeout_of(timeout), [&](Timeout slice) { return ticket_->next(slice); });
     return found ? bytes_from(own, *found) : py::none();
   }
   // Raises: InUseError.
@@ -85,6 +104,10 @@ void bind_ticket(py::module_& module) {
           "The answer as bytes, again at each call. None: the time is up, the call stays under "
           "way.\n\nRaises: InvalidArgumentError (the call is over); ClosedError, PeerDeadError, "
           "DroppedError, CorruptError: these\nend the call; EndClosedError, ForkError, InUseError.")
+      .def("next", &OwnTicket::next, py::arg("timeout") = py::none(),
+           "The parts of the answer in turn, each as bytes: what a server gave by send(), or "
+           "respond() once. None: the\ntime is up, the call stays under way.\n\nRaises: "
+           "ClosedError, with fate \"served\", when there is no more; as wait().")
       .def(
           "answered", [](OwnTicket& self) { return self.ticket().answered(); },
           "Whether wait() would have something to give, or to raise, at once. Raises: InUseError.")
@@ -134,6 +157,10 @@ void bind_client(py::module_& module) {
           py::arg("timeout") = py::none(),
           "The answer where it stands: `with client.answer() as view`. None: the time is up, the "
           "call is abandoned.\n\nRaises: InvalidArgumentError (nothing was called); as call().")
+      .def("next", &next_part, py::arg("timeout") = py::none(),
+           "After begin() the parts of the answer in turn, each as bytes; parts() does both. None: "
+           "the time is up, the call is\nabandoned.\n\nRaises: ClosedError, with fate "
+           "\"served\", when there is no more; as answer().")
       .def(
           "answered",
           [](OwnClient& self) {
@@ -149,6 +176,13 @@ void bind_client(py::module_& module) {
                              [&](Timeout slice) { return self.end().answered_for(slice); });
           },
           py::arg("timeout"), "Waits for answered(); the call stays under way.")
+      .def_property_readonly(
+          "_call_number",
+          [](OwnClient& self) {
+            self.check();
+            return self.end().call_number();
+          },
+          "Another after each call. Raises: InUseError, EndClosedError.")
       .def(
           "abandon",
           [](OwnClient& self) {
@@ -236,6 +270,28 @@ py::object receive_request(OwnServer& self, Timeout timeout) {
   return found ? bytes_from(self, *found) : py::none();
 }
 
+// Without the GIL: the client may be another thread's.
+bool send_part(TakenRequest& self, std::span<const std::byte> part, Timeout timeout) {
+  const SteadyTime end = end_of(timeout);
+  for (Timeout left = timeout;; left = left_until(end)) {
+    Result<bool> sent = [&] {
+      const NoGil released;
+      return self.send(part, std::min(left, kSlice));
+    }();
+    if (value_or_raise(std::move(sent))) return true;
+    if (left <= kSlice) return false;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  }
+}
+
+void respond_later(TakenRequest& self, const py::object& response) {
+  const Bytes bytes(response);
+  const bool in_parts = self.request().data() == nullptr;
+  if (!in_parts) return value_or_raise(self.respond(bytes.get()));
+  (void)send_part(self, bytes.get(), kForever);
+  value_or_raise(self.finish());
+}
+
 // A request that is answered later: it outlives its end, and takes no turn with it.
 void bind_taken(py::module_& module) {
   py::class_<TakenRequest>(module, "TakenRequest",
@@ -254,16 +310,25 @@ void bind_taken(py::module_& module) {
            "Whether no process waits for the answer any more: the client has given up or died, the "
            "server is closed,\nor it was answered. A death is seen by a server that waits for "
            "requests. Raises: nothing.")
+      .def("respond", &respond_later, py::arg("response"),
+           "Answers it with a bytes-like object; after send() with a last part.\n\nRaises: "
+           "TooLargeError, which leaves it as it was; InvalidArgumentError (it was answered or "
+           "dropped);\nClosedError (the server was closed meanwhile, or this is a child of fork); "
+           "DroppedError (the client gave up\nafter a part).")
       .def(
-          "respond",
-          [](TakenRequest& self, const py::object& response) {
-            const Bytes bytes(response);
-            value_or_raise(self.respond(bytes.get()));
+          "send",
+          [](TakenRequest& self, const py::object& part, const py::object& timeout) {
+            const Bytes bytes(part);
+            return send_part(self, bytes.get(), timeout_of(timeout));
           },
-          py::arg("response"),
-          "Answers it with a bytes-like object.\n\nRaises: TooLargeError, which leaves it as it "
-          "was; InvalidArgumentError (it was answered or dropped);\nClosedError (the server was "
-          "closed meanwhile, or this is a child of fork).")
+          py::arg("part"), py::arg("timeout") = py::none(),
+          "A part of the answer, a bytes-like object: the call goes on. Waits until the client has "
+          "asked for more than the\npart before. False: the time is up, and it was not sent. After "
+          "it `request` is empty.\n\nRaises: DroppedError (the client gave up or died); as "
+          "respond(). All but TooLargeError end the call.")
+      .def(
+          "finish", [](TakenRequest& self) { value_or_raise(self.finish()); },
+          "Ends the call with what was sent.\n\nRaises: as respond(), but TooLargeError.")
       .def("drop", &TakenRequest::drop,
            "Ends the call without an answer. Nothing happens if it was answered. Raises: nothing.")
       .def("__enter__", [](const py::object& self) { return self; })

@@ -301,6 +301,36 @@ def test_calls_of_one_client_are_under_way_at_a_time() -> None:
     in_loop(body)()
 
 
+def test_answers_come_in_parts() -> None:
+    async def body() -> None:
+        ring = ringbell.Ring.service(tickets=2)
+        server = ringbell.Server.open(ring)
+
+        def serve() -> None:
+            for _ in range(3):
+                with server.take(10) as request:
+                    try:
+                        for part in range(int(request.request)):
+                            assert request.send(b"%d" % part, 10)
+                        request.finish()
+                    except ringbell.DroppedError:
+                        pass
+        thread = threading.Thread(target=serve)
+        thread.start()
+        client = aio.Client(ringbell.Client.open(ring))
+        assert [part async for part in client.parts(b"3", 10)] == [b"0", b"1", b"2"]
+        rest = client.parts(b"1000", 10)
+        assert [await rest.__anext__(), await rest.__anext__()] == [b"0", b"1"]
+        await rest.aclose()
+        assert [part async for part in client.parts(b"1", 10)] == [b"0"]
+        thread.join()
+        with pytest.raises(ringbell.TimedOutError) as error:
+            await client.parts(b"1", 0.01).__anext__()
+        assert error.value.fate == "withdrawn"
+        client.close()
+    in_loop(body)()
+
+
 def test_one_of_several_calls_may_fail_or_be_given_up() -> None:
     async def body() -> None:
         ring = ringbell.Ring.service(tickets=3)

@@ -29,7 +29,8 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "get_into": (bytearray(999),), "call": (b"x",), "begin": (b"x",), "start": (b"x",),
     "respond": (b"x",), "serve": (bytes, 1, 0), "read": (print, 0), "_answered_for": (0,),
     "wait_for_subscribers": (0, 0), "_sleep": (0,), "stage": (b"x",), "send_sealed": (b"x",),
-    "flush_tagged": (1,), "peek_fresh": (1.0,), "set_source": (1,)}
+    "flush_tagged": (1,), "peek_fresh": (1.0,), "set_source": (1,),
+    "parts": (b"x",)}
 NO_CALLS = {"open", "create", "close", "closed", "interrupt", "arrays", "loan_array", "get_array"}
 
 

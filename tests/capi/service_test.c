@@ -237,6 +237,62 @@ static void a_request_is_answered_later(void) {
   ringbell_client_close(client);
 }
 
+static void an_answer_has_parts(void) {
+  const ringbell_service_options options = {.tickets = 1};
+  ringbell_service* service = NULL;
+  ringbell_service* other = NULL;
+  ringbell_client* client = NULL;
+  ringbell_server* server = NULL;
+  ringbell_taken* taken = NULL;
+  ringbell_ticket* ticket = NULL;
+  const void* part = NULL;
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_OK, ringbell_service_create(&options, &service, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_service_attach(ringbell_service_fd(service), &other, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_client_open(other, NULL, &client, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_server_open(service, NULL, &server, &error));
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_client_next(client, 0, &part, &size, &error));
+  for (int by_ticket = 0; by_ticket < 2; ++by_ticket) {
+    if (by_ticket) {
+      CHECK_CODE(RINGBELL_OK, ringbell_client_start(client, "ask", 3, &ticket, &error));
+      CHECK_CODE(RINGBELL_NOT_NOW, ringbell_ticket_next(ticket, 0, &part, &size, &error));
+    } else {
+      CHECK_CODE(RINGBELL_OK, ringbell_client_begin(client, "ask", 3, &error));
+    }
+    CHECK_CODE(RINGBELL_OK, ringbell_server_take(server, 0, &taken, &error));
+    for (size_t i = 0; i < 3; ++i) {
+      CHECK_CODE(RINGBELL_TOO_LARGE, ringbell_taken_send(taken, "", 1000, 0, &error));
+      CHECK_CODE(RINGBELL_OK, ringbell_taken_send(taken, "told" + i, 4 - i, 0, &error));
+      CHECK_CODE(RINGBELL_NOT_NOW, ringbell_taken_send(taken, "next", 4, 0, &error));
+      CHECK_CODE(RINGBELL_OK, by_ticket
+                                  ? ringbell_ticket_next(ticket, kPatience, &part, &size, &error)
+                                  : ringbell_client_next(client, kPatience, &part, &size, &error));
+      CHECK(size == 4 - i && memcmp(part, "told" + i, size) == 0);
+      if (i == 2) break;
+      if (by_ticket) {
+        CHECK_CODE(RINGBELL_NOT_NOW, ringbell_ticket_next(ticket, 0, &part, &size, &error));
+      } else {
+        CHECK_CODE(RINGBELL_NOT_NOW, ringbell_taken_send(taken, "next", 4, 1000, &error));
+        break;
+      }
+    }
+    if (by_ticket) {
+      CHECK_CODE(RINGBELL_OK, ringbell_taken_finish(taken, &error));
+      CHECK_CODE(RINGBELL_CLOSED, ringbell_ticket_next(ticket, 0, &part, &size, &error));
+      CHECK(ringbell_ticket_fate(ticket) == RINGBELL_FATE_SERVED);
+    } else {
+      CHECK_CODE(RINGBELL_NOT_NOW, ringbell_client_next(client, 0, &part, &size, &error));
+      CHECK(ringbell_client_fate(client) == RINGBELL_FATE_MAYBE_SERVED);
+      CHECK_CODE(RINGBELL_DROPPED, ringbell_taken_send(taken, "next", 4, kPatience, &error));
+    }
+    CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_taken_finish(taken, &error));
+    ringbell_taken_destroy(taken);
+  }
+  ringbell_ticket_destroy(ticket);
+  ringbell_client_close(client);
+  ringbell_server_close(server);
+}
+
 static void what_cannot_be_is_refused(void) {
   ringbell_service* service = NULL;
   const ringbell_service_options wrong = {.reserved = {1}};
@@ -252,6 +308,7 @@ int main(void) {
   a_loop_is_woken_by_calls_and_by_answers();
   many_calls_are_under_way();
   a_request_is_answered_later();
+  an_answer_has_parts();
   what_cannot_be_is_refused();
   a_call_that_nobody_serves_ends();
   calls_are_answered_between_processes();

@@ -245,7 +245,9 @@ TEST_F(CallLineTest, GenerationsWrapAround) {
 TEST_F(CallLineTest, NonsenseFromTheServerIsCorrupt) {
   const std::array nonsense{CallState(CallState::kResponse, 2, 8),
                             CallState(CallState::kResponse, 1, kBufferBytes + 1),
-                            CallState(CallState::kIdle, 1, 0), CallState(CallState::kFailed, 0, 0),
+                            CallState(CallState::kPart, 1, kBufferBytes + 1),
+                            CallState(CallState::kIdle, 0, 0),
+                            CallState(CallState::kFailed, 0, 0),
                             CallState(~std::uint64_t{0})};
   for (const CallState state : nonsense) {
     cell_ = {};

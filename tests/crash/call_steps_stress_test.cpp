@@ -229,6 +229,47 @@ void take_over_called(CallVictim<Line>& at) {
   (void)at.caller.claim(kShort);
 }
 
+// The server has sent a part, and waits for what the caller makes of it.
+template <class Line>
+class DyingCallerOfPart : public CallVictim<Line> {
+ public:
+  explicit DyingCallerOfPart(void (*operation)(CallVictim<Line>&)) : CallVictim<Line>(operation) {
+    EXPECT_TRUE(call(this->caller, this->number));
+    EXPECT_FALSE(this->request(this->server).empty());
+    taken_.emplace(this->server.take());
+    const std::span<std::byte> room = taken_->claim(size_of(this->number));
+    messages_of(this->number).put(room, this->number + kAnswer);
+    EXPECT_TRUE(taken_->part());
+  }
+
+  void survive() override {
+    typename Line::Caller next = this->line.caller();
+    ASSERT_EQ(taken_->look(), CallLine<>::Taken::Standing::here);
+    ASSERT_TRUE(taken_->is_cancelled());
+    ASSERT_TRUE(next.claim(kShort).empty()) << "the line is the server's until it ends the call";
+    taken_->drop();
+    ++this->number;
+    ASSERT_NO_FATAL_FAILURE(this->go_many_rounds(next, this->server));
+  }
+
+ private:
+  std::optional<CallLine<>::Taken> taken_;
+};
+
+template <class Line>
+void ask_for_the_next_part(CallVictim<Line>& at) {
+  (void)at.caller.answered();
+  (void)at.caller.next();
+  (void)at.caller.answered();
+}
+
+template <class Line>
+void abandon_between_parts(CallVictim<Line>& at) {
+  (void)at.caller.answered();
+  (void)at.caller.abandon();
+  (void)at.caller.claim(kShort);
+}
+
 // --- the server ----------------------------------------------------------------------------------
 
 template <class Line>
@@ -287,6 +328,23 @@ void take_and_serve_one(CallVictim<Line>& at) {
   (void)at.server.request();
 }
 
+// With a part that the end of the call makes the last one.
+template <class Line>
+void take_and_serve_in_parts(CallVictim<Line>& at) {
+  at.begun.begin();
+  (void)at.request(at.server);
+  at.begun.finish();
+  auto taken = at.server.take();
+  const std::span<std::byte> room = taken.claim(size_of(at.number));
+  messages_of(at.number).put(room, at.number + kAnswer);
+  (void)taken.part();
+  (void)taken.look();
+  at.answered.begin();
+  taken.finish();
+  at.answered.finish();
+  (void)at.server.request();
+}
+
 template <class Line>
 void take_over_serving(CallVictim<Line>& at) {
   at.server = at.line.server();
@@ -334,12 +392,19 @@ TYPED_TEST(CallStepsTest, DeadCallersLineIsTakenOverAsIfItHadGivenUp) {
       {"caller, abandon what is begun", abandon_begun<TypeParam>});
   kill_at_every_instruction<TypeParam, DyingCallerOfBegun>(
       {"caller, take over what is begun", take_over_called<TypeParam>});
+  for (const CaseOf<TypeParam>& one :
+       {CaseOf<TypeParam>{"caller, ask for the next part", ask_for_the_next_part<TypeParam>},
+        CaseOf<TypeParam>{"caller, abandon between parts", abandon_between_parts<TypeParam>},
+        CaseOf<TypeParam>{"caller, take over a part", take_over_called<TypeParam>}}) {
+    kill_at_every_instruction<TypeParam, DyingCallerOfPart>(one);
+  }
 }
 
 TYPED_TEST(CallStepsTest, DeadServersCallIsAnsweredOnceOrFails) {
   for (const CaseOf<TypeParam>& one :
        {CaseOf<TypeParam>{"server, serve", serve_one<TypeParam>},
         CaseOf<TypeParam>{"server, take and serve", take_and_serve_one<TypeParam>},
+        CaseOf<TypeParam>{"server, serve in parts", take_and_serve_in_parts<TypeParam>},
         CaseOf<TypeParam>{"server, take over", take_over_serving<TypeParam>}}) {
     kill_at_every_instruction<TypeParam, DyingServer>(one);
   }

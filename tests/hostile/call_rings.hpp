@@ -84,12 +84,15 @@ class Calling {
     } else if (caller.answered()) {
       waiting_ = false;
       const std::span<const std::byte> response = caller.response();
-      HOSTILE_CHECK((response.data() == nullptr) == caller.failed());
+      HOSTILE_CHECK((response.data() == nullptr) == (caller.failed() || caller.over()));
       HOSTILE_CHECK(response.data() == nullptr || room.holds(line, response, true));
       tally.read(response);
+      if (!caller.has_more()) return;
+      if (choices.one_in(4)) return (void)caller.abandon();
+      waiting_ = caller.next() || caller.waiting();
     } else if (choices.one_in(16)) {
       waiting_ = false;
-      if (caller.abandon() != core::CallFate::served) return;
+      if (caller.abandon() != core::CallFate::served || caller.over()) return;
       HOSTILE_CHECK(room.holds(line, caller.response(), true));
       tally.read(caller.response());
     }
@@ -113,7 +116,7 @@ class AnyCaller {
     }
     calling_.step(caller_, *room_, line_, choices, tally);
   }
-  [[nodiscard]] std::uint64_t most_operations() const noexcept { return 8; }
+  [[nodiscard]] std::uint64_t most_operations() const noexcept { return 16; }
 
  private:
   [[nodiscard]] Caller make() const {
@@ -154,6 +157,15 @@ void serve(Server& server, const CallRoom& room, std::uint32_t line,
   auto taken = server.take();
   HOSTILE_CHECK(room.holds(line, taken.request(), false));
   if (choices.one_in(4)) return taken.drop();
+  if (choices.one_in(2)) {
+    const std::span<std::byte> part = taken.claim(size);
+    HOSTILE_CHECK(part.size() == size && room.holds(line, part, true));
+    tally.write(part);
+    using Standing = decltype(taken.look());
+    if (taken.part() && taken.look() != Standing::here) {
+      return choices.one_in(2) ? taken.finish() : taken.drop();
+    }
+  }
   answer(taken);
 }
 
@@ -171,7 +183,7 @@ class LineServer {
     const std::span<const std::byte> request = server_.request();
     if (request.data() != nullptr) serve(server_, *room_, line_, request, choices, tally);
   }
-  [[nodiscard]] std::uint64_t most_operations() const noexcept { return 8; }
+  [[nodiscard]] std::uint64_t most_operations() const noexcept { return 16; }
 
  private:
   const CallRoom* room_;

@@ -33,6 +33,7 @@ template <class P, class... Arguments>
 [[nodiscard]] Scenario crowd_that_passes_nothing_on();
 [[nodiscard]] std::vector<Scenario> mpmc_scenarios();
 [[nodiscard]] std::vector<Scenario> call_scenarios();
+[[nodiscard]] std::vector<Scenario> call_parts_scenarios();
 [[nodiscard]] std::vector<Scenario> call_group_scenarios();
 [[nodiscard]] std::vector<Scenario> broadcast_scenarios();
 [[nodiscard]] std::vector<Scenario> many_scenarios();

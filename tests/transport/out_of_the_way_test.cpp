@@ -86,12 +86,15 @@ TEST(OutOfTheWayTest, AClientTakesALineOverAsItWasLeft) {
     region.call_group_memory().lines[0].cell.state = left.word();
     return Client::open(copy_of(region)).has_value();
   };
-  for (const auto phase : {CallState::kIdle, CallState::kRequest, CallState::kServing,
-                           CallState::kResponse, CallState::kFailed}) {
+  for (const auto phase :
+       {CallState::kIdle, CallState::kRequest, CallState::kServing, CallState::kResponse,
+        CallState::kFailed, CallState::kCancelled, CallState::kDropped, CallState::kPart}) {
     EXPECT_TRUE(opens_on(CallState(phase, 1, 8))) << phase;
   }
-  EXPECT_FALSE(opens_on(CallState(CallState::kResponse, 1, CallState::kMaxSizeBytes)));
-  EXPECT_FALSE(opens_on(CallState(7)));
+  for (const auto phase : {CallState::kRequest, CallState::kServing, CallState::kResponse,
+                           CallState::kCancelled, CallState::kPart}) {
+    EXPECT_FALSE(opens_on(CallState(phase, 1, CallState::kMaxSizeBytes))) << phase;
+  }
 }
 
 TEST(OutOfTheWayTest, AChildInterruptsNothingOfItsParents) {

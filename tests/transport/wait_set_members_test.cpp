@@ -136,7 +136,7 @@ TEST(WaitSetMembersTest, ACorruptLineOfACallHasAnErrorToTell) {
   ASSERT_TRUE(set.add(client));
   EXPECT_EQ(ready_within(set, 1ms), Ids{});
   at.ring.call_group_memory().lines[0].cell.state =
-      core::CallState(core::CallState::kIdle, 1, 0).word();
+      core::CallState(core::CallState::kIdle, 2, 0).word();  // of this call it is an answer
   for (int wait = 0; wait < 2; ++wait) EXPECT_EQ(told_within(set, kLong), What::failed);
   EXPECT_EQ(code_of(client.answer_for(0ns)), ErrorCode::corrupt);
 }

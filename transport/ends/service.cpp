@@ -32,6 +32,7 @@ bool is_line_whole(const core::CallMemory& line) noexcept {
     case core::CallState::kServing:
     case core::CallState::kCancelled:
     case core::CallState::kResponse:
+    case core::CallState::kPart:
       return fits(state.size_bytes(), line.max_message_bytes());
   }
   return false;
@@ -74,6 +75,7 @@ Result<Client> Client::on(Participant participant) {
 Client::Client(Participant participant, core::CallGroup<>::Caller ring) noexcept
     : OpenedEnd(std::move(participant)), ring_(std::move(ring)) {
   participant_.sleeper().will_sleep_on(participant_.own_bell());
+  tell_server();  // of calls that a dead client in this place had under way
 }
 
 Client::Client(Client&& other) noexcept
@@ -90,6 +92,7 @@ Client::Client(Client&& other) noexcept
 Client::~Client() {
   if (tickets_) tickets_->close();
   if (!participant_.is_open()) return;
+  give_up_parts();
   participant_.say_closed();
   participant_.leave();
 }
@@ -130,11 +133,16 @@ Result<std::optional<std::span<std::byte>>> Client::claim_for(std::size_t size_b
                      Fate::withdrawn);
   }
   called_ = is_awaited_ = false;
+  give_up_parts();
   const auto size = static_cast<std::uint32_t>(size_bytes);
   std::optional<std::span<std::byte>> room = if_any(ring_.claim(size));
   if (!room) [[unlikely]] {
-    Result<bool> ready = wait_until(
-        ring_, [&] { return (room = if_any(ring_.claim(size))).has_value(); }, timeout);
+    const auto claim = [&] {
+      room = if_any(ring_.claim(size));
+      if (!room) tell_server();  // a part of the call before may have gone back
+      return room.has_value();
+    };
+    Result<bool> ready = wait_until(ring_, claim, timeout);
     if (!ready) return fail_call(std::move(ready.error()), Fate::withdrawn);
     if (!room) fate_ = Fate::withdrawn;
   }
@@ -182,11 +190,27 @@ Result<std::optional<std::span<const std::byte>>> Client::answer_for(Timeout tim
     if (!called_) return std::nullopt;
   }
   is_awaited_ = false;
+  if (ring_.over()) return fail_call(error_of(ring_), Fate::served);
   if (ring_.failed()) return fail_call(error_of(ring_), Fate::maybe_served);
   return ring_.response();
 }
 
+void Client::ask_for_more() noexcept {
+  if (!called_ || is_awaited_ || ring_.waiting()) return;
+  if (ring_.next()) tell_server();
+  is_awaited_ = true;
+}
+
+void Client::give_up_parts() noexcept {
+  if (!ring_.has_more()) return;
+  (void)ring_.abandon();
+  tell_server();
+}
+
 Error Client::error_of(const Line& line) {
+  if (line.over()) {
+    return {.code = ErrorCode::closed, .message = "the answer to this call is complete"};
+  }
   if (line.dropped()) {
     return {.code = ErrorCode::dropped,
             .message =
@@ -200,8 +224,12 @@ Error Client::error_of(const Line& line) {
 Fate Client::abandon() noexcept {
   is_awaited_ = false;
   if (!std::exchange(called_, false)) return Fate::none;
-  if (!ring_.waiting()) return fate_ = ring_.failed() ? Fate::maybe_served : Fate::served;
-  return fate_ = ring_.abandon();
+  if (!ring_.waiting() && !ring_.has_more()) {
+    return fate_ = ring_.failed() ? Fate::maybe_served : Fate::served;
+  }
+  fate_ = ring_.abandon();
+  tell_server();
+  return fate_;
 }
 
 tl::unexpected<Error> Client::fail_call(Error error, Fate fate) noexcept {
@@ -234,6 +262,15 @@ bool Client::arm() {
 }
 
 PeerState Client::peer() const noexcept { return peer_state(region()); }
+
+Result<bool> Client::begin(std::span<const std::byte> request, Timeout timeout) {
+  const Result<std::optional<std::span<std::byte>>> room = claim_for(request.size(), timeout);
+  if (!room) return tl::unexpected(room.error());
+  if (!*room) return false;
+  copy_message((*room)->data(), request);
+  call();
+  return true;
+}
 
 Result<std::optional<std::size_t>> Client::call(std::span<const std::byte> request,
                                                 std::span<std::byte> response, Timeout timeout) {
@@ -336,7 +373,10 @@ Result<std::optional<TakenRequest>> Server::take_for(Timeout timeout) {
   const Result<std::optional<std::span<const std::byte>>> asked = request_for(timeout);
   if (!asked) return tl::unexpected(asked.error());
   if (!*asked) return std::nullopt;
-  if (!taken_) taken_ = std::make_shared<TakenRequests>(region().doorbell(), line_count());
+  if (!taken_) {
+    taken_ =
+        std::make_shared<TakenRequests>(region(), line_count(), participant_.sleeper().slice());
+  }
   is_asked_ = claimed_ = false;
   const std::uint32_t line = ring_.line();
   return taken_->add(ring_.take(), line, client(), participant_.bell_of(client() + 1));

@@ -89,6 +89,21 @@ class RINGBELL_API Client : public OpenedEnd<Client, ServiceOptions> {
   [[nodiscard]] Result<std::optional<std::span<const std::byte>>> answer_for(
       Timeout timeout = kForever);
   void put_back() noexcept { is_awaited_ = called_; }
+  // The parts of an answer, in turn, each in place until the next is asked for: as many as the
+  // server gives to TakenRequest::send(), one by respond(). What was given before goes back.
+  // Nothing: time is up, and the call is abandoned. Errors: as answer_for(); closed, and the fate
+  // `served`, when there is no more. abandon() gives the rest up, and so does the next call.
+  [[nodiscard]] Result<std::optional<std::span<const std::byte>>> next_for(
+      Timeout timeout = kForever) {
+    ask_for_more();
+    return answer_for(timeout);
+  }
+  // The first half of it: answer_for() then has the next part. Nothing happens if none was given.
+  void ask_for_more() noexcept;
+  // claim_for(), a copy of the request, and call(). False: time is up.
+  [[nodiscard]] Result<bool> begin(std::span<const std::byte> request, Timeout timeout = kForever);
+  // Another after each call(): whether an answer in parts is still of the call that it was.
+  [[nodiscard]] std::uint32_t call_number() const noexcept { return ring_.generation(); }
   // Waits for answered(), and asks after the server. False: time is up; unlike answer_for(), it
   // then leaves the call under way. Errors: as answer_for().
   [[nodiscard]] Result<bool> answered_for(Timeout timeout);
@@ -147,6 +162,9 @@ class RINGBELL_API Client : public OpenedEnd<Client, ServiceOptions> {
   [[nodiscard]] bool can_call() noexcept;
   // Why it failed.
   [[nodiscard]] static Error error_of(const Line& line);
+  // What a taken request of it sleeps for: it has asked for the next part, or gives up.
+  void tell_server() noexcept { participant_.sleeper().published(participant_.bell_of(0)); }
+  void give_up_parts() noexcept;
   void sent() noexcept { participant_.sleeper().published(region().bells().data_bell.word); }
   [[nodiscard]] tl::unexpected<Error> fail_call(Error error, Fate fate) noexcept;
 

@@ -11,6 +11,7 @@
 //       a line that was set aside is given to another client once its own is gone.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -31,7 +32,8 @@ class TakenRequests : public std::enable_shared_from_this<TakenRequests> {
  public:
   using Taken = core::CallGroup<>::Taken;
 
-  TakenRequests(core::DoorbellKind doorbell, std::uint32_t lines);
+  // Of a region with so many lines. `slice` is how long the server sleeps at most.
+  TakenRequests(const Region& region, std::uint32_t lines, std::chrono::nanoseconds slice);
 
   // --- the server's ------------------------------------------------------------------------------
 
@@ -56,10 +58,21 @@ class TakenRequests : public std::enable_shared_from_this<TakenRequests> {
 
   [[nodiscard]] bool is_own() const noexcept;  // not the copy of a child of fork
   [[nodiscard]] bool is_cancelled(std::uint32_t line, std::uint64_t serial) const noexcept;
-  // Errors: closed, corrupt, too_large.
-  [[nodiscard]] Result<void> respond(std::uint32_t line, std::uint64_t serial,
+  // False: the client still has the part before. Errors: closed, corrupt, too_large, dropped; all
+  // but too_large end the call.
+  [[nodiscard]] Result<bool> respond(std::uint32_t line, std::uint64_t serial,
                                      std::span<const std::byte> response);
+  [[nodiscard]] Result<bool> send(std::uint32_t line, std::uint64_t serial,
+                                  std::span<const std::byte> part);
+  // Errors: closed, corrupt.
+  [[nodiscard]] Result<void> finish(std::uint32_t line, std::uint64_t serial);
   void drop(std::uint32_t line, std::uint64_t serial) noexcept;
+  // Whether send() would do something else than return false.
+  [[nodiscard]] bool is_here(std::uint32_t line, std::uint64_t serial) noexcept;
+  // Cancels it if its client is gone. System calls.
+  void ask_after_client(std::uint32_t line, std::uint64_t serial, std::uint32_t client) noexcept;
+  // What sleeps until a client asks for more.
+  [[nodiscard]] std::unique_ptr<Sleeper> sleeper() const;
 
  private:
   struct Entry {
@@ -75,8 +88,19 @@ class TakenRequests : public std::enable_shared_from_this<TakenRequests> {
     return entry && entry->serial == serial;
   }
   void end(std::optional<Entry>& entry) noexcept;
+  // Whether the line is the server's; false: the client still has the part before. Errors: closed,
+  // corrupt.
+  [[nodiscard]] Result<bool> look(std::optional<Entry>& entry, std::uint64_t serial);
+  // The same, with the message copied in and claimed. Errors: as respond().
+  [[nodiscard]] Result<bool> fill(std::optional<Entry>& entry, std::uint64_t serial,
+                                  std::span<const std::byte> message);
+  [[nodiscard]] Result<bool> fail_given_up(std::optional<Entry>& entry);
 
   mutable std::mutex mutex_;
+  core::DoorbellKind doorbell_;
+  std::chrono::nanoseconds slice_;
+  int region_fd_;
+  std::span<core::ParticipantLine> participants_;
   Sleeper sleeper_;                            // rings, and never sleeps
   std::vector<std::optional<Entry>> entries_;  // by line
   std::uint64_t serial_ = 0;                   // of the request that was taken last

@@ -30,13 +30,26 @@ Tickets::Tickets(Client& client, std::uint32_t first, std::uint32_t count) : cli
 
 void Tickets::close() noexcept {
   const bool is_open = client() != nullptr;
-  client_ = nullptr;
   for (Place& place : places_) {
     if (!place.is_out) continue;
-    place.fate = !is_open               ? Fate::maybe_served
-                 : place.line.waiting() ? place.line.abandon()
-                                        : fate_of(place.line);
+    place.fate = is_open ? give_up(place.line) : Fate::maybe_served;
   }
+  client_ = nullptr;
+}
+
+Fate Tickets::give_up(core::CallGroup<>::Caller& line) noexcept {
+  if (!line.waiting() && !line.has_more()) return fate_of(line);
+  const Fate fate = line.abandon();
+  if (client_ != nullptr) client_->tell_server();
+  return fate;
+}
+
+void Tickets::ask_for_more(std::uint32_t place) noexcept {
+  Place& at = places_[place];
+  if (client() == nullptr || at.is_awaited || at.line.waiting()) return;
+  if (at.line.next()) client_->tell_server();
+  at.is_awaited = true;
+  ++awaited_;
 }
 
 Client* Tickets::client() const noexcept {
@@ -59,6 +72,7 @@ Result<Ticket> Tickets::start(std::span<const std::byte> request) {
     ++awaited_;
     return Ticket(shared_from_this(), at);
   }
+  client_->tell_server();  // parts of calls before may have gone back
   for (const Place& place : places_) {
     if (place.line.corrupt()) return fail_corrupt(place.line.finding());
   }
@@ -88,7 +102,7 @@ void Tickets::mark_given(std::uint32_t place) noexcept {
 Fate Tickets::fate(std::uint32_t place) noexcept {
   Place& at = places_[place];
   if (client() == nullptr) return client_ == nullptr ? at.fate : Fate::maybe_served;
-  return at.line.answered() ? fate_of(at.line) : Fate::none;
+  return at.line.answered() && !at.line.has_more() ? fate_of(at.line) : Fate::none;
 }
 
 Fate Tickets::give_back(std::uint32_t place) noexcept {
@@ -98,7 +112,7 @@ Fate Tickets::give_back(std::uint32_t place) noexcept {
   mark_given(place);
   at.is_out = false;
   --out_;
-  return is_open && known == Fate::none ? at.line.abandon() : known;
+  return is_open && known == Fate::none ? give_up(at.line) : known;
 }
 
 // --- Ticket --------------------------------------------------------------------------------------
@@ -130,19 +144,24 @@ Result<std::optional<std::span<const std::byte>>> Ticket::wait(Timeout timeout) 
   if (ready && !*ready) return std::nullopt;
   if (!ready) {
     if (ready.error().code == ErrorCode::cancelled) return tl::unexpected(ready.error());
-    const Fate fate = line.abandon();
+    const Fate fate = all_->give_up(line);
     if (fate != Fate::served) {
       fate_ = fate;
       std::exchange(all_, nullptr)->give_back(place_);
       return over(std::move(ready.error()), fate);
     }
   }
-  if (!line.failed()) {
+  if (!line.failed() && !line.over()) {
     all_->mark_given(place_);
     return line.response();
   }
   Error error = Client::error_of(line);
   return over(std::move(error), abandon());
+}
+
+Result<std::optional<std::span<const std::byte>>> Ticket::next(Timeout timeout) {
+  if (all_) all_->ask_for_more(place_);
+  return wait(timeout);
 }
 
 bool Ticket::answered() const noexcept {

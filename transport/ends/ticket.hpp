@@ -36,6 +36,10 @@ class RINGBELL_API Ticket {
   [[nodiscard]] Result<std::optional<std::span<const std::byte>>> try_take() {
     return wait(Timeout::zero());
   }
+  // The parts of the answer in turn, as Client::next_for(): what was given before goes back. When
+  // the time is up, the call stays under way. Errors: as wait(); closed, with the fate `served`,
+  // when there is no more.
+  [[nodiscard]] Result<std::optional<std::span<const std::byte>>> next(Timeout timeout = kForever);
   // Whether wait() would give a response or an Error at once. It does not ask whether the server
   // lives.
   [[nodiscard]] bool answered() const noexcept;

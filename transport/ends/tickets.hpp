@@ -42,7 +42,11 @@ class Tickets : public std::enable_shared_from_this<Tickets> {
   void mark_given(std::uint32_t place) noexcept;
   // What became of it, as far as it is known.
   [[nodiscard]] Fate fate(std::uint32_t place) noexcept;
-  // Gives the call up if it is under way, and the place back.
+  // Gives what wait() has given back: the next part, or the end, is awaited.
+  void ask_for_more(std::uint32_t place) noexcept;
+  // Gives the call up if it is under way. What became of it.
+  Fate give_up(core::CallGroup<>::Caller& line) noexcept;
+  // The same, and gives the place back.
   Fate give_back(std::uint32_t place) noexcept;
 
  private:

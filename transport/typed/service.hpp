@@ -25,6 +25,18 @@ template <Sendable Response>
   return tl::unexpected<Error>(std::move(error));
 }
 
+// A copy of it. Errors: `answer`'s; corrupt, if it is none of that type.
+template <Sendable Response>
+[[nodiscard]] Result<std::optional<Response>> response_in(
+    const Result<std::optional<std::span<const std::byte>>>& answer) {
+  if (!answer) return tl::unexpected(answer.error());
+  if (!*answer) return std::nullopt;
+  if ((*answer)->size() != sizeof(Response)) return fail_response<Response>((*answer)->size());
+  std::array<std::byte, sizeof(Response)> response;  // NOLINT: filled here
+  std::memcpy(response.data(), (*answer)->data(), sizeof(Response));
+  return std::bit_cast<Response>(response);
+}
+
 template <Sendable Request, Sendable Response>
 [[nodiscard]] ServiceOptions fitted_to_call(ServiceOptions options) {
   options.type = type_of_call<Request, Response>();
@@ -41,13 +53,11 @@ class Ticket {
   // Waits for the response, a copy. Nothing: time is up; the call stays under way. Errors: as the
   // ticket of bytes'; corrupt, if the response is none of that type.
   [[nodiscard]] Result<std::optional<Response>> wait(Timeout timeout = kForever) {
-    const Result<std::optional<std::span<const std::byte>>> answer = bytes_.wait(timeout);
-    if (!answer) return tl::unexpected(answer.error());
-    if (!*answer) return std::nullopt;
-    if ((*answer)->size() != sizeof(Response)) return fail_response<Response>((*answer)->size());
-    std::array<std::byte, sizeof(Response)> response;  // NOLINT: filled here
-    std::memcpy(response.data(), (*answer)->data(), sizeof(Response));
-    return std::bit_cast<Response>(response);
+    return response_in<Response>(bytes_.wait(timeout));
+  }
+  // The parts of the answer in turn. Errors: also closed, when there is no more.
+  [[nodiscard]] Result<std::optional<Response>> next(Timeout timeout = kForever) {
+    return response_in<Response>(bytes_.next(timeout));
   }
   [[nodiscard]] Result<std::optional<Response>> try_take() { return wait(Timeout::zero()); }
   // The rest is as the ticket of bytes has it.
@@ -79,6 +89,15 @@ class Client : public OpenedByName<Client<Request, Response>, ringbell::Client, 
     if (**size != sizeof(Response)) return fail_response<Response>(**size);
     return std::bit_cast<Response>(response);
   }
+  // The same for an answer in parts: begin(), then next() until it is an Error, closed when there
+  // is no more. abandon() gives the rest up.
+  [[nodiscard]] Result<bool> begin(const Request& request, Timeout timeout = kForever) {
+    return this->bytes_.begin(bytes_of<Request>(request), timeout);
+  }
+  [[nodiscard]] Result<std::optional<Response>> next(Timeout timeout = kForever) {
+    return response_in<Response>(this->bytes_.next_for(timeout));
+  }
+  Fate abandon() noexcept { return this->bytes_.abandon(); }
   [[nodiscard]] Fate fate() const noexcept { return this->bytes_.fate(); }
   // Sends a request, and does not wait. Errors: as the end of bytes'.
   [[nodiscard]] Result<typed::Ticket<Response>> start(const Request& request) {
@@ -111,6 +130,10 @@ class TakenRequest {
   [[nodiscard]] Result<void> respond(const Response& response) {
     return bytes_.respond(bytes_of<Response>(response));
   }
+  [[nodiscard]] Result<bool> send(const Response& part, Timeout timeout = kForever) {
+    return bytes_.send(bytes_of<Response>(part), timeout);
+  }
+  [[nodiscard]] Result<void> finish() { return bytes_.finish(); }
   void drop() noexcept { bytes_.drop(); }
 
  private:

@@ -162,6 +162,8 @@ const char* name_of(core::CallState::Phase phase) noexcept {
       return "given up";
     case core::CallState::kDropped:
       return "dropped";
+    case core::CallState::kPart:
+      return "partly answered";
   }
   return "impossible";
 }
@@ -175,7 +177,7 @@ void add_calls(const Region& region, RingFacts& facts) noexcept {
     const core::CallState state(loaded(memory.line(line).cell->state));
     if (!side->calls) side->calls = CallFacts{0, name_of(state.phase()), 0};
     side->calls->made += state.generation();
-    if (!state.is_servers()) continue;
+    if (!state.is_under_way()) continue;
     side->calls->state = name_of(state.phase());
     ++side->calls->open;
   }
