@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "everywhere" / "vm"))
@@ -123,6 +125,19 @@ class SkippedHere(unittest.TestCase):
 
     def test_is_nothing_where_no_test_ran(self) -> None:
         self.assertEqual(vm.SkippedHere(Path("/nowhere"), False).tests, [])
+
+
+class SecondBoot(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("cpio"), "cpio is not installed")
+    def test_has_what_the_first_one_had(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            disk = machine.Disk.__new__(machine.Disk)
+            disk.work = Path(folder)
+            disk.kernel = machine.Kernel.__new__(machine.Kernel)
+            disk.kernel.with_dependencies = lambda _: []
+            with mock.patch.object(machine, "BUSYBOX", Path("/bin/true")):
+                sizes = [disk.initramfs().stat().st_size for _ in range(2)]
+            self.assertEqual(sizes[0], sizes[1])
 
 
 class Modules(unittest.TestCase):

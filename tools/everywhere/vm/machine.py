@@ -139,6 +139,7 @@ class Disk:
 
     def initramfs(self) -> Path:
         tree = self.work / "initramfs"
+        shutil.rmtree(tree, ignore_errors=True)  # of the machine that hung
         (tree / "bin").mkdir(parents=True)
         for folder in ["dev", "proc", "root"]:
             (tree / folder).mkdir()
