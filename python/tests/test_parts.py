@@ -50,6 +50,7 @@ def test_an_answer_comes_in_parts() -> None:
     del old
     assert list(parts) == [b"part 1", b"part 2"]
     parts = client.parts(b"1000", 10)
+    assert next(parts) == b"part 0"
     parts = client.parts(b"1", 10)  # the old ones go when the new call has begun
     assert list(parts) == [b"part 0"]
     thread.join()
