@@ -366,7 +366,7 @@ TEST(TurnsTest, TakenByASideThatWokeItsPeer) {
 
 TEST(TurnsTest, TakenByASideThatGaveTheCpuAwayAndThenHadWhatItWaitedFor) {
   const Channel channel = Channel::create({.capacity_bytes = kRing}).value();
-  Endpoint reader = side_of(channel, Role::reader, {});
+  Endpoint reader = side_of(channel, Role::reader, {.within_quota = false});
   EXPECT_EQ(reader.wait_until([] { return false; }, 2ms), Waited::timed_out);  // spinning is vain
   reader.moved_to(20 * kRing);
   EXPECT_FALSE(reader.takes_turns(kRing));

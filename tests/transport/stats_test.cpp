@@ -11,13 +11,11 @@
 #include <gtest/gtest.h>
 
 #include <ringbell/ringbell.hpp>
-#include "tests/support/cpus.hpp"
 
 namespace ringbell {
 namespace {
 
 using namespace std::chrono_literals;
-using test::pin_to_cpu;
 
 constexpr std::array<std::byte, 8> kMessage{};
 // Sleeps at once, and in slices that a test can wait for.
@@ -55,38 +53,6 @@ TEST(StatsTest, AWaitInSlicesIsOneWaitAndSeveralSleeps) {
   EXPECT_EQ(pair.receiver->stats().waits, 1U);
   EXPECT_GE(pair.receiver->stats().sleeps, 2U);
   EXPECT_EQ(pair.receiver->stats().rings, 0U);
-}
-
-// Each gives the CPU to the other, which has something to do with it.
-TEST(StatsTest, TwoOnOneCpuHardlySleep) {
-  constexpr std::uint64_t kRounds = 2000;
-  Pair there({});
-  Pair back({});
-  const auto answer = [&] {
-    pin_to_cpu(0);
-    while (there.receiver->peek_for(20s).value_or(std::nullopt)) {
-      there.receiver->release();
-      if (!back.sender->try_send(kMessage)) return;
-    }
-  };
-  const auto sleeps_of_rounds = [&] {
-    const std::uint64_t before = back.receiver->stats().sleeps;
-    for (std::uint64_t i = 0; i < kRounds; ++i) {
-      EXPECT_TRUE(there.sender->try_send(kMessage));
-      EXPECT_TRUE(back.receiver->peek_for(20s).value_or(std::nullopt));
-      back.receiver->release();
-    }
-    return back.receiver->stats().sleeps - before;
-  };
-  std::uint64_t slept = kRounds;
-  std::jthread other(answer);
-  std::jthread([&] {
-    pin_to_cpu(0);
-    // Others may take the CPU at one try, not at each.
-    for (int i = 0; i < 100 && slept > kRounds / 2; ++i) slept = sleeps_of_rounds();
-  }).join();
-  there.sender.reset();
-  EXPECT_LE(slept, kRounds / 2);
 }
 
 TEST(StatsTest, SpinningIsAWaitWithoutSleep) {

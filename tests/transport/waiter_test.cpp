@@ -35,6 +35,7 @@ struct Peer {
     *is_ready = true;
     return ready();
   }
+  void took_its_turn() const { *asked += "turn "; }
 };
 
 class WaiterTest : public ::testing::Test {
@@ -94,6 +95,20 @@ TEST(SpinBudgetTest, LastsLongerByWhatACopyTakes) {
     EXPECT_EQ(waiter.wait_until(has_come, Peer{&asked, &rung, true}, 20s, copying), Waited::ready);
     EXPECT_EQ(asked, copies ? "" : "sleep ");
   }
+}
+
+// Where spinning is in vain the peer may be waiting for this CPU.
+TEST(YieldBudgetTest, IsSpentBeforeASleepOnceSpinningWasInVain) {
+  Waiter waiter({.spin_budget = 1us, .within_quota = false}, true);
+  std::string asked;
+  bool rung = false;
+  const Peer peer{&asked, &rung, true};
+  EXPECT_EQ(waiter.wait_until([] { return false; }, peer, 20s), Waited::peer_dead);
+  EXPECT_EQ(asked, "sleep ask ");
+  asked.clear();
+  int looks = 0;
+  EXPECT_EQ(waiter.wait_until([&] { return ++looks == 2; }, peer, 20s), Waited::ready);
+  EXPECT_EQ(asked, "turn ");
 }
 
 TEST(YieldBudgetTest, IsSpentWhileItPaysAndEverMoreSeldomWhileItDoesNot) {
