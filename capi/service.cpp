@@ -80,14 +80,12 @@ int ringbell_client_begin(ringbell_client* client, const void* request, size_t r
                           ringbell_error* error) {
   if (client->calling) return refuse_second_call(error);
   return guarded(error, [&]() -> int {
-    const auto room = client->value.claim_for(request_bytes, ringbell::Timeout::zero());
-    if (!room) return report(room.error(), error);
-    if (!*room) return RINGBELL_NOT_NOW;
-    ringbell::copy_message((*room)->data(),
-                           {static_cast<const std::byte*>(request), request_bytes});
-    client->value.call();
-    client->calling = true;
-    return RINGBELL_OK;
+    const int code =
+        done(client->value.begin({static_cast<const std::byte*>(request), request_bytes},
+                                 ringbell::Timeout::zero()),
+             error);
+    client->calling = code == RINGBELL_OK;
+    return code;
   });
 }
 

@@ -99,6 +99,11 @@ Result<void> kept(const Result<void>& done, Result<void>& verified) {
   return {};
 }
 
+bool is_peer(const ManyWay& way) {
+  return std::any_of(kKnownPeers.begin(), kKnownPeers.end(),
+                     [&](const KnownPeer& peer) { return peer.name == way.transport; });
+}
+
 // What the user chose of sizes and transports leaves nothing to have many of.
 ScaleOptions scale_options(const Options& options, int repeat) {
   using std::chrono::milliseconds;
@@ -109,10 +114,7 @@ ScaleOptions scale_options(const Options& options, int repeat) {
   scale.samples = mode == Mode::quick ? 50 : mode == Mode::plain ? 100 : 300;
   if (mode != Mode::full) scale.counts = {1, 64};
   for (const ManyWay& way : many_ways()) {
-    const auto names_it = [&](const KnownPeer& peer) { return peer.name == way.transport; };
-    if (has_peers(options.plan) || std::none_of(kKnownPeers.begin(), kKnownPeers.end(), names_it)) {
-      scale.transports.emplace_back(way.transport);
-    }
+    if (has_peers(options.plan) || !is_peer(way)) scale.transports.emplace_back(way.transport);
   }
   scale.first_repeat = repeat;
   if (!options.plan.sizes.empty() || !options.plan.transports.empty()) scale.repeats = 0;

@@ -54,8 +54,10 @@ Result<Socket> make_socket(void* context, int type, const std::string& address, 
   constexpr int kReconnectMs = 1;
   constexpr int kNone = 0;
   constexpr int kOn = 1;
+  constexpr int kReapTries = 100'000;
   Socket socket(::zmq_socket(context, type));
-  while (!socket && errno == EMFILE) {  // those that were closed are still being reaped
+  // Those that were closed are still being reaped.
+  for (int i = 0; i < kReapTries && !socket && errno == EMFILE; ++i) {
     ::sched_yield();
     socket.reset(::zmq_socket(context, type));
   }

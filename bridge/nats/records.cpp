@@ -31,9 +31,8 @@ std::string name_of_ring(const Region& region) {
 Records::Records(const Pair& pair, RingReader reader, std::optional<Spill> spill)
     : reader_(std::move(reader)),
       spill_(std::move(spill)),
-      by_position_(pair.durable &&
-                   (reader_.can_hold() || core::is_broadcast(reader_.shape().kind))),
       holds_many_(reader_.can_hold() || core::is_broadcast(reader_.shape().kind)),
+      by_position_(pair.durable && holds_many_),
       source_(by_position_ ? name_of_ring(reader_.region()) : name_of_run(pair)) {
   if (spill_ && by_position_) in_file_to_ = spill_->end_of(source_).value_or(0);
   if (in_file_to_ != 0) due_ = in_file_to_;

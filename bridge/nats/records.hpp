@@ -81,8 +81,8 @@ class Records {
 
   RingReader reader_;
   std::optional<Spill> spill_;
-  bool by_position_;  // the ring's own positions stand in the records, which outlive this process
   bool holds_many_;
+  bool by_position_;  // the ring's own positions stand in the records, which outlive this process
   std::string source_;
   std::optional<Record> ahead_;       // of the ring: looked at, not taken
   std::optional<Record> waiting_;     // of the file, likewise

@@ -8,9 +8,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 
 import pytest
+import ringbell
 
 PEER = os.environ.get("RINGBELL_PEER", "")
 
@@ -80,3 +82,19 @@ def message(number: int, size: int) -> bytes:
     """As tests/peer.cpp makes it: byte k is (number + k) mod 251."""
     row = bytes(range(251)) * (size // 251 + 2)
     return row[number % 251:number % 251 + size]
+
+
+def in_parts(server: ringbell.Server, calls: int) -> threading.Thread:
+    """Answers each request, a number, with as many parts; a client may give the rest up."""
+    def serve() -> None:
+        for _ in range(calls):
+            with server.take(10) as request:
+                try:
+                    for part in range(int(request.request)):
+                        assert request.send(b"part %d" % part, 10)
+                    request.finish()
+                except ringbell.DroppedError:
+                    assert request.is_cancelled()
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 
 import pytest
 import ringbell
+from conftest import in_parts
 from ringbell import aio
 
 Test = Callable[[], Coroutine[None, None, None]]
@@ -305,24 +306,13 @@ def test_answers_come_in_parts() -> None:
     async def body() -> None:
         ring = ringbell.Ring.service(tickets=2)
         server = ringbell.Server.open(ring)
-
-        def serve() -> None:
-            for _ in range(3):
-                with server.take(10) as request:
-                    try:
-                        for part in range(int(request.request)):
-                            assert request.send(b"%d" % part, 10)
-                        request.finish()
-                    except ringbell.DroppedError:
-                        pass
-        thread = threading.Thread(target=serve)
-        thread.start()
+        thread = in_parts(server, 3)
         client = aio.Client(ringbell.Client.open(ring))
-        assert [part async for part in client.parts(b"3", 10)] == [b"0", b"1", b"2"]
+        assert [part async for part in client.parts(b"3", 10)] == [b"part 0", b"part 1", b"part 2"]
         rest = client.parts(b"1000", 10)
-        assert [await rest.__anext__(), await rest.__anext__()] == [b"0", b"1"]
+        assert [await rest.__anext__(), await rest.__anext__()] == [b"part 0", b"part 1"]
         await rest.aclose()
-        assert [part async for part in client.parts(b"1", 10)] == [b"0"]
+        assert [part async for part in client.parts(b"1", 10)] == [b"part 0"]
         thread.join()
         with pytest.raises(ringbell.TimedOutError) as error:
             await client.parts(b"1", 0.01).__anext__()

@@ -6,22 +6,7 @@ import threading
 
 import pytest
 import ringbell
-
-
-def in_parts(server: ringbell.Server, calls: int) -> threading.Thread:
-    """Answers each request, a number, with as many parts; a client may give the rest up."""
-    def serve() -> None:
-        for _ in range(calls):
-            with server.take(10) as request:
-                try:
-                    for part in range(int(request.request)):
-                        assert request.send(b"part %d" % part, 10)
-                    request.finish()
-                except ringbell.DroppedError:
-                    assert request.is_cancelled()
-    thread = threading.Thread(target=serve)
-    thread.start()
-    return thread
+from conftest import in_parts
 
 
 def test_an_answer_comes_in_parts() -> None:

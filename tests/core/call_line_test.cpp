@@ -1,22 +1,16 @@
 // CallLine by one thread: what each side sees when, sizes in the line and beyond, calls given up,
 // successors, and a peer that writes nonsense.
 #include <array>
-#include <vector>
 
 #include <gtest/gtest.h>
 
-#include <ringbell/core/call_line.hpp>
-
+#include <tests/core/call_line_fixture.hpp>
 #include <tests/support/message.hpp>
 
 namespace ringbell::core {
 namespace {
 
-using Line = CallLine<>;
-
-constexpr std::uint32_t kBufferBytes = 1000;
-
-class CallLineTest : public testing::Test {
+class CallLineTest : public CallLineFixture {
  protected:
   static void call(Line::Caller& caller, std::uint64_t number, std::uint32_t size_bytes = 8) {
     const std::span<std::byte> room = caller.claim(size_bytes);
@@ -36,13 +30,6 @@ class CallLineTest : public testing::Test {
     EXPECT_EQ(caller.response().size(), size_bytes);
     EXPECT_TRUE(test::is_message(caller.response(), ~number)) << number;
   }
-
-  CallCell cell_{};
-  std::vector<std::byte> request_ = std::vector<std::byte>(kBufferBytes);
-  std::vector<std::byte> response_ = std::vector<std::byte>(kBufferBytes);
-  CallMemory memory_{&cell_, request_.data(), response_.data(), kBufferBytes};
-  Line::Caller caller_{memory_};
-  Line::Server server_{memory_};
 };
 
 TEST_F(CallLineTest, ServerSeesNothingUntilTheCall) {

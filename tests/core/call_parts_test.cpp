@@ -1,22 +1,16 @@
 // CallLine by one thread: answers in parts, given up between two of them, ended by either side, and
 // successors.
-#include <vector>
-
 #include <gtest/gtest.h>
 
-#include <ringbell/core/call_line.hpp>
-
+#include <tests/core/call_line_fixture.hpp>
 #include <tests/support/message.hpp>
 
 namespace ringbell::core {
 namespace {
 
-using Line = CallLine<>;
-using Standing = Line::Taken::Standing;
+using Standing = CallLine<>::Taken::Standing;
 
-constexpr std::uint32_t kBufferBytes = 1000;
-
-class CallPartsTest : public testing::Test {
+class CallPartsTest : public CallLineFixture {
  protected:
   Line::Taken begin(Line::Caller& caller, std::uint64_t number) {
     test::write_message(caller.claim(8), number);
@@ -44,13 +38,6 @@ class CallPartsTest : public testing::Test {
     ASSERT_NO_FATAL_FAILURE(expect(caller, number));
     EXPECT_FALSE(caller.has_more());
   }
-
-  CallCell cell_{};
-  std::vector<std::byte> request_ = std::vector<std::byte>(kBufferBytes);
-  std::vector<std::byte> response_ = std::vector<std::byte>(kBufferBytes);
-  CallMemory memory_{&cell_, request_.data(), response_.data(), kBufferBytes};
-  Line::Caller caller_{memory_};
-  Line::Server server_{memory_};
 };
 
 TEST_F(CallPartsTest, EachIsReadBeforeTheNextIsWritten) {

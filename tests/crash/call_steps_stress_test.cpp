@@ -39,9 +39,14 @@ bool call(Caller& caller, std::uint64_t number) {
   return true;
 }
 
+// `by`: the server, or what it has taken.
+template <class By>
+void write_answer(By& by, std::uint64_t number) {
+  messages_of(number).put(by.claim(size_of(number)), number + kAnswer);
+}
 template <class Server>
 void respond(Server& server, std::uint64_t number) {
-  messages_of(number).put(server.claim(size_of(number)), number + kAnswer);
+  write_answer(server, number);
   server.respond();
 }
 
@@ -237,8 +242,7 @@ class DyingCallerOfPart : public CallVictim<Line> {
     EXPECT_TRUE(call(this->caller, this->number));
     EXPECT_FALSE(this->request(this->server).empty());
     taken_.emplace(this->server.take());
-    const std::span<std::byte> room = taken_->claim(size_of(this->number));
-    messages_of(this->number).put(room, this->number + kAnswer);
+    write_answer(*taken_, this->number);
     EXPECT_TRUE(taken_->part());
   }
 
@@ -306,8 +310,7 @@ void serve_one(CallVictim<Line>& at) {
   at.begun.begin();
   (void)at.request(at.server);
   at.begun.finish();
-  const std::span<std::byte> room = at.server.claim(size_of(at.number));
-  messages_of(at.number).put(room, at.number + kAnswer);
+  write_answer(at.server, at.number);
   at.answered.begin();
   at.server.respond();
   at.answered.finish();
@@ -320,8 +323,7 @@ void take_and_serve_one(CallVictim<Line>& at) {
   (void)at.request(at.server);
   at.begun.finish();
   auto taken = at.server.take();
-  const std::span<std::byte> room = taken.claim(size_of(at.number));
-  messages_of(at.number).put(room, at.number + kAnswer);
+  write_answer(taken, at.number);
   at.answered.begin();
   taken.respond();
   at.answered.finish();
@@ -335,8 +337,7 @@ void take_and_serve_in_parts(CallVictim<Line>& at) {
   (void)at.request(at.server);
   at.begun.finish();
   auto taken = at.server.take();
-  const std::span<std::byte> room = taken.claim(size_of(at.number));
-  messages_of(at.number).put(room, at.number + kAnswer);
+  write_answer(taken, at.number);
   (void)taken.part();
   (void)taken.look();
   at.answered.begin();

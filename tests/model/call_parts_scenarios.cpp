@@ -40,19 +40,10 @@ class Parts : public CallProgram {
     read(caller, first + 1, Reads::all);
   }
   void serve_in_parts(Line::Server& server) {
-    while (true) {
-      const std::span<const std::byte> request = server.request();
-      require(!server.corrupt(), "the server takes the line for corrupt");
-      if (request.empty()) {
-        if (is_done()) return;
-        SimulatedAtomics::pause();
-        continue;
-      }
-      const std::uint64_t number = read_payload(request);
-      say_begun(number);
+    serve(server, [&](std::uint64_t number) {
       Line::Taken taken = server.take();
       answer(taken, number);
-    }
+    });
   }
   [[nodiscard]] int failed() const { return failed_; }
   [[nodiscard]] virtual bool may_fail() const { return false; }
@@ -117,15 +108,9 @@ class Parts : public CallProgram {
   int failed_ = 0;
 };
 
-class ServerDiesBetweenParts : public Parts {
+class ServerDiesBetweenParts : public WithSuccessor<Parts, kServer> {
  public:
-  ServerDiesBetweenParts() : Parts(Reads::all, Ends::finish) {}
-
-  [[nodiscard]] std::size_t threads() const override { return 3; }
-  [[nodiscard]] std::string role(std::size_t thread) const override {
-    return thread == kSuccessor ? "new server" : CallProgram::role(thread);
-  }
-  [[nodiscard]] bool may_die(std::size_t thread) const override { return thread == kServer; }
+  ServerDiesBetweenParts() : WithSuccessor(Reads::all, Ends::finish) {}
 
   void run(std::size_t thread) override {
     if (thread == kCaller) {
@@ -145,15 +130,9 @@ class ServerDiesBetweenParts : public Parts {
   [[nodiscard]] bool may_fail() const override { return true; }
 };
 
-class CallerDiesBetweenParts : public Parts {
+class CallerDiesBetweenParts : public WithSuccessor<Parts, kCaller> {
  public:
-  CallerDiesBetweenParts() : Parts(Reads::all, Ends::finish) {}
-
-  [[nodiscard]] std::size_t threads() const override { return 3; }
-  [[nodiscard]] std::string role(std::size_t thread) const override {
-    return thread == kSuccessor ? "new caller" : CallProgram::role(thread);
-  }
-  [[nodiscard]] bool may_die(std::size_t thread) const override { return thread == kCaller; }
+  CallerDiesBetweenParts() : WithSuccessor(Reads::all, Ends::finish) {}
 
   void run(std::size_t thread) override {
     if (thread == kServer) {

@@ -72,6 +72,14 @@ class CallProgram : public Program {
   }
 
   void serve(Line::Server& server) {
+    serve(server, [&](std::uint64_t number) {
+      write_payload(server.claim(size_bytes_), number + kAnswer);
+      server.respond();
+    });
+  }
+  // Each request by answer(number), until there will be no more.
+  template <class Answer>
+  void serve(Line::Server& server, Answer&& answer) {
     while (true) {
       const std::span<const std::byte> request = server.request();
       require(!server.corrupt(), "the server takes the line for corrupt");
@@ -82,8 +90,7 @@ class CallProgram : public Program {
       }
       const std::uint64_t number = read_payload(request);
       say_begun(number);
-      write_payload(server.claim(size_bytes_), number + kAnswer);
-      server.respond();
+      answer(number);
     }
   }
 
@@ -133,6 +140,19 @@ class CallProgram : public Program {
   std::array<bool, 16> withdrawn_{};
   std::uint64_t* ended_ = nullptr;  // the first of a role has ended alive
   std::uint64_t* done_ = nullptr;   // there will be no more calls
+};
+
+// A program of two, with one more that comes when the one that may die has ended or died.
+template <class OfTwo, std::size_t kMayDie>
+class WithSuccessor : public OfTwo {
+ public:
+  using OfTwo::OfTwo;
+
+  [[nodiscard]] std::size_t threads() const override { return 3; }
+  [[nodiscard]] std::string role(std::size_t thread) const override {
+    return thread == kSuccessor ? "new " + OfTwo::role(kMayDie) : OfTwo::role(thread);
+  }
+  [[nodiscard]] bool may_die(std::size_t thread) const override { return thread == kMayDie; }
 };
 
 }  // namespace ringbell::model

@@ -126,15 +126,9 @@ class AnsweredLater : public CallProgram {
   std::optional<Line::Taken> taken_;
 };
 
-class ServerDies : public CallProgram {
+class ServerDies : public WithSuccessor<CallProgram, kServer> {
  public:
-  explicit ServerDies(bool gives_up) : CallProgram(8), gives_up_(gives_up) {}
-
-  [[nodiscard]] std::size_t threads() const override { return 3; }
-  [[nodiscard]] std::string role(std::size_t thread) const override {
-    return thread == kSuccessor ? "new server" : CallProgram::role(thread);
-  }
-  [[nodiscard]] bool may_die(std::size_t thread) const override { return thread == kServer; }
+  explicit ServerDies(bool gives_up) : WithSuccessor(8), gives_up_(gives_up) {}
 
   void run(std::size_t thread) override {
     if (thread == kCaller) {
@@ -167,15 +161,9 @@ class ServerDies : public CallProgram {
   int failed_ = 0;
 };
 
-class CallerDies : public CallProgram {
+class CallerDies : public WithSuccessor<CallProgram, kCaller> {
  public:
-  CallerDies() : CallProgram(8) {}
-
-  [[nodiscard]] std::size_t threads() const override { return 3; }
-  [[nodiscard]] std::string role(std::size_t thread) const override {
-    return thread == kSuccessor ? "new caller" : CallProgram::role(thread);
-  }
-  [[nodiscard]] bool may_die(std::size_t thread) const override { return thread == kCaller; }
+  CallerDies() : WithSuccessor(8) {}
 
   void run(std::size_t thread) override {
     if (thread == kServer) {

@@ -55,6 +55,21 @@ class CallPartsTest : public testing::Test {
     EXPECT_EQ(code_of(part), code);
     EXPECT_EQ(fate_of(part), fate);
   }
+  // Of one that has read a part and was killed with the next one under way.
+  TakenRequest left_by_a_dead_client() {
+    ChildProcess dies = ChildProcess::fork([&] {
+      Client client = Client::open(copy_of(region_)).value();
+      if (!client.begin(message(1), kLong).value()) return 1;
+      if (!client.next_for(kLong).value()) return 2;
+      ::pause();
+      return 3;
+    });
+    TakenRequest taken = server_->take_for(kLong).value().value();
+    EXPECT_TRUE(taken.send(message(2), kLong).value());
+    EXPECT_FALSE(taken.send(message(3), 20ms).value());
+    dies.kill_now();
+    return taken;
+  }
   // Nothing is found by looking again.
   void let_server_sleep() {
     server_.reset();
@@ -270,17 +285,7 @@ TEST_F(CallPartsTest, ClientThatClosesIsSeenByTheServer) {
 
 TEST_F(CallPartsTest, DeathOfTheClientIsFoundBySend) {
   for (const bool polls : {false, true}) {
-    ChildProcess dies = ChildProcess::fork([&] {
-      Client client = Client::open(copy_of(region_)).value();
-      if (!client.begin(message(1), kLong).value()) return 1;
-      if (!client.next_for(kLong).value()) return 2;
-      ::pause();
-      return 3;
-    });
-    TakenRequest taken = server_->take_for(kLong).value().value();
-    ASSERT_TRUE(taken.send(message(2), kLong).value());
-    EXPECT_FALSE(taken.send(message(3), 20ms).value());
-    dies.kill_now();
+    TakenRequest taken = left_by_a_dead_client();
     Result<bool> sent = taken.send(message(3), polls ? 0ns : Timeout(kLong));
     const auto end = std::chrono::steady_clock::now() + kLong;
     while (polls && sent && std::chrono::steady_clock::now() < end) {
@@ -292,17 +297,7 @@ TEST_F(CallPartsTest, DeathOfTheClientIsFoundBySend) {
 }
 
 TEST_F(CallPartsTest, NextClientInThePlaceGivesTheCallUp) {
-  ChildProcess dies = ChildProcess::fork([&] {
-    Client client = Client::open(copy_of(region_)).value();
-    if (!client.begin(message(1), kLong).value()) return 1;
-    if (!client.next_for(kLong).value()) return 2;
-    ::pause();
-    return 3;
-  });
-  TakenRequest taken = server_->take_for(kLong).value().value();
-  ASSERT_TRUE(taken.send(message(2), kLong).value());
-  EXPECT_FALSE(taken.send(message(3), 20ms).value());
-  dies.kill_now();
+  TakenRequest taken = left_by_a_dead_client();
   Client next = Client::open(copy_of(region_)).value();
   EXPECT_TRUE(taken.is_cancelled());
   EXPECT_FALSE(next.begin(message(4), 0ns).value());

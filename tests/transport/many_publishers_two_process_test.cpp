@@ -3,7 +3,6 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <span>
 #include <thread>
@@ -21,6 +20,7 @@
 #include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/name_folder.hpp>
+#include <tests/support/numbered_topic.hpp>
 
 namespace ringbell {
 namespace {
@@ -29,6 +29,7 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using Policy = TopicOptions::Policy;
 using test::ChildProcess;
+using test::receive;
 
 constexpr auto kLong = 20s;
 constexpr std::uint32_t kBytes = 40;
@@ -46,17 +47,6 @@ Result<bool> publish(Publisher& publisher, std::uint64_t number, Timeout timeout
   std::array<std::byte, 16> bytes{};
   test::write_message(bytes, number);
   return publisher.publish(bytes, timeout);
-}
-
-Result<std::optional<std::uint64_t>> receive(Subscriber& subscriber, Timeout timeout = kLong) {
-  std::array<std::byte, kBytes> bytes{};
-  const auto size = subscriber.receive(bytes, timeout);
-  if (!size) return tl::unexpected(size.error());
-  if (!*size) return std::nullopt;
-  std::uint64_t number = 0;
-  std::memcpy(&number, bytes.data(), sizeof number);
-  EXPECT_TRUE(test::is_message(std::span(bytes).first(**size), number));
-  return number;
 }
 
 // A wait also looks when its time is up: this one was rung.

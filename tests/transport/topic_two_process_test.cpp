@@ -1,6 +1,5 @@
 // Topics among several processes, lossless and lossy: what each sees, late joiners, every way for a
 // wait to end, and deaths.
-#include <array>
 #include <chrono>
 #include <cstring>
 #include <vector>
@@ -14,13 +13,14 @@
 #include <tests/support/child_process.hpp>
 #include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
+#include <tests/support/numbered_topic.hpp>
 
 namespace ringbell {
 namespace {
 
 using namespace std::chrono_literals;
 using test::ChildProcess;
-using test::is_message;
+using test::receive;
 using test::write_message;
 using Policy = TopicOptions::Policy;
 
@@ -48,17 +48,6 @@ void publish(Publisher& publisher, std::uint64_t number) {
   std::vector<std::byte> bytes(8 + test::mix(number) % (kBytes - 7));
   write_message(bytes, number);
   ASSERT_EQ(publisher.publish(bytes, kLong), true) << number;
-}
-
-Result<std::optional<std::uint64_t>> receive(Subscriber& subscriber, Timeout timeout = kLong) {
-  std::array<std::byte, kBytes> bytes{};
-  const auto size = subscriber.receive(bytes, timeout);
-  if (!size) return tl::unexpected(size.error());
-  if (!*size) return std::nullopt;
-  std::uint64_t number = 0;
-  std::memcpy(&number, bytes.data(), sizeof number);
-  EXPECT_TRUE(is_message(std::span(bytes).first(**size), number));
-  return number;
 }
 
 TEST_P(TopicTest, EachSubscriberSeesEveryMessage) {

@@ -17,6 +17,11 @@ namespace ringbell::many_topic {
   return id - (kind == core::RingKind::many_lossless ? 1U : 0U);
 }
 
+// Whether the participant that the ring names so is dead.
+[[nodiscard]] inline bool is_gone(const Participant& own, core::ParticipantId id) noexcept {
+  return own.is_gone(number_of(own.region().kind(), id));
+}
+
 // What a dead publisher had claimed is passed over, a dead subscriber is waited for no more. Rings
 // all that this may help. By a publisher: dead ones are also buried, so that the topic is closed
 // when those that live have closed; those that have their places from then on find nothing there.

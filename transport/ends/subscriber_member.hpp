@@ -173,7 +173,7 @@ class Subscriber::Member final : public Side {
   bool take_from_dead() noexcept override {
     if constexpr (subscriber_detail::kIsMany<Ring>) {
       const core::ParticipantId owner = ring_->waits_for();
-      if (owner == 0 || !is_gone(participant_, owner)) return false;
+      if (owner == 0 || !many_topic::is_gone(participant_, owner)) return false;
       many_topic::take_from_dead(participant_);
       return true;
     }
@@ -194,9 +194,6 @@ class Subscriber::Member final : public Side {
   [[nodiscard]] Sleeper& sleeper() noexcept override { return participant_.sleeper(); }
 
  private:
-  [[nodiscard]] static bool is_gone(const Participant& own, core::ParticipantId id) noexcept {
-    return own.is_gone(many_topic::number_of(own.region().kind(), id));
-  }
   void give_back() noexcept {
     peeked_ = false;
     ring_->release();
@@ -229,7 +226,7 @@ Result<Subscriber> Subscriber::Member<Ring>::join(Result<Participant> joined, St
   const core::ParticipantId id = many_topic::id_of(region.kind(), joined->number());
   // Cells of dead readers, that of the one that had this number before among them.
   core::BroadcastLossless<>::evict(region.lossless_memory(), [&](core::ParticipantId owner) {
-    return owner == id || is_gone(*joined, owner);
+    return owner == id || many_topic::is_gone(*joined, owner);
   });
   std::optional<Ring> ring =
       Ring::join(subscriber_detail::memory_of<Ring>(region), id, start.end_of(false));

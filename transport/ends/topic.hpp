@@ -187,7 +187,6 @@ class RINGBELL_API Publisher : public GroupEnd {
   struct Newcomers;
   // Whether it is dead, and what it held was taken from it. 0: none is in the way.
   [[nodiscard]] bool take_if_dead(core::ParticipantId in_the_way) noexcept;
-  [[nodiscard]] bool is_gone(core::ParticipantId id) const noexcept;
   void ring_subscribers() const noexcept;
   void ring_publishers() const noexcept;
 

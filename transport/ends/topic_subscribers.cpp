@@ -19,14 +19,11 @@ std::uint64_t Publisher::fill() const noexcept {
   return ring != nullptr ? ring->in_use() : 0;
 }
 
-bool Publisher::is_gone(core::ParticipantId id) const noexcept {
-  return participant_.is_gone(many_topic::number_of(region().kind(), id));
-}
-
 std::uint32_t Publisher::subscribers() const noexcept {
   if (std::holds_alternative<Lossy>(ring_)) return ParticipantLock::seats_held(bells().fd());
   return core::BroadcastCells<core::HardwareAtomics>::count(
-      region().lossless_memory(), [&](core::ParticipantId id) { return !is_gone(id); });
+      region().lossless_memory(),
+      [&](core::ParticipantId id) { return !many_topic::is_gone(participant_, id); });
 }
 
 // A subscriber that joins rings as one that gives room back does.
@@ -51,7 +48,7 @@ Result<bool> Publisher::wait_for_subscribers(std::uint32_t count, Timeout timeou
 }
 
 bool Publisher::take_if_dead(core::ParticipantId in_the_way) noexcept {
-  if (in_the_way == 0 || !is_gone(in_the_way)) return false;
+  if (in_the_way == 0 || !many_topic::is_gone(participant_, in_the_way)) return false;
   return evict() > 0 || std::holds_alternative<Many>(ring_);  // a claim of a dead publisher
 }
 
@@ -59,7 +56,8 @@ std::uint32_t Publisher::evict() noexcept {
   auto* const ring = std::get_if<Lossless>(&ring_);
   std::uint32_t evicted = 0;
   if (ring != nullptr) {
-    evicted = ring->evict([&](core::ParticipantId id) { return is_gone(id); });
+    evicted =
+        ring->evict([&](core::ParticipantId id) { return many_topic::is_gone(participant_, id); });
   } else if (std::holds_alternative<Many>(ring_)) {
     evicted = many_topic::take_from_dead(participant_).evicted;
   }

@@ -11,20 +11,14 @@
 
 namespace ringbell {
 
-class SpinBudget {
+// Which of many turns try what may not pay.
+class Tries {
  public:
-  explicit SpinBudget(std::chrono::nanoseconds budget) noexcept : budget_(budget) {}
-
-  // How long to spin this time; zero: do not.
-  [[nodiscard]] std::chrono::nanoseconds next() noexcept {
-    if (to_skip_ > 0) {
-      --to_skip_;
-      return std::chrono::nanoseconds::zero();
-    }
-    return budget_;
+  [[nodiscard]] bool next() noexcept {
+    if (to_skip_ == 0) return true;
+    --to_skip_;
+    return false;
   }
-
-  // Whether the time that next() gave was enough.
   void learn(bool paid) noexcept {
     skip_next_ = paid ? 0 : std::clamp(skip_next_ * 2, 1U, kMostSkipped);
     to_skip_ = skip_next_;
@@ -33,9 +27,24 @@ class SpinBudget {
  private:
   static constexpr std::uint32_t kMostSkipped = 1024;
 
-  std::chrono::nanoseconds budget_;
   std::uint32_t to_skip_ = 0;
   std::uint32_t skip_next_ = 0;
+};
+
+class SpinBudget {
+ public:
+  explicit SpinBudget(std::chrono::nanoseconds budget) noexcept : budget_(budget) {}
+
+  // How long to spin this time; zero: do not.
+  [[nodiscard]] std::chrono::nanoseconds next() noexcept {
+    return tries_.next() ? budget_ : std::chrono::nanoseconds::zero();
+  }
+  // Whether the time that next() gave was enough.
+  void learn(bool paid) noexcept { tries_.learn(paid); }
+
+ private:
+  std::chrono::nanoseconds budget_;
+  Tries tries_ = {};
 };
 
 }  // namespace ringbell

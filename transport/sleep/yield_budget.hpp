@@ -18,18 +18,18 @@ class YieldBudget {
  public:
   using Clock = std::chrono::steady_clock;
 
-  explicit YieldBudget(bool may_yield) noexcept : skips_(std::chrono::nanoseconds(may_yield)) {}
+  explicit YieldBudget(bool may_yield) noexcept : may_yield_(may_yield) {}
 
   // Whether to give it away this time.
   [[nodiscard]] bool next(Clock::time_point now) noexcept {
-    return now >= not_before_ && skips_.next() > std::chrono::nanoseconds::zero();
+    return may_yield_ && now >= not_before_ && tries_.next();
   }
 
   // Whether what is waited for came by it, between these times.
   void learn(bool came, Clock::time_point start, Clock::time_point end) noexcept {
     const bool was_a_slice = end - start >= kLongestTurn;
     const bool paid = came && !was_a_slice;
-    skips_.learn(paid);
+    tries_.learn(paid);
     turns_ = paid ? turns_ + 1 : 0;
     if (turns_ >= kManyTurns) pause_ = kFirstPause;
     if (!was_a_slice) return;
@@ -44,7 +44,8 @@ class YieldBudget {
   static constexpr std::uint32_t kManyTurns = 4096;
 
  private:
-  SpinBudget skips_;
+  bool may_yield_;
+  Tries tries_ = {};
   Clock::time_point not_before_{};
   std::chrono::seconds pause_ = kFirstPause;
   std::uint32_t turns_ = 0;  // that paid, one after the other

@@ -16,6 +16,7 @@
 #include <ringbell/core/many_memory.hpp>
 #include <ringbell/core/parking.hpp>
 #include <ringbell/core/spsc_memory.hpp>
+#include <ringbell/transport/ends/many_topic.hpp>
 #include <ringbell/transport/ends/record_time.hpp>
 #include <ringbell/transport/liveness/participant_lock.hpp>
 #include <ringbell/transport/names/name_folders.hpp>
@@ -125,15 +126,14 @@ std::optional<std::uint64_t> end_of(const core::BroadcastSlots<Byte>& slots) noe
                                                     found);
 }
 
-// A reader may give something back between the two looks; then it is not behind. `first_id` names
-// participant 0.
-void add_readers(const core::BroadcastMemory& memory, std::uint32_t first_id,
-                 RingFacts& facts) noexcept {
+// A reader may give something back between the two looks; then it is not behind.
+void add_readers(const Region& region, RingFacts& facts) noexcept {
   if (!facts.published) return;
+  const core::BroadcastMemory memory = region.lossless_memory();
   for (std::uint32_t i = 0; i < memory.max_readers; ++i) {
     const core::BroadcastCellState cell(loaded(memory.control->readers[i].state));
     if (cell.owner() == 0) continue;
-    Side* const side = side_of(facts, cell.owner() - first_id);
+    Side* const side = side_of(facts, many_topic::number_of(region.kind(), cell.owner()));
     const std::int64_t behind = std::max<std::int64_t>(cell.behind(*facts.published), 0);
     if (side != nullptr) side->behind = static_cast<std::uint64_t>(behind);
   }
@@ -203,12 +203,12 @@ void add_contents(const Region& region, RingFacts& facts) {
     case core::RingKind::broadcast_lossless:
       facts.sides = group_sides(region);
       facts.published = end_of(region.lossless_memory().slots);
-      add_readers(region.lossless_memory(), 0, facts);
+      add_readers(region, facts);
       return;
     case core::RingKind::many_lossless:
       facts.sides = group_sides(region);
       facts.published = core::many_end<core::HardwareAtomics>(region.many_memory(), kLook);
-      add_readers(region.lossless_memory(), 1, facts);
+      add_readers(region, facts);
       return;
     case core::RingKind::broadcast_lossy:
       facts.sides = group_sides(region);
