@@ -22,6 +22,7 @@ std::uint32_t kind_of(const names::Entry& entry) noexcept {
     case core::RingKind::broadcast_lossless:
     case core::RingKind::broadcast_lossy:
     case core::RingKind::many_lossless:
+    case core::RingKind::many_lossy:
       return RINGBELL_NAME_TOPIC;
     case core::RingKind::fan_in:
       return RINGBELL_NAME_COLLECTOR;

@@ -33,12 +33,13 @@ typedef struct ringbell_topic_options {
   const char* memory_name;    /* as ringbell_channel_options has it */
   uint32_t backing;           /* enum ringbell_backing */
   uint32_t payload_alignment; /* 0: 8. Or 16, 32, 64: messages stand at multiples of it */
-  uint32_t publishers;        /* 0: 1. At most 64 at a time; several: lossless, 64 subscribers */
+  uint32_t publishers;        /* 0: 1. At most 64 at a time; of a lossless one: subscribers 64 */
   uint32_t reserved_word;
   uint64_t reserved[1];
 } ringbell_topic_options;
 
-/* What must reach the other processes. `bells` is -1 unless the topic is lossy. */
+/* What must reach the other processes. `bells` is -1 unless the topic is lossy and has one
+ * publisher. */
 typedef struct ringbell_topic_fds {
   int memory;
   int bells;
@@ -62,7 +63,8 @@ RINGBELL_C_API int ringbell_publisher_create(const char* name,
                                              const ringbell_topic_options* options,
                                              const ringbell_wait_options* wait,
                                              ringbell_publisher** publisher, ringbell_error* error);
-/* Copies a message in. RINGBELL_NOT_NOW: a subscriber of a lossless topic is behind. */
+/* Copies a message in. RINGBELL_NOT_NOW: a subscriber of a lossless topic is behind, or another
+ * publisher has held a place for a whole ring. */
 RINGBELL_C_API int ringbell_publisher_publish(ringbell_publisher* publisher, const void* bytes,
                                               size_t size_bytes, int64_t timeout_ns,
                                               ringbell_error* error);
@@ -89,8 +91,8 @@ RINGBELL_C_API int ringbell_publisher_wait_for_subscribers(ringbell_publisher* p
                                                            ringbell_error* error);
 
 /* For epoll, poll and other loops. The descriptor is readable once there may be room, and after
- * longest_sleep_ns; it stays the publisher's. RINGBELL_UNSUPPORTED for a lossy topic, which always
- * has room. */
+ * longest_sleep_ns; it stays the publisher's. RINGBELL_UNSUPPORTED for the one publisher
+ * of a lossy topic, which always has room. */
 RINGBELL_C_API int ringbell_publisher_waitable_fd(ringbell_publisher* publisher, int* fd,
                                                   ringbell_error* error);
 /* Announces a sleep, then looks. 1: armed; sleep until the descriptor is readable, look, and arm

@@ -4,7 +4,6 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <span>
 
@@ -23,7 +22,7 @@ class BroadcastLossy<Atomics>::Writer : public Witness {
   // Goes on where the writer before ended. See corrupt().
   explicit Writer(const BroadcastSlots<std::byte>& memory) noexcept : at_(memory) {
     Finding found;
-    const std::optional<std::uint64_t> end = broadcast_end<Atomics>(at_, kRelaxed, found);
+    const std::optional<std::uint64_t> end = broadcast_end<Atomics>(at_, Words::kRelaxed, found);
     if (!end) saw(found);
     next_ = end.value_or(0);
   }
@@ -38,17 +37,14 @@ class BroadcastLossy<Atomics>::Writer : public Witness {
   // corrupt(). REQUIRES: message.size() == message_bytes().
   void publish(std::span<const std::byte> message) noexcept {
     assert(message.size() == at_.message_bytes());
-    publish_by([&](Word* into) { copy_in(into, message); });
+    publish_by([&](Word* into) { Words::copy_in(into, message); });
   }
 
   // The same for messages of any size: a word in front of each says it. REQUIRES:
   // message.size() + 8 <= message_bytes(); all of this ring's messages are published so.
   void publish_sized(std::span<const std::byte> message) noexcept {
     assert(message.size() + sizeof(Word) <= at_.message_bytes());
-    publish_by([&](Word* into) {
-      Atomics::store(*into, Word{message.size()}, std::memory_order_relaxed, kRelaxed);
-      copy_in(into + 1, message);
-    });
+    publish_by([&](Word* into) { Words::copy_in_sized(into, message); });
   }
 
   // The same in place: room for one message, the word of its size in front, or an empty span if
@@ -65,7 +61,7 @@ class BroadcastLossy<Atomics>::Writer : public Witness {
   void commit_sized(Word size_bytes) noexcept {
     assert(claimed_ && size_bytes + sizeof(Word) <= at_.message_bytes());
     Atomics::store(*object_at<Word>(at_.payload_at(next_)), size_bytes, std::memory_order_relaxed,
-                   kRelaxed);
+                   Words::kRelaxed);
     finish();
   }
 
@@ -84,24 +80,14 @@ class BroadcastLossy<Atomics>::Writer : public Witness {
   }
   void begin() noexcept {
     Atomics::store(at_.sequence_at(next_), writing_sequence(next_), std::memory_order_relaxed,
-                   kRelaxed);                          // I2
-    Atomics::fence(std::memory_order_release, kTorn);  // T
+                   Words::kRelaxed);                          // I2
+    Atomics::fence(std::memory_order_release, Words::kTorn);  // T
   }
   void finish() noexcept {
     claimed_ = false;
     Atomics::store(at_.sequence_at(next_), holding_sequence(next_), std::memory_order_release,
-                   kPublish);  // P
+                   Words::kPublish);  // P
     ++next_;
-  }
-
-  static void copy_in(Word* into, std::span<const std::byte> message) noexcept {
-    const std::size_t words = message.size() / sizeof(Word);
-    Atomics::store_words(into, message.data(), words, kRelaxed);
-    const std::span<const std::byte> rest = message.subspan(words * sizeof(Word));
-    if (rest.empty()) return;
-    Word word = 0;
-    std::memcpy(&word, rest.data(), rest.size());
-    Atomics::store(into[words], word, std::memory_order_relaxed, kRelaxed);
   }
 
   BroadcastPlaces<std::byte> at_;

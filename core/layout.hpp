@@ -43,6 +43,7 @@ enum class RingKind : std::uint32_t {
               // own region
   state = 8,
   many_lossless = 9,
+  many_lossy = 10,
 };
 
 // How a process that sleeps on this region is woken. Fixed at creation: both sides must agree.
@@ -182,7 +183,8 @@ struct UserHeader {
 // The first word of every slot of an MpmcRing; mpmc_memory.hpp has its fields.
 using MpmcState = std::uint64_t;
 
-// The control lines of an MpmcRing (mpmc_ring.hpp).
+// The control lines of an MpmcRing (mpmc_ring.hpp), and of a lossy broadcast ring of many writers
+// (many_lossy.hpp), whose readers store nothing.
 struct alignas(kFalseSharingBytes) MpmcControl {
   alignas(kFalseSharingBytes) std::uint64_t tail_hint;  // stored by writers
   alignas(kFalseSharingBytes) std::uint64_t head_hint;  // stored by readers
@@ -213,8 +215,8 @@ struct alignas(kFalseSharingBytes) BroadcastControl {
   std::array<BroadcastCell, kMaxBroadcastReaders> readers;
 };
 
-// The control lines of a broadcast ring of many writers (many_lossless.hpp): its slots are claimed
-// as an MpmcRing's, and its readers are those of a lossless broadcast ring.
+// The control lines of a lossless broadcast ring of many writers (many_lossless.hpp): its slots are
+// claimed as an MpmcRing's, and its readers are those of a lossless broadcast ring.
 struct alignas(kFalseSharingBytes) ManyControl {
   MpmcControl claims;        // no reader takes a slot: head_hint and returned stay 0
   BroadcastControl readers;  // the limit is stored by writers, by compare-exchange

@@ -1,6 +1,6 @@
 // The writing side of a ring whose writers claim slots of one total order: of an MpmcRing
-// (mpmc_ring.hpp, which has the protocol and the edges), and of a broadcast ring of many writers
-// (many_lossless.hpp). They differ in when a slot may be claimed:
+// (mpmc_ring.hpp, which has the protocol and the edges), and of the broadcast rings of many writers
+// (many_lossless.hpp, many_lossy.hpp). They differ in when a slot may be claimed:
 //
 //   Self::plausible(state)          a ring of this kind stores such a state
 //   Self::is_free(word, lap)        a slot in this state may be claimed in this lap

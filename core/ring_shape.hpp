@@ -8,6 +8,7 @@
 //   broadcast_lossless  bells, participants, BroadcastControl             slots
 //   many_lossless       bells, participants, ManyControl                  slots
 //   broadcast_lossy     (bells), participant: its writer                  slots
+//   many_lossy          bells, participants: its writers, MpmcControl     slots
 //   call_group          bells, participants, ready bits, a line each      two buffers for each line
 //   state               (bells), participants: its writer, readers' pins  buffers of each key
 //   bells               bells, participants as the state's                none
@@ -57,7 +58,15 @@ inline constexpr std::uint32_t kMostPayloadAlignment = 64;
 // Each reader sees every message.
 [[nodiscard]] constexpr bool is_broadcast(RingKind kind) noexcept {
   return kind == RingKind::broadcast_lossless || kind == RingKind::broadcast_lossy ||
-         kind == RingKind::many_lossless;
+         kind == RingKind::many_lossless || kind == RingKind::many_lossy;
+}
+// And no writer waits for one.
+[[nodiscard]] constexpr bool is_lossy(RingKind kind) noexcept {
+  return kind == RingKind::broadcast_lossy || kind == RingKind::many_lossy;
+}
+// Whose slots name the writer that claims them.
+[[nodiscard]] constexpr bool has_many_writers(RingKind kind) noexcept {
+  return kind == RingKind::many_lossless || kind == RingKind::many_lossy;
 }
 [[nodiscard]] constexpr bool has_slots(RingKind kind) noexcept {
   return kind == RingKind::mpmc || is_broadcast(kind);
@@ -73,6 +82,8 @@ inline constexpr std::uint32_t kMostPayloadAlignment = 64;
       return 1 + kMaxBroadcastReaders;
     case RingKind::many_lossless:
       return kMaxBroadcastWriters + kMaxBroadcastReaders;
+    case RingKind::many_lossy:
+      return kMaxBroadcastWriters;
     case RingKind::broadcast_lossy:
       return 1;
     case RingKind::state:
@@ -95,7 +106,8 @@ inline constexpr std::uint32_t kMostPayloadAlignment = 64;
 // `participants` is not wrong.
 [[nodiscard]] constexpr std::uint32_t first_participants(RingKind kind,
                                                          std::uint32_t participants) noexcept {
-  return kind == RingKind::many_lossless ? participants - kMaxBroadcastReaders : 1;
+  if (kind == RingKind::many_lossless) return participants - kMaxBroadcastReaders;
+  return kind == RingKind::many_lossy ? participants : 1;
 }
 
 enum class ShapeField : std::uint8_t {
@@ -134,7 +146,7 @@ enum class ShapeField : std::uint8_t {
 
 // The field of a shape that cannot be. Every field may come from another process.
 [[nodiscard]] constexpr ShapeField wrong_field(const RingShape& shape) noexcept {
-  if (shape.kind < RingKind::spsc || shape.kind > RingKind::many_lossless) {
+  if (shape.kind < RingKind::spsc || shape.kind > RingKind::many_lossy) {
     return ShapeField::ring_kind;
   }
   if (has_records(shape.kind)) {
@@ -234,6 +246,7 @@ enum class ShapeField : std::uint8_t {
     case RingKind::spsc:
       return sizeof(SpscControl);
     case RingKind::mpmc:
+    case RingKind::many_lossy:
       return ring_control_offset(shape) + sizeof(MpmcControl);
     case RingKind::broadcast_lossless:
       return ring_control_offset(shape) + sizeof(BroadcastControl);

@@ -23,7 +23,7 @@ template <class T>
 concept Message = std::is_trivially_copyable_v<T> && std::is_object_v<T> && !std::is_pointer_v<T> &&
                   !std::is_member_pointer_v<T> && alignof(T) <= alignof(std::uint64_t);
 
-// A side that lets a message be written or read in place, or copies it (BroadcastLossy).
+// A side that lets a message be written or read in place, or copies it (a lossy broadcast ring).
 template <class W>
 concept WriterInPlace = requires(W& writer) {
   writer.commit();
@@ -56,7 +56,7 @@ concept OfOneSize = requires(const Side& side) {
 template <Message T, MessageWriter Writer>
 class TypedWriter {
  public:
-  // REQUIRES: a T fits: max_record_bytes() or message_bytes() is no less; in a BroadcastLossy
+  // REQUIRES: a T fits: max_record_bytes() or message_bytes() is no less; in a lossy broadcast ring
   // message_bytes() is sizeof(T).
   explicit TypedWriter(Writer& writer) noexcept : writer_(&writer) {
     if constexpr (WriterByCopy<Writer>) {
@@ -73,8 +73,13 @@ class TypedWriter {
   // room, unless corrupt().
   [[nodiscard]] bool try_write(const T& message) noexcept {
     if constexpr (WriterByCopy<Writer>) {
-      writer_->publish(std::as_bytes(std::span(&message, 1)));
-      return !writer_->corrupt();
+      const auto bytes = std::as_bytes(std::span(&message, 1));
+      if constexpr (std::is_same_v<decltype(writer_->publish(bytes)), bool>) {
+        return writer_->publish(bytes);
+      } else {
+        writer_->publish(bytes);
+        return !writer_->corrupt();
+      }
     } else {
       return try_write_in_place(message);
     }
@@ -106,7 +111,7 @@ class TypedWriter {
 template <Message T, MessageReader Reader>
 class TypedReader {
  public:
-  // REQUIRES: in a BroadcastLossy message_bytes() is sizeof(T).
+  // REQUIRES: in a lossy broadcast ring message_bytes() is sizeof(T).
   explicit TypedReader(Reader& reader) noexcept : reader_(&reader) {
     if constexpr (ReaderByCopy<Reader>) assert(reader.message_bytes() == sizeof(T));
   }

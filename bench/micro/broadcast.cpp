@@ -16,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,7 @@
 #include <ringbell/core/broadcast_lossless.hpp>
 #include <ringbell/core/broadcast_lossy.hpp>
 #include <ringbell/core/many_lossless.hpp>
+#include <ringbell/core/many_lossy.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 
 #include "bench/micro/micro.hpp"
@@ -80,21 +82,24 @@ struct Slots {
   }
 };
 
-template <class M, bool paced>
+// ManyLossy: what it costs that there may be other writers; here is one.
+template <class M, bool paced, class Core>
 class Lossy {
+  static constexpr bool kIsMany = std::is_same_v<Core, core::ManyLossy<>>;
+
  public:
   using Payload = M;
 
   class Producer {
    public:
-    explicit Producer(Lossy& ring)
-        : ring_(ring), writer_(ring.slots_->template memory<std::byte>()) {}
+    explicit Producer(Lossy& ring) : ring_(ring), writer_(ring.make_writer()) {}
     bool try_push(const M& message) noexcept {
       if constexpr (paced) {
-        if (writer_.position() - read_ == kCapacity) {
+        if (sent_ - read_ == kCapacity) {
           read_ = ring_.read_.load(std::memory_order_acquire);
-          if (writer_.position() - read_ == kCapacity) return false;
+          if (sent_ - read_ == kCapacity) return false;
         }
+        ++sent_;
       }
       writer_.publish(std::as_bytes(std::span(&message, 1)));
       return true;
@@ -102,7 +107,8 @@ class Lossy {
 
    private:
     Lossy& ring_;
-    core::BroadcastLossy<>::Writer writer_;
+    typename Core::Writer writer_;
+    std::uint64_t sent_ = 0;
     std::uint64_t read_ = 0;
   };
 
@@ -127,19 +133,37 @@ class Lossy {
 
    private:
     Lossy& ring_;
-    core::BroadcastLossy<>::Reader reader_;
+    typename Core::Reader reader_;
     std::uint64_t said_ = 0;
   };
 
  private:
+  [[nodiscard]] typename Core::Writer make_writer() {
+    if constexpr (kIsMany) {
+      return typename Core::Writer({.control = control_.get(),
+                                    .slots = slots_->bytes.data(),
+                                    .slot_count = kCapacity,
+                                    .slot_bytes = Slots<M>::kSlotBytes,
+                                    .message_bytes = sizeof(M)},
+                                   1);
+    } else {
+      return typename Core::Writer(slots_->template memory<std::byte>());
+    }
+  }
+
   std::unique_ptr<Slots<M>> slots_ = std::make_unique<Slots<M>>();
+  std::unique_ptr<core::MpmcControl> control_ = std::make_unique<core::MpmcControl>();
   alignas(core::kFalseSharingBytes) std::atomic<std::uint64_t> read_ = 0;
 };
 
 template <class M>
-using LossyPaced = Lossy<M, true>;
+using LossyPaced = Lossy<M, true, core::BroadcastLossy<>>;
 template <class M>
-using LossyFree = Lossy<M, false>;
+using LossyFree = Lossy<M, false, core::BroadcastLossy<>>;
+template <class M>
+using ManyLossyPaced = Lossy<M, true, core::ManyLossy<>>;
+template <class M>
+using ManyLossyFree = Lossy<M, false, core::ManyLossy<>>;
 
 template <class M>
 class Lossless {
@@ -297,9 +321,12 @@ bool add(const std::string& name, std::size_t readers) {
     add<LossyFree, 8>("lossy_free", 1) && add<Lossless, 8>("lossless", 1) &&
     add<Lossless, 8>("lossless", 2) && add<Many, 8>("many_lossless", 1) &&
     add<Many, 8>("many_lossless", 2) && add<Spsc, 56>("spsc", 1) &&
-    add<LossyPaced, 56>("lossy_paced", 1) && add<LossyFree, 56>("lossy_free", 1) &&
-    add<Lossless, 56>("lossless", 1) && add<Lossless, 56>("lossless", 2) &&
-    add<Many, 56>("many_lossless", 1) && add<Many, 56>("many_lossless", 2);
+    add<ManyLossyPaced, 8>("many_lossy_paced", 1) && add<ManyLossyFree, 8>("many_lossy_free", 1) &&
+    add<ManyLossyPaced, 56>("many_lossy_paced", 1) &&
+    add<ManyLossyFree, 56>("many_lossy_free", 1) && add<LossyPaced, 56>("lossy_paced", 1) &&
+    add<LossyFree, 56>("lossy_free", 1) && add<Lossless, 56>("lossless", 1) &&
+    add<Lossless, 56>("lossless", 2) && add<Many, 56>("many_lossless", 1) &&
+    add<Many, 56>("many_lossless", 2);
 
 }  // namespace
 }  // namespace ringbell::bench

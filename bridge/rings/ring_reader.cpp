@@ -57,6 +57,8 @@ const char* name_of(RingKind kind) noexcept {
       return "lossy topic";
     case RingKind::many_lossless:
       return "topic of several publishers";
+    case RingKind::many_lossy:
+      return "lossy topic of several publishers";
     case RingKind::fan_in:
       return "collector";
     case RingKind::call_group:
@@ -99,6 +101,7 @@ Result<RingReader> RingReader::open(std::string_view name, Timeout timeout,
       case RingKind::broadcast_lossless:
       case RingKind::broadcast_lossy:
       case RingKind::many_lossless:
+      case RingKind::many_lossy:
         reader = opened(Subscriber::open(name, of_topic, left), make);
         break;
       case RingKind::bells:  // none yet
@@ -188,7 +191,7 @@ void RingReader::leave() noexcept {
 
 bool RingReader::is_half_full() const noexcept {
   const core::RingShape its = shape();
-  if (its.kind == RingKind::broadcast_lossy) return false;
+  if (core::is_lossy(its.kind)) return false;
   // A collector's lane is full at the latest when all lanes together have so much.
   const std::uint64_t room = core::has_slots(its.kind) ? its.slot_count : its.capacity_bytes;
   return std::visit([](const auto& end) { return end.lag(); }, end_) >= room / 2;

@@ -32,14 +32,13 @@ CollectorOptions collector_of(const core::RingShape& shape) {
 }
 
 TopicOptions topic_of(const core::RingShape& shape) {
-  const bool lossy = shape.kind == RingKind::broadcast_lossy;
+  const bool lossy = core::is_lossy(shape.kind);
   TopicOptions options{
       .policy = lossy ? TopicOptions::Policy::lossy : TopicOptions::Policy::lossless,
       .messages = shape.slot_count,
-      .message_bytes = sized::message_bytes(shape.message_bytes)};
-  if (lossy) return options;
-  options.publishers = core::first_participants(shape.kind, shape.participants);
-  options.subscribers = shape.participants - options.publishers;
+      .message_bytes = sized::message_bytes(shape.message_bytes),
+      .publishers = core::first_participants(shape.kind, shape.participants)};
+  if (!lossy) options.subscribers = shape.participants - options.publishers;
   return options;
 }
 
@@ -70,6 +69,7 @@ Result<RingWriter> RingWriter::create(std::string_view name, const core::RingSha
     case RingKind::broadcast_lossless:
     case RingKind::broadcast_lossy:
     case RingKind::many_lossless:
+    case RingKind::many_lossy:
       return make<Publisher>(name, topic_of(shape), give_up);
     case RingKind::call_group:
     case RingKind::state:

@@ -171,7 +171,7 @@ std::string text_of(const TopicOptions& options) {
   return "policy='lossy' ('lossless'), messages=" + std::to_string(options.messages) +
          " (that are kept), message_bytes=" + std::to_string(options.message_bytes) +
          " (the largest), subscribers=" + std::to_string(options.subscribers) +
-         ", publishers=1 (several: lossless, subscribers=64), payload_alignment=8";
+         ", publishers=1 (several of a lossless one: subscribers=64), payload_alignment=8";
 }
 
 std::string text_of(const CollectorOptions& options) {

@@ -26,6 +26,7 @@ const char* name_of_kind(core::RingKind kind) noexcept {
     case core::RingKind::broadcast_lossless:
     case core::RingKind::broadcast_lossy:
     case core::RingKind::many_lossless:
+    case core::RingKind::many_lossy:
       return "topic";
     case core::RingKind::fan_in:
       return "collector";
@@ -73,6 +74,7 @@ Result<Ring> Ring::attach(const std::vector<int>& fds) {
     case core::RingKind::broadcast_lossless:
     case core::RingKind::broadcast_lossy:
     case core::RingKind::many_lossless:
+    case core::RingKind::many_lossy:
       return of(Topic::attach({.memory = at(0), .bells = at(1)}));
     case core::RingKind::state:
       return of(State::attach({.memory = at(0), .bells = at(1)}));

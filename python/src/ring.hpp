@@ -57,8 +57,8 @@ class Ring {
       return End::open(std::move(*region), wait);
     }
   }
-  // To publish takes the mapping that can write, which a lossy topic has only in the process that
-  // made it, and once. So it is with a state.
+  // To publish takes the mapping that can write, which a lossy topic of one publisher has only in
+  // the process that made it, and once. So it is with a state.
   [[nodiscard]] Result<Topic> topic(bool to_publish);
   [[nodiscard]] Result<State> state(bool to_write);
 

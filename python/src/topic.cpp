@@ -69,7 +69,7 @@ void bind_topic(py::module_& module) {
         return own(Publisher::open(value_or_raise(ring.topic(true)), wait));
       },
       py::arg("ring"), py::kw_only(), py::arg("wait") = WaitOptions{}, py::arg("type") = py::none(),
-      "On a Ring; of a lossy topic only in the process that made it, and once.\n\n"
+      "On a Ring; of a lossy topic of one publisher only in the process that made it, and once.\n\n"
       "Raises: BusyError, NotPermittedError, NotARegionError, CorruptError, SystemCallError.");
   def_common<Publisher>(publisher);
   def_send<Publisher>(publisher, "publish");

@@ -8,6 +8,7 @@
 #include <ringbell/core/broadcast_lossy.hpp>
 #include <ringbell/core/fan_in.hpp>
 #include <ringbell/core/many_lossless.hpp>
+#include <ringbell/core/many_lossy.hpp>
 #include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 #include <ringbell/core/typed.hpp>
@@ -98,6 +99,25 @@ TEST(TypedTest, TypeGoesThroughARingOfManyWriters) {
     EXPECT_EQ(quote, kQuote);
     EXPECT_FALSE(received.try_read(quote));
   }
+}
+
+TEST(TypedTest, TypeGoesThroughALossyRingOfManyWriters) {
+  const test::PlainManyMemory storage(4, sizeof(Quote));
+  const MpmcMemory memory = storage.memory().claims();
+  ManyLossy<>::Writer first(memory, 1);
+  ManyLossy<>::Writer second(memory, 2);
+  ManyLossy<>::Reader reader(view_of(memory));
+  auto received = typed_reader<Quote>(reader);
+  for (int lap = 0; lap < 20; ++lap) {
+    ASSERT_TRUE(typed_writer<Quote>(lap % 3 == 0 ? first : second).try_write(kQuote));
+    Quote quote{};
+    ASSERT_TRUE(received.try_read(quote));
+    EXPECT_EQ(quote, kQuote);
+    EXPECT_FALSE(received.try_read(quote));
+  }
+  ASSERT_EQ(first.claim(1), 1U);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(typed_writer<Quote>(second).try_write(kQuote));
+  EXPECT_FALSE(typed_writer<Quote>(second).try_write(kQuote)) << "the other has held it for a lap";
 }
 
 // It is taken for dead between any two steps of its call.

@@ -102,6 +102,13 @@ INSTANTIATE_TEST_SUITE_P(
              [] {
                return of_held<Publisher, Subscriber, Topic>(TopicOptions{.message_bytes = 64});
              }},
+        Case{"SubscriberOfSeveralAsks",
+             [] {
+               return of_held<Publisher, Subscriber, Topic>(
+                   TopicOptions{.policy = TopicOptions::Policy::lossless, .publishers = 2});
+             }},
+        Case{"LossySubscriberOfSeveralAsks",
+             [] { return of_held<Publisher, Subscriber, Topic>(TopicOptions{.publishers = 2}); }},
         Case{"StateReaderAsks",
              [] {
                return of_held<StateWriter, StateReader, State>(StateOptions{.value_bytes = 64});

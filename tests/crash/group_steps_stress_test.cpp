@@ -27,6 +27,7 @@ namespace ringbell {
 namespace {
 
 using namespace std::chrono_literals;
+using Policy = TopicOptions::Policy;
 
 constexpr WaitOptions kWait{.spin_budget = 0ns, .longest_sleep = 1ms};
 constexpr auto kLong = 10s;
@@ -130,7 +131,7 @@ class DyingQueueReceiver : public QueueVictim {
 
 // --- Topic ---------------------------------------------------------------------------------------
 
-template <TopicOptions::Policy kPolicy>
+template <Policy kPolicy>
 class DyingSubscriber : public GroupVictim {
  public:
   void operate() override {
@@ -202,16 +203,16 @@ class DyingPublisher : public GroupVictim {
   }
 
  private:
-  Topic topic_ = Topic::create({.policy = TopicOptions::Policy::lossless,
-                                .messages = 8,
-                                .message_bytes = kBytes,
-                                .subscribers = 2})
-                     .value();
+  Topic topic_ =
+      Topic::create(
+          {.policy = Policy::lossless, .messages = 8, .message_bytes = kBytes, .subscribers = 2})
+          .value();
   TopicFds fds_ = topic_.fds();
   Subscriber subscriber_ =
       Subscriber::open(Topic::attach(fds_).value(), Subscriber::Start::newest, kWait).value();
 };
 
+template <Policy policy>
 class DyingOneOfSeveralPublishers : public GroupVictim {
  public:
   void operate() override {
@@ -239,11 +240,9 @@ class DyingOneOfSeveralPublishers : public GroupVictim {
   }
 
  private:
-  Topic topic_ = Topic::create({.policy = TopicOptions::Policy::lossless,
-                                .messages = 8,
-                                .message_bytes = kBytes,
-                                .publishers = 2})
-                     .value();
+  const TopicOptions options_{
+      .policy = policy, .messages = 8, .message_bytes = kBytes, .publishers = 2};
+  Topic topic_ = Topic::create(options_).value();
   TopicFds fds_ = topic_.fds();
   Subscriber subscriber_ =
       Subscriber::open(Topic::attach(fds_).value(), Subscriber::Start::newest, kWait).value();
@@ -422,16 +421,17 @@ TEST(GroupStepsTest, QueueReceiversDeathLosesNothing) {
   kill_on_the_way<DyingQueueReceiver>("Queue, receiver");
 }
 TEST(GroupStepsTest, SubscribersDeathHoldsThePublisherUpOnlyUntilItIsFoundOut) {
-  kill_on_the_way<DyingSubscriber<TopicOptions::Policy::lossless>>("Lossless topic, subscriber");
+  kill_on_the_way<DyingSubscriber<Policy::lossless>>("Lossless topic, subscriber");
 }
 TEST(GroupStepsTest, LossySubscribersDeathIsNoticedByNobody) {
-  kill_on_the_way<DyingSubscriber<TopicOptions::Policy::lossy>>("Lossy topic, subscriber");
+  kill_on_the_way<DyingSubscriber<Policy::lossy>>("Lossy topic, subscriber");
 }
 TEST(GroupStepsTest, PublishersDeathLosesNothingThatWasPublished) {
   kill_on_the_way<DyingPublisher>("Lossless topic, publisher");
 }
 TEST(GroupStepsTest, DeathOfOneOfSeveralPublishersHoldsNoneUp) {
-  kill_on_the_way<DyingOneOfSeveralPublishers>("Topic of several, publisher");
+  kill_on_the_way<DyingOneOfSeveralPublishers<Policy::lossless>>("Topic of several, publisher");
+  kill_on_the_way<DyingOneOfSeveralPublishers<Policy::lossy>>("Lossy topic of several, publisher");
 }
 TEST(GroupStepsTest, ContributorsDeathLosesNothingThatWasSent) {
   kill_on_the_way<DyingContributor>("Collector, contributor");

@@ -17,7 +17,7 @@
 namespace ringbell::crash {
 
 // So many troupes share the kills.
-inline std::size_t kills_of_each() { return (test::kills_wanted() + 16) / 17; }
+inline std::size_t kills_of_each() { return (test::kills_wanted() + 17) / 18; }
 
 inline std::uint64_t number_in(std::span<const std::byte> message) {
   std::uint64_t number = 0;

@@ -18,6 +18,7 @@
 #include <ringbell/core/call_group.hpp>
 #include <ringbell/core/fan_in.hpp>
 #include <ringbell/core/many_lossless.hpp>
+#include <ringbell/core/many_lossy.hpp>
 #include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 #include <ringbell/core/state.hpp>
@@ -102,10 +103,23 @@ void use_many(const Region& region) {
   if (!room.empty()) (void)writer.commit();
   (void)writer.recover([](core::ParticipantId id) { return id != 1; });
 }
-void use_lossy(const Region& region) {
-  core::BroadcastLossy<>::Reader reader(region.lossy_view());
+template <class Reader>
+std::vector<std::byte> receive_some(Reader reader) {
   std::vector<std::byte> message(reader.message_bytes());
   for (int i = 0; i < 8; ++i) (void)reader.receive(message);
+  return message;
+}
+void use_many_lossy(const Region& region) {
+  (void)receive_some(core::ManyLossy<>::Reader(region.lossy_view()));
+  core::ManyLossy<>::Writer writer(region.mpmc_memory(), 1);
+  const std::span<std::byte> room = writer.claim();
+  write_into(room);
+  if (!room.empty()) (void)writer.commit();
+  (void)writer.recover([](core::ParticipantId id) { return id != 1; });
+}
+void use_lossy(const Region& region) {
+  const std::vector<std::byte> message =
+      receive_some(core::BroadcastLossy<>::Reader(region.lossy_view()));
   core::BroadcastLossy<>::Writer writer(region.lossy_memory());
   writer.publish(message);
 }
@@ -161,6 +175,8 @@ void use(const Region& region) {
       return use_lossy(region);
     case RingKind::many_lossless:
       return use_many(region);
+    case RingKind::many_lossy:
+      return use_many_lossy(region);
     case RingKind::fan_in:
       return use_fan_in(region);
     case RingKind::call_group:

@@ -168,6 +168,7 @@ bool is_of(std::uint64_t end, core::RingKind kind) {
     case RingKind::broadcast_lossy:
       return end == 8 || end == 10;
     case RingKind::many_lossless:
+    case RingKind::many_lossy:
       return end >= 9;
     case RingKind::bells:
       return end == 0;

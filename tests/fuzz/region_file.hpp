@@ -79,6 +79,7 @@ inline Input region_input(const core::RingShape& shape, Backing backing, Input b
        .slot_count = 8,
        .message_bytes = 24,
        .participants = 2 + core::kMaxBroadcastReaders},
+      {.kind = RingKind::many_lossy, .slot_count = 8, .message_bytes = 24, .participants = 2},
       {.kind = RingKind::fan_in, .capacity_bytes = 4096, .record_alignment = 64, .participants = 4},
       {.kind = RingKind::call_group, .message_bytes = 100, .participants = 4},
       {.kind = RingKind::state, .slot_count = 2, .message_bytes = 24, .participants = 3},

@@ -1,11 +1,13 @@
-// The sides of a broadcast ring of many writers, as victims.
+// The sides of the broadcast rings of many writers, as victims.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include <ringbell/core/many_lossless.hpp>
+#include <ringbell/core/many_lossy.hpp>
 
 #include <tests/hostile/slot_rings.hpp>
 
@@ -13,18 +15,17 @@ namespace ringbell::hostile {
 
 using ManyRoom = SlotRoom<core::ManyControl>;
 
-// A claim of each slot, each with a look at the cells, as the search finds it and as the batch does
-// (3 times the slots, each look 4 times the cells); commits, and a recovery.
-template <class A>
-class ManyWriter {
+// A writer of either, `memory` of the room.
+template <class Writer, class Room, auto memory>
+class AnyManyWriter {
  public:
-  ManyWriter(const ManyRoom& room, Choices& choices)
-      : room_(&room), writer_(room.many(), some_id(choices)) {}
+  AnyManyWriter(const Room& room, Choices& choices)
+      : room_(&room), writer_((room.*memory)(), some_id(choices)) {}
 
   void step(Choices& choices, Tally& tally) {
     if (writer_.corrupt()) tally.report(writer_.finding());
     if (writer_.corrupt() || choices.one_in(32)) {
-      writer_ = typename core::ManyLossless<A>::Writer(room_->many(), some_id(choices));
+      writer_ = Writer((room_->*memory)(), some_id(choices));
       return;
     }
     if (choices.one_in(16)) recover_from_any(writer_, choices);
@@ -41,13 +42,39 @@ class ManyWriter {
       (void)writer_.recover([&](core::ParticipantId id) { return id == dead; });
     }
   }
-  [[nodiscard]] std::uint64_t most_operations() const noexcept {
-    return (3 * (4 * (ManyRoom::kReaders + 2) + 3) + 12) * room_->slots() + 128;
-  }
+
+ protected:
+  [[nodiscard]] const Room& room() const noexcept { return *room_; }
 
  private:
-  const ManyRoom* room_;
-  typename core::ManyLossless<A>::Writer writer_;
+  const Room* room_;
+  Writer writer_;
+};
+
+template <class A>
+class ManyWriter
+    : public AnyManyWriter<typename core::ManyLossless<A>::Writer, ManyRoom, &ManyRoom::many> {
+ public:
+  using AnyManyWriter<typename core::ManyLossless<A>::Writer, ManyRoom,
+                      &ManyRoom::many>::AnyManyWriter;
+
+  // A claim of each slot, each with a look at the cells, as the search finds it and as the batch
+  // does (3 times the slots, each look 4 times the cells); commits, and a recovery.
+  [[nodiscard]] std::uint64_t most_operations() const noexcept {
+    return (3 * (4 * (ManyRoom::kReaders + 2) + 3) + 12) * this->room().slots() + 128;
+  }
+};
+
+template <class A>
+class ManyLossyWriter
+    : public AnyManyWriter<typename core::ManyLossy<A>::Writer, MpmcRoom, &MpmcRoom::mpmc> {
+ public:
+  using AnyManyWriter<typename core::ManyLossy<A>::Writer, MpmcRoom,
+                      &MpmcRoom::mpmc>::AnyManyWriter;
+
+  [[nodiscard]] std::uint64_t most_operations() const noexcept {
+    return most_mpmc_operations(this->room());
+  }
 };
 
 template <class A>
@@ -85,6 +112,76 @@ class ManyReader {
  private:
   const ManyRoom* room_;
   std::optional<typename Ring::Reader> reader_;
+};
+
+template <class A>
+class ManyLossyReader {
+  using Reader = typename core::ManyLossy<A>::Reader;
+
+ public:
+  ManyLossyReader(const MpmcRoom& room, Choices& choices)
+      : room_(&room),
+        message_(room.message_bytes()),
+        reader_(view_of(room.mpmc()), some_start(choices)) {}
+
+  void step(Choices& choices, Tally& tally) {
+    if (reader_.corrupt()) tally.report(reader_.finding());
+    if (reader_.corrupt() || choices.one_in(64)) {
+      reader_ = Reader(view_of(room_->mpmc()), some_start(choices));
+      return;
+    }
+    const std::uint64_t before = reader_.position() - reader_.missed();
+    if (receives(choices, tally)) {
+      HOSTILE_CHECK(reader_.position() - reader_.missed() > before);
+      return;
+    }
+    const core::ParticipantId dead = reader_.waits_for();
+    if (dead == 0 || !choices.one_in(4)) return;
+    (void)reader_.pass_over_dead([&](core::ParticipantId id) { return id == dead; });
+  }
+  // As often as a receive tries: places that are passed over, a search and a copy; and once more
+  // places, those of dead writers.
+  [[nodiscard]] std::uint64_t most_operations() const noexcept {
+    return 4 * (room_->slots() + 80 + room_->message_bytes() / 8) + 2 * room_->slots();
+  }
+
+ private:
+  // By one of the ways that there are.
+  bool receives(Choices& choices, Tally& tally) {
+    const std::span<std::byte> into(message_);
+    const bool is_sized = message_.size() >= sizeof(std::uint64_t);
+    switch (choices.roll(5)) {
+      case 0:
+        (void)reader_.lag();
+        return false;
+      case 1:
+        (void)reader_.anything();
+        return false;
+      case 2: {
+        if (!is_sized) return false;
+        const std::optional<std::size_t> size = reader_.receive_sized(into);
+        if (size) tally.read(into.first(*size));
+        return size.has_value();
+      }
+      case 3: {
+        if (!is_sized) return false;
+        const core::BroadcastSeen seen =
+            reader_.read_sized([&](std::span<const std::byte> message) {
+              HOSTILE_CHECK(room_->holds_part(message));
+              tally.read(message);
+            });
+        return seen == core::BroadcastSeen::whole;
+      }
+      default:
+        if (!reader_.receive(into)) return false;
+        tally.read(into);
+        return true;
+    }
+  }
+
+  const MpmcRoom* room_;
+  std::vector<std::byte> message_;
+  Reader reader_;
 };
 
 }  // namespace ringbell::hostile

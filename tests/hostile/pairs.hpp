@@ -58,6 +58,12 @@ struct ManyWriterPair : Pair<ManyRoom, ManyWriter, ManyReader> {
 struct ManyReaderPair : Pair<ManyRoom, ManyReader, ManyWriter> {
   static constexpr const char* kName = "ManyLosslessReader";
 };
+struct ManyLossyWriterPair : Pair<MpmcRoom, ManyLossyWriter, ManyLossyReader> {
+  static constexpr const char* kName = "ManyLossyWriter";
+};
+struct ManyLossyReaderPair : Pair<MpmcRoom, ManyLossyReader, ManyLossyWriter> {
+  static constexpr const char* kName = "ManyLossyReader";
+};
 struct LineCallerPair : Pair<CallRoom, LineCaller, LineServer> {
   static constexpr const char* kName = "CallLineCaller";
 };
@@ -78,11 +84,12 @@ struct StateReaderPair : Pair<StateRoom, StateReaderSide, StateWriterSide> {
   static constexpr const char* kName = "StateReader";
 };
 
-using EveryPair = testing::Types<SpscWriterPair, SpscReaderPair, FanInWriterPair, FanInReaderPair,
-                                 MpmcWriterPair, MpmcReaderPair, LossyWriterPair, LossyReaderPair,
-                                 LosslessWriterPair, LosslessReaderPair, ManyWriterPair,
-                                 ManyReaderPair, LineCallerPair, LineServerPair, GroupCallerPair,
-                                 GroupServerPair, StateWriterPair, StateReaderPair>;
+using EveryPair =
+    testing::Types<SpscWriterPair, SpscReaderPair, FanInWriterPair, FanInReaderPair, MpmcWriterPair,
+                   MpmcReaderPair, LossyWriterPair, LossyReaderPair, LosslessWriterPair,
+                   LosslessReaderPair, ManyWriterPair, ManyReaderPair, ManyLossyWriterPair,
+                   ManyLossyReaderPair, LineCallerPair, LineServerPair, GroupCallerPair,
+                   GroupServerPair, StateWriterPair, StateReaderPair>;
 
 struct NameOfPair {
   template <class P>

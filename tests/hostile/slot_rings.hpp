@@ -30,6 +30,9 @@ class SlotRoom {
   [[nodiscard]] bool holds(std::span<const std::byte> bytes) const noexcept {
     return bytes.size() == message_bytes_ && data_.holds(bytes.data(), bytes.size());
   }
+  [[nodiscard]] bool holds_part(std::span<const std::byte> bytes) const noexcept {
+    return bytes.size() <= message_bytes_ && data_.holds(bytes.data(), bytes.size());
+  }
   [[nodiscard]] std::vector<Target> targets() const {
     const Target states{data_.data(), data_.size(), slot_bytes_};
     return {{control_.data(), control_.size(), core::kFalseSharingBytes},

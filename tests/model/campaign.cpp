@@ -25,10 +25,10 @@ bool is_own(const std::string& ring, const std::string& label) {
 
 std::vector<Scenario> all_scenarios() {
   std::vector<Scenario> all;
-  for (auto some :
-       {spsc_scenarios, spsc_record_scenarios, parking_scenarios, shared_parking_scenarios,
-        mpmc_scenarios, call_parts_scenarios, call_scenarios, call_group_scenarios,
-        fan_in_scenarios, broadcast_scenarios, many_scenarios, state_scenarios}) {
+  for (auto some : {spsc_scenarios, spsc_record_scenarios, parking_scenarios,
+                    shared_parking_scenarios, mpmc_scenarios, call_parts_scenarios, call_scenarios,
+                    call_group_scenarios, fan_in_scenarios, broadcast_scenarios, many_scenarios,
+                    many_lossy_scenarios, state_scenarios}) {
     for (Scenario& scenario : some()) all.push_back(std::move(scenario));
   }
   return all;

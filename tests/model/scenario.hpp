@@ -37,6 +37,7 @@ template <class P, class... Arguments>
 [[nodiscard]] std::vector<Scenario> call_group_scenarios();
 [[nodiscard]] std::vector<Scenario> broadcast_scenarios();
 [[nodiscard]] std::vector<Scenario> many_scenarios();
+[[nodiscard]] std::vector<Scenario> many_lossy_scenarios();
 [[nodiscard]] std::vector<Scenario> fan_in_scenarios();
 [[nodiscard]] std::vector<Scenario> state_scenarios();
 [[nodiscard]] std::vector<Scenario> all_scenarios();

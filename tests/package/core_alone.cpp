@@ -12,6 +12,7 @@
 #include <ringbell/core/call_group.hpp>
 #include <ringbell/core/fan_in.hpp>
 #include <ringbell/core/many_lossless.hpp>
+#include <ringbell/core/many_lossy.hpp>
 #include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/core/parking.hpp>
 #include <ringbell/core/spsc_ring.hpp>
@@ -109,6 +110,19 @@ bool many_pass() {
   return reader && passes(writer, *reader);
 }
 
+bool many_lossy_passes() {
+  static MpmcControl control;
+  slots = {};
+  const MpmcMemory memory{.control = &control,
+                          .slots = slots.data(),
+                          .slot_count = kSlots,
+                          .slot_bytes = kSlotBytes,
+                          .message_bytes = sizeof(Quote)};
+  ManyLossy<>::Writer writer(memory, 1);
+  ManyLossy<>::Reader reader(view_of(memory));
+  return passes(writer, reader);
+}
+
 bool fan_in_passes() {
   static ReadyControl control;
   static FanInLaneControl lane;
@@ -171,4 +185,5 @@ int main() {
   if (!calls_pass()) return 6;
   if (!parking_works()) return 7;
   if (!many_pass()) return 8;
+  if (!many_lossy_passes()) return 9;
 }

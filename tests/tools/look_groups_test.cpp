@@ -118,28 +118,36 @@ TEST_F(LookAtGroups, ATopicOfSeveralPublishersTellsOfEachAndOfItsReaders) {
 }
 
 TEST_F(LookAtGroups, ALossyTopicTellsWhatWasPublished) {
-  Publisher publisher =
-      Publisher::create("ticks", {.messages = 4, .message_bytes = 8, .subscribers = 2}).value();
-  for (int i = 0; i < 11; ++i) ASSERT_TRUE(publisher.publish(kMessage).value());
-  const RingFacts facts = look_at("ticks").value();
-  EXPECT_EQ(facts.published, 11U);
-  EXPECT_EQ(totals_of(facts)->written, 11U);
-  EXPECT_EQ(totals_of(facts)->lag, 0U);
+  for (const std::uint32_t publishers : {1U, 3U}) {
+    Publisher publisher =
+        Publisher::create("ticks", {.messages = 4, .message_bytes = 8, .publishers = publishers})
+            .value();
+    for (int i = 0; i < 11; ++i) ASSERT_TRUE(publisher.publish(kMessage).value());
+    const RingFacts facts = look_at("ticks").value();
+    EXPECT_EQ(facts.published, 11U);
+    EXPECT_EQ(totals_of(facts)->written, 11U);
+    EXPECT_EQ(totals_of(facts)->lag, 0U);
+    EXPECT_THAT(run({"ls"}), HasSubstr(publishers == 1 ? "topic (lossy)" : "topic (lossy, many)"));
+  }
 }
 
 TEST_F(LookAtGroups, SubscribersOfALossyTopicAreCounted) {
-  Publisher publisher = Publisher::create("ticks", {.messages = 4, .message_bytes = 8}).value();
-  EXPECT_EQ(look_at("ticks").value().readers, 0U);
-  std::vector<Subscriber> joined;
-  for (int i = 0; i < 3; ++i) {
-    joined.push_back(Subscriber::open("ticks", Subscriber::Start::oldest, kPatience).value());
+  for (const std::uint32_t publishers : {1U, 3U}) {
+    Publisher publisher =
+        Publisher::create("ticks", {.messages = 4, .message_bytes = 8, .publishers = publishers})
+            .value();
+    EXPECT_EQ(look_at("ticks").value().readers, 0U);
+    std::vector<Subscriber> joined;
+    for (int i = 0; i < 3; ++i) {
+      joined.push_back(Subscriber::open("ticks", Subscriber::Start::oldest, kPatience).value());
+    }
+    EXPECT_EQ(look_at("ticks").value().readers, 3U);
+    EXPECT_EQ(inspected("ticks")["subscribers"], 3);
+    EXPECT_THAT(run({"inspect", "ticks"}), HasSubstr("readers   3 subscribers\n"));
+    EXPECT_THAT(run({"top", "--times", "1", "--interval", "0.1"}), HasSubstr("3 joined\n"));
+    joined.clear();
+    EXPECT_EQ(inspected("ticks")["subscribers"], 0);
   }
-  EXPECT_EQ(look_at("ticks").value().readers, 3U);
-  EXPECT_EQ(inspected("ticks")["subscribers"], 3);
-  EXPECT_THAT(run({"inspect", "ticks"}), HasSubstr("readers   3 subscribers\n"));
-  EXPECT_THAT(run({"top", "--times", "1", "--interval", "0.1"}), HasSubstr("3 joined\n"));
-  joined.clear();
-  EXPECT_EQ(inspected("ticks")["subscribers"], 0);
 }
 
 TEST_F(LookAtGroups, AQueueTellsWhatIsReadyAndWhatIsInHand) {

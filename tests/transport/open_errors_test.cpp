@@ -131,7 +131,8 @@ TEST_F(OpenErrorsTest, SlotsWithoutRoomForASizeAreNoQueueAndNoTopic) {
   expect_error(QueueSender::create(name), ErrorCode::other_ring, "with messages 4, not 1024");
   for (const auto& [kind, participants] :
        {std::pair{RingKind::broadcast_lossless, 3U}, std::pair{RingKind::broadcast_lossy, 1U},
-        std::pair{RingKind::many_lossless, 2 + core::kMaxBroadcastReaders}}) {
+        std::pair{RingKind::many_lossless, 2 + core::kMaxBroadcastReaders},
+        std::pair{RingKind::many_lossy, 2U}}) {
     const Region topic = make(kind, participants);
     const ParticipantLock publisher = ParticipantLock::take(topic.fd(), 0, "publisher").value();
     EXPECT_FALSE(Subscriber::open(std::to_string(int(kind)), Subscriber::Start::oldest, 0ns));

@@ -91,7 +91,7 @@ TEST(RegionAttachTest, OtherVersionIsNamed) {
 }
 
 TEST(RegionAttachTest, UnknownRingKindIsNamed) {
-  for (const std::uint32_t kind : {0U, 10U, 0xffffffffU}) {
+  for (const std::uint32_t kind : {0U, 11U, 0xffffffffU}) {
     expect_lie_refused([&](RegionHeader& h) { h.ring_kind = kind; },
                        "ring_kind is " + std::to_string(kind));
   }

@@ -38,6 +38,7 @@ const std::vector<RingShape> kShapes = {
     {.kind = RingKind::bells, .participants = 5},
     {.kind = RingKind::state, .slot_count = 3, .message_bytes = 100, .participants = 4},
     {.kind = RingKind::many_lossless, .slot_count = 8, .message_bytes = 3, .participants = 67},
+    {.kind = RingKind::many_lossy, .slot_count = 8, .message_bytes = 3, .participants = 4},
 };
 
 Region attached(const Region& made, Access access = Access::read_write) {
@@ -135,6 +136,12 @@ TEST(RegionKindsTest, NoTwoPartsOverlap) {
       EXPECT_GE(reinterpret_cast<const std::byte*>(memory.control),
                 reinterpret_cast<const std::byte*>(&region.participant(66) + 1));
     }
+    if (shape.kind == RingKind::many_lossy) {
+      EXPECT_LE(reinterpret_cast<const std::byte*>(region.mpmc_memory().control + 1),
+                base + geometry.data_offset);
+      EXPECT_EQ(region.mpmc_memory().slots, region.lossy_view().slots);
+      EXPECT_EQ(region.mpmc_memory().slot_bytes, region.lossy_view().slot_bytes);
+    }
     if (shape.kind == RingKind::broadcast_lossless) {
       EXPECT_LE(reinterpret_cast<const std::byte*>(region.lossless_memory().control + 1),
                 base + geometry.data_offset);
@@ -189,12 +196,17 @@ TEST(RegionKindsTest, ShapesThatCannotBeAreRefused) {
       "tickets is 1");
   refused({.kind = RingKind::call_group, .slot_count = UINT64_MAX, .message_bytes = 8},
           "tickets is");
-  refused({.kind = RingKind{10}}, "ring_kind is 10");
+  refused({.kind = RingKind{11}}, "ring_kind is 11");
   for (const std::uint32_t publishers : {1U, 65U}) {
     refused({.kind = RingKind::many_lossless,
              .slot_count = 8,
              .message_bytes = 8,
              .participants = publishers + core::kMaxBroadcastReaders},
+            "publishers is " + std::to_string(publishers));
+    refused({.kind = RingKind::many_lossy,
+             .slot_count = 8,
+             .message_bytes = 8,
+             .participants = publishers},
             "publishers is " + std::to_string(publishers));
   }
   refused({.kind = RingKind::state, .slot_count = 0, .message_bytes = 8, .participants = 1},

@@ -7,7 +7,8 @@
 local ringbell = Proto("ringbell", "ringbell")
 
 local packets = { [1] = "begin", [2] = "message", [3] = "missed", [4] = "end" }
-local rings = { [1] = "channel", [2] = "queue", [3] = "topic", [4] = "lossy topic", [5] = "collector" }
+local rings = { [1] = "channel", [2] = "queue", [3] = "topic", [4] = "lossy topic", [5] = "collector",
+                [9] = "topic of several publishers", [10] = "lossy topic of several publishers" }
 
 local f = {
   version = ProtoField.uint8("ringbell.version", "Version of the form"),

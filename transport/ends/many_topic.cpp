@@ -9,11 +9,16 @@ constexpr std::uint32_t kNone = UINT32_MAX;
 
 // `also` counts as dead, whatever the kernel says.
 core::ManyRecovered recover(const Participant& own, std::uint32_t also) noexcept {
-  const core::RingKind kind = own.region().kind();
-  return core::ManyLossless<>::recover(own.region().many_memory(), [&](core::ParticipantId id) {
-    const std::uint32_t number = number_of(kind, id);
+  const Region& region = own.region();
+  const auto is_dead = [&](core::ParticipantId id) {
+    const std::uint32_t number = number_of(region.kind(), id);
     return number == also || own.is_gone(number);
-  });
+  };
+  if (region.kind() == core::RingKind::many_lossless) {
+    return core::ManyLossless<>::recover(region.many_memory(), is_dead);
+  }
+  const core::MpmcPlaces slots(region.mpmc_memory());
+  return {.skipped = core::MpmcParticipant<core::HardwareAtomics>::recover(slots, is_dead).skipped};
 }
 
 [[nodiscard]] bool is_dead(const Participant& own, std::uint32_t number) noexcept {

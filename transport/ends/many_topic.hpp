@@ -11,10 +11,10 @@ namespace ringbell::many_topic {
 
 // Of a topic of one publisher, that has no name in its ring: a subscriber's is its number.
 [[nodiscard]] inline core::ParticipantId id_of(core::RingKind kind, std::uint32_t number) noexcept {
-  return static_cast<core::ParticipantId>(number + (kind == core::RingKind::many_lossless ? 1 : 0));
+  return static_cast<core::ParticipantId>(number + (core::has_many_writers(kind) ? 1 : 0));
 }
 [[nodiscard]] inline std::uint32_t number_of(core::RingKind kind, core::ParticipantId id) noexcept {
-  return id - (kind == core::RingKind::many_lossless ? 1U : 0U);
+  return id - (core::has_many_writers(kind) ? 1U : 0U);
 }
 
 // Whether the participant that the ring names so is dead.

@@ -20,13 +20,14 @@ using core::RingKind;
 using subscriber_detail::kMember;
 using subscriber_detail::LosslessReader;
 using subscriber_detail::ManyReader;
+using LossyReader = core::BroadcastLossy<>::Reader;
+using ManyLossyReader = core::ManyLossy<>::Reader;
 
 }  // namespace
 
+template <class Ring>
 class Subscriber::Guest final : public Side {
  public:
-  using Ring = core::BroadcastLossy<>::Reader;
-
   [[nodiscard]] static Result<Subscriber> join(Topic topic, Start start, const WaitOptions& wait,
                                                std::optional<HeldName> name = {});
 
@@ -52,6 +53,17 @@ class Subscriber::Guest final : public Side {
   [[nodiscard]] Seen read(Look look, void* what) override {
     return ring_.read_sized([&](std::span<const std::byte> message) { look(what, message); });
   }
+  // It may store nothing there, so what the dead one held stays for the next publisher.
+  bool take_from_dead() noexcept override {
+    if constexpr (kIsMany) {
+      const auto is_dead = [&](core::ParticipantId id) {
+        const std::uint32_t number = many_topic::number_of(region().kind(), id);
+        return !ParticipantLock::is_held(region().fd(), number);
+      };
+      return ring_.pass_over_dead(is_dead);
+    }
+    return false;
+  }
   [[nodiscard]] core::Finding finding() const noexcept override { return ring_.finding(); }
   [[nodiscard]] std::uint64_t position() const noexcept override { return ring_.position(); }
   [[nodiscard]] std::uint64_t lag() const noexcept override { return ring_.lag(); }
@@ -62,6 +74,8 @@ class Subscriber::Guest final : public Side {
   [[nodiscard]] Sleeper& sleeper() noexcept override { return sleeper_; }
 
  private:
+  static constexpr bool kIsMany = std::is_same_v<Ring, ManyLossyReader>;
+
   Topic topic_;
   std::optional<HeldName> name_;
   Result<ParticipantLock> seat_;  // an Error: not counted
@@ -69,8 +83,14 @@ class Subscriber::Guest final : public Side {
   Ring ring_;
 };
 
-Result<Subscriber> Subscriber::Guest::join(Topic topic, Start start, const WaitOptions& wait,
-                                           std::optional<HeldName> name) {
+template <class Ring>
+Result<Subscriber> Subscriber::Guest<Ring>::join(Topic topic, Start start, const WaitOptions& wait,
+                                                 std::optional<HeldName> name) {
+  if (!topic.bells_) {  // it is not sealed
+    if (Result<void> done = topic.region_.make_messages_read_only(); !done) {
+      return tl::unexpected(std::move(done.error()));
+    }
+  }
   const core::BroadcastSlots<const std::byte> memory = topic.region().lossy_view();
   Ring ring = start.kind_ == Start::Kind::position ? Ring(memory, start.position_)
                                                    : Ring(memory, start.end_of(true));
@@ -78,6 +98,14 @@ Result<Subscriber> Subscriber::Guest::join(Topic topic, Start start, const WaitO
   Result<ParticipantLock> seat = ParticipantLock::take_seat(topic.bells().fd());
   return Subscriber(std::make_unique<Guest>(std::move(topic), wait, std::move(ring),
                                             std::move(seat), std::move(name)));
+}
+
+Result<Subscriber> Subscriber::Side::join_lossy(Topic topic, Start start, const WaitOptions& wait,
+                                                std::optional<HeldName> name) {
+  if (topic.region().kind() == RingKind::many_lossy) {
+    return Guest<ManyLossyReader>::join(std::move(topic), start, wait, std::move(name));
+  }
+  return Guest<LossyReader>::join(std::move(topic), start, wait, std::move(name));
 }
 
 // --- What both have ------------------------------------------------------------------------------
@@ -93,7 +121,7 @@ Subscriber& Subscriber::operator=(Subscriber&& other) noexcept = default;
 Subscriber::~Subscriber() = default;
 
 Result<Subscriber> Subscriber::open(Topic topic, Start start, const WaitOptions& wait) {
-  if (topic.is_lossy()) return Guest::join(std::move(topic), start, wait);
+  if (topic.is_lossy()) return Side::join_lossy(std::move(topic), start, wait);
   if (topic.region_.kind() == RingKind::many_lossless) {
     return Member<ManyReader>::join(
         Participant::join(std::move(topic.region_), kMember<ManyReader>, wait), start);
@@ -117,8 +145,7 @@ Result<Subscriber> Subscriber::open(std::string_view name, Start start, Timeout 
     if (kind == RingKind::broadcast_lossless || kind == RingKind::many_lossless) {
       return Lossy{};  // which asks for the type
     }
-    if (kind != RingKind::broadcast_lossy ||
-        region->geometry().message_bytes < sizeof(sized::Size)) {
+    if (!core::is_lossy(kind) || region->geometry().message_bytes < sizeof(sized::Size)) {
       return fail_other_kind(name, *region, "topic");
     }
     if (const Result<void> checked = check_type(*region, type); !checked) {
@@ -127,6 +154,7 @@ Result<Subscriber> Subscriber::open(std::string_view name, Start start, Timeout 
     if (peer_state(*region) != PeerState::alive) return NotJoined::later;
     Result<Region> bells = Region::attach(std::move(found.file), found.attach);
     if (!bells) return tl::unexpected(std::move(bells.error()));
+    if (kind == RingKind::many_lossy) return Lossy(Topic(std::move(*bells), std::nullopt, false));
     if (Result<void> done = bells->make_messages_read_only(); !done) {
       return tl::unexpected(std::move(done.error()));
     }
@@ -137,7 +165,7 @@ Result<Subscriber> Subscriber::open(std::string_view name, Start start, Timeout 
       open_named<Lossy>(name, timeout, Generations::newest, look);
   if (!found) return tl::unexpected(std::move(found.error()));
   if (found->first) {
-    return Guest::join(std::move(*found->first), start, wait, std::move(found->second));
+    return Side::join_lossy(std::move(*found->first), start, wait, std::move(found->second));
   }
   const Timeout left = left_until(deadline);
   if (kind == RingKind::many_lossless) {

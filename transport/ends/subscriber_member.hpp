@@ -58,6 +58,11 @@ std::optional<std::uint64_t> end_in(const Region& region) noexcept {
 
 class Subscriber::Side {
  public:
+  // That of a lossy topic.
+  [[nodiscard]] static Result<Subscriber> join_lossy(Topic topic, Start start,
+                                                     const WaitOptions& wait,
+                                                     std::optional<HeldName> name = {});
+
   Side() = default;
   Side(const Side&) = delete;
   Side& operator=(const Side&) = delete;

@@ -26,14 +26,16 @@ Part publisher_of(RingKind kind) noexcept {
 }
 
 RingKind kind_of(const TopicOptions& options) noexcept {
-  if (options.policy == TopicOptions::Policy::lossy) return RingKind::broadcast_lossy;
+  if (options.policy == TopicOptions::Policy::lossy) {
+    return options.publishers == 1 ? RingKind::broadcast_lossy : RingKind::many_lossy;
+  }
   return options.publishers == 1 ? RingKind::broadcast_lossless : RingKind::many_lossless;
 }
 
-// A lossy topic of several publishers is refused as a shape that has too many participants.
 std::uint32_t participants_of(const TopicOptions& options) noexcept {
   switch (kind_of(options)) {
     case RingKind::broadcast_lossy:
+    case RingKind::many_lossy:
       return options.publishers;
     case RingKind::many_lossless:
       return options.publishers + core::kMaxBroadcastReaders;
@@ -73,12 +75,13 @@ Topic::Topic(Region region, std::optional<Region> bells, bool writable) noexcept
     : region_(std::move(region)), bells_(std::move(bells)), writable_(writable) {}
 
 Result<Topic> Topic::create(const TopicOptions& options) {
-  const bool lossy = options.policy == TopicOptions::Policy::lossy;
   const Result<RegionOptions> wanted = checked_region(options);
   if (!wanted) return tl::unexpected(wanted.error());
   Result<Region> region = Region::create(*wanted);
   if (!region) return tl::unexpected(std::move(region.error()));
-  if (!lossy) return Topic(std::move(*region), std::nullopt, true);
+  if (region->kind() != RingKind::broadcast_lossy) {
+    return Topic(std::move(*region), std::nullopt, true);
+  }
   Result<Region> bells = Region::create(
       {.shape = {.kind = RingKind::bells, .participants = 1}, .doorbell = options.doorbell});
   if (!bells) return tl::unexpected(std::move(bells.error()));
@@ -86,18 +89,18 @@ Result<Topic> Topic::create(const TopicOptions& options) {
 }
 
 Result<Topic> Topic::attach(const TopicFds& fds) {
-  const bool lossy = fds.bells >= 0;
+  const bool sealed = fds.bells >= 0;
   Result<Region> region =
-      attach_region(fds.memory, {.access = lossy ? Access::read_only : Access::read_write});
+      attach_region(fds.memory, {.access = sealed ? Access::read_only : Access::read_write});
   if (!region) return tl::unexpected(std::move(region.error()));
   if (!core::is_broadcast(region->kind()) ||
-      (region->kind() == RingKind::broadcast_lossy) != lossy ||
+      (region->kind() == RingKind::broadcast_lossy) != sealed ||
       region->geometry().message_bytes < sizeof(sized::Size)) {
     return fail(ErrorCode::not_a_region,
-                "the region holds another ring than a topic's, or the bells of a lossy one are "
-                "missing: hand over both of Topic::fds()");
+                "the region holds another ring than a topic's, or the bells of a lossy one of one "
+                "publisher are missing, or there are bells of another: hand over Topic::fds()");
   }
-  if (!lossy) return Topic(std::move(*region), std::nullopt, true);
+  if (!sealed) return Topic(std::move(*region), std::nullopt, true);
   Result<Region> bells = attach_region(fds.bells, {});
   if (!bells) return tl::unexpected(std::move(bells.error()));
   if (bells->kind() != RingKind::bells) {
@@ -167,6 +170,11 @@ Result<Publisher> Publisher::from(Result<Participant> participant, std::optional
     many_topic::take_at_start(*participant);
     return Publisher(std::move(*participant), std::move(bells), std::move(ring));
   }
+  if (region.kind() == RingKind::many_lossy) {
+    ManyLossy ring(region.mpmc_memory(), many_topic::id_of(region.kind(), participant->number()));
+    many_topic::take_at_start(*participant);
+    return Publisher(std::move(*participant), std::move(bells), std::move(ring));
+  }
   Lossless ring(region.lossless_memory());
   if (ring.corrupt()) return fail_corrupt(ring.finding());
   return Publisher(std::move(*participant), std::move(bells), std::move(ring));
@@ -183,10 +191,13 @@ void Publisher::ring_publishers() const noexcept {
 
 // As waits ask for the others, too: they come and go, and only the one that is in the way is asked
 // about.
-template <class LosslessRing>
+template <class AnyRing>
 struct Publisher::Waiting {
+  static constexpr bool kIsMany =
+      std::is_same_v<AnyRing, Many> || std::is_same_v<AnyRing, ManyLossy>;
+
   Publisher& own;
-  LosslessRing& ring;
+  AnyRing& ring;
 
   [[nodiscard]] static bool closed() noexcept { return false; }
   [[nodiscard]] bool stay_awake() const noexcept { return own.take_if_dead(ring.waits_for()); }
@@ -213,9 +224,16 @@ struct Publisher::Waiting {
     return slot;
   }
 
+  void write_size(std::span<std::byte> slot, std::size_t size_bytes) const noexcept {
+    if constexpr (std::is_same_v<AnyRing, ManyLossy>) {
+      ring.write_size(0, size_bytes);  // a reader may be looking
+    } else {
+      sized::write_size(slot, size_bytes);
+    }
+  }
   [[nodiscard]] bool commit() const noexcept {
     bool committed = true;
-    if constexpr (std::is_same_v<LosslessRing, Many>) {
+    if constexpr (kIsMany) {
       committed = ring.commit();
       own.ring_publishers();
     } else {
@@ -231,8 +249,12 @@ struct Publisher::Waiting {
     const std::span<std::byte> slot = *claimed;
     if (slot.empty()) return false;
     own.claimed_ = {};
-    sized::write_size(slot, message.size());
-    own.copy_in_(slot.subspan(sizeof(sized::Size)), message);
+    if constexpr (std::is_same_v<AnyRing, ManyLossy>) {
+      ring.write_sized(0, message);
+    } else {
+      write_size(slot, message.size());
+      own.copy_in_(slot.subspan(sizeof(sized::Size)), message);
+    }
     if (commit()) [[likely]]
       return true;
     return fail(ErrorCode::evicted, "this publisher was taken for dead; the message is not sent");
@@ -247,16 +269,18 @@ Result<bool> Publisher::publish(std::span<const std::byte> message, Timeout time
     }
     if (subscribers() == 0) return fail_without_reader(PeerState::absent, "subscriber");
   }
-  if (auto* const lossless = std::get_if<Lossless>(&ring_)) {
-    return Waiting<Lossless>{*this, *lossless}.publish(message, timeout);
-  }
-  if (auto* const many = std::get_if<Many>(&ring_)) {
-    return Waiting<Many>{*this, *many}.publish(message, timeout);
-  }
-  claimed_ = {};
-  std::get<Lossy>(ring_).publish_sized(message);
-  ring_subscribers();
-  return true;
+  return std::visit(
+      [&]<class AnyRing>(AnyRing& ring) -> Result<bool> {
+        if constexpr (!std::is_same_v<AnyRing, Lossy>) {
+          return Waiting<AnyRing>{*this, ring}.publish(message, timeout);
+        } else {
+          claimed_ = {};
+          ring.publish_sized(message);
+          ring_subscribers();
+          return true;
+        }
+      },
+      ring_);
 }
 
 Result<std::optional<std::span<std::byte>>> Publisher::claim_for(Timeout timeout) {
@@ -264,16 +288,16 @@ Result<std::optional<std::span<std::byte>>> Publisher::claim_for(Timeout timeout
     abort();
     return fail_without_reader(PeerState::absent, "subscriber");
   }
-  if (auto* const lossy = std::get_if<Lossy>(&ring_)) {
-    claimed_ = lossy->claim_sized();
-  } else {
-    auto* const many = std::get_if<Many>(&ring_);
-    const Result<std::span<std::byte>> slot =
-        many != nullptr ? Waiting<Many>{*this, *many}.claim(timeout)
-                        : Waiting<Lossless>{*this, std::get<Lossless>(ring_)}.claim(timeout);
-    if (!slot) return tl::unexpected(slot.error());
-    claimed_ = *slot;
-  }
+  const Result<std::span<std::byte>> slot = std::visit(
+      [&]<class AnyRing>(AnyRing& ring) -> Result<std::span<std::byte>> {
+        if constexpr (std::is_same_v<AnyRing, Lossy>)
+          return ring.claim_sized();
+        else
+          return Waiting<AnyRing>{*this, ring}.claim(timeout);
+      },
+      ring_);
+  if (!slot) return tl::unexpected(slot.error());
+  claimed_ = *slot;
   if (claimed_.empty()) return std::nullopt;
   return claimed_.subspan(sizeof(sized::Size));
 }
@@ -281,51 +305,74 @@ Result<std::optional<std::span<std::byte>>> Publisher::claim_for(Timeout timeout
 bool Publisher::commit(std::size_t size_bytes) noexcept {
   if (claimed_.empty() || !fits(size_bytes, max_message_bytes())) return false;
   const std::span<std::byte> slot = std::exchange(claimed_, {});
-  if (auto* const lossy = std::get_if<Lossy>(&ring_)) {
-    lossy->commit_sized(size_bytes);
-    ring_subscribers();
-    return true;
-  }
-  sized::write_size(slot, size_bytes);
-  if (auto* const many = std::get_if<Many>(&ring_)) return Waiting<Many>{*this, *many}.commit();
-  return Waiting<Lossless>{*this, std::get<Lossless>(ring_)}.commit();
+  return std::visit(
+      [&]<class AnyRing>(AnyRing& ring) {
+        if constexpr (std::is_same_v<AnyRing, Lossy>) {
+          ring.commit_sized(size_bytes);
+          ring_subscribers();
+          return true;
+        } else {
+          Waiting<AnyRing>{*this, ring}.write_size(slot, size_bytes);
+          return Waiting<AnyRing>{*this, ring}.commit();
+        }
+      },
+      ring_);
 }
 
 void Publisher::abort() noexcept {
   if (std::exchange(claimed_, {}).empty()) return;
-  if (auto* const many = std::get_if<Many>(&ring_)) {
-    (void)many->abort();
-    ring_subscribers();  // those that wait at this place go on
-    ring_publishers();
-  }
+  std::visit(
+      [&]<class AnyRing>(AnyRing& ring) {
+        if constexpr (Waiting<AnyRing>::kIsMany) {
+          (void)ring.abort();
+          ring_subscribers();  // those that wait at this place go on
+          ring_publishers();
+        }
+      },
+      ring_);
 }
 
 Result<int> Publisher::waitable_fd() {
   if (std::holds_alternative<Lossy>(ring_)) {
     return fail(ErrorCode::unsupported,
-                "the publisher of a lossy topic never waits: there is always room");
+                "the one publisher of a lossy topic never waits: there is always room");
   }
   return participant_.sleeper().waitable_fd();
 }
 
 bool Publisher::arm() {
   if (!claimed_.empty()) return false;
-  if (auto* const many = std::get_if<Many>(&ring_)) {
-    return participant_.sleeper().arm([&] { return many->corrupt() || many->has_room(); },
-                                      Waiting<Many>{*this, *many});
-  }
-  auto* const ring = std::get_if<Lossless>(&ring_);
-  if (ring == nullptr) return false;
-  return participant_.sleeper().arm([&] { return ring->corrupt() || !ring->claim().empty(); },
-                                    Waiting<Lossless>{*this, *ring});
+  return std::visit(
+      [&]<class AnyRing>(AnyRing& ring) {
+        if constexpr (std::is_same_v<AnyRing, Lossy>) {
+          return false;
+        } else {
+          const auto has_room = [&] {
+            if constexpr (Waiting<AnyRing>::kIsMany)
+              return ring.corrupt() || ring.has_room();
+            else
+              return ring.corrupt() || !ring.claim().empty();
+          };
+          return participant_.sleeper().arm(has_room, Waiting<AnyRing>{*this, ring});
+        }
+      },
+      ring_);
 }
 
 std::uint64_t Publisher::position() const noexcept {
-  if (std::holds_alternative<Many>(ring_)) {
-    return core::many_end<core::HardwareAtomics>(region().many_memory(), kLook).value_or(0);
-  }
-  const auto* const lossless = std::get_if<Lossless>(&ring_);
-  return lossless != nullptr ? lossless->position() : std::get<Lossy>(ring_).position();
+  using core::many_end;
+  using Atomics = core::HardwareAtomics;
+  return std::visit(
+      [&]<class AnyRing>(const AnyRing& ring) -> std::uint64_t {
+        if constexpr (std::is_same_v<AnyRing, Many>) {
+          return many_end<Atomics>(region().many_memory(), kLook).value_or(0);
+        } else if constexpr (std::is_same_v<AnyRing, ManyLossy>) {
+          return many_end<Atomics>(core::ManyPlaces(region().lossy_view()), kLook).value_or(0);
+        } else {
+          return ring.position();
+        }
+      },
+      ring_);
 }
 
 }  // namespace ringbell

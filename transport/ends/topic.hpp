@@ -11,8 +11,9 @@
 // dead one is evicted. Lossy (core/broadcast_lossy.hpp): it never waits; a subscriber that was
 // lapped learns exactly how many messages it missed, and can look at the messages but not write to
 // them: their region is sealed. What it must write, to say that it sleeps, is in another region.
-// Several publishers (core/many_lossless.hpp), of a lossless topic only: their messages have one
-// order for all subscribers. Of whichever process dies, the others go on.
+// Several publishers (core/many_lossless.hpp, core/many_lossy.hpp): their messages have one order
+// for all subscribers. Of whichever process dies, the others go on. They may be in any process, so
+// the messages of a lossy topic are not sealed: a subscriber maps them read-only by itself.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,7 @@
 #include <ringbell/core/broadcast_lossless.hpp>
 #include <ringbell/core/broadcast_lossy.hpp>
 #include <ringbell/core/many_lossless.hpp>
+#include <ringbell/core/many_lossy.hpp>
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/ends/copy_in.hpp>
@@ -44,7 +46,7 @@ struct TopicOptions {
   std::uint64_t messages = 1024;      // that are kept; rounded up to a power of two
   std::uint32_t message_bytes = 256;  // the largest; each takes that much room
   std::uint32_t subscribers = 64;     // at a time, at most 64; of a lossy topic any number
-  std::uint32_t publishers = 1;       // at a time, at most 64; several: lossless, `subscribers` 64
+  std::uint32_t publishers = 1;       // at a time, at most 64; several, lossless: subscribers 64
   core::DoorbellKind doorbell = core::DoorbellKind::futex;  // or none
   MemoryOptions memory = {};
   core::TypeRecord type = {};           // of the messages, for the typed ends
@@ -53,7 +55,7 @@ struct TopicOptions {
   RINGBELL_API [[nodiscard]] RegionOptions region() const;
 };
 
-// What must be handed to the other processes. `bells` is -1 unless the topic is lossy.
+// What the other processes need. `bells` is -1 but of a lossy topic of one publisher.
 struct TopicFds {
   int memory = -1;
   int bells = -1;
@@ -63,17 +65,15 @@ class RINGBELL_API Topic {
  public:
   // Errors: as Region::create.
   [[nodiscard]] static Result<Topic> create(const TopicOptions& options = {});
-  // To subscribe; to publish to a lossless one as well. A lossy topic is mapped read-only. The
-  // caller keeps its descriptors. Errors: as Region::attach; not_a_region, if it holds another
-  // ring.
+  // To subscribe; to publish as well, unless the topic is lossy and has one publisher: that one is
+  // mapped read-only. The caller keeps its descriptors. Errors: as Region::attach; not_a_region, if
+  // it holds another ring.
   [[nodiscard]] static Result<Topic> attach(const TopicFds& fds);
 
   // Stay owned by the topic; close-on-exec is set.
   [[nodiscard]] TopicFds fds() const noexcept;
   [[nodiscard]] const Region& region() const noexcept { return region_; }
-  [[nodiscard]] bool is_lossy() const noexcept {
-    return region_.kind() == core::RingKind::broadcast_lossy;
-  }
+  [[nodiscard]] bool is_lossy() const noexcept { return core::is_lossy(region_.kind()); }
   [[nodiscard]] std::uint32_t max_message_bytes() const noexcept {
     return sized::message_bytes(region_.geometry().message_bytes);
   }
@@ -90,7 +90,7 @@ class RINGBELL_API Topic {
   [[nodiscard]] std::uint32_t& data_bell() const noexcept;
 
   Region region_;
-  std::optional<Region> bells_;  // of a lossy topic
+  std::optional<Region> bells_;  // of a lossy topic of one publisher
   bool writable_;
 };
 
@@ -98,7 +98,7 @@ class RINGBELL_API Topic {
 class RINGBELL_API Publisher : public GroupEnd {
  public:
   // Errors: busy, if a living process publishes; no_place, if as many publish as may; permission,
-  // if the topic is lossy and another process made it; corrupt; system.
+  // if the topic is lossy, has one publisher and another process made it; corrupt; system.
   [[nodiscard]] static Result<Publisher> open(Topic topic, const WaitOptions& wait = {});
   // Under this name (names/README.md): makes the topic, or goes on with what a publisher left there
   // with these options. Errors: as Participant::create.
@@ -112,8 +112,9 @@ class RINGBELL_API Publisher : public GroupEnd {
   ~Publisher();
 
   // Copies a message in; every subscriber sees it. False: time is up, a subscriber of a lossless
-  // topic is behind. A lossy topic never waits. Errors: too_large, corrupt; no_reader, if a
-  // subscriber is required and there is none; evicted, if one of several was taken for dead here.
+  // topic is behind, or another publisher has held a place for a whole ring. The one publisher of a
+  // lossy topic never waits. Errors: too_large, corrupt; no_reader, if a subscriber is required and
+  // there is none; evicted, if one of several was taken for dead here.
   [[nodiscard]] Result<bool> publish(std::span<const std::byte> message,
                                      Timeout timeout = kForever);
 
@@ -139,8 +140,8 @@ class RINGBELL_API Publisher : public GroupEnd {
   }
 
   // For epoll and other loops (ends/README.md, Event loops): the descriptor that is readable once
-  // there may be room in a lossless topic. The first call starts a thread. Errors: unsupported, if
-  // this one never waits (lossy) or never sleeps; system.
+  // there may be room. The first call starts a thread. Errors: unsupported, if this one never waits
+  // (the one publisher of a lossy topic) or never sleeps; system.
   [[nodiscard]] Result<int> waitable_fd();
   // Announces a sleep, then looks. False: do not sleep: there is room, or publish() has an Error to
   // tell. True: armed until the descriptor becomes readable; look then, and arm() again. Evicts
@@ -164,7 +165,7 @@ class RINGBELL_API Publisher : public GroupEnd {
   [[nodiscard]] std::uint32_t max_message_bytes() const noexcept {
     return sized::message_bytes(region().geometry().message_bytes);
   }
-  // Evicts all dead subscribers of a lossless topic, now: they are waited for no more, nor for what
+  // Evicts all dead subscribers of a lossless topic, now: they are waited for no more, nor is what
   // dead ones of several publishers had claimed. A waiting publish() does so if one is in its way,
   // and one that only polls after some thousand polls in vain. Returns how many subscribers. Asks
   // the kernel about each.
@@ -176,14 +177,15 @@ class RINGBELL_API Publisher : public GroupEnd {
   using Lossless = core::BroadcastLossless<>::Writer;
   using Lossy = core::BroadcastLossy<>::Writer;
   using Many = core::ManyLossless<>::Writer;
-  using Ring = std::variant<Lossless, Lossy, Many>;
+  using ManyLossy = core::ManyLossy<>::Writer;
+  using Ring = std::variant<Lossless, Lossy, Many, ManyLossy>;
 
   Publisher(Participant participant, std::optional<Region> bells, Ring ring) noexcept;
   [[nodiscard]] static Result<Publisher> from(Result<Participant> participant,
                                               std::optional<Region> bells);
   [[nodiscard]] const Region& bells() const noexcept { return bells_ ? *bells_ : region(); }
-  template <class LosslessRing>
-  struct Waiting;  // what both rings that have no room at times do
+  template <class AnyRing>
+  struct Waiting;  // what rings that have no room at times do
   struct Newcomers;
   // Whether it is dead, and what it held was taken from it. 0: none is in the way.
   [[nodiscard]] bool take_if_dead(core::ParticipantId in_the_way) noexcept;
@@ -298,6 +300,7 @@ class RINGBELL_API Subscriber {
   class Side;
   template <class Ring>
   class Member;
+  template <class Ring>
   class Guest;
 
   explicit Subscriber(std::unique_ptr<Side> side) noexcept;

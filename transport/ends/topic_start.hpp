@@ -11,7 +11,7 @@ class TopicStart {
  public:
   static const TopicStart usual;   // in a lossless topic the oldest, in a lossy one the newest
   static const TopicStart oldest;  // the oldest message that is safe
-  static const TopicStart newest;  // what is published next
+  static const TopicStart newest;  // what is published next; of several publishers, what is claimed
   // Where a subscriber of the same ring was: at its position(). What is gone by now counts as
   // missed(). A position that the ring has not reached is of another one: the oldest.
   [[nodiscard]] static constexpr TopicStart at(std::uint64_t position) noexcept {

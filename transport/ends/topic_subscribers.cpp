@@ -20,7 +20,7 @@ std::uint64_t Publisher::fill() const noexcept {
 }
 
 std::uint32_t Publisher::subscribers() const noexcept {
-  if (std::holds_alternative<Lossy>(ring_)) return ParticipantLock::seats_held(bells().fd());
+  if (core::is_lossy(region().kind())) return ParticipantLock::seats_held(bells().fd());
   return core::BroadcastCells<core::HardwareAtomics>::count(
       region().lossless_memory(),
       [&](core::ParticipantId id) { return !many_topic::is_gone(participant_, id); });
@@ -34,7 +34,7 @@ struct Publisher::Newcomers {
 };
 
 Result<bool> Publisher::wait_for_subscribers(std::uint32_t count, Timeout timeout) {
-  const std::uint32_t most = std::holds_alternative<Lossy>(ring_)
+  const std::uint32_t most = core::is_lossy(region().kind())
                                  ? ParticipantLock::kSeats
                                  : region().geometry().participants - region().first_participants();
   if (count > most) {
@@ -49,7 +49,7 @@ Result<bool> Publisher::wait_for_subscribers(std::uint32_t count, Timeout timeou
 
 bool Publisher::take_if_dead(core::ParticipantId in_the_way) noexcept {
   if (in_the_way == 0 || !many_topic::is_gone(participant_, in_the_way)) return false;
-  return evict() > 0 || std::holds_alternative<Many>(ring_);  // a claim of a dead publisher
+  return evict() > 0 || core::has_many_writers(region().kind());  // a claim of a dead publisher
 }
 
 std::uint32_t Publisher::evict() noexcept {
@@ -58,7 +58,7 @@ std::uint32_t Publisher::evict() noexcept {
   if (ring != nullptr) {
     evicted =
         ring->evict([&](core::ParticipantId id) { return many_topic::is_gone(participant_, id); });
-  } else if (std::holds_alternative<Many>(ring_)) {
+  } else if (core::has_many_writers(region().kind())) {
     evicted = many_topic::take_from_dead(participant_).evicted;
   }
   evictions_ += evicted;

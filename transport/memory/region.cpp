@@ -59,14 +59,13 @@ const char* places_of(core::RingKind kind) noexcept {
   static_assert(core::most_participants(RingKind::mpmc) == 4096);
   static_assert(core::most_participants(RingKind::broadcast_lossless) == 65);
   static_assert(core::most_participants(RingKind::many_lossless) == 128);
+  static_assert(core::most_participants(RingKind::many_lossy) == 64);
   static_assert(core::most_participants(RingKind::fan_in) == 1025);
   static_assert(core::most_participants(RingKind::state) == 1025);
   if (kind == RingKind::mpmc) return "it must be between 2 and 4096";
   if (kind == RingKind::broadcast_lossless) return "it must be between 1 and 64";
-  if (kind == RingKind::many_lossless) return "it must be between 1 and 64";
-  if (kind == RingKind::broadcast_lossy) {
-    return "a lossy topic has one: several publishers need a lossless one";
-  }
+  if (core::has_many_writers(kind)) return "it must be between 1 and 64";
+  if (kind == RingKind::broadcast_lossy) return "it must be 1";
   if (kind == RingKind::state || kind == RingKind::bells) return "it must be at most 1024";
   return "it must be between 1 and 1024";
 }

@@ -58,9 +58,9 @@ requires requires(const Options& options) { RegionOptions(options.region()); }
 class RINGBELL_API Region {
  public:
   // A new region, zeroed, its space reserved (never SIGBUS later). A memfd is sealed against
-  // shrinking, growing and further sealing; that of a lossy broadcast or a state also against being
-  // mapped for writing by any other process. A file gets its name last. Errors: invalid_argument,
-  // no_space, permission, unsupported, system.
+  // shrinking, growing and further sealing; that of a lossy broadcast of one writer or a state also
+  // against being mapped for writing by any other process. A file gets its name last. Errors:
+  // invalid_argument, no_space, permission, unsupported, system.
   [[nodiscard]] static Result<Region> create(const RegionOptions& options);
 
   // A region that another process made, by its descriptor, which is taken over. It is checked

@@ -34,7 +34,7 @@ core::SpscMemory Region::spsc_memory() const noexcept {
 }
 
 core::MpmcMemory Region::mpmc_memory() const noexcept {
-  assert(kind_ == RingKind::mpmc);
+  assert(kind_ == RingKind::mpmc || kind_ == RingKind::many_lossy);
   return {.control = part_at<core::MpmcControl>(ring_control()),
           .slots = data() + core::slots_offset(shape()),
           .slot_count = geometry_.slot_count,
@@ -67,7 +67,7 @@ core::BroadcastSlots<std::byte> Region::lossy_memory() const noexcept {
 }
 
 core::BroadcastSlots<const std::byte> Region::lossy_view() const noexcept {
-  assert(kind_ == RingKind::broadcast_lossy);
+  assert(core::is_lossy(kind_));
   return {data() + core::slots_offset(shape()), geometry_.slot_count, core::slot_bytes(shape()),
           geometry_.message_bytes};
 }

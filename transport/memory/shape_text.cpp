@@ -16,6 +16,8 @@ const char* name_of(RingKind kind) noexcept {
       return "lossy topic";
     case RingKind::many_lossless:
       return "topic of several publishers";
+    case RingKind::many_lossy:
+      return "lossy topic of several publishers";
     case RingKind::fan_in:
       return "collector";
     case RingKind::call_group:
@@ -47,8 +49,7 @@ OptionText option_of(core::ShapeField field, const core::RingShape& shape) noexc
       return {"message_bytes", shape.message_bytes};
     case participants:
       if (shape.kind == RingKind::broadcast_lossless) return {"subscribers", others};
-      if (shape.kind == RingKind::broadcast_lossy) return {"publishers", shape.participants};
-      if (shape.kind == RingKind::many_lossless) {
+      if (core::is_lossy(shape.kind) || shape.kind == RingKind::many_lossless) {
         return {"publishers", core::first_participants(shape.kind, shape.participants)};
       }
       if (shape.kind == RingKind::fan_in) return {"contributors", others};

@@ -210,6 +210,13 @@ void add_contents(const Region& region, RingFacts& facts) {
       facts.published = core::many_end<core::HardwareAtomics>(region.many_memory(), kLook);
       add_readers(region, facts);
       return;
+    case core::RingKind::many_lossy: {
+      facts.sides = group_sides(region);
+      facts.published =
+          core::many_end<core::HardwareAtomics>(core::ManyPlaces(region.lossy_view()), kLook);
+      facts.readers = ParticipantLock::seats_held(region.fd());
+      return;
+    }
     case core::RingKind::broadcast_lossy:
       facts.sides = group_sides(region);
       facts.published = end_of(region.lossy_view());
@@ -253,6 +260,8 @@ const char* name_of(core::RingKind kind) noexcept {
       return "topic (lossy)";
     case core::RingKind::many_lossless:
       return "topic (many)";
+    case core::RingKind::many_lossy:
+      return "topic (lossy, many)";
     case core::RingKind::fan_in:
       return "collector";
     case core::RingKind::call_group:
