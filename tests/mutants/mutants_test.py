@@ -62,6 +62,11 @@ class PlacesTest(unittest.TestCase):
         self.assertIn("? (true)", places.switched(
             "if (a &&\n      b) {\n", [fault(1, "if («a && b») {", "true")]))
 
+    def test_what_does_not_compile_is_told(self) -> None:
+        for place, wrong in (("f(«1»);", ""), ("f(«1»);", "g();"), ("«f(1);»", "false")):
+            with self.assertRaises(ValueError):
+                places.switched("f(1);\n", [fault(1, place, wrong)])
+
     def test_a_key_stays_with_its_fault_and_is_no_other_faults(self) -> None:
         self.assertEqual(fault(1, "f(«1»);", "2").key, fault(8, "f(«1»);", "2").key)
         self.assertNotEqual(fault(1, "f(«1»);", "2").key, fault(1, "f(«1»);", "3").key)

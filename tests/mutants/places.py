@@ -78,7 +78,13 @@ def switched(text, faults):
         if start < end:
             raise ValueError(f"{here[0].listed_in}: overlaps another fault: {here[0].place}")
         right = text[start:stop]
-        if right.rstrip().endswith((";", "}")):
+        is_statement = right.rstrip().endswith((";", "}"))
+        for wrong in (each.fault.strip() for each in here):
+            if is_statement and wrong and not wrong.endswith((";", "}")):
+                raise ValueError(f"{here[0].listed_in}: no statement in place of one: {right}")
+            if not is_statement and (not wrong or wrong.endswith(";")):
+                raise ValueError(f"{here[0].listed_in}: no expression in place of one: {right}")
+        if is_statement:
             wrong = [f"if (::ringbell_fault({f.key})) {{ {f.fault} }} else " for f in here]
             made += [text[end:start], *wrong, f"{{ {right} }}"]
         else:
