@@ -204,9 +204,9 @@ TEST_F(CallPartsTest, NewCallerGivesUpTheOldOnesCall) {
   Line::Taken taken = begin(caller_, 1);
   ASSERT_NO_FATAL_FAILURE(send(taken, 5));
   Line::Caller successor(memory_);
+  EXPECT_EQ(taken.look(), Standing::here) << "whatever that one does next";
   EXPECT_FALSE(successor.has_room());
   EXPECT_FALSE(successor.has_more());
-  EXPECT_EQ(taken.look(), Standing::here);
   EXPECT_TRUE(taken.is_cancelled());
   taken.drop();
   ASSERT_NO_FATAL_FAILURE(expect_another_call(successor, 2));

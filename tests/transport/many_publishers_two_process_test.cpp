@@ -122,6 +122,17 @@ TEST_P(ManyPublishersTest, TopicIsClosedWhenAllPublishersHaveClosed) {
   EXPECT_EQ(receive(subscriber).value(), 3U) << "a later one goes on";
 }
 
+TEST_P(ManyPublishersTest, OneOfAllIsEnoughToBeAlive) {
+  const Subscriber subscriber = open_subscriber();
+  for (std::size_t lives = 0; lives < 3; ++lives) {
+    std::vector<Publisher> publishers;
+    for (int i = 0; i < 3; ++i) publishers.push_back(open_publisher());
+    const Publisher last = std::move(publishers[lives]);
+    publishers.clear();
+    EXPECT_EQ(subscriber.peer(), PeerState::alive) << lives;
+  }
+}
+
 // However it looks for a message.
 std::optional<std::uint64_t> found_by(int way, Subscriber& subscriber, Timeout timeout) {
   std::optional<std::uint64_t> number;

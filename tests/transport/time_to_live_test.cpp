@@ -128,7 +128,7 @@ TEST_F(TimeToLiveTest, RecordFromTheFutureIsTooOld) {
 TEST_F(TimeToLiveTest, EachRecordTellsWhoseItIsAndWhichOfThose) {
   const std::uint64_t before = record_time_ns();
   for (std::uint32_t number = 1; number < 200; ++number) {
-    (void)sender_.claim_for(40, kLong).value().value();  // and not used: no record
+    if (number % 3 != 0) (void)sender_.claim_for(40, kLong).value().value();  // and not used
     if (number % 2 == 0) sender_.abort();
     sender_.set_source(number < 100 ? 7 : UINT32_MAX);
     send(number);
