@@ -232,6 +232,8 @@ TEST_F(BroadcastLosslessTest, EvictedReaderThatLivesFindsOutWhenThereIsNothing) 
   (void)writer_.evict(only(kAlice));
   EXPECT_TRUE(alice.peek().empty());
   EXPECT_TRUE(alice.evicted());
+  bob.publish_position();
+  EXPECT_FALSE(bob.evicted()) << "there was nothing to publish";
   (void)writer_.evict(only(kBob));
   for (std::uint64_t number = 0; number < 3 * kSlots; ++number) {
     ASSERT_TRUE(send(writer_, number));

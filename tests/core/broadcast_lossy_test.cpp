@@ -372,9 +372,14 @@ TEST_F(BroadcastLossyTest, SequenceOfAnotherSlotIsCorrupt) {
     Lossy::Writer writer(storage.slots<std::byte>());
     EXPECT_TRUE(writer.corrupt()) << nonsense;
     send(writer, 0);
+    EXPECT_TRUE(writer.claim_sized().empty());
     EXPECT_EQ(storage.sequence(0), nonsense);
     EXPECT_TRUE(Lossy::Reader(storage.slots<const std::byte>()).corrupt());
   }
+  send_up_to(5);
+  Lossy::Reader ahead = reader(BroadcastStart::newest);
+  storage_.sequence(5) = holding_sequence(4);
+  EXPECT_TRUE(ahead.anything()) << "although what is due would be a higher one";
 }
 
 TEST_F(BroadcastLossyTest, AnyWordsAtAllLeadNowhereElse) {

@@ -226,6 +226,7 @@ TEST_F(CallLineTest, GenerationsWrapAround) {
     ASSERT_NO_FATAL_FAILURE(call(caller, number));
     ASSERT_NO_FATAL_FAILURE(serve(server_, number));
     ASSERT_NO_FATAL_FAILURE(expect(caller, number));
+    EXPECT_EQ(caller.generation(), static_cast<std::uint32_t>(UINT32_MAX + number));
   }
 }
 

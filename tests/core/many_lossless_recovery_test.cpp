@@ -186,6 +186,7 @@ TEST_F(ManyLosslessRecoveryTest, ImpossibleLimitLetsNoneJoinAndNoneWrite) {
   EXPECT_TRUE(alice_.claim().empty());
   EXPECT_TRUE(alice_.corrupt());
   EXPECT_STREQ(alice_.finding().field, "BroadcastControl::limit");
+  EXPECT_EQ(alice_.in_use(), 0U);
 }
 
 TEST_F(ManyLosslessRecoveryTest, ImpossibleHintIsCorrupt) {
