@@ -137,7 +137,8 @@ TEST_F(Metrics, EachKindOfRingTellsWhatItHas) {
 
 TEST_F(Metrics, ATimedChannelTellsTheAgeOfItsOldestMessage) {
   Sender timed = Sender::create("orders", {.capacity_bytes = 4096, .timed = true}).value();
-  const Sender plain = Sender::create("bytes", {.capacity_bytes = 4096}).value();
+  Sender plain = Sender::create("bytes", {.capacity_bytes = 4096}).value();
+  ASSERT_TRUE(plain.try_send(kMessage));
   EXPECT_THAT(printed({"metrics"}), Not(HasSubstr("_age_seconds")));
   ASSERT_TRUE(timed.try_send(kMessage));
   std::this_thread::sleep_for(std::chrono::milliseconds(200));

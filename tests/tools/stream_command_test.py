@@ -117,6 +117,17 @@ class Ends(CommandTest):
         self.await_that(lambda: (self.folder / "received").stat().st_size > 0)
         return sending, receiving
 
+    def test_a_sender_waits_until_all_was_taken(self) -> None:
+        content = bytes(range(250)) * 8000  # fits into the ring, and not into the receiver's pipe
+        (self.folder / "sent").write_bytes(content)
+        receiving = self.start("recv", "slow")
+        with (self.folder / "sent").open("rb") as file:
+            sending = self.start("send", "slow", stdin=file)
+        with self.assertRaises(subprocess.TimeoutExpired):
+            sending.wait(0.5)
+        self.assertEqual(self.finish(receiving), (0, content, ""))
+        self.assertEqual(self.finish(sending), (0, b"", ""))
+
     def test_a_killed_sender_truncates_the_stream(self) -> None:
         sending, receiving = self.flowing("killed")
         sending.kill()
