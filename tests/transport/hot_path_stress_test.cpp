@@ -254,10 +254,11 @@ class HotPath : public ::testing::Test {
         << "system call " << report->system_call << " while it was set up";
     const std::uint64_t before = faults_of(child.pid());
     report->go = true;
-    const bool done = comes_to(report->done, threads, 30s);
+    const auto enough = [] { return report->moved[0] >= kFewest && report->moved[1] >= kFewest; };
+    bool done = comes_to(report->done, threads, 30s);
+    if (!done && !enough()) done = comes_to(report->done, threads, 60s);  // a busy machine
     EXPECT_EQ(report->system_call, -1);
-    EXPECT_TRUE(done || (report->moved[0] >= kFewest && report->moved[1] >= kFewest))
-        << report->moved[0] << " and " << report->moved[1] << " messages";
+    EXPECT_TRUE(done || enough()) << report->moved[0] << " and " << report->moved[1] << " messages";
     EXPECT_EQ(faults_of(child.pid()) - before, 0U) << "page faults";
     EXPECT_EQ(report->allocations, 0);
     EXPECT_EQ(report->wrong, 0U);
