@@ -12,6 +12,7 @@
 #include <ringbell/core/broadcast_lossy.hpp>
 
 #include <tests/support/broadcast_memory.hpp>
+#include <tests/support/lossy_readers.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/seed.hpp>
 #include <tests/support/watched_atomics.hpp>
@@ -20,6 +21,8 @@ namespace ringbell::core {
 namespace {
 
 using Lossy = BroadcastLossy<>;
+using test::expect;
+using test::is_empty;
 
 class BroadcastLossyTest : public testing::Test {
  protected:
@@ -34,17 +37,6 @@ class BroadcastLossyTest : public testing::Test {
   }
   void send_up_to(std::uint64_t end) {
     while (writer_.position() < end) send(writer_, writer_.position());
-  }
-  // Receives one message and checks every byte.
-  static void expect(Lossy::Reader& reader, std::uint64_t number) {
-    std::vector<std::byte> message(reader.message_bytes());
-    ASSERT_TRUE(reader.receive(message)) << "nothing where " << number << " was due";
-    EXPECT_TRUE(test::is_message(message, number)) << number;
-    EXPECT_EQ(reader.position(), number + 1);
-  }
-  static bool is_empty(Lossy::Reader& reader) {
-    std::vector<std::byte> message(reader.message_bytes());
-    return !reader.receive(message);
   }
   [[nodiscard]] Lossy::Reader reader(BroadcastStart start = BroadcastStart::oldest) const {
     return Lossy::Reader(storage_.slots<const std::byte>(), start);

@@ -10,6 +10,7 @@
 
 #include <ringbell/core/many_lossy.hpp>
 
+#include <tests/support/lossy_readers.hpp>
 #include <tests/support/many_memory.hpp>
 #include <tests/support/message.hpp>
 #include <tests/support/watched_atomics.hpp>
@@ -18,6 +19,8 @@ namespace ringbell::core {
 namespace {
 
 using Ring = ManyLossy<>;
+using test::expect;
+using test::is_empty;
 
 // Alice and Bob write.
 class ManyLossyTest : public testing::Test {
@@ -43,17 +46,6 @@ class ManyLossyTest : public testing::Test {
     ASSERT_EQ(bob_.claim(1), 1U);
     ASSERT_TRUE(bob_.abort());
     ++sent_;
-  }
-  // Receives one message and checks every byte.
-  static void expect(Ring::Reader& reader, std::uint64_t number) {
-    std::vector<std::byte> message(reader.message_bytes());
-    ASSERT_TRUE(reader.receive(message)) << "nothing where " << number << " was due";
-    EXPECT_TRUE(test::is_message(message, number)) << number;
-    EXPECT_EQ(reader.position(), number + 1);
-  }
-  static bool is_empty(Ring::Reader& reader) {
-    std::vector<std::byte> message(reader.message_bytes());
-    return !reader.receive(message);
   }
   [[nodiscard]] Ring::Reader reader(BroadcastStart start = BroadcastStart::oldest) const {
     return Ring::Reader(view_of(memory()), start);

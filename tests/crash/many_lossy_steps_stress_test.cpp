@@ -85,7 +85,7 @@ class ManyLossyVictim : public test::Victim {
     ASSERT_FALSE(by.corrupt());
     ASSERT_EQ(by.missed(), 0U);
   }
-  // The dead writer's id goes to a new one, which takes part in all that follows.
+  // The dead writer's id goes to a new writer, which takes part in all that follows.
   void pass_some() {
     Ring::Writer new_writer(memory, kDying);
     std::uint64_t of_alone = sent;
@@ -124,7 +124,7 @@ class DyingWriter : public ManyLossyVictim {
     while (alone.pass_over_dead(is_dead)) {
       ASSERT_NO_FATAL_FAILURE(read_what_is_there(alone, of_alone));
     }
-    // The other writer goes on behind what the dead one claimed, until it is a ring further on.
+    // The other writer goes on behind what the dead writer claimed, until it is a ring further on.
     ASSERT_FALSE(other_writer.claim().empty() && other_writer.waits_for() == 0);
     (void)other_writer.abort();
     (void)other_writer.recover(is_dead);

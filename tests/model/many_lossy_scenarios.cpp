@@ -1,19 +1,16 @@
 // ManyLossy, explored: writers against each other, readers that are lapped while they copy or join
 // meanwhile, and a writer that dies at any step while the others go on.
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include <ringbell/core/many_lossy.hpp>
 #include <ringbell/core/object_at.hpp>
 
+#include "tests/model/many_program.hpp"
 #include "tests/model/scenario.hpp"
 #include "tests/model/simulated_atomics.hpp"
 
@@ -24,7 +21,6 @@ using core::BroadcastSeen;
 using core::BroadcastStart;
 using Ring = core::ManyLossy<SimulatedAtomics>;
 
-// The writers are the first threads, the readers the last ones.
 struct Cast {
   std::size_t writers;
   std::size_t readers;
@@ -38,55 +34,42 @@ struct Cast {
   bool in_place = false;  // written and read where it stands
 };
 
-// A message's number has its writer and its count. In the end each reader must have had, at each
-// position that it did not miss, what was committed there and nothing else.
-class ManyLossyProgram : public Program {
+// In the end each reader must have had, at each position that it did not miss, what was committed
+// there and nothing else.
+class ManyLossyProgram : public ManyWritersProgram {
  public:
-  explicit ManyLossyProgram(const Cast& cast) : cast_(cast) {}
-
-  [[nodiscard]] std::size_t threads() const override { return cast_.writers + cast_.readers; }
-  [[nodiscard]] std::string role(std::size_t thread) const override {
-    return is_writer(thread) ? "writer" : "reader";
-  }
-  [[nodiscard]] bool may_die(std::size_t thread) const override {
-    return cast_.dies && thread == 1;
-  }
+  explicit ManyLossyProgram(const Cast& cast)
+      : ManyWritersProgram({.writers = cast.writers,
+                            .readers = cast.readers,
+                            .messages_each = cast.messages_each,
+                            .batch = cast.batch,
+                            .aborts = cast.aborts,
+                            .dies = cast.dies}),
+        cast_(cast) {}
 
   void begin() override {
+    ManyWritersProgram::begin();
     Execution& execution = Execution::current();
     memory_ = {.control = execution.shared<core::MpmcControl>(),
                .slots = execution.shared<std::byte>(cast_.slots * slot_bytes()),
                .slot_count = cast_.slots,
                .slot_bytes = slot_bytes(),
                .message_bytes = message_bytes()};
-    ended_ = execution.shared<std::uint64_t>(kMaxThreads);
-  }
-
-  void run(std::size_t thread) override {
-    if (!is_writer(thread)) return read(thread);
-    write(thread);
-    if (cast_.dies) {
-      SimulatedAtomics::store(ended_[thread], std::uint64_t{1}, std::memory_order_release, kNoEdge);
-    }
   }
 
   void end() override {
-    for (std::size_t reader = cast_.writers + 1; reader <= threads(); ++reader) {
+    for (std::size_t reader = first_reader(); reader <= threads(); ++reader) {
       const Reading& of = readings_[reader];
       std::uint64_t gone = 0;  // positions of which it had nothing
       std::uint64_t lost = 0;  // with a message
       for (std::uint64_t position = of.start; position < of.end; ++position) {
-        const std::uint64_t due = committed_.at(position);
         const std::uint64_t seen = of.seen.at(position);
         if (seen == 0) {
           ++gone;
-          lost += due != 0 ? 1 : 0;
+          lost += committed(position) != 0 ? 1 : 0;
           continue;
         }
-        // A writer that died may have committed one, and had no time to say so.
-        const bool untold = cast_.dies && due == 0 && seen == kPerWriter + last_[1] + 1;
-        require(seen == due || untold,
-                fmt::format("at position {} a reader got {} in place of {}", position, seen, due));
+        expect_committed(position, seen);
       }
       require(lost <= of.missed && of.missed <= gone, "the missed do not add up");
       require(cast_.aborts || cast_.dies || of.missed == gone, "something was passed over");
@@ -94,11 +77,6 @@ class ManyLossyProgram : public Program {
   }
 
  private:
-  static constexpr std::uint64_t kPerWriter = 100;
-  static constexpr std::uint64_t kAborted = 90;
-  static constexpr std::size_t kMostPositions = 12;
-
-  using Positions = std::array<std::uint64_t, kMostPositions>;
   struct Reading {
     std::uint64_t start = 0;
     std::uint64_t end = 0;
@@ -106,7 +84,6 @@ class ManyLossyProgram : public Program {
     Positions seen{};
   };
 
-  [[nodiscard]] bool is_writer(std::size_t thread) const { return thread <= cast_.writers; }
   [[nodiscard]] std::uint32_t message_bytes() const {
     return static_cast<std::uint32_t>((cast_.words + (cast_.in_place ? 1 : 0)) *
                                       sizeof(std::uint64_t));
@@ -114,20 +91,6 @@ class ManyLossyProgram : public Program {
   [[nodiscard]] std::uint32_t slot_bytes() const {
     return message_bytes() + static_cast<std::uint32_t>(sizeof(core::MpmcState));
   }
-  // Where no writer can die: up to where they write.
-  [[nodiscard]] std::uint64_t positions() const {
-    return cast_.writers * (cast_.messages_each + (cast_.aborts ? 1 : 0));
-  }
-
-  // As a participant that has waited for long does; once is enough, as one at most dies.
-  void look_for_the_dead(std::size_t self, Ring::Writer& writer) {
-    const std::size_t in_the_way = writer.waits_for();
-    if (in_the_way == 0 || !may_die(in_the_way) || has_recovered_[self]) return;
-    if (!is_dead(in_the_way)) return;
-    (void)writer.recover([&](core::ParticipantId id) { return id == in_the_way; });
-    has_recovered_[self] = true;
-  }
-
   void put(Ring::Writer& writer, std::uint32_t i, std::uint64_t number) const {
     // Plain stores: two writers at one slot are a race.
     if (cast_.readers == 0) return write_payload(writer.payload(i), number);
@@ -144,33 +107,10 @@ class ManyLossyProgram : public Program {
   // Another one for each message of a writer, so that a size of another one shows.
   static std::size_t size_of(std::uint64_t number) { return sizeof(std::uint64_t) - number % 2; }
 
-  void write(std::size_t thread) {
+  void write(std::size_t thread) override {
     Ring::Writer writer(memory_, static_cast<core::ParticipantId>(thread));
-    bool aborts = cast_.aborts;
-    for (std::uint64_t count = 1; count <= cast_.messages_each;) {
-      const auto wanted = static_cast<std::uint32_t>(
-          aborts ? 1 : std::min<std::uint64_t>(cast_.batch, cast_.messages_each - count + 1));
-      const std::uint32_t claimed = writer.claim(wanted);
-      require(!writer.corrupt(), "the writer takes the ring for corrupt");
-      if (claimed == 0) {
-        look_for_the_dead(thread, writer);
-        SimulatedAtomics::pause();
-        continue;
-      }
-      for (std::uint32_t i = 0; i < claimed; ++i) {
-        put(writer, i, thread * kPerWriter + (aborts ? kAborted : count + i));
-      }
-      const std::uint64_t position = writer.position();
-      if (std::exchange(aborts, false)) {
-        require(writer.abort(), "evicted, though alive");
-        continue;
-      }
-      require(writer.commit(), "evicted, though alive");
-      for (std::uint32_t i = 0; i < claimed; ++i, ++count) {
-        committed_.at(position + i) = thread * kPerWriter + count;
-        last_[thread] = count;
-      }
-    }
+    write_all(thread, writer,
+              [&](std::uint32_t i, std::uint64_t number) { put(writer, i, number); });
   }
 
   // The number of the next message; 0: there is none now.
@@ -196,7 +136,7 @@ class ManyLossyProgram : public Program {
     return word;
   }
 
-  void read(std::size_t thread) {
+  void read(std::size_t thread) override {
     Ring::Reader reader(view_of(memory_), cast_.start);
     Reading& of = readings_[thread];
     of.start = reader.position();
@@ -219,22 +159,9 @@ class ManyLossyProgram : public Program {
     of.missed = reader.missed();
   }
 
-  [[nodiscard]] bool all_writers_are_gone() const {
-    for (std::size_t writer = 1; writer <= cast_.writers; ++writer) {
-      const bool ended =
-          SimulatedAtomics::load(ended_[writer], std::memory_order_acquire, kNoEdge) != 0;
-      if (!ended && !(may_die(writer) && is_dead(writer))) return false;
-    }
-    return true;
-  }
-
   Cast cast_;
   core::MpmcMemory memory_{};
-  std::uint64_t* ended_ = nullptr;
-  Positions committed_{};  // at its position; 0: nothing was
   std::array<Reading, kMaxThreads> readings_{};
-  std::array<std::uint64_t, kMaxThreads> last_{};  // count of each writer's last message
-  std::array<bool, kMaxThreads> has_recovered_{};
 };
 
 }  // namespace

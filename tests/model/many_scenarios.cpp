@@ -1,16 +1,14 @@
 // ManyLossless, explored: writers against each other and against readers that join, in a ring of
 // two slots, and each of them dying at any step while the others recover and go on.
-#include <algorithm>
 #include <array>
 #include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include <ringbell/core/many_lossless.hpp>
 
+#include "tests/model/many_program.hpp"
 #include "tests/model/scenario.hpp"
 #include "tests/model/simulated_atomics.hpp"
 
@@ -20,7 +18,6 @@ namespace {
 using core::BroadcastStart;
 using Ring = core::ManyLossless<SimulatedAtomics>;
 
-// The writers are the first threads, the readers the last ones.
 struct Cast {
   std::size_t writers;
   std::size_t readers;
@@ -34,22 +31,25 @@ struct Cast {
   bool reader_dies = false;
 };
 
-// A message's number has its writer and its count. In the end each reader must have had, at each
-// position from its first one on, what was committed there and nothing else.
-class ManyProgram : public Program {
+// In the end each reader must have had, at each position from its first one on, what was committed
+// there and nothing else.
+class ManyProgram : public ManyWritersProgram {
  public:
-  explicit ManyProgram(const Cast& cast) : cast_(cast) {}
+  explicit ManyProgram(const Cast& cast)
+      : ManyWritersProgram({.writers = cast.writers,
+                            .readers = cast.readers,
+                            .messages_each = cast.messages_each,
+                            .batch = cast.batch,
+                            .aborts = cast.aborts,
+                            .dies = cast.writer_dies}),
+        cast_(cast) {}
 
-  [[nodiscard]] std::size_t threads() const override { return cast_.writers + cast_.readers; }
-  [[nodiscard]] std::string role(std::size_t thread) const override {
-    return is_writer(thread) ? "writer" : "reader";
-  }
   [[nodiscard]] bool may_die(std::size_t thread) const override {
-    return is_writer(thread) ? cast_.writer_dies && thread == 1
-                             : cast_.reader_dies && thread == first_reader();
+    return ManyWritersProgram::may_die(thread) || (cast_.reader_dies && thread == first_reader());
   }
 
   void begin() override {
+    ManyWritersProgram::begin();
     Execution& execution = Execution::current();
     memory_ = {.control = execution.shared<core::ManyControl>(),
                .slots = execution.shared<std::byte>(cast_.slots * kSlotBytes),
@@ -57,18 +57,9 @@ class ManyProgram : public Program {
                .slot_bytes = kSlotBytes,
                .message_bytes = kSlotBytes / 2,
                .max_readers = static_cast<std::uint32_t>(cast_.readers)};
-    ended_ = execution.shared<std::uint64_t>(kMaxThreads);
     for (std::size_t i = 0; i < cast_.joined; ++i) {
       const std::size_t thread = first_reader() + i;
       new (&joined_[thread]) Ring::Reader(join(thread));
-    }
-  }
-
-  void run(std::size_t thread) override {
-    if (!is_writer(thread)) return read(thread);
-    write(thread);
-    if (cast_.writer_dies) {
-      SimulatedAtomics::store(ended_[thread], std::uint64_t{1}, std::memory_order_release, kNoEdge);
     }
   }
 
@@ -76,67 +67,24 @@ class ManyProgram : public Program {
     for (std::size_t reader = first_reader(); reader <= threads(); ++reader) {
       if (may_die(reader)) continue;
       for (std::uint64_t position = start_[reader]; position < kMostPositions; ++position) {
-        const std::uint64_t due = committed_[position];
-        const std::uint64_t seen = seen_[reader][position];
-        // A writer that died may have committed one, and had no time to say so.
-        const bool untold = cast_.writer_dies && due == 0 && seen == kPerWriter + last_[1] + 1;
-        if (seen == due || untold) continue;
-        require(false,
-                fmt::format("at position {} a reader got {} in place of {}", position, seen, due));
+        expect_committed(position, seen_[reader][position]);
       }
     }
   }
 
  private:
   static constexpr std::uint32_t kSlotBytes = 16;
-  static constexpr std::uint64_t kPerWriter = 100;
-  static constexpr std::uint64_t kAborted = 90;
-  static constexpr std::size_t kMostPositions = 12;
 
-  using Positions = std::array<std::uint64_t, kMostPositions>;
-
-  [[nodiscard]] bool is_writer(std::size_t thread) const { return thread <= cast_.writers; }
-  [[nodiscard]] std::size_t first_reader() const { return cast_.writers + 1; }
-  // Where no writer can die: up to where they write.
-  [[nodiscard]] std::uint64_t positions() const {
-    return cast_.writers * (cast_.messages_each + (cast_.aborts ? 1 : 0));
-  }
-
-  // As a participant that has waited for long does; once is enough, as one at most dies.
   void look_for_the_dead(std::size_t self, std::size_t in_the_way) {
-    if (in_the_way == 0 || !may_die(in_the_way) || has_recovered_[self]) return;
-    if (!is_dead(in_the_way)) return;
-    Ring::recover(memory_, [&](core::ParticipantId id) { return id == in_the_way; });
-    has_recovered_[self] = true;
+    ManyWritersProgram::look_for_the_dead(self, in_the_way,
+                                          [&](auto is_dead) { Ring::recover(memory_, is_dead); });
   }
 
-  void write(std::size_t thread) {
+  void write(std::size_t thread) override {
     Ring::Writer writer(memory_, static_cast<core::ParticipantId>(thread));
-    bool aborts = cast_.aborts;
-    for (std::uint64_t count = 1; count <= cast_.messages_each;) {
-      const auto wanted = static_cast<std::uint32_t>(
-          aborts ? 1 : std::min<std::uint64_t>(cast_.batch, cast_.messages_each - count + 1));
-      const std::uint32_t claimed = writer.claim(wanted);
-      require(!writer.corrupt(), "the writer takes the ring for corrupt");
-      if (claimed == 0) {
-        look_for_the_dead(thread, writer.waits_for());
-        SimulatedAtomics::pause();
-        continue;
-      }
-      for (std::uint32_t i = 0; i < claimed; ++i) {
-        write_payload(writer.payload(i), thread * kPerWriter + (aborts ? kAborted : count + i));
-      }
-      const std::uint64_t position = writer.position();
-      if (std::exchange(aborts, false)) {
-        require(writer.abort(), "evicted, though alive");
-        continue;
-      }
-      require(writer.commit(), "evicted, though alive");
-      for (std::uint32_t i = 0; i < claimed; ++i, ++count) {
-        committed_.at(position + i) = thread * kPerWriter + count;
-        last_[thread] = count;
-      }
-    }
+    write_all(thread, writer, [&](std::uint32_t i, std::uint64_t number) {
+      write_payload(writer.payload(i), number);
+    });
   }
 
   [[nodiscard]] Ring::Reader join(std::size_t thread) {
@@ -147,7 +95,7 @@ class ManyProgram : public Program {
     return std::move(*reader);
   }
 
-  void read(std::size_t thread) {
+  void read(std::size_t thread) override {
     const bool is_there = thread < first_reader() + cast_.joined;
     Ring::Reader reader =
         is_there ? std::move(*reinterpret_cast<Ring::Reader*>(&joined_[thread])) : join(thread);
@@ -170,15 +118,6 @@ class ManyProgram : public Program {
     }
   }
 
-  [[nodiscard]] bool all_writers_are_gone() const {
-    for (std::size_t writer = 1; writer <= cast_.writers; ++writer) {
-      const bool ended =
-          SimulatedAtomics::load(ended_[writer], std::memory_order_acquire, kNoEdge) != 0;
-      if (!ended && !(may_die(writer) && is_dead(writer))) return false;
-    }
-    return true;
-  }
-
   // A handle leaves at its end, which a run that is cut short must not do.
   struct NeverDestroyed {
     alignas(Ring::Reader) std::array<std::byte, sizeof(Ring::Reader)> bytes;
@@ -186,13 +125,9 @@ class ManyProgram : public Program {
 
   Cast cast_;
   core::ManyMemory memory_{};
-  std::uint64_t* ended_ = nullptr;
   std::array<NeverDestroyed, kMaxThreads> joined_{};
-  Positions committed_{};                          // at its position; 0: nothing was
-  std::array<Positions, kMaxThreads> seen_{};      // by each reader
-  std::array<std::uint64_t, kMaxThreads> last_{};  // count of each writer's last message
+  std::array<Positions, kMaxThreads> seen_{};  // by each reader
   std::array<std::uint64_t, kMaxThreads> start_{};
-  std::array<bool, kMaxThreads> has_recovered_{};
 };
 
 }  // namespace

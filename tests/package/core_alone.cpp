@@ -60,14 +60,20 @@ bool spsc_passes() {
   return passes(writer, reader);
 }
 
-bool mpmc_passes() {
+// New ones, for writers that claim them.
+MpmcMemory claimed_slots() {
   static MpmcControl control;
+  control = {};
   slots = {};
-  const MpmcMemory memory{.control = &control,
-                          .slots = slots.data(),
-                          .slot_count = kSlots,
-                          .slot_bytes = kSlotBytes,
-                          .message_bytes = sizeof(Quote)};
+  return {.control = &control,
+          .slots = slots.data(),
+          .slot_count = kSlots,
+          .slot_bytes = kSlotBytes,
+          .message_bytes = sizeof(Quote)};
+}
+
+bool mpmc_passes() {
+  const MpmcMemory memory = claimed_slots();
   MpmcRing<>::Writer writer(memory, 1);
   MpmcRing<>::Reader reader(memory, 2);
   return passes(writer, reader);
@@ -111,13 +117,7 @@ bool many_pass() {
 }
 
 bool many_lossy_passes() {
-  static MpmcControl control;
-  slots = {};
-  const MpmcMemory memory{.control = &control,
-                          .slots = slots.data(),
-                          .slot_count = kSlots,
-                          .slot_bytes = kSlotBytes,
-                          .message_bytes = sizeof(Quote)};
+  const MpmcMemory memory = claimed_slots();
   ManyLossy<>::Writer writer(memory, 1);
   ManyLossy<>::Reader reader(view_of(memory));
   return passes(writer, reader);

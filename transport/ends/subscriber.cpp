@@ -53,7 +53,7 @@ class Subscriber::Guest final : public Side {
   [[nodiscard]] Seen read(Look look, void* what) override {
     return ring_.read_sized([&](std::span<const std::byte> message) { look(what, message); });
   }
-  // It may store nothing there, so what the dead one held stays for the next publisher.
+  // It may store nothing there, so a dead publisher's claim stays until the next publisher comes.
   bool take_from_dead() noexcept override {
     if constexpr (kIsMany) {
       const auto is_dead = [&](core::ParticipantId id) {
