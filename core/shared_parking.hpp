@@ -6,12 +6,16 @@
 //     then wake none.
 //   - A ring wakes all, and counts in the word. So a side that was about to sleep when the ring
 //     came finds another word, even if others have parked on it since.
-//   - A side that has no heavy barrier sets the fence bit for good, for all.
+//   - A side that has no heavy barrier has all publishers fence for good.
+//   - A side that has one may borrow their fences: it asks for them, runs the barrier once more,
+//     and says so in the word. A side that parks after that needs no barrier of its own: some
+//     nanoseconds a message against a system call a sleep. A publisher that has fenced many times
+//     and found none parked takes the loan back.
 //   - Where what was published is used up by one, ring_one() wakes one. It leaves the parked bit:
 //     others may sleep on. If it finds that none slept, the bit goes as in ring().
 //
-//   31          2   1     0
-//   | rings      | fence | parked |
+//   31       4   3          2      1       0
+//   | rings    | for good | lent | fence | parked |
 //
 // Invariants
 //   I1  The parked bit is set by those that park. It is cleared in ring().
@@ -20,6 +24,12 @@
 //       or it finds nothing and parks anew. So all that is there is used up, although the one that
 //       was woken for it may have found something else, or have been too early: of things that
 //       must be used in an order the first may come last.
+//   I4  Each publisher that has not seen the fence bit had published, for all that park while the
+//       lent bit is there, before they look: a barrier has run between the two bits, and the fence
+//       bit was there all the time. (That the word is what it was when the side parked says so:
+//       I5, and no ring has been counted.)
+//   I5  The fence bit and the lent bit are taken back together, and never while the parked bit is
+//       there; the fence bit not either once it is for good.
 // Edges
 //   K   as in parking.hpp: relaxed, with the pair of barriers around.
 // Progress: wait-free.
@@ -37,32 +47,50 @@ template <AtomicsPolicy Atomics = HardwareAtomics>
 class SharedParking {
  public:
   static constexpr std::uint32_t kParked = 1;
-  static constexpr std::uint32_t kFence = 2;
-  static constexpr std::uint32_t kOneRing = 4;
+  static constexpr std::uint32_t kFence = 2;    // publishers must fence
+  static constexpr std::uint32_t kLent = 4;     // a side that parks may rely on that
+  static constexpr std::uint32_t kForGood = 8;  // a side depends on it
+  static constexpr std::uint32_t kOneRing = 16;
+
+  // What gives K2 its order.
+  enum class Order : std::uint8_t {
+    fences,   // this side has no heavy barrier: the publishers' fences
+    barrier,  // the heavy barrier
+    loan,     // the fences, if they are lent; else the heavy barrier, which borrows them
+  };
 
   // --- the sides that park ---------------------------------------------------------------------
 
-  // At attach. `by_barrier`: this side parks with the heavy barrier; else all publishers must fence
-  // from now on.
-  static void open(std::uint32_t& word, bool by_barrier) noexcept {
-    if (!by_barrier) Atomics::fetch_or(word, kFence, std::memory_order_relaxed, kBell);
+  // At attach.
+  static void open(std::uint32_t& word, Order order) noexcept {
+    if (order == Order::fences) {
+      Atomics::fetch_or(word, kFence | kForGood, std::memory_order_relaxed, kBell);
+    }
   }
 
   // K1 and K2. What it returns is what the word says while parked: sleep only as long as the word
   // is that. Look at the condition before (K3). There is nothing to do after waking.
   template <class HeavyBarrier>
-  [[nodiscard]] static std::uint32_t park(std::uint32_t& word, bool by_barrier,
+  [[nodiscard]] static std::uint32_t park(std::uint32_t& word, Order order,
                                           HeavyBarrier&& heavy_barrier) noexcept {
-    const std::uint32_t bits = by_barrier ? kParked : (kParked | kFence);
+    const std::uint32_t bits =
+        kParked | (order == Order::barrier ? 0 : kFence) | (order == Order::fences ? kForGood : 0);
     const std::uint32_t before =
         Atomics::fetch_or(word, bits, std::memory_order_relaxed, kBell);  // K1
-    if (by_barrier) {
-      Atomics::compiler_fence();
-      heavy_barrier();  // K2
-    } else {
+    const std::uint32_t parked = before | bits;
+    const bool relies_on_loan = order == Order::loan && (before & kLent) != 0;
+    if (order == Order::fences || relies_on_loan) {
       Atomics::fence(std::memory_order_seq_cst, kBell);  // K2, the other half is C2'
+      return parked;
     }
-    return before | bits;
+    Atomics::compiler_fence();
+    heavy_barrier();  // K2
+    if (order == Order::barrier) return parked;
+    std::uint32_t seen = parked;
+    const bool lends =
+        Atomics::compare_exchange(word, seen, parked | kLent,  // I4
+                                  std::memory_order_relaxed, std::memory_order_relaxed, kBell);
+    return lends || seen == (parked | kLent) ? parked | kLent : parked;
   }
 
   // --- the sides that publish ------------------------------------------------------------------
@@ -95,9 +123,10 @@ class SharedParking {
     return true;
   }
 
-  // The rest of C3. `wake_all` is called if a side is parked and this call counted a ring.
+  // The rest of C3. `wake_all` is called if a side is parked and this call counted a ring. True: a
+  // side was parked.
   template <class WakeAll>
-  static void ring(std::uint32_t& word, WakeAll&& wake_all) noexcept {
+  static bool ring(std::uint32_t& word, WakeAll&& wake_all) noexcept {
     std::uint32_t seen = Atomics::load(word, std::memory_order_relaxed, kBell);
     if ((seen & kFence) != 0) {
       Atomics::fence(std::memory_order_seq_cst, kBell);  // C2'
@@ -106,13 +135,25 @@ class SharedParking {
     for (int tries = kTries; (seen & kParked) != 0; --tries) {
       if (tries == 0) {  // counted, so that none goes to sleep; the bit is left for another ring
         Atomics::fetch_add(word, kOneRing, std::memory_order_relaxed, kBell);
-        return wake_all();
+        wake_all();
+        return true;
       }
       if (Atomics::compare_exchange(word, seen, (seen & ~kParked) + kOneRing,
                                     std::memory_order_relaxed, std::memory_order_relaxed, kBell)) {
-        return wake_all();  // I2
+        wake_all();  // I2
+        return true;
       }
     }
+    return false;
+  }
+
+  // From a publisher that has fenced for long and rung nobody: no more fences, until they are
+  // borrowed again.
+  static void take_fences_back(std::uint32_t& word) noexcept {
+    std::uint32_t seen = Atomics::load(word, std::memory_order_relaxed, kBell);
+    if ((seen & (kParked | kForGood)) != 0) return;  // I5
+    (void)Atomics::compare_exchange(word, seen, seen & ~(kFence | kLent), std::memory_order_relaxed,
+                                    std::memory_order_relaxed, kBell);
   }
 
  private:

@@ -20,7 +20,7 @@ constexpr std::uint32_t kSlotBytes = 16;
 constexpr std::size_t kWriters = 2;
 
 struct Means {
-  bool by_barrier = true;
+  Parking::Order order = Parking::Order::barrier;
   bool passes_on = true;
   bool aborts = false;  // the second writer's first claim
 };
@@ -45,8 +45,8 @@ class Crowd : public Program {
                .message_bytes = kSlotBytes / 2};
     data_bell_ = execution.shared<std::uint32_t>();
     space_bell_ = execution.shared<std::uint32_t>();
-    Parking::open(*data_bell_, means_.by_barrier);
-    Parking::open(*space_bell_, means_.by_barrier);
+    Parking::open(*data_bell_, means_.order);
+    Parking::open(*space_bell_, means_.order);
   }
 
  protected:
@@ -59,13 +59,14 @@ class Crowd : public Program {
   static void ring_one(std::uint32_t& bell) {
     const Word word{&bell, sizeof bell};
     if (!Parking::any_parked(bell, false)) return;
-    (void)Parking::ring_one(
+    const bool rung = Parking::ring_one(
         bell, [&] { return Execution::current().futex_wake_one(word); },
         [&] { Execution::current().futex_wake(word); });
+    if (!rung) Parking::take_fences_back(bell);
   }
   static void ring_all(std::uint32_t& bell) {
     if (!Parking::any_parked(bell, false)) return;
-    Parking::ring(bell, [&] { Execution::current().futex_wake({&bell, sizeof bell}); });
+    (void)Parking::ring(bell, [&] { Execution::current().futex_wake({&bell, sizeof bell}); });
   }
 
   // Until `take()`; then, if it has slept and there is `more()`, rings one in its turn.
@@ -73,7 +74,7 @@ class Crowd : public Program {
   void wait(std::uint32_t& bell, Take&& take, More&& more) {
     bool slept = false;
     while (!take()) {
-      const std::uint32_t parked = Parking::park(bell, means_.by_barrier, heavy_barrier);
+      const std::uint32_t parked = Parking::park(bell, means_.order, heavy_barrier);
       if (take()) break;
       Execution::current().futex_wait({&bell, sizeof bell}, parked, false);
       slept = true;
@@ -152,7 +153,10 @@ std::vector<Scenario> crowd_scenarios() {
   };
   return {
       crowd("one of two readers is woken", program<CrowdOfReaders>(Means{})),
-      crowd("one of two readers, by fences", program<CrowdOfReaders>(Means{.by_barrier = false})),
+      crowd("one of two readers, by fences",
+            program<CrowdOfReaders>(Means{.order = Parking::Order::fences})),
+      crowd("one of two readers, on loan",
+            program<CrowdOfReaders>(Means{.order = Parking::Order::loan})),
       crowd("one of two readers, an abort", program<CrowdOfReaders>(Means{.aborts = true})),
       crowd("one of two writers is woken", program<CrowdOfWriters>(Means{})),
   };

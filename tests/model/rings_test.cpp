@@ -21,6 +21,13 @@ TEST_P(RingModel, HoldsInEveryRunAndEveryMutantIsCaught) {
   EXPECT_EQ(campaign.caught(), campaign.mutants());
 }
 
+TEST(SharedParkingModel, AMessageIsSleptThroughWhereFencesAreLentWithoutABarrier) {
+  const Scenario scenario = loan_without_a_barrier();
+  const Report report = explore(scenario.make, scenario.quick);
+  ASSERT_TRUE(report.finding);
+  EXPECT_NE(report.finding->find("sleeps"), std::string::npos) << *report.finding;
+}
+
 TEST(CrowdModel, AMessageIsSleptThroughWhereAReaderPassesNothingOn) {
   const Scenario scenario = crowd_that_passes_nothing_on();
   const Report report = explore(scenario.make, scenario.quick);

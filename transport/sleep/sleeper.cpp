@@ -12,11 +12,25 @@ namespace ringbell {
 using core::HardwareAtomics;
 using core::SharedParking;
 
+namespace {
+
+// A fence takes 10 to 20 ns beside what else a message needs, a barrier some microseconds: so many
+// fences cost what the barrier does that is run when the fences are borrowed anew.
+constexpr std::uint32_t kFencesForABarrier = 256;
+
+using Order = SharedParking<>::Order;
+
+}  // namespace
+
 Sleeper::Sleeper(core::DoorbellKind kind, const WaitOptions& wait) noexcept
-    : parker_(wait, kind == core::DoorbellKind::futex), doorbell_(kind) {}
+    : parker_(wait, kind == core::DoorbellKind::futex),
+      order_(!parker_.can_barrier()        ? Order::fences
+             : wait.fence_below_bytes == 0 ? Order::barrier
+                                           : Order::loan),
+      doorbell_(kind) {}
 
 void Sleeper::interrupt() noexcept {
-  parker_.interrupt([&] { SharedParking<>::ring(*word_, [&] { doorbell_.wake(*word_); }); });
+  parker_.interrupt([&] { (void)SharedParking<>::ring(*word_, [&] { doorbell_.wake(*word_); }); });
 }
 
 Result<int> Sleeper::waitable_fd() {
@@ -43,7 +57,7 @@ SleepingPlace Sleeper::sleeping_word() noexcept {
 }
 
 std::uint32_t Sleeper::announce() const noexcept {
-  return SharedParking<>::park(*word_, parker_.can_barrier(), [] { membarrier::heavy_barrier(); });
+  return SharedParking<>::park(*word_, order_, [] { membarrier::heavy_barrier(); });
 }
 
 bool Sleeper::says(std::uint32_t parked) const noexcept {
@@ -72,16 +86,23 @@ bool Sleeper::keeps_one_off() const noexcept {
 }
 
 void Sleeper::ring(std::uint32_t& word) const noexcept {
-  SharedParking<>::ring(word, [&] {
-    parker_.rang();
-    doorbell_.wake(word);
-  });
+  count_ring(word, SharedParking<>::ring(word, [&] { doorbell_.wake(word); }));
 }
 
 void Sleeper::ring_one(std::uint32_t& word) const noexcept {
-  const bool rung = SharedParking<>::ring_one(
-      word, [&] { return doorbell_.wake_one(word); }, [&] { doorbell_.wake(word); });
-  if (rung) parker_.rang();
+  count_ring(word,
+             SharedParking<>::ring_one(
+                 word, [&] { return doorbell_.wake_one(word); }, [&] { doorbell_.wake(word); }));
+}
+
+void Sleeper::count_ring(std::uint32_t& word, bool rung) const noexcept {
+  if (rung) {
+    parker_.rang();
+    fences_in_vain_ = 0;
+  } else if (++fences_in_vain_ == kFencesForABarrier) {
+    SharedParking<>::take_fences_back(word);
+    fences_in_vain_ = 0;
+  }
 }
 
 }  // namespace ringbell

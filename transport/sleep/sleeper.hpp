@@ -50,10 +50,11 @@ class RINGBELL_API Sleeper {
   }
 
   // Call once, before anything that follows here: from now on this side sleeps on that word.
-  // Without a barrier of its own it makes the others fence.
+  // Without a barrier of its own it makes the others fence; with one it borrows their fences while
+  // it sleeps often (WaitOptions::fence_below_bytes).
   void will_sleep_on(std::uint32_t& word) noexcept {
     word_ = &word;
-    core::SharedParking<>::open(word, parker_.can_barrier());
+    core::SharedParking<>::open(word, order_);
   }
 
   // The participants of the ring, so that a real-time thread keeps none of them off its CPU. They
@@ -147,17 +148,20 @@ class RINGBELL_API Sleeper {
   [[nodiscard]] bool says(std::uint32_t parked) const noexcept;
   void ring(std::uint32_t& word) const noexcept;
   void ring_one(std::uint32_t& word) const noexcept;
+  void count_ring(std::uint32_t& word, bool rung) const noexcept;
   // Whether this thread keeps any of the participants that are there off its CPU.
   [[nodiscard]] bool keeps_one_off() const noexcept;
 
   std::span<const core::ParticipantLine> participants_;
   Parker parker_;
+  core::SharedParking<>::Order order_;
   Doorbell doorbell_;
-  std::uint32_t* word_ = nullptr;        // on which this side sleeps
-  std::unique_ptr<LoopBell> loop_bell_;  // from the first waitable_fd() on
-  std::uint32_t parked_ = 0;             // what *word_ said at the last arm()
-  bool sleeps_on_word_ = false;          // a loop does, from the first sleeping_word() on
-  bool slice_is_over_ = false;           // it has slept for one
+  std::uint32_t* word_ = nullptr;             // on which this side sleeps
+  std::unique_ptr<LoopBell> loop_bell_;       // from the first waitable_fd() on
+  std::uint32_t parked_ = 0;                  // what *word_ said at the last arm()
+  bool sleeps_on_word_ = false;               // a loop does, from the first sleeping_word() on
+  bool slice_is_over_ = false;                // it has slept for one
+  mutable std::uint32_t fences_in_vain_ = 0;  // in a row
   std::chrono::nanoseconds loops_slice_ = std::chrono::nanoseconds::max();
 };
 
