@@ -2,7 +2,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "bench/compare/guest.hpp"
 #include "bench/compare/plan.hpp"
 #include "bench/harness/placement.hpp"
 
@@ -15,6 +17,7 @@ struct Options {
   std::string json;       // empty: compare.jsonl, or backings.jsonl, in `out`
   bool backings = false;  // only these: where a ring's pages come from (bench/backings)
   CpuPair cpus{0, -1};
+  std::vector<Guest> guests = {};
 };
 
 }  // namespace ringbell::bench

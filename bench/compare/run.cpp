@@ -11,6 +11,7 @@
 
 #include "bench/backings/backings.hpp"
 #include "bench/compare/beside.hpp"
+#include "bench/compare/guest.hpp"
 #include "bench/compare/series.hpp"
 #include "bench/compare/summary.hpp"
 #include "bench/file_copy/file_copy.hpp"
@@ -92,6 +93,17 @@ Result<void> run_point(const Point& point, const CpuPair& cpus, RowSink& sink,
   return tl::unexpected(titled(added.error(), point.title()));
 }
 
+// And the guests', each beside ringbell's.
+Result<void> run_with_guests(std::span<const Point> points, const Options& options, RowSink& sink,
+                             Result<void>& verified) {
+  for (const Point& point : points) {
+    Result<void> done = run_point(point, options.cpus, sink, verified);
+    if (done) done = run_guests(options.guests, point, options.cpus, sink, verified);
+    if (!done) return done;
+  }
+  return {};
+}
+
 // What came wrong does not end the run: it is kept for its end.
 Result<void> kept(const Result<void>& done, Result<void>& verified) {
   if (done || done.error().code != ErrorCode::corrupt) return done;
@@ -169,10 +181,10 @@ Result<void> run_all(const Options& options, RowSink& sink) {
     const std::vector<Point> points = plan(options.plan, repeat);
     const std::span<const Point> first = std::span(points).first(first_points(points));
     const std::span<const Point> rest = std::span(points).subspan(first.size());
-    if (auto done = run_points(first, options.cpus, sink, verified); !done) return done;
+    if (auto done = run_with_guests(first, options, sink, verified); !done) return done;
     if (repeat == 0 && !first.empty()) sink.tell(summary_of(sink.rows()));
     if (auto done = measure_floors(floor_options(options, repeat), sink); !done) return done;
-    if (auto done = run_points(rest, options.cpus, sink, verified); !done) return done;
+    if (auto done = run_with_guests(rest, options, sink, verified); !done) return done;
     const std::vector<Series> series = planned_series(options.plan, repeat);
     if (auto done = run_series(series, options.cpus, sink, verified); !done) return done;
     const FileCopyOptions files = file_options(options, repeat);

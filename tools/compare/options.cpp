@@ -22,6 +22,7 @@ constexpr const char* kExamples = R"(Examples:
   ringbell compare --quick                    a look at everything, at most 90 s
   ringbell compare --full --json run.jsonl    everything, three times; then ringbell report
   ringbell compare --peers --transports ringbell,zeromq,nng,boost_queue,iceoryx
+  ringbell compare --guest aeron=./aeron      a program that measures another library, in turn
   ringbell compare --cpus 2,3 --sizes 8,56 --transports ringbell,pipe)";
 
 // As it was typed.
@@ -31,6 +32,7 @@ struct Raw {
   std::vector<std::string> sizes;
   std::vector<std::string> transports;
   std::vector<std::string> cpus;
+  std::vector<std::string> guests;
 };
 
 std::optional<std::size_t> number_of(std::string_view text) {
@@ -108,6 +110,11 @@ Result<Options> checked(const Raw& raw, Options options) {
   const Result<CpuPair> cpus = cpus_of(raw.cpus);
   if (!cpus) return tl::unexpected(cpus.error());
   options.cpus = *cpus;
+  for (const std::string& text : raw.guests) {
+    Result<Guest> guest = parse_guest(text);
+    if (!guest) return tl::unexpected(guest.error());
+    options.guests.push_back(std::move(*guest));
+  }
   if (options.json.empty()) {
     options.json = options.out + (options.backings ? "/backings.jsonl" : "/compare.jsonl");
   }
@@ -153,6 +160,8 @@ Parsed parse_options(int argc, char** argv) {
   program.option("--out", options.out, "where everything else goes").not_empty().shows_default();
   program.option("--sizes", raw.sizes, "only these message sizes, in bytes: 8,56,...");
   program.option("--transports", raw.transports, "only these: " + transport_names());
+  program.option("--guest", raw.guests,
+                 "NAME=PROGRAM that measures another library, awake on two CPUs, beside ringbell");
   program.option("--cpus", raw.cpus, "the two CPUs to run on: A,B");
   const tools::CommandLine::Parsed parsed = line.parse(argc, argv);
   if (parsed.told) return {std::nullopt, 0};

@@ -59,6 +59,8 @@ STYLES = {  # (transport, wait or any): colour, dash, marker
     ("nng", ""): ("#0f9a73", (0, (4, 1.5)), "P"),
     ("boost_queue", ""): ("#b9679b", (0, (1, 1.2)), "<"),
     ("iceoryx", ""): ("#8a8a8a", "-", "*"),
+    ("iceoryx2", ""): ("#8a8a8a", (0, (4, 1.5)), "*"),
+    ("aeron", ""): ("#b9679b", "-", ">"),
 }
 SETUP = {
     "svg.fonttype": "none", "svg.hashsalt": "ringbell", "font.size": 10.5,

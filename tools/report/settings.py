@@ -39,6 +39,8 @@ PEERS = {
     "nng": "nng",
     "boost_queue": "Boost message_queue",
     "iceoryx": "iceoryx",
+    "iceoryx2": "iceoryx2",
+    "aeron": "Aeron",
 }
 # Ends of rings of many, in rows of the bench `scale`.
 ENDS = {
