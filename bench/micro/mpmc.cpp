@@ -2,7 +2,8 @@
 // today, and against Vyukov's ring, which is what it would cost if no thread could die. Writer i is
 // pinned to CPU i, reader i to the CPU after that; more threads than CPUs yield when they find
 // nothing. Each queue holds as many messages; what a reader gets from one writer must ascend, and
-// all must come.
+// all must come. In batches of 16 the yardstick is a ring whose batches cost one locked operation
+// each, at the price that a thread in the middle of one holds up all others.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -22,6 +23,7 @@
 #include <ringbell/core/mpmc_ring.hpp>
 
 #include "bench/micro/micro.hpp"
+#include "bench/peers/reserving_ring.hpp"
 #include "bench/peers/vyukov_queue.hpp"
 
 namespace ringbell::bench {
@@ -35,7 +37,10 @@ constexpr std::chrono::seconds kLongestTurn{1};
 constexpr unsigned kWriterShift = 48;
 const std::vector<int> kCpus = allowed_cpus();
 
-// --- the queues: a Producer with try_push(message), a Consumer with try_pop(message) -------------
+constexpr std::uint32_t kBatch = 16;
+
+// --- the queues: a Producer with try_push(message), a Consumer with try_pop(message); or, in
+// batches, with push(count, at) and pop(count, see), which answer how many it were ---------------
 
 template <class M>
 class Ringbell {
@@ -60,6 +65,9 @@ class Ringbell {
     core::MpmcRing<>::Reader reader_;
   };
 
+ protected:
+  [[nodiscard]] const core::MpmcMemory& memory() const noexcept { return memory_; }
+
  private:
   static constexpr std::uint32_t kSlotBytes = core::MpmcMemory::slot_bytes_for(sizeof(M));
   struct Block {
@@ -70,6 +78,75 @@ class Ringbell {
   std::unique_ptr<Block> block_ = std::make_unique<Block>();
   core::MpmcMemory memory_{&block_->control, block_->slots.data(), kCapacity, kSlotBytes,
                            sizeof(M)};
+};
+
+template <class M>
+class RingbellBatches : public Ringbell<M> {
+ public:
+  class Producer {
+   public:
+    Producer(RingbellBatches& queue, core::ParticipantId id) : writer_(queue.memory(), id) {}
+    template <class At>
+    std::uint32_t push(std::uint32_t count, At&& at) noexcept {
+      const std::uint32_t claimed = writer_.claim(count);
+      for (std::uint32_t i = 0; i < claimed; ++i) {
+        std::memcpy(writer_.payload(i).data(), &at(i), sizeof(M));
+      }
+      writer_.commit();
+      return claimed;
+    }
+
+   private:
+    core::MpmcRing<>::Writer writer_;
+  };
+
+  class Consumer {
+   public:
+    Consumer(RingbellBatches& queue, core::ParticipantId id) : reader_(queue.memory(), id) {}
+    template <class See>
+    std::uint32_t pop(std::uint32_t count, See&& see) noexcept {
+      M message;
+      const std::uint32_t taken = reader_.take(count);
+      for (std::uint32_t i = 0; i < taken; ++i) {
+        std::memcpy(&message, reader_.payload(i).data(), sizeof(M));
+        see(message);
+      }
+      reader_.release();
+      return taken;
+    }
+
+   private:
+    core::MpmcRing<>::Reader reader_;
+  };
+};
+
+template <class M>
+class Reserving : public ReservingRing<M> {
+ public:
+  using Payload = M;
+  class Producer {
+   public:
+    Producer(Reserving& queue, core::ParticipantId /*id*/) : queue_(queue) {}
+    template <class At>
+    std::uint32_t push(std::uint32_t count, At&& at) {
+      return queue_.push(count, at);
+    }
+
+   private:
+    Reserving& queue_;
+  };
+  class Consumer {
+   public:
+    Consumer(Reserving& queue, core::ParticipantId /*id*/) : queue_(queue) {}
+    template <class See>
+    std::uint32_t pop(std::uint32_t count, See&& see) {
+      return queue_.pop(count, see);
+    }
+
+   private:
+    Reserving& queue_;
+  };
+  Reserving() : ReservingRing<M>(kCapacity) {}
 };
 
 // A queue whose producers and consumers are the queue itself.
@@ -186,6 +263,27 @@ struct Turn {
   }
 };
 
+template <class Producer, class At>
+std::uint32_t push_some(Producer& producer, std::uint64_t most, At&& at) {
+  if constexpr (requires { producer.push(kBatch, at); }) {
+    return producer.push(static_cast<std::uint32_t>(std::min<std::uint64_t>(most, kBatch)), at);
+  } else {
+    return producer.try_push(at(0)) ? 1 : 0;
+  }
+}
+
+template <class M, class Consumer, class See>
+std::uint32_t pop_some(Consumer& consumer, See&& see) {
+  if constexpr (requires { consumer.pop(kBatch, see); }) {
+    return consumer.pop(kBatch, see);
+  } else {
+    M message;
+    if (!consumer.try_pop(message)) return 0;
+    see(message);
+    return 1;
+  }
+}
+
 template <class Queue>
 void produce(Queue& queue, std::uint64_t writer, std::uint64_t messages, bool yields, Turn& turn) {
   typename Queue::Producer producer(queue, static_cast<core::ParticipantId>(1 + writer));
@@ -194,9 +292,12 @@ void produce(Queue& queue, std::uint64_t writer, std::uint64_t messages, bool yi
   Wait wait(yields);
   std::uint64_t count = 0;
   while (count < messages && !turn.over.load(std::memory_order_relaxed)) {
-    ++count;
-    while (!producer.try_push(outbox.at(base + count))) wait.again();
-    outbox.sent(base + count);
+    const std::uint32_t pushed = push_some(
+        producer, messages - count, [&](std::uint32_t i) -> const auto& {
+          return outbox.at(base + count + 1 + i);
+        });
+    if (pushed == 0) wait.again();
+    for (std::uint32_t i = 0; i < pushed; ++i) outbox.sent(base + ++count);
   }
   turn.sent.fetch_add(count, std::memory_order_relaxed);
   turn.writing.fetch_sub(1, std::memory_order_release);
@@ -205,25 +306,25 @@ void produce(Queue& queue, std::uint64_t writer, std::uint64_t messages, bool yi
 template <class Queue>
 void consume(Queue& queue, core::ParticipantId id, std::size_t writers, bool yields, Turn& turn) {
   typename Queue::Consumer consumer(queue, id);
-  typename Queue::Payload message{};
   std::vector<std::uint64_t> last(writers, 0);
-  Wait wait(yields);
-  constexpr std::uint64_t kReportEvery = 64;
-  std::uint64_t own = 0;
-  while (true) {
-    if (!consumer.try_pop(message)) {
-      turn.taken.fetch_add(std::exchange(own, 0), std::memory_order_relaxed);
-      if (turn.all_taken()) return;
-      wait.again();
-      continue;
-    }
+  const auto see = [&](const typename Queue::Payload& message) {
     std::uint64_t& before = last[message.sequence >> kWriterShift];
     const std::uint64_t count = message.sequence & ((std::uint64_t{1} << kWriterShift) - 1);
     if (count <= before) turn.wrong.store(true, std::memory_order_relaxed);
     before = count;
-    if (++own == kReportEvery) {
+  };
+  Wait wait(yields);
+  constexpr std::uint64_t kReportEvery = 64;
+  std::uint64_t own = 0;
+  while (true) {
+    const std::uint32_t popped = pop_some<typename Queue::Payload>(consumer, see);
+    own += popped;
+    if (popped == 0 || own >= kReportEvery) {
       turn.taken.fetch_add(std::exchange(own, 0), std::memory_order_relaxed);
     }
+    if (popped > 0) continue;
+    if (turn.all_taken()) return;
+    wait.again();
   }
 }
 
@@ -278,11 +379,15 @@ std::vector<Contender> contenders() {
   };
 }
 
+template <std::size_t size_bytes>
+std::vector<Contender> contenders_in_batches() {
+  using M = Message<size_bytes>;
+  return {{"ringbell", transfer<RingbellBatches<M>>}, {"reserving", transfer<Reserving<M>>}};
+}
+
 // They take turns within each iteration, so that all meet the same machine. Counters: millions of
 // messages a second of each, and the median of ringbell's ratio to the yardstick in one turn.
-template <std::size_t size_bytes>
-void mpmc(benchmark::State& state, Crew crew) {
-  std::vector<Contender> all = contenders<size_bytes>();
+void mpmc(benchmark::State& state, Crew crew, std::vector<Contender> all) {
   std::vector<double> to_yardstick;
   for ([[maybe_unused]] auto _ : state) {
     for (Contender& one : all) {
@@ -294,25 +399,30 @@ void mpmc(benchmark::State& state, Crew crew) {
     state.SetIterationTime(static_cast<double>(kMessages) / all[0].rates.back());
   }
   for (const Contender& one : all) state.counters[one.name] = median_of(one.rates) / 1e6;
-  state.counters["to_vyukov"] = median_of(to_yardstick);
+  state.counters[std::string("to_") + all[1].name] = median_of(to_yardstick);
+}
+
+void add(const std::string& title, Crew crew, std::vector<Contender> (*contenders)()) {
+  constexpr int kTurns = 7;
+  benchmark::RegisterBenchmark(title.c_str(),
+                               [=](benchmark::State& state) { mpmc(state, crew, contenders()); })
+      ->UseManualTime()
+      ->Iterations(kTurns);
 }
 
 template <std::size_t size_bytes>
-bool add() {
-  constexpr int kTurns = 7;
+bool add_size() {
   for (const Crew crew : {Crew{1, 1}, Crew{2, 2}, Crew{4, 4}}) {
     const std::string title = "mpmc/" + std::to_string(size_bytes) + "/" +
                               std::to_string(crew.writers) + "P" + std::to_string(crew.readers) +
                               "C";
-    benchmark::RegisterBenchmark(title.c_str(),
-                                 [crew](benchmark::State& state) { mpmc<size_bytes>(state, crew); })
-        ->UseManualTime()
-        ->Iterations(kTurns);
+    add(title, crew, &contenders<size_bytes>);
+    add(title + "/batches", crew, &contenders_in_batches<size_bytes>);
   }
   return true;
 }
 
-[[maybe_unused]] const bool kAdded = add<8>() && add<56>();
+[[maybe_unused]] const bool kAdded = add_size<8>() && add_size<56>();
 
 }  // namespace
 }  // namespace ringbell::bench
