@@ -224,9 +224,10 @@ TEST_F(OutOfMemoryTest, LosesNoTimeOfAWaitSet) {
   ringbell_error error{};
   ringbell_waitset* set = nullptr;
   ASSERT_EQ(ringbell_waitset_create(nullptr, &set, &error), RINGBELL_OK);
+  constexpr std::int64_t kHour = 3'600'000'000'000;  // no second time comes
   std::vector<std::uint64_t> ids(3);
   for (std::uint64_t& id : ids) {
-    ASSERT_EQ(ringbell_waitset_add_timer(set, 0, 0, &id, &error), RINGBELL_OK);
+    ASSERT_EQ(ringbell_waitset_add_timer(set, 0, kHour, &id, &error), RINGBELL_OK);
   }
   std::array<ringbell_event, 8> events{};
   std::size_t count = 0;

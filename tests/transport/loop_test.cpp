@@ -283,6 +283,28 @@ TEST(LoopTest, SignalsToItsOwnThreadCome) {
   EXPECT_EQ(loop.turn(20ms), 0U);
 }
 
+TEST(LoopTest, SignalThatCameBeforeWhatEndsTheLoopIsToldFirst) {
+  ReceiverOfQueue at;
+  QueueReceiver receiver = at.open(kByBell);
+  std::array<int, 2> sockets{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()), 0);
+  const FileDescriptor ours(sockets[0]);
+  const FileDescriptor theirs(sockets[1]);
+  Loop loop = make_loop();
+  int came = 0;
+  ASSERT_TRUE(loop.on(receiver, [] { FAIL(); }));
+  ASSERT_TRUE(loop.on(ours.get(), [&](const Loop::Event&) { loop.stop(); }));
+  ASSERT_TRUE(loop.on_signal(SIGUSR2, [&] { ++came; }));
+  const pthread_t own = ::pthread_self();
+  std::jthread other([&] {
+    std::this_thread::sleep_for(100ms);  // it sleeps on the queue's word, and another thread polls
+    ::pthread_kill(own, SIGUSR2);
+    ASSERT_EQ(::write(theirs.get(), "x", 1), 1);
+  });
+  EXPECT_TRUE(loop.run());
+  EXPECT_EQ(came, 1);
+}
+
 TEST(LoopTest, TimeWhoseHandlerThrowsIsOver) {
   Loop loop = make_loop();
   int called = 0;
