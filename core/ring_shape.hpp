@@ -186,8 +186,7 @@ enum class ShapeField : std::uint8_t {
     return ShapeField::message_bytes;
   }
   if (shape.participants < least_participants(shape.kind) ||
-      shape.participants > most_participants(shape.kind) ||
-      (shape.kind == RingKind::spsc && shape.participants != 2)) {
+      shape.participants > most_participants(shape.kind)) {
     return ShapeField::participants;
   }
   return ShapeField::none;

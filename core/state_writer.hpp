@@ -141,8 +141,8 @@ class State<Atomics>::Writer : public Witness {
 
   [[nodiscard]] std::uint32_t next_free(std::uint32_t shown, const Buffers& pinned) const noexcept {
     std::uint32_t buffer = after(shown);
-    // There are two more than readers.
-    while (buffer == shown || pinned.has(buffer)) buffer = after(buffer);
+    // There are two more than readers: one is found before it is the shown one's turn.
+    while (pinned.has(buffer)) buffer = after(buffer);
     return buffer;
   }
   [[nodiscard]] std::uint32_t after(std::uint32_t buffer) const noexcept {

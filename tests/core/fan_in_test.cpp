@@ -40,6 +40,12 @@ void expect_from(FanIn<>::Reader& reader, std::uint32_t lane, std::uint64_t coun
   reader.release();
 }
 
+// What no writer writes, where its next record is due.
+void spoil(const SpscMemory& lane, const FanIn<>::Writer& writer) {
+  const RecordHeader nonsense = SpscPlaces::header_of(writer.tail(), UINT32_MAX);
+  std::memcpy(lane.data + writer.tail(), &nonsense, sizeof nonsense);
+}
+
 // So many polls that find nothing: every lane falls quiet.
 void poll_in_vain(FanIn<>::Reader& reader, int times) {
   for (int i = 0; i < times; ++i) ASSERT_TRUE(reader.peek().empty());
@@ -178,8 +184,7 @@ TEST(FanInTest, CorruptLaneIsSetAsideAndHarmsNobody) {
   FanIn<>::Writer honest(storage.memory(), 2);
   ASSERT_TRUE(send(liar, number_of(0, 0)));
   ASSERT_NO_FATAL_FAILURE(expect_from(reader, 0, 0));
-  const RecordHeader nonsense = SpscPlaces::header_of(liar.tail(), UINT32_MAX);
-  std::memcpy(storage.memory().data + liar.tail(), &nonsense, sizeof nonsense);
+  spoil(storage.memory().ring(0), liar);
   for (std::uint64_t count = 0; count < 100; ++count) {
     ASSERT_TRUE(send(honest, number_of(2, count)));
     ASSERT_NO_FATAL_FAILURE(expect_from(reader, 2, count));
@@ -191,6 +196,35 @@ TEST(FanInTest, CorruptLaneIsSetAsideAndHarmsNobody) {
   EXPECT_EQ(reader.finding(2).field, nullptr);
   EXPECT_FALSE(reader.corrupt(2));
   EXPECT_EQ(reader.unread().records, 0U) << "what stands in a spoilt lane is no record";
+}
+
+// It was set aside while it waited for its turn, and is mended before that comes.
+TEST(FanInTest, MendedLaneIsVisitedOnceInEachRound) {
+  FanInStorage storage(2, 512);
+  FanIn<>::Reader reader = storage.reader();
+  FanIn<>::Writer first(storage.memory(), 0);
+  {
+    FanIn<>::Writer second(storage.memory(), 1);
+    ASSERT_TRUE(send(first, number_of(0, 0)) && send(second, number_of(1, 0)));
+    expect_from(reader, 0, 0);
+    expect_from(reader, 1, 0);
+    ASSERT_TRUE(reader.peek().empty());
+    spoil(storage.memory().ring(1), second);
+    EXPECT_FALSE(reader.anything());
+    ASSERT_TRUE(reader.corrupt(1));
+    reader.mend(1);
+  }
+  EXPECT_EQ(reader.corrupt_lanes(), 0U);
+  EXPECT_EQ(reader.active_lanes(), 2U);
+  FanIn<>::Writer second(storage.memory(), 1);
+  for (std::uint64_t count = 0; count < 3; ++count) {
+    ASSERT_TRUE(send(second, number_of(1, count)));
+    expect_from(reader, 1, count);
+    EXPECT_TRUE(reader.peek().empty());
+    EXPECT_EQ(reader.active_lanes(), 2U);
+  }
+  ASSERT_TRUE(send(first, number_of(0, 1)));
+  expect_from(reader, 0, 1);
 }
 
 TEST(FanInTest, BitsOfLanesThatAreNotThereAreIgnored) {

@@ -81,6 +81,18 @@ TEST_F(MpmcRingTest, LookForRoomClaimsNothing) {
   EXPECT_TRUE(bob_.commit());
 }
 
+TEST_F(MpmcRingTest, LookForMoreTakesNothing) {
+  EXPECT_FALSE(carol_.has_more());
+  ASSERT_TRUE(send(alice_, 0));
+  EXPECT_TRUE(carol_.has_more());
+  expect(dave_, 0);
+  EXPECT_FALSE(carol_.has_more());
+  ASSERT_TRUE(send(alice_, 1) && send(bob_, 2));
+  expect(dave_, 1);
+  EXPECT_TRUE(carol_.has_more()) << "behind what another one took";
+  expect(carol_, 2);
+}
+
 TEST_F(MpmcRingTest, OrderIsThatOfTheClaims) {
   const std::span<std::byte> first = alice_.claim();
   test::write_message(first, 1);

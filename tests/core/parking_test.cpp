@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <ringbell/core/parking.hpp>
+#include <ringbell/core/shared_parking.hpp>
 #include <ringbell/transport/sleep/membarrier.hpp>
 
 #include <tests/support/cpus.hpp>
@@ -48,6 +49,45 @@ TEST(ParkingTest, ParkedSideIsRungExactlyOnce) {
   EXPECT_EQ(word, 0U);
   EXPECT_EQ(rings(word), 0);
   EXPECT_FALSE(Parking<>::peer_waits(word, false));
+}
+
+TEST(SharedParkingTest, FencesAreLentOnceABarrierHasRun) {
+  using Shared = SharedParking<>;
+  constexpr auto kLoan = Shared::Order::loan;
+  constexpr Word kBorrowed = Shared::kParked | Shared::kFence | Shared::kLent;
+  Word word = 0;
+  int barriers = 0;
+  const auto barrier = [&] {
+    EXPECT_EQ(word, Shared::kParked | Shared::kFence);
+    ++barriers;
+  };
+  EXPECT_EQ(Shared::park(word, kLoan, barrier), kBorrowed);
+  EXPECT_EQ(Shared::park(word, kLoan, barrier), kBorrowed);
+  EXPECT_EQ(barriers, 1);
+
+  word = 0;  // another one lends them meanwhile
+  EXPECT_EQ(Shared::park(word, kLoan, [&] { word |= Shared::kLent; }), kBorrowed);
+  EXPECT_EQ(word, kBorrowed);
+
+  word = 0;  // a ring comes: the fence bit may have been away
+  EXPECT_NE(Shared::park(word, kLoan, [&] { EXPECT_EQ(rings<Shared>(word), 1); }), word);
+  EXPECT_EQ(word & Shared::kLent, 0U);
+}
+
+TEST(SharedParkingTest, FencesAreTakenBackWhileNoneIsParked) {
+  using Shared = SharedParking<>;
+  Word word = 0;
+  (void)Shared::park(word, Shared::Order::loan, [] {});
+  const Word parked = word;
+  Shared::take_fences_back(word);
+  EXPECT_EQ(word, parked);
+  EXPECT_EQ(rings<Shared>(word), 1);
+  EXPECT_NE(word & Shared::kLent, 0U) << "the next sleep may come soon";
+  Shared::take_fences_back(word);
+  EXPECT_EQ(word, Shared::kOneRing);
+  Shared::open(word, Shared::Order::fences);
+  Shared::take_fences_back(word);
+  EXPECT_EQ(word, Shared::kOneRing | Shared::kFence | Shared::kForGood);
 }
 
 TEST(ParkingTest, HeavyBarrierComesAfterTheBitIsSet) {

@@ -14,9 +14,9 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
-#include <ringbell/core/shared_parking.hpp>
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/parked.hpp>
 #include <tests/support/region_copy.hpp>
 
 namespace ringbell {
@@ -24,6 +24,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::copy_of;
+using test::wait_until_parked;
 
 constexpr std::array<std::byte, 8> kMessage{std::byte{42}};
 // No end looks unasked: what is slept through stays so for longer than a test waits.
@@ -41,12 +42,6 @@ QueueReceiver new_receiver(const Region& ring) {
 }
 QueueSender new_sender(const Region& ring) {
   return QueueSender::open(copy_of(ring), kSleeps).value();
-}
-
-// How many threads of this process sleep on the word, as far as the word and time tell.
-void wait_until_parked(const std::uint32_t& word) {
-  while (!core::SharedParking<>::any_parked(word, true)) std::this_thread::sleep_for(1ms);
-  std::this_thread::sleep_for(100ms);  // from the announcement to the sleep
 }
 
 // Ends that have what they waited for, and hold it until each has its own: one that closed would
@@ -84,7 +79,7 @@ std::uint64_t sleeps_of_crowd(std::size_t receivers, std::uint64_t messages) {
       return receiver.stats().sleeps;
     }));
   }
-  wait_until_parked(ring.bells().data_bell.word);
+  EXPECT_TRUE(wait_until_parked(ring.bells().data_bell.word));
   for (std::uint64_t number = 1; number <= messages; ++number) {
     EXPECT_EQ(sender.send(kMessage, kLong), true);
     while (taken < number) std::this_thread::yield();
@@ -119,10 +114,10 @@ TEST(CrowdTest, AReceiverPassesOnWhatWasCommittedBeforeItsMessage) {
   QueueSender second = new_sender(ring);
   QueueSender third = new_sender(ring);
   ASSERT_TRUE(first.claim() && second.claim() && third.claim());
-  wait_until_parked(ring.bells().data_bell.word);
+  ASSERT_TRUE(wait_until_parked(ring.bells().data_bell.word));
   ASSERT_TRUE(third.commit(3));  // wakes one in vain, the first message is missing
   ASSERT_TRUE(second.commit(2));
-  wait_until_parked(ring.bells().data_bell.word);
+  ASSERT_TRUE(wait_until_parked(ring.bells().data_bell.word));
   ASSERT_TRUE(first.commit(1));
   EXPECT_EQ(crowd[0].get() + crowd[1].get() + crowd[2].get(), 6U);
 }
@@ -143,9 +138,9 @@ TEST(CrowdTest, ASenderPassesOnThePlacesThatWereFreeBeforeItsOwn) {
       return sender.claim_for(kLong).value().has_value() && holds.hold();
     }));
   }
-  wait_until_parked(ring.bells().space_bell.word);
+  ASSERT_TRUE(wait_until_parked(ring.bells().space_bell.word));
   ASSERT_TRUE(second.release());  // the place behind the one that is next
-  wait_until_parked(ring.bells().space_bell.word);
+  ASSERT_TRUE(wait_until_parked(ring.bells().space_bell.word));
   ASSERT_TRUE(first.release());
   const bool has_room = crowd[0].get();
   EXPECT_TRUE(crowd[1].get() && has_room);

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <future>
-#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -15,6 +14,7 @@
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/deny_membarrier.hpp>
+#include <tests/support/parked.hpp>
 #include <tests/support/region_copy.hpp>
 
 namespace ringbell {
@@ -38,10 +38,7 @@ class Queue {
   std::uint32_t word_beside_sleeping(QueueReceiver& receiver) {
     std::future<bool> received =
         std::async(std::launch::async, [&] { return receiver.receive(into_, kLong) == 1U; });
-    while (!Parking::any_parked(word_, true) || (word() & Parking::kParked) == 0) {
-      std::this_thread::sleep_for(1ms);
-    }
-    std::this_thread::sleep_for(100ms);  // from the announcement to the sleep
+    EXPECT_TRUE(test::wait_until_parked(word_));
     const std::uint32_t asleep = word();
     EXPECT_EQ(sender_.send(message_, kLong), true);
     EXPECT_TRUE(received.get());

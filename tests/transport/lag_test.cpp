@@ -20,6 +20,7 @@
 #include <tests/support/child_process.hpp>
 #include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
+#include <tests/support/parked.hpp>
 #include <tests/support/region_copy.hpp>
 #include <tests/support/waiting_ends.hpp>
 
@@ -424,9 +425,7 @@ TEST_P(Topics, ASubscriberThatJoinsWakesAPublisherThatWaits) {
   Publisher publisher = Publisher::open(std::move(topic), {.longest_sleep = 1h}).value();
   std::optional<Subscriber> joined;
   std::thread join([&] {
-    while (!core::SharedParking<>::any_parked(bells.bells().space_bell.word, true)) {
-      std::this_thread::sleep_for(1ms);
-    }
+    EXPECT_TRUE(test::wait_until_parked(bells.bells().space_bell.word));
     joined = subscribe(fds);
   });
   EXPECT_EQ(publisher.wait_for_subscribers(1, kLong), true);

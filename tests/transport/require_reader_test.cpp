@@ -16,6 +16,7 @@
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/failure.hpp>
+#include <tests/support/parked.hpp>
 #include <tests/support/region_copy.hpp>
 
 namespace ringbell {
@@ -123,7 +124,7 @@ TEST(RequireReaderTest, QueueSenderThatWaitsForRoomLearnsThatTheReceiverIsGone) 
   sender.require_reader();
   ChildProcess child = ChildProcess::fork([&] {
     const auto receiver = QueueReceiver::open(copy_of(ring));
-    while (receiver && !core::SharedParking<>::any_parked(ring.bells().space_bell.word, true)) {
+    while (receiver && !test::is_parked(ring.bells().space_bell.word)) {
       std::this_thread::sleep_for(1ms);
     }
     return receiver ? 0 : 1;

@@ -24,6 +24,7 @@
 #include <tests/support/deny_membarrier.hpp>
 #include <tests/support/failure.hpp>
 #include <tests/support/message.hpp>
+#include <tests/support/parked.hpp>
 #include <tests/support/region_copy.hpp>
 #include <tests/support/sanitizers.hpp>
 #include <tests/support/seed.hpp>
@@ -187,6 +188,8 @@ void WaitSetWakeupStressTest::run(const How& how) {
   }
   ChildProcess receiver =
       ChildProcess::fork([&] { return receive_all(how, channels, queues, seed_); });
+  // So that it has slept once, however busy the machine is from then on.
+  (void)test::wait_until_parked(queues.front().bells().data_bell.word);
   for (const Channel& channel : channels) {
     send_from_a_process(how, [&] { return Sender::attach(channel.fds(), kByBell); });
   }

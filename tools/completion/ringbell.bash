@@ -37,7 +37,7 @@ _ringbell() {
       return
       ;;
     --credentials | --seed | --ca | --certificate | --private-key | --metrics) compopt -o default && return ;;
-    --interval | --times | --count | --capacity | --sizes | --cpus | --transports) return ;;
+    --interval | --times | --count | --capacity | --sizes | --cpus | --transports | --guest) return ;;
     --cpu | --size | --transport | --samples | --duration | --repeats | --load | --rate | --user) return ;;
   esac
   case ${COMP_WORDS[1]} in
@@ -107,7 +107,7 @@ _ringbell() {
       esac
       ;;
     compare)
-      options="--quick --full --peers --backings --file --json --out --sizes --transports --cpus"
+      options="--quick --full --peers --backings --file --json --out --sizes --transports --guest --cpus"
       options+=" --help"
       ;;
     report) options="--out --html --help" ;;
