@@ -24,10 +24,11 @@
 //       or it finds nothing and parks anew. So all that is there is used up, although the one that
 //       was woken for it may have found something else, or have been too early: of things that
 //       must be used in an order the first may come last.
-//   I4  Each publisher that has not seen the fence bit had published, for all that park while the
-//       lent bit is there, before they look: a barrier has run between the two bits, and the fence
-//       bit was there all the time. (That the word is what it was when the side parked says so:
-//       I5, and no ring has been counted.)
+//   I4  A side that relies on the loan parked while the fence bit and the lent bit were there.
+//       The lender ran its barrier after the one and before the other, and the fence bit stayed:
+//       the word was still what it was when the lender parked, so no ring was counted (I5). So a
+//       publisher's last look at the word was either before that barrier, and what it had published
+//       is seen; or it sees the fence bit.
 //   I5  The fence bit and the lent bit are taken back together, and never while the parked bit is
 //       there; the fence bit not either once it is for good.
 // Edges
@@ -68,8 +69,9 @@ class SharedParking {
     }
   }
 
-  // K1 and K2. What it returns is what the word says while parked: sleep only as long as the word
-  // is that. Look at the condition before (K3). There is nothing to do after waking.
+  // K1 and K2. `heavy_barrier()` says whether it ran. What it returns is what the word says while
+  // parked: sleep only as long as the word is that. Look at the condition before (K3). There is
+  // nothing to do after waking.
   template <class HeavyBarrier>
   [[nodiscard]] static std::uint32_t park(std::uint32_t& word, Order order,
                                           HeavyBarrier&& heavy_barrier) noexcept {
@@ -78,19 +80,26 @@ class SharedParking {
     const std::uint32_t before =
         Atomics::fetch_or(word, bits, std::memory_order_relaxed, kBell);  // K1
     const std::uint32_t parked = before | bits;
-    const bool relies_on_loan = order == Order::loan && (before & kLent) != 0;
+    constexpr std::uint32_t kLoan = kFence | kLent;
+    const bool relies_on_loan = order == Order::loan && (before & kLoan) == kLoan;
     if (order == Order::fences || relies_on_loan) {
       Atomics::fence(std::memory_order_seq_cst, kBell);  // K2, the other half is C2'
       return parked;
     }
     Atomics::compiler_fence();
-    heavy_barrier();  // K2
-    if (order == Order::barrier) return parked;
+    const bool has_run = heavy_barrier();  // K2
+    if (order == Order::barrier || !has_run) return parked;
     std::uint32_t seen = parked;
     const bool lends =
         Atomics::compare_exchange(word, seen, parked | kLent,  // I4
                                   std::memory_order_relaxed, std::memory_order_relaxed, kBell);
     return lends || seen == (parked | kLent) ? parked | kLent : parked;
+  }
+
+  // Whether no ring has come since the side parked: others may have changed what fences mean.
+  [[nodiscard]] static bool is_still(const std::uint32_t& word, std::uint32_t parked) noexcept {
+    const std::uint32_t said = Atomics::load(word, std::memory_order_relaxed, kBell);
+    return ((said ^ parked) & ~(kFence | kLent | kForGood)) == 0;
   }
 
   // --- the sides that publish ------------------------------------------------------------------

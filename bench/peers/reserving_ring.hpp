@@ -50,12 +50,13 @@ class ReservingRing {
     std::uint64_t head = side.head.load(std::memory_order_acquire);
     std::uint64_t count = 0;
     do {
+      // Too many, where others have moved this head on: then the exchange fails.
       const std::uint64_t there = other.load(std::memory_order_acquire) + room - head;
       count = std::min<std::uint64_t>(most, there);
-      if (count == 0 || there > capacity_) return 0;
+      if (count == 0) return 0;
     } while (!side.head.compare_exchange_weak(head, head + count, std::memory_order_acquire));
     for (std::uint32_t i = 0; i < count; ++i) use(head + i, i);
-    while (side.tail.load(std::memory_order_relaxed) != head) core::HardwareAtomics::pause();
+    while (side.tail.load(std::memory_order_acquire) != head) core::HardwareAtomics::pause();
     side.tail.store(head + count, std::memory_order_release);
     return static_cast<std::uint32_t>(count);
   }

@@ -51,43 +51,91 @@ TEST(ParkingTest, ParkedSideIsRungExactlyOnce) {
   EXPECT_FALSE(Parking<>::peer_waits(word, false));
 }
 
-TEST(SharedParkingTest, FencesAreLentOnceABarrierHasRun) {
+class FenceLoan : public ::testing::Test {
+ protected:
   using Shared = SharedParking<>;
-  constexpr auto kLoan = Shared::Order::loan;
-  constexpr Word kBorrowed = Shared::kParked | Shared::kFence | Shared::kLent;
-  Word word = 0;
-  int barriers = 0;
-  const auto barrier = [&] {
-    EXPECT_EQ(word, Shared::kParked | Shared::kFence);
-    ++barriers;
-  };
-  EXPECT_EQ(Shared::park(word, kLoan, barrier), kBorrowed);
-  EXPECT_EQ(Shared::park(word, kLoan, barrier), kBorrowed);
-  EXPECT_EQ(barriers, 1);
+  static constexpr auto kLoan = Shared::Order::loan;
+  static constexpr Word kBorrowed = Shared::kParked | Shared::kFence | Shared::kLent;
 
-  word = 0;  // another one lends them meanwhile
-  EXPECT_EQ(Shared::park(word, kLoan, [&] { word |= Shared::kLent; }), kBorrowed);
-  EXPECT_EQ(word, kBorrowed);
+  // Parks on the word. `meanwhile` is what others do while the barrier runs.
+  template <class Meanwhile>
+  Word park(Meanwhile&& meanwhile) {
+    return Shared::park(word_, kLoan, [&] {
+      ++barriers_;
+      meanwhile();
+      return true;
+    });
+  }
+  Word park() {
+    return park([] {});
+  }
 
-  word = 0;  // a ring comes: the fence bit may have been away
-  EXPECT_NE(Shared::park(word, kLoan, [&] { EXPECT_EQ(rings<Shared>(word), 1); }), word);
-  EXPECT_EQ(word & Shared::kLent, 0U);
+  Word word_ = 0;
+  int barriers_ = 0;
+};
+
+TEST_F(FenceLoan, FirstToSleepRunsTheBarrierForAll) {
+  EXPECT_EQ(park([&] { EXPECT_EQ(word_, Shared::kParked | Shared::kFence); }), kBorrowed);
+  EXPECT_EQ(park(), kBorrowed);
+  EXPECT_EQ(rings<Shared>(word_), 1);
+  EXPECT_EQ(park(), kBorrowed + Shared::kOneRing);
+  EXPECT_EQ(barriers_, 1);
 }
 
-TEST(SharedParkingTest, FencesAreTakenBackWhileNoneIsParked) {
-  using Shared = SharedParking<>;
-  Word word = 0;
-  (void)Shared::park(word, Shared::Order::loan, [] {});
-  const Word parked = word;
-  Shared::take_fences_back(word);
-  EXPECT_EQ(word, parked);
-  EXPECT_EQ(rings<Shared>(word), 1);
-  EXPECT_NE(word & Shared::kLent, 0U) << "the next sleep may come soon";
-  Shared::take_fences_back(word);
-  EXPECT_EQ(word, Shared::kOneRing);
-  Shared::open(word, Shared::Order::fences);
-  Shared::take_fences_back(word);
-  EXPECT_EQ(word, Shared::kOneRing | Shared::kFence | Shared::kForGood);
+TEST_F(FenceLoan, OneThatKeepsToItsBarrierRunsIt) {
+  (void)park();
+  const auto barrier = [&] {
+    ++barriers_;
+    return true;
+  };
+  EXPECT_EQ(Shared::park(word_, Shared::Order::barrier, barrier), kBorrowed);
+  EXPECT_EQ(barriers_, 2);
+}
+
+TEST_F(FenceLoan, TwoLendAtOnce) {
+  EXPECT_EQ(park([&] { word_ |= Shared::kLent; }), kBorrowed);
+  EXPECT_EQ(word_, kBorrowed);
+}
+
+// The fence bit may have been away meanwhile.
+TEST_F(FenceLoan, NothingIsLentAfterARing) {
+  const Word parked = park([&] { EXPECT_EQ(rings<Shared>(word_), 1); });
+  EXPECT_FALSE(Shared::is_still(word_, parked));
+  EXPECT_EQ(word_ & Shared::kLent, 0U);
+}
+
+TEST_F(FenceLoan, NothingIsLentWithoutABarrier) {
+  EXPECT_EQ(Shared::park(word_, kLoan, [] { return false; }), Shared::kParked | Shared::kFence);
+}
+
+TEST_F(FenceLoan, LentBitAloneIsNoLoan) {
+  word_ = Shared::kLent;
+  EXPECT_EQ(park(), kBorrowed);
+  EXPECT_EQ(barriers_, 1);
+}
+
+TEST_F(FenceLoan, OnlyARingEndsASleep) {
+  const Word parked = park();
+  word_ |= Shared::kForGood;
+  EXPECT_TRUE(Shared::is_still(word_, parked));
+  EXPECT_EQ(rings<Shared>(word_), 1);
+  EXPECT_FALSE(Shared::is_still(word_, parked));
+}
+
+TEST_F(FenceLoan, IsTakenBackWhileNoneIsParked) {
+  const Word parked = park();
+  Shared::take_fences_back(word_);
+  EXPECT_EQ(word_, parked);
+  EXPECT_EQ(rings<Shared>(word_), 1);
+  EXPECT_NE(word_ & Shared::kLent, 0U) << "the next sleep may come soon";
+  Shared::take_fences_back(word_);
+  EXPECT_EQ(word_, Shared::kOneRing);
+}
+
+TEST_F(FenceLoan, FencesForGoodStay) {
+  Shared::open(word_, Shared::Order::fences);
+  Shared::take_fences_back(word_);
+  EXPECT_EQ(word_, Shared::kFence | Shared::kForGood);
 }
 
 TEST(ParkingTest, HeavyBarrierComesAfterTheBitIsSet) {
@@ -257,7 +305,7 @@ class DekkerRace {
       for (int i = 0; i < delay_ + static_cast<int>(round % 32); ++i) {
         HardwareAtomics::compiler_fence();
       }
-      (void)Parking<>::park(bell_.word, can_barrier_, [] { membarrier::heavy_barrier(); });
+      (void)Parking<>::park(bell_.word, can_barrier_, [] { (void)membarrier::heavy_barrier(); });
       const bool saw = load(condition_.word) == round;  // K3
       ASSERT_TRUE(wait_for(done_.word, round, end_.word));
       const bool rung = rang_.word != 0;

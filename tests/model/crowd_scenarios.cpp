@@ -74,7 +74,10 @@ class Crowd : public Program {
   void wait(std::uint32_t& bell, Take&& take, More&& more) {
     bool slept = false;
     while (!take()) {
-      const std::uint32_t parked = Parking::park(bell, means_.order, heavy_barrier);
+      const std::uint32_t parked = Parking::park(bell, means_.order, [] {
+        heavy_barrier();
+        return true;
+      });
       if (take()) break;
       Execution::current().futex_wait({&bell, sizeof bell}, parked, false);
       slept = true;

@@ -21,9 +21,9 @@ TEST_P(RingModel, HoldsInEveryRunAndEveryMutantIsCaught) {
   EXPECT_EQ(campaign.caught(), campaign.mutants());
 }
 
-TEST(SharedParkingModel, AMessageIsSleptThroughWhereFencesAreLentWithoutABarrier) {
-  const Scenario scenario = loan_without_a_barrier();
-  const Report report = explore(scenario.make, scenario.quick);
+TEST(SharedParkingModel, AMessageIsSleptThroughWhereFencesAreLentBeforeTheBarrier) {
+  const Scenario scenario = loan_before_its_barrier();
+  const Report report = explore(scenario.make, scenario.full);
   ASSERT_TRUE(report.finding);
   EXPECT_NE(report.finding->find("sleeps"), std::string::npos) << *report.finding;
 }

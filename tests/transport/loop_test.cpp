@@ -283,7 +283,7 @@ TEST(LoopTest, SignalsToItsOwnThreadCome) {
   EXPECT_EQ(loop.turn(20ms), 0U);
 }
 
-TEST(LoopTest, SignalThatCameBeforeWhatEndsTheLoopIsToldFirst) {
+TEST(LoopTest, SignalThatCameBeforeWhatEndsTheLoopIsToldBeforeTheEnd) {
   ReceiverOfQueue at;
   QueueReceiver receiver = at.open(kByBell);
   std::array<int, 2> sockets{};

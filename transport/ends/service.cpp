@@ -375,7 +375,7 @@ Result<std::optional<TakenRequest>> Server::take_for(Timeout timeout) {
   if (!*asked) return std::nullopt;
   if (!taken_) {
     taken_ =
-        std::make_shared<TakenRequests>(region(), line_count(), participant_.sleeper().slice());
+        std::make_shared<TakenRequests>(region(), line_count(), participant_.sleeper().manner());
   }
   is_asked_ = claimed_ = false;
   const std::uint32_t line = ring_.line();

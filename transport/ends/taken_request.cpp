@@ -16,10 +16,9 @@ namespace ringbell {
 
 // --- TakenRequests -------------------------------------------------------------------------------
 
-TakenRequests::TakenRequests(const Region& region, std::uint32_t lines,
-                             std::chrono::nanoseconds slice)
+TakenRequests::TakenRequests(const Region& region, std::uint32_t lines, const WaitOptions& wait)
     : doorbell_(region.doorbell()),
-      slice_(slice),
+      wait_(wait),
       region_fd_(region.fd()),
       participants_(region.participants()),
       sleeper_(doorbell_, WaitOptions{.within_quota = false}),
@@ -146,7 +145,7 @@ void TakenRequests::ask_after_client(std::uint32_t line, std::uint64_t serial,
 }
 
 std::unique_ptr<Sleeper> TakenRequests::sleeper() const {
-  auto made = std::make_unique<Sleeper>(doorbell_, WaitOptions{.longest_sleep = slice_});
+  auto made = std::make_unique<Sleeper>(doorbell_, wait_);
   made->will_sleep_on(participants_[0].bell);
   made->will_wait_for(participants_);
   return made;

@@ -11,7 +11,6 @@
 //       a line that was set aside is given to another client once its own is gone.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,6 +24,7 @@
 #include <ringbell/transport/ends/taken_request.hpp>
 #include <ringbell/transport/memory/region.hpp>
 #include <ringbell/transport/sleep/sleeper.hpp>
+#include <ringbell/transport/sleep/wait.hpp>
 
 namespace ringbell {
 
@@ -32,8 +32,8 @@ class TakenRequests : public std::enable_shared_from_this<TakenRequests> {
  public:
   using Taken = core::CallGroup<>::Taken;
 
-  // Of a region with so many lines. `slice` is how long the server sleeps at most.
-  TakenRequests(const Region& region, std::uint32_t lines, std::chrono::nanoseconds slice);
+  // Of a region with so many lines. `wait` is how the server sleeps.
+  TakenRequests(const Region& region, std::uint32_t lines, const WaitOptions& wait);
 
   // --- the server's ------------------------------------------------------------------------------
 
@@ -98,7 +98,7 @@ class TakenRequests : public std::enable_shared_from_this<TakenRequests> {
 
   mutable std::mutex mutex_;
   core::DoorbellKind doorbell_;
-  std::chrono::nanoseconds slice_;
+  WaitOptions wait_;
   int region_fd_;
   std::span<core::ParticipantLine> participants_;
   Sleeper sleeper_;                            // rings, and never sleeps

@@ -29,13 +29,13 @@ bool register_process() noexcept {
   return registered;
 }
 
-void heavy_barrier() noexcept {
+bool heavy_barrier() noexcept {
   assert(can_issue());
-  if (call(MEMBARRIER_CMD_GLOBAL_EXPEDITED) != 0) {
-    // A filter installed since can_issue(). Sleeping is bounded (parking.hpp, Death), so what is
-    // lost is time, not a message; a fence keeps at least this side's order.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-  }
+  if (call(MEMBARRIER_CMD_GLOBAL_EXPEDITED) == 0) return true;
+  // A filter installed since can_issue(). Sleeping is bounded (parking.hpp, Death), so what is lost
+  // is time, not a message; a fence keeps at least this side's order.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return false;
 }
 
 }  // namespace ringbell::membarrier

@@ -13,7 +13,7 @@ RINGBELL_PRIVATE_API [[nodiscard]] bool can_issue() noexcept;
 // again; inherited over fork. False: not to be had; this process must fence when it publishes.
 [[nodiscard]] bool register_process() noexcept;
 
-// REQUIRES: can_issue().
-void heavy_barrier() noexcept;
+// False: it is forbidden since, and only this thread's own order holds. REQUIRES: can_issue().
+bool heavy_barrier() noexcept;
 
 }  // namespace ringbell::membarrier

@@ -117,6 +117,12 @@ class RINGBELL_API Sleeper {
   [[nodiscard]] std::chrono::nanoseconds slice() const noexcept {
     return std::min(parker_.waiter().slice(), loops_slice_);
   }
+  // How it sleeps, for another one that is to sleep as it does.
+  [[nodiscard]] WaitOptions manner() const noexcept {
+    WaitOptions wait{.longest_sleep = slice()};
+    if (order_ == core::SharedParking<>::Order::barrier) wait.fence_below_bytes = 0;
+    return wait;
+  }
 
  private:
   // As a Waiter and a Parker want them.
@@ -138,14 +144,14 @@ class RINGBELL_API Sleeper {
     void on(std::uint32_t parked, Timeout longest) const {
       own.doorbell_.sleep(*own.word_, parked, longest);
     }
-    [[nodiscard]] bool is_still(std::uint32_t parked) const { return own.says(parked); }
+    [[nodiscard]] bool is_still(std::uint32_t parked) const { return own.is_still(parked); }
   };
 
   [[nodiscard]] bool can_arm() const noexcept {
     return loop_bell_ ? loop_bell_->works() : sleeps_on_word_;
   }
   [[nodiscard]] std::uint32_t announce() const noexcept;
-  [[nodiscard]] bool says(std::uint32_t parked) const noexcept;
+  [[nodiscard]] bool is_still(std::uint32_t parked) const noexcept;
   void ring(std::uint32_t& word) const noexcept;
   void ring_one(std::uint32_t& word) const noexcept;
   void count_ring(std::uint32_t& word, bool rung) const noexcept;
@@ -161,7 +167,7 @@ class RINGBELL_API Sleeper {
   std::uint32_t parked_ = 0;                  // what *word_ said at the last arm()
   bool sleeps_on_word_ = false;               // a loop does, from the first sleeping_word() on
   bool slice_is_over_ = false;                // it has slept for one
-  mutable std::uint32_t fences_in_vain_ = 0;  // in a row
+  mutable std::uint32_t fences_in_vain_ = 0;  // that found none to ring
   std::chrono::nanoseconds loops_slice_ = std::chrono::nanoseconds::max();
 };
 

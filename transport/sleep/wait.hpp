@@ -25,7 +25,7 @@ struct WaitOptions {
   // A side that sleeps again before this many bytes have gone through lets its peer fence (a few ns
   // a message) instead of running a heavy barrier itself at each sleep (a system call). 0: never.
   // Ends of queues, topics, services, collectors and states: any but 0 lets those that they wait
-  // for fence, until one of them has published 256 times and none slept.
+  // for fence, until that has found none to ring some hundred times.
   std::uint64_t fence_below_bytes = 8192;
   // Give the CPU away between two looks (sched_yield): for spinning where both share one CPU.
   bool yield = false;

@@ -18,10 +18,11 @@
 //
 // No wake-up is lost. Each end is armed as its own waiting call arms it: it announces its sleep in
 // its bell word, passes the barrier, and looks again (core/parking.hpp, K1 to K3). From then on
-// either the word says `parked` and nothing has come, or a ring has changed the word, or, where it
-// rings by a descriptor, made that readable. The kernel compares every word with what it said when
-// it was armed (futex_words.hpp), under the lock of the ringer's FUTEX_WAKE, and epoll is
-// level-triggered. So the set sleeps only while each single end could have slept. It adds:
+// either the word says `parked` and nothing has come, or a ring has changed the word (if not what
+// other ends say there of fences), or, where it rings by a descriptor, made that readable. The
+// kernel compares every word with what it said when it was armed (futex_words.hpp), under the lock
+// of the ringer's FUTEX_WAKE, and epoll is level-triggered. So the set sleeps only while each
+// single end could have slept. It adds:
 //   S1  An end is armed until its word has changed or its descriptor was readable, and then armed
 //       anew before the next sleep. The kernel lets no sleep begin on one that was rung since.
 //   S2  What is not compared by the kernel in that one call is counted into a word that is: of
