@@ -101,14 +101,13 @@ int ringbell_client_finish(ringbell_client* client, void* response, size_t room_
       ringbell_client_abandon(client);
       return report(answered.error(), error);
     }
-    const auto answer = client->value.answer_for(ringbell::Timeout::zero());
-    if (answer && *answer && (*answer)->size() > room_bytes) {
+    const auto answer = client->value.answer_for(ringbell::Timeout::zero());  // there, or an error
+    if (answer && (*answer)->size() > room_bytes) {
       client->value.put_back();
       return report(RINGBELL_TOO_LARGE, "the response is longer than the room for it", error);
     }
     client->calling = false;
     if (!answer) return report(answer.error(), error);
-    if (!*answer) return RINGBELL_NOT_NOW;
     ringbell::copy_message(static_cast<std::byte*>(response), **answer);
     *response_bytes = (*answer)->size();
     return RINGBELL_OK;
