@@ -76,6 +76,29 @@ static void what_has_no_seals_is_refused(void) {
   CHECK(unlink(path) == 0);
 }
 
+static void wrong_options_make_no_file(void) {
+  const ringbell_channel_options wrong = {.doorbell = 99};
+  ringbell_channel* channel = NULL;
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT,
+             ringbell_channel_create_file(path, &wrong, &channel, &error));
+  CHECK(channel == NULL && access(path, F_OK) != 0);
+}
+
+static void a_full_channel_takes_no_record_with_a_seal(void) {
+  static const char much[1000];
+  ringbell_sender* sender = sender_in_file(&kSealed);
+  size_t sent = 0;
+  int code = RINGBELL_OK;
+  while (code == RINGBELL_OK) {
+    code = ringbell_sender_send_sealed(sender, much, sizeof much, 0, &error);
+    if (code == RINGBELL_OK) ++sent;
+  }
+  CHECK_CODE(RINGBELL_NOT_NOW, code);
+  CHECK(sent > 0 && sent * sizeof much < kSealed.capacity_bytes);
+  ringbell_sender_close(sender);
+  CHECK(unlink(path) == 0);
+}
+
 static void what_is_whole_is_recovered_after_a_power_cut(void) {
   ringbell_recovered recovered = {0, 0};
   ringbell_channel* channel = NULL;
@@ -102,6 +125,20 @@ static void a_file_that_was_settled_is_good_in_later_boots(void) {
   CHECK_CODE(RINGBELL_OK, ringbell_channel_open_file(path, &channel, &error));
   ringbell_channel_destroy(channel);
   CHECK(unlink(path) == 0);
+}
+
+/* Memory that shm_open() gives is a file too, but on no disk. */
+static void what_is_on_no_disk_cannot_be_settled(void) {
+  char name[32];
+  snprintf(name, sizeof name, "ringbell-test-%d", (int)getpid());
+  const ringbell_channel_options options = {.backing = RINGBELL_BACKING_SHM, .memory_name = name};
+  ringbell_channel* channel = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_channel_create(&options, &channel, &error));
+  ringbell_channel_destroy(channel);
+  char file[64];
+  snprintf(file, sizeof file, "/dev/shm/%s", name);
+  CHECK_CODE(RINGBELL_UNSUPPORTED, ringbell_settle_file(file, &error));
+  CHECK(unlink(file) == 0);
 }
 
 static void a_ring_is_set_aside_for_a_newer_one(void) {
@@ -134,8 +171,11 @@ int main(void) {
   snprintf(path, sizeof path, "%s/file", folder);
   records_with_seals_come_as_they_were_sent();
   what_has_no_seals_is_refused();
+  wrong_options_make_no_file();
+  a_full_channel_takes_no_record_with_a_seal();
   what_is_whole_is_recovered_after_a_power_cut();
   a_file_that_was_settled_is_good_in_later_boots();
+  what_is_on_no_disk_cannot_be_settled();
   a_ring_is_set_aside_for_a_newer_one();
   CHECK(rmdir(folder) == 0);
   return 0;
