@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -275,6 +277,79 @@ static void a_queue_and_a_collector_are_told(void) {
   ringbell_contributor_close(contributor);
 }
 
+/* Of a channel between this process and a child, which ends without closing. */
+static void a_death_is_told(void) {
+  ringbell_channel* channel = NULL;
+  ringbell_receiver* receiver = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_channel_create(NULL, &channel, &error));
+  const ringbell_channel_fds fds = ringbell_channel_get_fds(channel);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    ringbell_channel* other = NULL;
+    ringbell_sender* sender = NULL;
+    CHECK_CODE(RINGBELL_OK, ringbell_channel_attach(&fds, &other, &error));
+    CHECK_CODE(RINGBELL_OK, ringbell_sender_open(other, NULL, &sender, &error));
+    _exit(0);
+  }
+  check_child_succeeds(child);
+  CHECK_CODE(RINGBELL_OK, ringbell_receiver_open(channel, NULL, &receiver, &error));
+  ringbell_waitset* set = NULL;
+  uint64_t id = 0;
+  CHECK_CODE(RINGBELL_OK, ringbell_waitset_create(NULL, &set, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_waitset_add_receiver(set, receiver, &id, &error));
+  const ringbell_event event = only_event(set, kPatience);
+  CHECK(event.id == id && event.what == RINGBELL_IS_DEAD);
+  ringbell_waitset_destroy(set);
+  ringbell_receiver_close(receiver);
+}
+
+/* The messages stand in the last page of the memory. */
+static void a_ring_with_nonsense_in_it_has_an_error_to_tell(void) {
+  const ringbell_queue_options options = {.messages = 2, .message_bytes = 8};
+  ringbell_queue* queue = NULL;
+  ringbell_queue_receiver* receiver = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_queue_create(&options, &queue, &error));
+  struct stat status;
+  const int fd = ringbell_queue_fd(queue);
+  CHECK(fstat(fd, &status) == 0);
+  const size_t bytes = (size_t)status.st_size;
+  char* memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  CHECK(memory != MAP_FAILED);
+  CHECK_CODE(RINGBELL_OK, ringbell_queue_receiver_open(queue, NULL, &receiver, &error));
+  ringbell_waitset* set = make_set();
+  uint64_t id = 0;
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_OK, ringbell_waitset_add_queue_receiver(set, receiver, &id, &error));
+  CHECK(only_event(set, 0).id == 0);
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  memset(memory + bytes - page, 0xff, page);
+  const ringbell_event event = only_event(set, kPatience);
+  CHECK(event.id == id && event.what == RINGBELL_FAILED);
+  CHECK_CODE(RINGBELL_CORRUPT,
+             ringbell_queue_receiver_receive(receiver, buffer, sizeof buffer, 0, &size, &error));
+  ringbell_waitset_destroy(set);
+  ringbell_queue_receiver_close(receiver);
+  CHECK(munmap(memory, bytes) == 0);
+}
+
+static void what_cannot_be_is_refused(void) {
+  const ringbell_wait_options wrong = {.reserved_flags = 1};
+  ringbell_waitset* set = NULL;
+  CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_waitset_create(&wrong, &set, &error));
+  set = make_set();
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    uint64_t id = 0;
+    CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_waitset_add_timer(set, 0, 0, &id, &error));
+    CHECK(strstr(error.message, "the parent's") != NULL);
+    _exit(0);
+  }
+  check_child_succeeds(child);
+  ringbell_waitset_destroy(set);
+}
+
 static void* interrupt_soon(void* set) {
   usleep(5000);
   ringbell_waitset_interrupt(set);
@@ -301,6 +376,9 @@ int main(void) {
   an_answer_that_had_no_room_is_told_again();
   a_state_and_a_topic_are_told();
   a_queue_and_a_collector_are_told();
+  a_death_is_told();
+  a_ring_with_nonsense_in_it_has_an_error_to_tell();
+  what_cannot_be_is_refused();
   a_wait_is_interrupted();
   return 0;
 }
