@@ -94,6 +94,12 @@ static void messages_are_written_in_place_and_staged(void) {
   CHECK_CODE(RINGBELL_TOO_LARGE,
              ringbell_collector_receive(collector, &room, 2, kPatience, &size, &error));
   ringbell_collector_release(collector);
+  CHECK_CODE(RINGBELL_OK, ringbell_contributor_claim(contributor, 7, 0, &room, &error));
+  ringbell_contributor_stage(contributor, 0); /* as long as it was claimed */
+  ringbell_contributor_flush(contributor);
+  CHECK_CODE(RINGBELL_OK, ringbell_collector_peek(collector, kPatience, &message, &size, &error));
+  CHECK(size == 7);
+  ringbell_collector_release(collector);
   CHECK_CODE(RINGBELL_OK, ringbell_contributor_claim(contributor, 8, 0, &room, &error));
   ringbell_contributor_abort(contributor);
   ringbell_contributor_commit(contributor, 0);

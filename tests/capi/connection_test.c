@@ -1,10 +1,12 @@
 /* Connections from C: a child finds its parent by name, asks, and is answered. */
 #define _POSIX_C_SOURCE 200809L
 
+#include <errno.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <ringbell/ringbell.h>
@@ -248,6 +250,30 @@ static void a_service_is_found_by_name(void) {
   ringbell_server_close(server);
 }
 
+/* A connector knocks at a process that may open no more files. */
+static void a_listener_without_descriptors_says_so(void) {
+  ringbell_listener* listener = NULL;
+  ringbell_connection* connection = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_listener_open("poor", NULL, NULL, &listener, &error));
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    CHECK_CODE(RINGBELL_NO_SPACE, ringbell_connect("poor", kPatience, NULL, &connection, &error));
+    _exit(0);
+  }
+  const int next = dup(ringbell_listener_fd(listener));
+  struct rlimit before;
+  CHECK(next >= 0 && close(next) == 0 && getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const struct rlimit none = {.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+  CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  CHECK_CODE(RINGBELL_SYSTEM, ringbell_listener_accept(listener, kPatience, &connection, &error));
+  CHECK(error.errno_value == EMFILE && connection == NULL);
+  CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_listener_accept(listener, 0, &connection, &error));
+  check_child_succeeds(child);
+  ringbell_listener_close(listener);
+}
+
 int main(void) {
   char folder[] = "/tmp/ringbell-capi-XXXXXX";
   CHECK(mkdtemp(folder) != NULL);
@@ -270,6 +296,7 @@ int main(void) {
   a_listener_chooses_the_doorbell();
   a_topic_is_found_by_name();
   a_service_is_found_by_name();
+  a_listener_without_descriptors_says_so();
 
   const pid_t child = fork();
   CHECK(child >= 0);

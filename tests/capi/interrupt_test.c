@@ -88,6 +88,10 @@ static int wait_of_server(void* end) {
   size_t size = 0;
   return ringbell_server_request(end, PATIENCE_NS, &request, &size, &error);
 }
+static int wait_of_taking_server(void* end) {
+  ringbell_taken* taken = NULL;
+  return ringbell_server_take(end, PATIENCE_NS, &taken, &error);
+}
 
 static void ends_of_a_channel(uint32_t doorbell) {
   const ringbell_channel_options options = {.capacity_bytes = 4096, .doorbell = doorbell};
@@ -134,6 +138,7 @@ static void ends_of_a_service(void) {
   ringbell_client* client = NULL;
   CHECK_CODE(RINGBELL_OK, ringbell_client_open(other, &kAsleep, &client, &error));
   check_interrupted(interrupt_server, server, wait_of_server);
+  check_interrupted(interrupt_server, server, wait_of_taking_server);
   check_interrupted(interrupt_client, client, wait_of_client);
   ringbell_client_close(client);
   ringbell_server_close(server);

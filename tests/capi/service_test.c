@@ -76,6 +76,7 @@ static void a_call_that_nobody_serves_ends(void) {
   CHECK_CODE(RINGBELL_OK, ringbell_service_create(NULL, &service, &error));
   CHECK_CODE(RINGBELL_OK, ringbell_service_attach(ringbell_service_fd(service), &other, &error));
   CHECK_CODE(RINGBELL_OK, ringbell_client_open(other, NULL, &client, &error));
+  CHECK(ringbell_client_fate(client) == RINGBELL_FATE_NONE);
   CHECK_CODE(RINGBELL_NOT_NOW, ringbell_client_call(client, "?", 1, response, sizeof response,
                                                     1000 * 1000, &size, &error));
   CHECK_CODE(RINGBELL_OK, ringbell_server_open(service, NULL, &server, &error));
