@@ -2,6 +2,7 @@
 // stand in the same run, next in time to ringbell's.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,16 +17,21 @@ namespace ringbell::bench {
 //
 //   PROGRAM round_trip|throughput BYTES CPU CPU
 //
-// awake, one process on each of the CPUs, one message at a time, copied in and out; and prints one
-// JSON object of figures, as the rows have them ("p50_ns", "messages_per_s"), with "peer_version":
-// release, commit and build. Nothing, if it has no such point.
+// awake, one process on each of the CPUs, one message at a time, copied in and out; verifies what
+// came, and prints one JSON object of figures, as the rows have them: "p50_ns" or "messages_per_s"
+// at least, "verified", and "peer_version": release, commit and build. Nothing, if it has no such
+// point. It ends within a minute, and leaves nothing running.
 struct Guest {
   std::string name;  // of its transport
   std::string program;
 };
 
-// What follows `NAME=`, and the name. Errors: invalid_argument.
-[[nodiscard]] Result<Guest> parse_guest(const std::string& text);
+// Each is NAME=PROGRAM. Errors: invalid_argument, also of a name that another one has.
+[[nodiscard]] Result<std::vector<Guest>> parse_guests(const std::vector<std::string>& texts);
+
+// What the guests take for these points, as far as it is known.
+[[nodiscard]] double guests_seconds(const std::vector<Guest>& guests,
+                                    std::span<const Point> points);
 
 // Adds the rows of all guests for the point, if it is one that they are measured at: ringbell's,
 // awake on two CPUs, copied, one by one. Errors: what ends the run.

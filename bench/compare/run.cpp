@@ -158,9 +158,10 @@ Result<void> run_points(std::span<const Point> points, const CpuPair& cpus, RowS
 
 double planned_seconds(const Options& options) {
   if (options.backings) return backings_seconds(backing_options(options));
+  const std::vector<Point> points = plan(options.plan, 0);
   const double one =
-      estimated_seconds(floor_options(options, 0)) + estimated_seconds(plan(options.plan, 0)) +
-      estimated_seconds(planned_series(options.plan, 0)) +
+      estimated_seconds(floor_options(options, 0)) + estimated_seconds(points) +
+      guests_seconds(options.guests, points) + estimated_seconds(planned_series(options.plan, 0)) +
       scale_seconds(scale_options(options, 0)) + estimated_seconds(file_options(options, 0));
   return one * repeats_of(options.plan.mode);
 }

@@ -110,10 +110,15 @@ Result<Options> checked(const Raw& raw, Options options) {
   const Result<CpuPair> cpus = cpus_of(raw.cpus);
   if (!cpus) return tl::unexpected(cpus.error());
   options.cpus = *cpus;
-  for (const std::string& text : raw.guests) {
-    Result<Guest> guest = parse_guest(text);
-    if (!guest) return tl::unexpected(guest.error());
-    options.guests.push_back(std::move(*guest));
+  Result<std::vector<Guest>> guests = parse_guests(raw.guests);
+  if (!guests) return tl::unexpected(guests.error());
+  options.guests = std::move(*guests);
+  const std::vector<std::string>& chosen = raw.transports;
+  const bool has_ringbell =
+      chosen.empty() || std::find(chosen.begin(), chosen.end(), "ringbell") != chosen.end();
+  if (!options.guests.empty() && (options.backings || !has_ringbell)) {
+    return fail(ErrorCode::invalid_argument,
+                "--guest: they are measured beside ringbell's rows, and there are none of those");
   }
   if (options.json.empty()) {
     options.json = options.out + (options.backings ? "/backings.jsonl" : "/compare.jsonl");

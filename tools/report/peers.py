@@ -30,8 +30,11 @@ def section(results: Results, headline: bool = False) -> str:
         return ""
     versions = sorted({(r.transport, str(r.raw["peer_version"])) for r in results.rows
                        if r.raw.get("peer_version")})
+    guests = sorted({label(r.transport, "") for r in results.rows if r.raw.get("guest")})
     told = ", ".join(f"{label(peer, '')} {text.escape(version)}" for peer, version in versions)
     return "\n\n".join([*(["## Other libraries"] if headline else []), NOTE,
+                        *([f"{', '.join(guests)}: measured in turn by programs of their own, which "
+                           "verify what they receive themselves."] if guests else []),
                         *([f"Versions: {told}."] if told else []), *parts])
 
 

@@ -116,13 +116,18 @@ def label(transport: str, wait: str) -> str:
     return f"{name} {wait}" if wait in ("spin", "park", "eventfd") else name
 
 
+def is_peer(row: Row) -> bool:
+    """Whether it is of another library: built in, or measured by a program of its own."""
+    return row.transport in PEERS or bool(row.raw.get("guest"))
+
+
 def members(results: Results, bench: str, setting: Setting) -> list[tuple[str, str]]:
     """(transport, wait) of every plain row of `bench` in this class, in table order.
 
     Not those of the bare rings and of other libraries, which have tables of their own.
     """
     found = {(r.transport, r.wait) for r in results.select(bench)
-             if setting.has(r) and r.transport not in RINGS and r.transport not in PEERS}
+             if setting.has(r) and r.transport not in RINGS and not is_peer(r)}
     return sorted(found, key=lambda member: order(*member))
 
 
@@ -130,8 +135,8 @@ def peer_members(results: Results, bench: str, setting: Setting) -> list[tuple[s
     """ringbell and the other libraries, in table order; none if there is no other library."""
     found = {(r.transport, r.wait) for loaned in (False, True)
              for r in results.select(bench, loaned=loaned)
-             if setting.has(r) and (r.transport in PEERS or r.transport == "ringbell")}
-    others = any(transport in PEERS for transport, _ in found)
+             if setting.has(r) and (is_peer(r) or r.transport == "ringbell")}
+    others = any(transport != "ringbell" for transport, _ in found)
     return sorted(found, key=lambda member: order(*member)) if others else []
 
 

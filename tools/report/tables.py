@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from report import latency, text
 from report.load import Figure, Results, Row, figure_of
-from report.settings import (PEERS, RINGS, Setting, beside, label, latency_floor, members,
+from report.settings import (RINGS, Setting, beside, is_peer, label, latency_floor, members,
                              memcpy_floor, message_sizes, order, pipe)
 
 PERCENTILES = (("p50", "p50_ns"), ("p90", "p90_ns"), ("p99", "p99_ns"), ("p99.9", "p999_ns"),
@@ -124,7 +124,7 @@ def special(results: Results, bench: str, what: str) -> str:
     apart_by = {"loaned": lambda r: r.loaned, "batch": lambda r: r.batch > 1 and not r.loaned,
                 "checksum": lambda r: r.checksum and r.batch == 1 and not r.loaned}[what]
     chosen = [r for r in results.rows
-              if r.bench == bench and apart_by(r) and r.transport not in PEERS]
+              if r.bench == bench and apart_by(r) and not is_peer(r)]
     if not chosen:
         return ""
     sizes = sorted({r.message_bytes for r in chosen})

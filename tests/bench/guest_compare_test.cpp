@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "bench/harness/placement.hpp"
 #include "tests/bench/compare_program.hpp"
 
 namespace ringbell::bench {
@@ -16,6 +17,10 @@ using Rows = std::vector<nlohmann::json>;
 
 class CompareGuest : public Compare {
  protected:
+  void SetUp() override {
+    if (allowed_cpus().size() < 2) GTEST_SKIP() << "their rows are of two CPUs";
+    Compare::SetUp();
+  }
   // A program with this body; what `--guest` takes for it.
   [[nodiscard]] std::string guest(const std::string& name, const std::string& body) const {
     std::ofstream(path(name)) << "#!/bin/sh\n" << body << "\n";
@@ -46,7 +51,7 @@ class CompareGuest : public Compare {
 
 TEST_F(CompareGuest, IsMeasuredRightAfterRingbell) {
   const Rows rows = rows_with({guest("gull", R"(case $1 in
-    round_trip) echo '{"p50_ns": 700.0, "peer_version": "1, abc", "transport": "crow"}';;
+    round_trip) echo '{"p50_ns": 7.0, "peer_version": "1", "transport": "crow", "batch": 9}';;
     throughput) echo "{\"messages_per_s\": $2$3$4, \"verified\": true}";;
     esac)")});
   const Rows gulls = of(rows, "gull");
@@ -61,6 +66,7 @@ TEST_F(CompareGuest, IsMeasuredRightAfterRingbell) {
     EXPECT_EQ(rows[i]["bench"], ours["bench"]);
     EXPECT_EQ(rows[i]["wait"], "polled");
     EXPECT_EQ(rows[i]["placement"], "two_cpus");
+    EXPECT_FALSE(rows[i].contains("batch")) << "it does not say which row it is either";
     EXPECT_EQ(rows[i]["message_bytes"], 56);
     EXPECT_GT(rows[i]["line_ns_before"], 0);
     EXPECT_GT(rows[i]["line_ns_after"], 0);
@@ -69,14 +75,15 @@ TEST_F(CompareGuest, IsMeasuredRightAfterRingbell) {
     if (ours["bench"] == "throughput") {
       EXPECT_EQ(rows[i]["messages_per_s"], std::stoi(cpus)) << "the size and the CPUs";
     } else {
-      EXPECT_EQ(rows[i]["p50_ns"], 700);
-      EXPECT_EQ(rows[i]["peer_version"], "1, abc");
+      EXPECT_EQ(rows[i]["p50_ns"], 7);
+      EXPECT_EQ(rows[i]["peer_version"], "1");
     }
   }
 }
 
 TEST_F(CompareGuest, HasNoRowWhereItHasNoSuchPoint) {
-  EXPECT_TRUE(of(rows_with({guest("mute", ":")}), "mute").empty());
+  EXPECT_TRUE(of(rows_with({guest("mute", "touch " + path("asked"))}), "mute").empty());
+  EXPECT_TRUE(fs::exists(path("asked")));
 }
 
 TEST_F(CompareGuest, ThatFailsOrPrintsSomethingElseLeavesARowThatSaysSo) {
@@ -91,10 +98,25 @@ TEST_F(CompareGuest, ThatFailsOrPrintsSomethingElseLeavesARowThatSaysSo) {
   }
 }
 
-TEST_F(CompareGuest, WithoutANameAProgramOrWithATakenNameIsRefused) {
-  for (const char* text : {"gull", "=gull", "gull=", "pipe=gull"}) {
-    const Ended ended = run({"--guest", text});
-    EXPECT_EQ(ended.status, 2) << text;
+TEST_F(CompareGuest, ThatReceivedSomethingElseFailsTheRun) {
+  const Ended ended =
+      run({"--quick", "--sizes", "56", "--transports", "ringbell", "--out", path("out"), "--file",
+           small_file(), "--guest",
+           guest("liar", R"(echo '{"p50_ns": 1, "messages_per_s": 1, "verified": false}')")});
+  EXPECT_EQ(ended.status, 1);
+  ASSERT_FALSE(ended.err.empty());
+  EXPECT_THAT(ended.err.back(), testing::HasSubstr("received something else"));
+}
+
+TEST_F(CompareGuest, ThatCannotBeIsRefused) {
+  using Words = std::vector<std::string>;
+  for (const Words& words :
+       {Words{"gull"}, Words{"=gull"}, Words{"gull="}, Words{"pipe=gull"}, Words{"gull=a,gull=b"},
+        Words{"gull=a", "--backings"}, Words{"gull=a", "--transports", "pipe"}}) {
+    std::vector<std::string> arguments{"--guest"};
+    arguments.insert(arguments.end(), words.begin(), words.end());
+    const Ended ended = run(arguments);
+    EXPECT_EQ(ended.status, 2) << words.front();
     ASSERT_EQ(ended.err.size(), 1U);
     EXPECT_THAT(ended.err[0], testing::HasSubstr("--guest"));
   }
