@@ -105,7 +105,7 @@ TEST(FenceLoanTest, OneThatWantsNoFencesBorrowsNone) {
 TEST(FenceLoanTest, WhatAProcessWithoutABarrierNeedsIsNotTakenBack) {
   constexpr int kNoFilter = 2;
   constexpr std::uint32_t kForGood = Parking::kFence | Parking::kForGood;
-  auto without = test::ChildProcess::fork([] {
+  auto without = test::ChildProcess::fork([&] {
     if (!test::deny_membarrier() || membarrier::can_issue()) return kNoFilter;
     Queue queue;
     QueueReceiver receiver = queue.new_receiver();
