@@ -88,5 +88,7 @@ TEST_P(FirstDescriptorsTest, NoEndTakesTheirNumbers) {
   EXPECT_EQ(child.wait(), 0);
 }
 
+TEST(AboveStandardTest, NoDescriptorStaysNone) { EXPECT_EQ(above_standard(-1), -1); }
+
 }  // namespace
 }  // namespace ringbell

@@ -71,6 +71,17 @@ TEST_F(UserNamespacesTest, UnmappedUserIsNobodyInParticular) {
   EXPECT_EQ(status, 0);
 }
 
+// Nor where the namespace knows root, as root, and no other.
+TEST_F(UserNamespacesTest, UnmappedUserIsNobodyInParticularBesideRootEither) {
+  ChildProcess child = as_user_in_namespace(kFirst, 0, 1, [] {
+    if (::geteuid() != kUnmapped) return 100;
+    return is_one_user(0) && !is_one_user(kUnmapped) ? 0 : 1;
+  });
+  const std::optional<int> status = child.wait();
+  if (status == 100) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_EQ(status, 0);
+}
+
 // Two namespaces, in each of which both users are known.
 TEST_F(UserNamespacesTest, UsersOfTwoNamespacesShareAName) {
   folder->give_to(kFirst);
