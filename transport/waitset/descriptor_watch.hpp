@@ -37,7 +37,7 @@ class DescriptorWatch {
  public:
   static constexpr std::size_t kAtOnce = 64;
 
-  // `word` is what the thread counts up and wakes. Errors: system.
+  // `word` is what the thread counts up and wakes. Errors: no_space (max_user_watches); system.
   [[nodiscard]] static Result<std::unique_ptr<DescriptorWatch>> create(std::uint32_t& word);
 
   DescriptorWatch(const DescriptorWatch&) = delete;
@@ -45,7 +45,7 @@ class DescriptorWatch {
   ~DescriptorWatch();
 
   // `tag` is not 0. Errors: invalid_argument, if it cannot be polled (a regular file), or is there
-  // already; system.
+  // already; no_space (max_user_watches); system.
   [[nodiscard]] Result<void> add(int fd, unsigned events, std::uint64_t tag);
   void remove(int fd) noexcept;
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }

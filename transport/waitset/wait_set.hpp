@@ -77,7 +77,7 @@ class RINGBELL_API WaitSet {
     unsigned events = 0;  // of a descriptor: POLLIN and the like, also POLLERR and POLLHUP
   };
 
-  // Errors: system.
+  // Errors: no_space, if this user may watch no more (/proc/sys/fs/epoll/max_user_watches); system.
   [[nodiscard]] static Result<WaitSet> create(const WaitSetOptions& options = {});
 
   WaitSet(WaitSet&&) noexcept;
@@ -89,7 +89,7 @@ class RINGBELL_API WaitSet {
   // An end of any kind: one that reads or serves is ready when something has come, one that sends
   // (to a queue, or a lossless topic) while there is room, a client when its call is answered and
   // while none is under way. Errors: unsupported, if it never sleeps (no doorbell, or
-  // WaitOptions::kind is spin); system.
+  // WaitOptions::kind is spin); no_space, as create(); system.
   template <class End>
   requires Waitable<End>
   [[nodiscard]] Result<Id> add(End& end) { return add(std::make_unique<WaitedEndOf<End>>(end)); }
@@ -104,7 +104,7 @@ class RINGBELL_API WaitSet {
   requires requires(End& end) { end.bytes(); }
   [[nodiscard]] Result<Id> add(End& end) { return add(end.bytes()); }
   // A descriptor, once. Errors: invalid_argument, if it cannot be polled or is here already;
-  // system.
+  // no_space, as create(); system.
   [[nodiscard]] Result<Id> add(int fd, unsigned events = POLLIN);
   // A time: ready once when `first` is over, and then, unless `interval` is 0, once after each. An
   // interval that passed while there was no wait() is not made up for.
