@@ -1,5 +1,6 @@
 // A WaitSet with one end of every kind, asleep by words, by descriptors, or by both.
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <thread>
 #include <type_traits>
@@ -186,6 +187,31 @@ TYPED_TEST(WaitSetTest, EndMayWaitByItselfInBetween) {
     EXPECT_EQ(wait_on(end, 2ms), false);
   }
   this->is_woken(set, end, id);
+}
+
+TYPED_TEST(WaitSetTest, EndMayBeArmedByItselfInBetween) {
+  auto end = this->at.open(kByBell);
+  WaitSet set = set_with(kByBell);
+  const WaitSet::Id id = add(set, end).value();
+  EXPECT_EQ(ready_within(set, 2ms), Ids{});
+  ASSERT_TRUE(this->at.provide());
+  ASSERT_TRUE(this->at.consume(end));
+  EXPECT_TRUE(TypeParam::arm(end));
+  this->is_woken(set, end, id);
+}
+
+// As by a peer that dies between its store and its ring.
+TYPED_TEST(WaitSetTest, RingThatWasLeftOutCostsASlice) {
+  auto end = this->at.open(kByBell);
+  WaitSet set = set_with({.spin_budget = 0ns, .longest_sleep = 50ms});
+  const WaitSet::Id id = add(set, end).value();
+  std::jthread other([&] {
+    EXPECT_TRUE(this->falls_asleep());
+    const std::uint32_t parked = __atomic_exchange_n(&this->at.word(), 0U, __ATOMIC_RELAXED);
+    EXPECT_TRUE(this->at.provide());
+    __atomic_store_n(&this->at.word(), parked, __ATOMIC_RELAXED);
+  });
+  EXPECT_EQ(ready_within(set, kLong), Ids{id});
 }
 
 TYPED_TEST(WaitSetTest, ChildOfForkDisturbsNothing) {
