@@ -229,6 +229,7 @@ TEST(LoopTest, SignalsAreGivenBack) {
     ::pthread_sigmask(SIG_SETMASK, nullptr, &now);
     EXPECT_EQ(::sigismember(&now, SIGUSR2), 0);
     EXPECT_EQ(code_of(loop.on_signal(SIGKILL)), ErrorCode::invalid_argument);
+    EXPECT_EQ(code_of(loop.on_signal(SIGSTOP)), ErrorCode::invalid_argument);
     EXPECT_EQ(code_of(loop.on_signal(-1)), ErrorCode::invalid_argument);
   }
   ::pthread_sigmask(SIG_SETMASK, nullptr, &now);
@@ -258,6 +259,44 @@ TEST(LoopTest, SignalIsBlockedUntilItsLastHandlerIsRemoved) {
   EXPECT_TRUE(is_blocked(SIGUSR2));
   other.remove(third);
   EXPECT_FALSE(is_blocked(SIGUSR2));
+}
+
+// By the thread itself, or by one that had a loop.
+TEST(LoopTest, SignalThatWasBlockedBeforeStaysSo) {
+  sigset_t alone;
+  ::sigemptyset(&alone);
+  ::sigaddset(&alone, SIGUSR2);
+  ::pthread_sigmask(SIG_BLOCK, &alone, nullptr);
+  std::optional<Loop> loop(make_loop());
+  ASSERT_TRUE(loop->on_signal(SIGUSR2));
+  loop.reset();
+  EXPECT_TRUE(is_blocked(SIGUSR2));
+  std::jthread([&] {
+    loop.emplace(make_loop());
+    EXPECT_TRUE(loop->on_signal(SIGUSR2));
+  }).join();
+  loop.reset();
+  EXPECT_TRUE(is_blocked(SIGUSR2));
+  ::pthread_sigmask(SIG_UNBLOCK, &alone, nullptr);
+}
+
+TEST(LoopTest, SignalThatAHandlerTookByItselfIsNotTold) {
+  ReceiverOfQueue at;
+  QueueReceiver receiver = at.open(kByBell);
+  Loop loop = make_loop();
+  ASSERT_TRUE(loop.on_signal(SIGUSR2, [] { FAIL(); }));
+  ASSERT_TRUE(loop.on(receiver, [&] {
+    EXPECT_TRUE(at.consume(receiver));
+    sigset_t alone;
+    ::sigemptyset(&alone);
+    ::sigaddset(&alone, SIGUSR2);
+    const timespec none{};
+    EXPECT_EQ(::sigtimedwait(&alone, nullptr, &none), SIGUSR2);
+  }));
+  ASSERT_TRUE(at.provide());
+  ::kill(::getpid(), SIGUSR2);
+  EXPECT_TRUE(loop.turn(kLong));
+  EXPECT_EQ(loop.turn(2ms), 0U);
 }
 
 // Another thread polls the descriptors of a set that sleeps on words, and does not see them.
@@ -319,6 +358,19 @@ TEST(LoopTest, TimeWhoseHandlerThrowsIsOver) {
   ASSERT_TRUE(loop.after(kLong, [&] { loop.stop(); }));
   EXPECT_EQ(loop.turn(0ns), 0U);
   EXPECT_EQ(called, 2);
+}
+
+TEST(LoopTest, TimeThatAHandlerRemovedBeforeItThrewIsNotDue) {
+  Loop loop = make_loop();
+  Loop::Id other = 0;
+  ASSERT_TRUE(loop.after(0ns, [&] {
+    loop.remove(other);
+    throw std::runtime_error("from a handler");
+  }));
+  other = loop.after(0ns, [] { FAIL(); }).value();
+  EXPECT_THROW((void)loop.turn(kLong), std::runtime_error);
+  ASSERT_TRUE(loop.after(2ms, [] {}));
+  EXPECT_EQ(loop.turn(kLong), 1U) << "it waits for what is left";
 }
 
 TEST(LoopTest, RunEndsAfterTheLastHandlerThrew) {
@@ -389,6 +441,8 @@ TEST(LoopTest, MovedLoopDoesNothing) {
   loop.stop();
   // NOLINTEND(bugprone-use-after-move)
   EXPECT_TRUE(moved.run());
+  loop = std::move(moved);
+  EXPECT_TRUE(loop.run());
 }
 
 }  // namespace
