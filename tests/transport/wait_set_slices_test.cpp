@@ -77,20 +77,22 @@ const ChannelOptions kLarger{.capacity_bytes = 8192, .replace = Replace::when_dr
 
 TEST(WaitSetSlicesTest, WaitsForASenderOfTheNextRing) {
   if (!futex::can_sleep_on_any()) GTEST_SKIP() << "takes Linux 5.16";
-  const TemporaryNameFolder folder;
-  Receiver receiver = Receiver::create("orders", kSmall, kByBell).value();
-  { const Sender old = Sender::create("orders", kSmall).value(); }
-  in_a_process_that_is_killed([] { return Sender::create("orders", kLarger).value(); });
-  WaitSet set = set_with(kByBell);
-  const WaitSet::Id id = set.add(receiver).value();
-  EXPECT_EQ(ready_within(set, 20ms), Ids{}) << "there is nowhere to go on";
-  std::optional<Sender> sender;
-  std::jthread other([&] {
-    std::this_thread::sleep_for(20ms);
-    sender.emplace(Sender::create("orders", kLarger).value());
-    EXPECT_TRUE(sender->try_send(Buffer{}));
-  });
-  EXPECT_EQ(ready_within(set, kLong), Ids{id});
+  for (const WaitOptions& wait : {kByBell, kBySlices}) {
+    const TemporaryNameFolder folder;
+    Receiver receiver = Receiver::create("orders", kSmall, kByBell).value();
+    { const Sender old = Sender::create("orders", kSmall).value(); }
+    in_a_process_that_is_killed([] { return Sender::create("orders", kLarger).value(); });
+    WaitSet set = set_with(wait);
+    const WaitSet::Id id = set.add(receiver).value();
+    EXPECT_EQ(ready_within(set, 20ms), Ids{}) << "there is nowhere to go on";
+    std::optional<Sender> sender;
+    std::jthread other([&] {
+      std::this_thread::sleep_for(20ms);
+      sender.emplace(Sender::create("orders", kLarger).value());
+      EXPECT_TRUE(sender->try_send(Buffer{}));
+    });
+    EXPECT_EQ(ready_within(set, kLong), Ids{id});
+  }
 }
 
 // Armed in the old ring, it is armed anew in the next one.
