@@ -149,8 +149,7 @@ void DescriptorWatch::run() noexcept {
     std::uint32_t order = HardwareAtomics::load(order_, std::memory_order_acquire, kOrder);  // W
     if ((order & kEnd) != 0) return;
     if ((order & kWatch) == 0) {
-      if (order == kIdle ||
-          HardwareAtomics::compare_exchange(order_, order, kIdle, std::memory_order_relaxed,
+      if (HardwareAtomics::compare_exchange(order_, order, kIdle, std::memory_order_relaxed,
                                             std::memory_order_relaxed, kOrder)) {
         futex_.sleep(order_, kIdle, kLong);
       }

@@ -63,9 +63,6 @@ class DescriptorWatch {
   // W3. REQUIRES: start_thread().
   void order() noexcept;
 
-  // Of the thread, for tests: whether there is one.
-  [[nodiscard]] bool has_thread() const noexcept { return has_thread_; }
-
  private:
   DescriptorWatch(FileDescriptor epoll, Doorbell own, std::uint32_t& word) noexcept;
   void run() noexcept;

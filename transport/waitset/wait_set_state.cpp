@@ -1,6 +1,7 @@
 #include <ringbell/transport/waitset/wait_set_state.hpp>
 
 #include <algorithm>
+#include <cassert>
 #include <chrono>
 #include <utility>
 
@@ -242,12 +243,13 @@ bool WaitSetState::look_at_descriptors() noexcept {
 
 // --- Sleeping ------------------------------------------------------------------------------------
 
-// S1, for those that are not armed.
+// S1, for those that are not armed. REQUIRES: !anything().
 std::uint32_t WaitSetState::arm_all() {
   const std::uint32_t seen = HardwareAtomics::load(bell_, std::memory_order_acquire, kBell);  // B
   for (const std::unique_ptr<End>& end : ends_) {
     end->naps = false;
-    if (end->is_armed || end->found != Found::nothing || arm(*end)) continue;
+    assert(end->found == Found::nothing);
+    if (end->is_armed || arm(*end)) continue;
     end->found = end->end->refused();
     end->naps = end->found == Found::nothing && !arm(*end);
   }
@@ -278,7 +280,7 @@ void WaitSetState::sleep(std::uint32_t seen, Timeout longest) {
   if (polls) (void)look_at_descriptors();
 }
 
-// S3.
+// S3. REQUIRES: !anything().
 void WaitSetState::look_after_peers() {
   const SteadyTime now = Parker::Clock::now();
   if (now < next_look_) return;
@@ -287,7 +289,7 @@ void WaitSetState::look_after_peers() {
   for (const std::unique_ptr<End>& each : ends_) {
     End& end = *each;
     end.end->slice_is_over(slice);
-    if (end.found != Found::nothing) continue;
+    assert(end.found == Found::nothing);
     const bool was_armed = std::exchange(end.is_armed, false) && !is_rung(*end.end, end.place);
     if (arm(end)) {
       if (end.end->peer() == PeerState::dead) end.found = Found::dead;
@@ -307,18 +309,13 @@ SteadyTime WaitSetState::next_due() const noexcept {
 Result<std::span<const WaitSet::Event>> WaitSetState::wait(Timeout timeout) {
   events_.clear();
   const bool waits = timeout > Timeout::zero();
-  const SteadyTime deadline = waits ? end_of(timeout) : SteadyTime{};
+  const SteadyTime until = waits ? std::min(end_of(timeout), next_due()) : SteadyTime{};
   look_at_all();
-  for (;;) {
-    const SteadyTime until = std::min(deadline, next_due());
-    const Waited waited = parker_.waiter().wait_until([&] { return anything(); }, Everything{*this},
-                                                      waits ? left_until(until) : Timeout::zero());
-    if (waited == Waited::cancelled) return fail_interrupted();
-    collect();
-    if (!events_.empty() || !waits || (deadline != kNever && Parker::Clock::now() >= deadline)) {
-      return std::span<const Event>(events_);
-    }
-  }
+  const Waited waited = parker_.waiter().wait_until([&] { return anything(); }, Everything{*this},
+                                                    waits ? left_until(until) : Timeout::zero());
+  if (waited == Waited::cancelled) return fail_interrupted();
+  collect();
+  return std::span<const Event>(events_);
 }
 
 // Without memory for all of them none is told: a time that is told is over.
