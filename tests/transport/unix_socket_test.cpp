@@ -21,6 +21,7 @@
 
 #include <ringbell/transport/base/unix_socket.hpp>
 
+#include <tests/support/all_descriptors.hpp>
 #include <tests/support/child_process.hpp>
 #include <tests/support/deny_system_call.hpp>
 #include <tests/support/failure.hpp>
@@ -230,25 +231,10 @@ TEST(UnixSocketTest, InAChildOfForkEachCallFails) {
   EXPECT_FALSE(unix_socket::is_hung_up(ends.first.get()));
 }
 
-// Every descriptor that this process may still have.
-std::vector<FileDescriptor> all_descriptors() {
-  constexpr rlim_t kEnough = 64;
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = kEnough;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-  std::vector<FileDescriptor> all;
-  for (;;) {
-    FileDescriptor next(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    if (!next) return all;
-    all.push_back(std::move(next));
-  }
-}
-
 // Also where the kernel gives two of the first three, of which one has no other number to go to.
 TEST(UnixSocketTest, APairTakesTwoDescriptorsOrNone) {
   EXPECT_EQ(ChildProcess::fork([] {
-              std::vector<FileDescriptor> taken = all_descriptors();
+              std::vector<FileDescriptor> taken = test::all_descriptors();
               const auto is_refused = [] {
                 const auto ends = unix_socket::pair();
                 return code_of(ends) == ErrorCode::system && errno_of(ends) == EMFILE &&

@@ -10,8 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,6 +18,7 @@
 #include <ringbell/ringbell.hpp>
 #include <ringbell/transport/sleep/futex_words.hpp>
 
+#include <tests/support/all_descriptors.hpp>
 #include <tests/support/child_process.hpp>
 #include <tests/support/deny_system_call.hpp>
 #include <tests/support/failure.hpp>
@@ -47,21 +46,6 @@ bool is_refused(const Result<T>& result, const std::string& says,
   if (code_of(result) == code && message_of(result).find(says) != std::string::npos) return true;
   std::fprintf(stderr, "%s\n", message_of(result).c_str());
   return false;
-}
-
-// Every descriptor that this process may still have.
-std::vector<FileDescriptor> all_descriptors() {
-  constexpr rlim_t kEnough = 64;
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = kEnough;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-  std::vector<FileDescriptor> all;
-  for (;;) {
-    FileDescriptor next(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    if (!next) return all;
-    all.push_back(std::move(next));
-  }
 }
 
 TEST(WaitSetRefusalsTest, WithoutDescriptorsThereIsNoSet) {
@@ -124,7 +108,7 @@ TEST(WaitSetRefusalsTest, WithoutAThreadWordsAndDescriptorsDoNotStandInOneSet) {
     if (of_words.size() != 1 || of_descriptors.size() != 1) return 4;
     pipe.fill();
     if (ready_within(of_descriptors, kLong) != Ids{readable}) return 5;
-    if (ready_within(of_words, 2ms) != Ids{} || !one.provide()) return 6;
+    if (!ready_within(of_words, 2ms).empty() || !one.provide()) return 6;
     return ready_within(of_words, kLong) == Ids{word} ? 0 : 7;
   });
 }
