@@ -49,7 +49,7 @@ Result<ParticipantLock> take_place(const Region& region, const Part& part) {
                               "other side mends it when it next looks",
                               part.role));
     }
-    if (!lock && lock.error().code == ErrorCode::no_place && !part.more.empty()) {
+    if (!lock && lock.error().code == ErrorCode::no_place) {
       lock.error().message += fmt::format("; {}", part.more);
     }
     if (!lock) return lock;

@@ -61,8 +61,9 @@ class Subscriber::Guest final : public Side {
         return !ParticipantLock::is_held(region().fd(), number);
       };
       return ring_.pass_over_dead(is_dead);
+    } else {
+      return false;
     }
-    return false;
   }
   [[nodiscard]] core::Finding finding() const noexcept override { return ring_.finding(); }
   [[nodiscard]] std::uint64_t position() const noexcept override { return ring_.position(); }

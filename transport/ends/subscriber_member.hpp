@@ -89,7 +89,7 @@ class Subscriber::Side {
   [[nodiscard]] virtual Sleeper& sleeper() noexcept = 0;
 
   // Whether what is due is in the hand of a dead publisher; it was taken from that one.
-  virtual bool take_from_dead() noexcept { return false; }
+  virtual bool take_from_dead() noexcept = 0;
   struct Publishers;
 
   // Whether nothing will come any more, whatever the publisher does.
@@ -181,8 +181,9 @@ class Subscriber::Member final : public Side {
       if (owner == 0 || !many_topic::is_gone(participant_, owner)) return false;
       many_topic::take_from_dead(participant_);
       return true;
+    } else {
+      return false;
     }
-    return false;
   }
   [[nodiscard]] bool evicted() const noexcept override { return ring_->evicted(); }
   [[nodiscard]] core::Finding finding() const noexcept override {
