@@ -196,7 +196,7 @@ Result<std::optional<std::span<const std::byte>>> Client::answer_for(Timeout tim
 }
 
 void Client::ask_for_more() noexcept {
-  if (!called_ || is_awaited_ || ring_.waiting()) return;
+  if (!called_ || is_awaited_) return;
   if (ring_.next()) tell_server();
   is_awaited_ = true;
 }

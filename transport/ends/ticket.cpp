@@ -40,13 +40,13 @@ void Tickets::close() noexcept {
 Fate Tickets::give_up(core::CallGroup<>::Caller& line) noexcept {
   if (!line.waiting() && !line.has_more()) return fate_of(line);
   const Fate fate = line.abandon();
-  if (client_ != nullptr) client_->tell_server();
+  client_->tell_server();
   return fate;
 }
 
 void Tickets::ask_for_more(std::uint32_t place) noexcept {
   Place& at = places_[place];
-  if (client() == nullptr || at.is_awaited || at.line.waiting()) return;
+  if (client() == nullptr || at.is_awaited) return;
   if (at.line.next()) client_->tell_server();
   at.is_awaited = true;
   ++awaited_;
