@@ -238,7 +238,7 @@ tl::unexpected<Error> Client::fail_call(Error error, Fate fate) noexcept {
 }
 
 bool Client::answered() noexcept {
-  return !called_ || ring_.corrupt() || ring_.answered() || has_closed(region());
+  return !called_ || ring_.answered() || ring_.corrupt() || has_closed(region());
 }
 
 bool Client::has_answer() noexcept {

@@ -92,7 +92,7 @@ bool Tickets::is_any_answered() noexcept {
 
 bool Tickets::is_answered(std::uint32_t place) noexcept {
   core::CallGroup<>::Caller& line = places_[place].line;
-  return line.corrupt() || line.answered();
+  return line.answered() || line.corrupt();
 }
 
 void Tickets::mark_given(std::uint32_t place) noexcept {
