@@ -2,6 +2,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <thread>
@@ -89,6 +90,73 @@ TEST(RequireReaderTest, ContributorSendsNothingWithoutACollector) {
   expect_to_require_a_reader(contributor, [&] { return Collector::open(copy_of(ring)); });
 }
 
+// A loop is armed while the ring is full and its reader lives, and not when that one is gone.
+template <class Writer, class Open>
+void expect_no_sleep_without_a_reader(Writer& sends, Open&& open_reader) {
+  sends.require_reader();
+  (void)sends.waitable_fd();  // without it, only a sender can be armed
+  {
+    const auto reader = open_reader().value();
+    while (sends.try_send(kMessage)) {
+    }
+    EXPECT_EQ(sends.send(kMessage, 0ns), false) << "no room";
+    EXPECT_TRUE(sends.arm(kMessage.size()));
+  }
+  EXPECT_FALSE(sends.arm(kMessage.size())) << "there is an Error to tell";
+  EXPECT_EQ(code_of(sends.send(kMessage, kLong)), ErrorCode::closed);
+}
+
+TEST(RequireReaderTest, NoLoopSleepsForAReaderThatIsGone) {
+  const Channel channel = Channel::create({.capacity_bytes = 4096}).value();
+  Sender sender = Sender::attach(channel.fds()).value();
+  expect_no_sleep_without_a_reader(sender, [&] { return Receiver::attach(channel.fds()); });
+  const Region ring =
+      Region::create(CollectorOptions{.contributors = 2, .capacity_bytes = 4096}.region()).value();
+  Contributor contributor = Contributor::open(copy_of(ring)).value();
+  expect_no_sleep_without_a_reader(contributor, [&] { return Collector::open(copy_of(ring)); });
+}
+
+TEST(RequireReaderTest, NoLoopOfAQueueSenderSleepsForAReceiverThatIsGone) {
+  const Region ring = Region::create(QueueOptions{.messages = 2}.region()).value();
+  QueueSender sender = QueueSender::open(copy_of(ring)).value();
+  sender.require_reader();
+  ASSERT_TRUE(sender.waitable_fd());
+  {
+    const QueueReceiver receiver = QueueReceiver::open(copy_of(ring)).value();
+    while (sender.send(kMessage, 0ns).value()) {
+    }
+    EXPECT_TRUE(sender.arm());
+  }
+  EXPECT_FALSE(sender.arm()) << "there is an Error to tell";
+  EXPECT_EQ(code_of(sender.send(kMessage, kLong)), ErrorCode::no_reader);
+}
+
+// A hostile reader makes room without ringing, and dies: the sender that slept meanwhile sends
+// nothing into it.
+TEST(RequireReaderTest, RoomThatADeadReaderLeftIsNotUsed) {
+  const Channel channel = Channel::create({.capacity_bytes = 4096}).value();
+  ChildProcess reads = ChildProcess::fork([&] {
+    const Receiver receiver = Receiver::attach(channel.fds()).value();
+    ::pause();
+    return 1;
+  });
+  Sender sender = Sender::attach(channel.fds(), {.spin_budget = 0ns, .longest_sleep = 1s}).value();
+  ASSERT_TRUE(sender.wait_for_peer(kLong).value());
+  sender.require_reader();
+  while (sender.try_send(kMessage)) {
+  }
+  const std::uint64_t full = sender.position();
+  std::thread dies([&] {
+    EXPECT_TRUE(test::wait_until_parked(channel.region().bells().space_bell.word));
+    reads.kill_now();
+    core::HardwareAtomics::store(channel.region().spsc_control().head, full,
+                                 std::memory_order_release, core::Edge{"test"});
+  });
+  EXPECT_EQ(code_of(sender.claim_for(kMessage.size(), kLong)), ErrorCode::peer_dead);
+  EXPECT_EQ(sender.position(), full);
+  dies.join();
+}
+
 TEST(RequireReaderTest, QueueSenderSendsNothingWithoutALivingReceiver) {
   const Region ring = Region::create(QueueOptions{.messages = 8}.region()).value();
   QueueSender sender = QueueSender::open(copy_of(ring)).value();
@@ -136,6 +204,25 @@ TEST(RequireReaderTest, QueueSenderThatWaitsForRoomLearnsThatTheReceiverIsGone) 
   }
   EXPECT_EQ(code_of(sender.send(kMessage, 24h)), ErrorCode::no_reader);
   EXPECT_EQ(child.wait(), 0);
+}
+
+TEST(RequireReaderTest, QueueSenderThatSleptForRoomUsesIt) {
+  const Region ring = Region::create(QueueOptions{.messages = 2}.region()).value();
+  QueueSender sender = QueueSender::open(copy_of(ring), {.spin_budget = 0ns}).value();
+  QueueReceiver receiver = QueueReceiver::open(copy_of(ring)).value();
+  sender.require_reader();
+  while (sender.send(kMessage, 0ns).value()) {
+  }
+  std::thread reads([&] {
+    EXPECT_TRUE(test::wait_until_parked(ring.bells().space_bell.word));
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_TRUE(receiver.peek());
+      EXPECT_TRUE(receiver.release());
+    }
+  });
+  EXPECT_EQ(sender.send(kMessage, kLong), true);
+  reads.join();
+  EXPECT_EQ(sender.send(kMessage, 0ns), true);
 }
 
 TEST(RequireReaderTest, PublisherPublishesNothingWithoutASubscriber) {

@@ -38,6 +38,7 @@ int spoil_sizes(const Region& region) {
 
 template <class End>
 void expect_told(End& end) {
+  ASSERT_TRUE(end.waitable_fd());
   EXPECT_FALSE(end.arm()) << "there is an Error to tell";
   std::array<std::byte, kRoom> room{};
   for (const Timeout timeout : {Timeout(0ns), Timeout(20s)}) {
@@ -46,6 +47,7 @@ void expect_told(End& end) {
     EXPECT_STREQ(name_of(code_of(got)), "corrupt");
     EXPECT_THAT(message_of(got), HasSubstr("size is 0xffffffffffffffff"));
   }
+  EXPECT_FALSE(end.arm()) << "it is still to be told";
 }
 
 TEST(WrongSizesTest, OfAQueueAreTold) {
@@ -66,6 +68,21 @@ TEST(WrongSizesTest, OfATopicAreTold) {
     ASSERT_EQ(publisher.publish(kMessage, 0ns), true);
     ASSERT_GE(spoil_sizes(publisher.region()), 1);
     expect_told(subscriber);
+  }
+}
+
+// As the first call after it, too.
+TEST(WrongSizesTest, OfATopicAreToldToThoseThatReadInPlace) {
+  for (const auto policy : {TopicOptions::Policy::lossless, TopicOptions::Policy::lossy}) {
+    Topic topic = Topic::create({.policy = policy, .messages = 8, .message_bytes = kRoom}).value();
+    Subscriber subscriber = Subscriber::open(Topic::attach(topic.fds()).value()).value();
+    Publisher publisher = Publisher::open(std::move(topic)).value();
+    ASSERT_EQ(publisher.publish(kMessage, 0ns), true);
+    ASSERT_GE(spoil_sizes(publisher.region()), 1);
+    const auto fails = [](auto) { ADD_FAILURE() << "there is nothing to look at"; };
+    EXPECT_EQ(code_of(subscriber.read(fails, 0ns)), ErrorCode::corrupt);
+    EXPECT_EQ(code_of(subscriber.read(fails, 20s)), ErrorCode::corrupt);
+    EXPECT_EQ(code_of(subscriber.has_message_for(20s)), ErrorCode::corrupt);
   }
 }
 
