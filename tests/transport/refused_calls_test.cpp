@@ -3,13 +3,16 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
+#include <fstream>
 #include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <gmock/gmock.h>
@@ -24,6 +27,8 @@
 #include <tests/support/name_folder.hpp>
 #include <tests/support/open_files.hpp>
 #include <tests/support/private_mounts.hpp>
+#include <tests/support/region_copy.hpp>
+#include <tests/support/sanitizers.hpp>
 #include <tests/support/text_messages.hpp>
 
 namespace ringbell {
@@ -108,6 +113,43 @@ TEST(RefusedCallsTest, ProtectingWhatOneMayOnlyRead) {
     if (!deny_system_call(SYS_mprotect, EPERM)) return kCannot;
     return failed(Subscriber::open("news"), "protecting the region's messages");
   });
+  const Topic many = Topic::create({.publishers = 2}).value();
+  in_child([&] {
+    Topic copy = Topic::attach(many.fds()).value();
+    if (!deny_system_call(SYS_mprotect, EPERM)) return kCannot;
+    return failed(Subscriber::open(std::move(copy)), "protecting the region's messages");
+  });
+}
+
+// A lossy topic is mapped twice.
+TEST(RefusedCallsTest, MappingATopicForTheSecondTime) {
+  if (test::kSanitized) GTEST_SKIP() << "sanitizers map more than any limit";
+  const test::TemporaryNameFolder folder;
+  const Publisher publisher =
+      Publisher::create("news", {.messages = 1U << 16U, .message_bytes = 1000}).value();
+  in_child([&] {
+    const std::uint64_t bytes = publisher.region().mapped_bytes();
+    std::uint64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    const rlim_t most = pages * page_bytes + bytes + bytes / 2;
+    const rlimit limit{.rlim_cur = most, .rlim_max = most};
+    if (::setrlimit(RLIMIT_AS, &limit) != 0) return kCannot;
+    return errno_of(Subscriber::open("news")) == ENOMEM ? 0 : 1;
+  });
+  EXPECT_TRUE(Subscriber::open("news"));
+}
+
+TEST(RefusedCallsTest, MappingTheLaneOfAContributor) {
+  const Region ring = Region::create(CollectorOptions{.contributors = 2}.region()).value();
+  in_child([&] {
+    FileDescriptor copy(::fcntl(ring.fd(), F_DUPFD_CLOEXEC, 0));
+    Region region = Region::attach(std::move(copy), {.one_lane = true}).value();
+    if (!deny_system_call(SYS_mmap, ENOMEM)) return kCannot;
+    const Result<Contributor> contributor = Contributor::open(std::move(region));
+    return errno_of(contributor) == ENOMEM ? 0 : 1;
+  });
+  EXPECT_TRUE(Contributor::open(test::copy_of(ring))) << "no lane is lost";
 }
 
 TEST(RefusedCallsTest, LookingAtMemoryWithoutProc) {

@@ -2,6 +2,7 @@
 // no peer holds a ringer up.
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <future>
@@ -15,6 +16,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -113,6 +115,17 @@ TEST_F(SocketBellTest, InterruptWakesTheEndsOwnWait) {
   fill_ring();
   wakes([&] { return code_of(sender_->send(kMessage, kLong)) == ErrorCode::cancelled; },
         [&] { sender_->interrupt(); });
+}
+
+TEST_F(SocketBellTest, ALoopForWhichThereIsNoDescriptorIsAnError) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const Result<int> refused = receiver_->waitable_fd();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(errno_of(refused), EMFILE);
+  EXPECT_TRUE(receiver_->waitable_fd());
 }
 
 TEST_F(SocketBellTest, LoopsSleepOnOneDescriptor) {
