@@ -73,6 +73,15 @@ TEST_F(GenerationsTest, AReaderFinishesTheOldRingAndGoesOnInTheNew) {
   EXPECT_THAT(folder.files(), ElementsAre("orders.ring"));
 }
 
+TEST_F(GenerationsTest, AReaderOfTheOldRingIsToldThatTheNewOneIsSpoilt) {
+  Receiver receiver = Receiver::create("orders", kSmall).value();
+  write(kSmall, {"one"});
+  const Sender sender = Sender::create("orders", kLarger).value();
+  sender.channel().region().spsc_control().head = 3;  // where no record can begin
+  EXPECT_EQ(receive_text(receiver), "one");
+  EXPECT_EQ(code_of(receiver.peek_for(kPatience)), ErrorCode::corrupt);
+}
+
 TEST_F(GenerationsTest, ByDefaultTheNameIsInUse) {
   const Receiver receiver = Receiver::create("orders", kSmall).value();
   write(kSmall, {"one"});

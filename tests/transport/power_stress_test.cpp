@@ -101,6 +101,7 @@ TEST_F(PowerTest, RingsOfManyAreStaleTooAndHaveNoSeals) {
     kind.memory = {.backing = Backing::file, .name = path};
     ASSERT_TRUE(Region::create(kind));
     EXPECT_TRUE(Region::open(Backing::file, path));
+    EXPECT_EQ(code_of(recover()), ErrorCode::invalid_argument);
     boot_anew();
     const Result<Region> region = Region::open(Backing::file, path);
     EXPECT_EQ(code_of(region), ErrorCode::stale);
@@ -314,6 +315,28 @@ TEST_F(PowerTest, AMissingRecordIsAGap) {
   ASSERT_TRUE(done);
   EXPECT_EQ(done->records, 2U);
   EXPECT_EQ(done->gaps, 1U);
+}
+
+// A hostile sender writes a seal over: the record's size is not what it says, or cannot be.
+TEST_F(PowerTest, ASealOfAnotherSizeIsBroken) {
+  const Channel channel = Channel::create(options()).value();
+  {
+    Sender sender = Sender::attach(channel.fds()).value();
+    ASSERT_EQ(sealed::send(sender, message(1)), true);
+  }
+  const core::SpscPlaces places(channel.region().spsc_memory());
+  const auto size = static_cast<std::uint32_t>(message(1).size());
+  const auto say = [&](std::uint32_t in_header, std::uint32_t in_seal) {
+    places.header_at(0) = core::SpscPlaces::header_of(0, in_header);
+    std::memcpy(places.payload_at(0) - sizeof in_seal, &in_seal, sizeof in_seal);
+  };
+  say(UINT32_MAX, UINT32_MAX);
+  EXPECT_TRUE(recover().value().empty());
+  say(size, size + 1);
+  EXPECT_TRUE(recover().value().empty());
+  Receiver receiver = Receiver::attach(channel.fds()).value();
+  std::vector<std::byte> into(kLargest);
+  EXPECT_EQ(code_of(sealed::receive(receiver, into, Timeout::zero())), ErrorCode::corrupt);
 }
 
 // A message that looks like a record, with the seal of the very place where it stands.

@@ -1,6 +1,7 @@
 // What the ends of a state say of what is no state, of nonsense that a hostile writer stores, and
 // of a writer that is always ahead.
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -9,9 +10,13 @@
 
 #include <ringbell/ringbell.hpp>
 #include <tests/support/failure.hpp>
+#include <tests/support/name_folder.hpp>
+#include <tests/support/region_copy.hpp>
 
 namespace ringbell {
 namespace {
+
+using namespace std::chrono_literals;
 
 constexpr std::uint32_t kBytes = 300;
 
@@ -59,11 +64,23 @@ TEST(StateRefusalsTest, WriterWhoseStateBecomesNonsenseSetsNothing) {
 
 // To the reader it looks as if the writer were always ahead of it.
 TEST(StateRefusalsTest, ReaderThatIsAlwaysOvertakenIsTold) {
-  State state = new_state();
+  State state = new_state(1);
   StateReader reader = StateReader::open(State::attach(state.fds()).value()).value();
   newest_in(state) = core::StateVersion(1, 0).word();  // and the buffer has no value
   std::array<std::byte, kBytes> bytes{};
   EXPECT_EQ(code_of(reader.get(bytes)), ErrorCode::timed_out);
+  EXPECT_EQ(code_of(reader.look()), ErrorCode::timed_out);
+}
+
+// Another process has it open, and its writer is not there: not yet, or not any more.
+TEST(StateRefusalsTest, AStateIsNotOpenedBeforeItsWriterLives) {
+  const test::TemporaryNameFolder folder;
+  const StateWriter writer = StateWriter::create("state", {.value_bytes = kBytes}).value();
+  const Region ring = test::copy_of(writer.region());
+  ring.participant(0).state = std::uint32_t(core::SideState::absent);
+  EXPECT_EQ(code_of(StateReader::open("state", 0ns)), ErrorCode::not_found);
+  ring.participant(0).state = std::uint32_t(core::SideState::open);
+  EXPECT_TRUE(StateReader::open("state", 20s));
 }
 
 }  // namespace
