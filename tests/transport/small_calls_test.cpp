@@ -1,7 +1,9 @@
 // Calls that only tell something, and options that only matter to one side.
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -13,6 +15,7 @@
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/child_process.hpp>
 #include <tests/support/failure.hpp>
 #include <tests/support/region_copy.hpp>
 
@@ -80,6 +83,86 @@ TEST(SmallCallsTest, AServerTellsWhoseCallItServes) {
     server.respond();
   }
   EXPECT_NE(lines[0], lines[1]);
+}
+
+TEST(SmallCallsTest, AClientNumbersItsCalls) {
+  const Region region = Region::create(ServiceOptions{.clients = 1}.region()).value();
+  Client client = Client::open(copy_of(region)).value();
+  const std::uint32_t before = client.call_number();
+  ASSERT_TRUE(client.begin({}, 0ns).value());
+  const std::uint32_t first = client.call_number();
+  EXPECT_NE(first, before);
+  EXPECT_FALSE(client.answered());
+  EXPECT_EQ(client.call_number(), first);
+  client.abandon();
+  ASSERT_TRUE(client.begin({}, 0ns).value());
+  EXPECT_NE(client.call_number(), first);
+}
+
+// A server that waits for a call when it is interrupted.
+TEST(SmallCallsTest, AServerThatIsInterruptedSaysSo) {
+  const Region region = Region::create(ServiceOptions{.clients = 1}.region()).value();
+  Server server = Server::open(copy_of(region)).value();
+  server.interrupt();
+  EXPECT_EQ(code_of(server.take_for(20s)), ErrorCode::cancelled);
+  server.interrupt();
+  EXPECT_EQ(code_of(server.serve([](auto, auto) {}, 1, 20s)), ErrorCode::cancelled);
+}
+
+// What was given back is also a successor's, if this one dies.
+TEST(SmallCallsTest, AReceiverSaysAtOnceWhatItHasGivenBack) {
+  const Channel channel = Channel::create({.capacity_bytes = 65536}).value();
+  Sender sender = Sender::attach(channel.fds()).value();
+  for (const bool says : {false, true}) {
+    ASSERT_EQ(sender.send(std::array<std::byte, 8>{}, 0ns), true);
+    test::ChildProcess dies = test::ChildProcess::fork([&] {
+      Receiver receiver = Receiver::attach(channel.fds()).value();
+      if (!receiver.peek()) return 1;
+      receiver.release();
+      if (says) receiver.publish_released();
+      ::kill(::getpid(), SIGKILL);
+      return 2;
+    });
+    ASSERT_EQ(dies.wait(), -SIGKILL);
+    Receiver next = Receiver::attach(channel.fds()).value();
+    EXPECT_EQ(next.peek().has_value(), !says);
+    next.drain([](auto) {});
+  }
+}
+
+TEST(SmallCallsTest, ASubscriberBeginsWithTheOldestWhereItsPositionIsOfAnotherRing) {
+  for (const std::uint32_t publishers : {1U, 2U}) {
+    Topic topic =
+        Topic::create({.policy = TopicOptions::Policy::lossless, .publishers = publishers}).value();
+    const Topic copy = Topic::attach(topic.fds()).value();
+    Publisher publisher = Publisher::open(std::move(topic)).value();
+    Subscriber first = Subscriber::open(Topic::attach(copy.fds()).value()).value();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(publisher.publish({}, 0ns).value());
+    Subscriber later =
+        Subscriber::open(Topic::attach(copy.fds()).value(), TopicStart::at(1000)).value();
+    EXPECT_EQ(later.position(), 0U) << publishers;
+    EXPECT_TRUE(later.peek());
+  }
+}
+
+// It goes on where it was, over a place that was given up, and not over one that is claimed.
+TEST(SmallCallsTest, ASubscriberGoesOnAtAPositionBesideClaims) {
+  for (const bool gives_up : {true, false}) {
+    Topic topic =
+        Topic::create({.policy = TopicOptions::Policy::lossless, .publishers = 2}).value();
+    const Topic copy = Topic::attach(topic.fds()).value();
+    Publisher first = Publisher::open(std::move(topic)).value();
+    Publisher second = Publisher::open(Topic::attach(copy.fds()).value()).value();
+    ASSERT_TRUE(first.claim_for(0ns).value());
+    ASSERT_TRUE(second.publish(std::array<std::byte, 8>{}, 0ns).value());
+    if (gives_up) first.abort();
+    Subscriber subscriber =
+        Subscriber::open(Topic::attach(copy.fds()).value(), TopicStart::at(1)).value();
+    EXPECT_EQ(subscriber.position(), gives_up ? 1U : 0U);
+    EXPECT_EQ(subscriber.peek().has_value(), gives_up);
+    EXPECT_EQ(first.commit(3), !gives_up);
+    EXPECT_EQ(subscriber.peek()->size(), gives_up ? 8U : 3U);
+  }
 }
 
 TEST(SmallCallsTest, EndsOfManyTellWhetherTheirWakeUpsAreQuick) {
