@@ -6,7 +6,9 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <gmock/gmock.h>
@@ -17,6 +19,7 @@
 
 #include <tests/support/backings.hpp>
 #include <tests/support/child_process.hpp>
+#include <tests/support/deny_flag.hpp>
 #include <tests/support/failure.hpp>
 #include <tests/support/forbid_offset_mmap.hpp>
 #include <tests/support/message.hpp>
@@ -214,6 +217,25 @@ TEST_F(DeviceTest, DeviceThatMapsFromItsStartOnlyIsUsedWithoutTheSecondImage) {
       receiver.release();
     }
     return Channel::create(options(32UL << 10)) ? 6 : 0;  // with the spare area it is too large
+  });
+  const std::optional<int> status = child.wait();
+  if (status == 77) GTEST_SKIP() << "no system call filter can be installed here";
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(DeviceTest, DeviceThatCannotBeMappedOrDuplicatedIsAnError) {
+  RegionOptions queue = QueueOptions{.messages = 4, .message_bytes = 64}.region();
+  queue.memory = {.backing = Backing::device, .device_fd = device.get()};
+  ChildProcess child = ChildProcess::fork([&] {
+    const Channel before = Channel::create(options(8192)).value();
+    FileDescriptor copy = duplicate(before.region().fd()).value();
+    if (!test::deny_flag(SYS_mmap, 3, MAP_SHARED, ENOMEM)) return 77;
+    if (code_of(Channel::create(options(8192))) != ErrorCode::no_space) return 2;
+    if (code_of(Region::create(queue)) != ErrorCode::no_space) return 3;
+    if (code_of(Region::attach(std::move(copy))) != ErrorCode::no_space) return 4;
+    const rlimit few{.rlim_cur = 4, .rlim_max = 4};  // and all of them are open
+    if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return 77;
+    return errno_of(Channel::create(options(8192))) == EMFILE ? 0 : 5;
   });
   const std::optional<int> status = child.wait();
   if (status == 77) GTEST_SKIP() << "no system call filter can be installed here";

@@ -79,6 +79,9 @@ TEST_F(CpuQuotaTest, TheLeastOfAllAncestorsIsTold) {
   ASSERT_NE(quota(), nullptr);
   EXPECT_EQ(quota()->least()->cpus, 0.3);
   EXPECT_TRUE(quota()->least()->file.ends_with("/sys/fs/cgroup/a/cpu.max"));
+  limit("/a/b", "20000 100000\n");
+  EXPECT_EQ(quota()->least()->cpus, 0.2);
+  EXPECT_TRUE(quota()->least()->file.ends_with("/sys/fs/cgroup/a/b/cpu.max"));
 }
 
 TEST_F(CpuQuotaTest, WhatWasUsedBeforeCountsNot) {

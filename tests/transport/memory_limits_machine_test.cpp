@@ -141,7 +141,7 @@ TEST(MemoryLimitsMachineTest, PagesAreTouchedWhereAFilterRefusesAdvice) {
 }
 
 TEST(MemoryLimitsMachineTest, RefusedMemfdSaysWhatMayHaveRefusedIt) {
-  for (const int refusal : {EPERM, ENOSYS}) {
+  for (const int refusal : {EPERM, EACCES, ENOSYS}) {
     in_child([&] {
       if (!test::deny_system_call(SYS_memfd_create, refusal)) return kCannot;
       const Result<Channel> channel = Channel::create();

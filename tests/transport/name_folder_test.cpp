@@ -18,6 +18,7 @@
 #include <tests/support/child_process.hpp>
 #include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
+#include <tests/support/private_mounts.hpp>
 
 namespace ringbell {
 namespace {
@@ -56,7 +57,7 @@ TEST(NameTest, OtherNamesAreRefused) {
   using namespace std::string_view_literals;
   for (const std::string_view name :
        {""sv, "."sv, ".."sv, ".hidden"sv, "a..b"sv, "x.."sv, "/"sv, "a/b"sv, "../x"sv, "Orders"sv,
-        "a b"sv, "a\n"sv, "a\0b"sv, "\0"sv, "\xc3\xa4"sv, "a*"sv, "%s"sv, "a:b"sv}) {
+        "a b"sv, "a\n"sv, "a\0b"sv, "\0"sv, "\xc3\xa4"sv, "a*"sv, "%s"sv, "a:b"sv, "a~"sv}) {
     const Result<void> checked = check_name(name);
     ASSERT_FALSE(checked) << name;
     EXPECT_EQ(code_of(checked), ErrorCode::invalid_argument);
@@ -93,6 +94,13 @@ TEST_F(NameFolderTest, RuntimeFolderOfAnotherUserIsLeftAlone) {
   EXPECT_EQ(made->path(), "/dev/shm/ringbell-0");
   EXPECT_FALSE(std::filesystem::exists(inside("ringbell")));
   if (!was_there) ::rmdir("/dev/shm/ringbell-0");
+}
+
+TEST_F(NameFolderTest, RuntimeFolderThatIsNoAbsolutePathIsPassedOver) {
+  ::unsetenv("RINGBELL_DIR");
+  ::setenv("XDG_RUNTIME_DIR", ".", 1);
+  const auto paths = NameFolder::candidates(::geteuid()).value();
+  EXPECT_EQ(paths.front(), "/dev/shm/ringbell-" + std::to_string(::geteuid()));
 }
 
 TEST_F(NameFolderTest, RelativePathIsRefused) {
@@ -186,13 +194,26 @@ TEST_F(NameFolderTest, LockDiesWithItsHolder) {
 TEST_F(NameFolderTest, LockThatIsHeldTooLongIsBusy) {
   const Result<NameFolder> ours = NameFolder::open();
   const Result<NameFolder> again = NameFolder::open();
+  // Locks of another kind, which are not the ones that are waited for.
+  flock other{.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1, .l_pid = 0};
+  const FileDescriptor path{::open(folder.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  ASSERT_EQ(::fcntl(path.get(), F_SETLK, &other), 0);
   const auto held = ours->lock();
+  other.l_start = 2;
+  ASSERT_EQ(::fcntl(path.get(), F_SETLK, &other), 0);
+  ChildProcess child = ChildProcess::fork([&] {  // where /proc tells nothing
+    if (!test::make_mounts_private() || !test::mount_over("/proc", "tmpfs", "size=4k")) return 77;
+    const std::string said = message_of(again->lock());
+    return said.find("another process holds the lock") != said.npos ? 0 : 1;
+  });
   const auto start = std::chrono::steady_clock::now();
   const auto refused = again->lock();
   const auto waited = std::chrono::steady_clock::now() - start;
   ASSERT_FALSE(refused);
   EXPECT_EQ(code_of(refused), ErrorCode::busy);
   EXPECT_THAT(message_of(refused), HasSubstr("is it stopped?"));
+  EXPECT_THAT(message_of(refused), HasSubstr("pid " + std::to_string(::getpid()) + " holds"));
+  EXPECT_THAT(child.wait(), ::testing::AnyOf(0, 77)) << "77: only root may hide /proc";
   EXPECT_GE(waited, 5s);
 }
 

@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -53,6 +55,12 @@ TEST_F(OddNamesTest, AFileIsNoFolder) {
   { const std::ofstream file(path_of("file")); }
   ::setenv("RINGBELL_DIR", path_of("file").c_str(), 1);
   expect_error(Sender::create("orders"), ErrorCode::permission, "is not a folder");
+}
+
+TEST_F(OddNamesTest, APathThatLeadsToItselfIsNoFolder) {
+  ASSERT_EQ(::symlink("loop", path_of("loop").c_str()), 0);
+  ::setenv("RINGBELL_DIR", path_of("loop/names").c_str(), 1);
+  expect_error(names::list(), ErrorCode::permission, "symbolic link");
 }
 
 TEST_F(OddNamesTest, APathThatIsNotAbsoluteIsNoFolder) {

@@ -1,5 +1,6 @@
 // A contributor maps its own lane and no other: what its attach costs does not grow with the lanes.
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -11,12 +12,17 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <ringbell/ringbell.hpp>
 
+#include <tests/support/child_process.hpp>
+#include <tests/support/deny_flag.hpp>
 #include <tests/support/failure.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/region_copy.hpp>
@@ -59,6 +65,24 @@ Mapped mapped_of(const Region& region) {
     ++found.pieces;
   }
   return found;
+}
+
+// By the flags of the mapping that holds this address.
+bool is_dumped(const void* at) {
+  const auto wanted = reinterpret_cast<std::uintptr_t>(at);
+  std::ifstream smaps("/proc/self/smaps");
+  bool inside = false;
+  for (std::string line; std::getline(smaps, line);) {
+    unsigned long long from = 0;
+    unsigned long long to = 0;
+    if (std::sscanf(line.c_str(), "%llx-%llx ", &from, &to) == 2) {
+      inside = from <= wanted && wanted < to;
+    } else if (inside && line.starts_with("VmFlags:")) {
+      return line.find(" dd") == std::string::npos;
+    }
+  }
+  ADD_FAILURE() << "nothing is mapped there";
+  return false;
 }
 
 TEST(OneLaneTest, AContributorMapsAsMuchHoweverManyLanesThereAre) {
@@ -118,6 +142,52 @@ TEST(OneLaneTest, AllAreMappedWhereTheyAreToBeTouched) {
   EXPECT_TRUE(Collector::open(std::move(region)));
   const Region queue = Region::create(QueueOptions{}.region()).value();
   EXPECT_EQ(mapped_of(attach(queue)).bytes, queue.mapped_bytes()) << "not a collector's";
+  EXPECT_FALSE(attach(ring, {.access = Access::read_only, .one_lane = true}).maps_lanes_alone());
+  EXPECT_FALSE(attach(ring, {.lock_memory = true, .one_lane = true}).maps_lanes_alone());
+}
+
+TEST(OneLaneTest, FilesAreMappedByTheLaneAndSegmentsAreNot) {
+  CollectorOptions options{.contributors = 3, .capacity_bytes = kCapacity};
+  options.memory = {.backing = Backing::posix_shm,
+                    .name = "ringbell-one-lane-" + std::to_string(::getpid())};
+  const Region shm = Region::create(options.region()).value();
+  EXPECT_TRUE(Region::remove(Backing::posix_shm, options.memory.name));
+  EXPECT_TRUE(attach(shm).maps_lanes_alone());
+  options.memory = {.backing = Backing::system_v};
+  const Region segment = Region::create(options.region()).value();
+  const Region attached = attach(segment);
+  EXPECT_FALSE(attached.maps_lanes_alone());
+  EXPECT_TRUE(attached.map_lane(2)) << "it is mapped";
+}
+
+TEST(OneLaneTest, ALaneIsInCoreDumpsIfItIsWantedThere) {
+  const Region ring = new_ring(2);
+  for (const bool wanted : {true, false}) {
+    const Contributor contributor =
+        Contributor::open(attach(ring, {.in_core_dumps = wanted, .one_lane = true})).value();
+    EXPECT_EQ(is_dumped(contributor.region().data()), wanted);
+  }
+}
+
+TEST(OneLaneTest, ALaneThatCannotBeMappedIsAnError) {
+  const Region ring = new_ring(2);
+  for (const int image : {0, 1}) {
+    test::ChildProcess child = test::ChildProcess::fork([&] {
+      Region region = attach(ring);
+      const auto first = reinterpret_cast<std::uintptr_t>(region.data());
+      // A bit of the second image's address that the first one's lacks.
+      const auto bits = static_cast<std::uint32_t>((first + kCapacity) & ~first);
+      if (bits == 0) return 77;
+      const bool denied = image == 0 ? test::deny_flag(SYS_mmap, 3, MAP_SHARED, ENOMEM)
+                                     : test::deny_flag(SYS_mmap, 0, bits & (~bits + 1), ENOMEM);
+      if (!denied) return 77;
+      const Result<void> mapped = region.map_lane(0);
+      return code_of(mapped) == ErrorCode::no_space ? 0 : 1;
+    });
+    const std::optional<int> status = child.wait();
+    if (status == 77) GTEST_SKIP() << "no such filter can be installed here";
+    EXPECT_EQ(status, 0) << image;
+  }
 }
 
 TEST(OneLaneTest, TheLastContributorKeepsWhatStandsInTheOthersLanes) {

@@ -12,15 +12,19 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <ringbell/ringbell.hpp>
+#include <ringbell/transport/sleep/quick_wake.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/deny_flag.hpp>
 #include <tests/support/deny_system_call.hpp>
 #include <tests/support/failure.hpp>
 #include <tests/support/left_behind.hpp>
@@ -213,6 +217,155 @@ TEST(RefusedCallsTest, NamesThatCannotBeRemoved) {
     return failed(names::remove_dead(), "removing");
   });
   EXPECT_EQ(names::remove_dead().value().size(), 1U);
+}
+
+TEST(RefusedCallsTest, MakingAFileInTheRootFolder) {
+  in_child([] {
+    if (!deny_system_call(SYS_openat, EACCES)) return kCannot;
+    return failed(create({.backing = Backing::file, .name = "/ringbell"}), "a file in / failed");
+  });
+}
+
+// As old kernels and some file systems say that they have no files without a name.
+TEST(RefusedCallsTest, FilesWithoutANameThatAreTakenForAFolder) {
+  constexpr std::uint32_t kTmpfile = O_TMPFILE & ~O_DIRECTORY;
+  const test::TemporaryNameFolder folder;
+  for (const int refusal : {EISDIR, EINVAL}) {
+    const std::string path = folder.path() + "/" + std::to_string(refusal);
+    in_child([&] {
+      if (!test::deny_flag(SYS_openat, 2, kTmpfile, refusal)) return kCannot;
+      return create({.backing = Backing::file, .name = path}) ? 0 : 1;
+    });
+    EXPECT_EQ(::access(path.c_str(), F_OK), 0);
+  }
+}
+
+TEST(RefusedCallsTest, MakingAFileUnderATemporaryName) {
+  constexpr std::uint32_t kTmpfile = O_TMPFILE & ~O_DIRECTORY;
+  const test::TemporaryNameFolder folder;
+  in_child([&] {
+    if (!test::deny_flag(SYS_openat, 2, kTmpfile, EOPNOTSUPP)) return kCannot;
+    const MemoryOptions nowhere{.backing = Backing::file, .name = folder.path() + "/none/ring"};
+    if (const int bad = failed(create(nowhere), "/none failed")) return bad;
+    if (!deny_system_call(SYS_rename, EACCES)) return kCannot;
+    const MemoryOptions here{.backing = Backing::file, .name = folder.path() + "/ring"};
+    return failed(create(here), "making a file in " + folder.path());
+  });
+  EXPECT_TRUE(folder.files().empty());
+}
+
+// As of file systems that have nothing to sync.
+TEST(RefusedCallsTest, SyncOfAFolderThatNeedsNone) {
+  const test::TemporaryNameFolder folder;
+  in_child([&] {
+    if (!deny_system_call(SYS_fsync, EINVAL)) return kCannot;
+    return create({.backing = Backing::file, .name = folder.path() + "/ring"}) ? 0 : 1;
+  });
+}
+
+TEST(RefusedCallsTest, LimitsThatAreNotTold) {
+  in_child([] {
+    if (!deny_system_call(SYS_sysinfo, EPERM)) return kCannot;
+    if (!deny_system_call(SYS_prlimit64, EPERM)) return kCannot;
+    return create({}) ? 0 : 1;
+  });
+}
+
+TEST(RefusedCallsTest, ASleepThatASignalEnds) {
+  in_child([] {
+    if (!deny_system_call(SYS_futex, EINTR)) return kCannot;
+    return create({}) ? 0 : 1;  // which looks whether one can sleep there
+  });
+}
+
+TEST(RefusedCallsTest, MakingASegment) {
+  in_child([] {
+    if (!deny_system_call(SYS_shmget, ENOSYS)) return kCannot;
+    const Result<Channel> channel = create({.backing = Backing::system_v});
+    if (errno_of(channel) != ENOSYS) return 3;
+    return failed(channel, "shmget");
+  });
+}
+
+TEST(RefusedCallsTest, MappingForAProcessThatOnlyReads) {
+  in_child([] {
+    const Result<Channel> channel = create({});
+    if (!channel || !test::deny_flag(SYS_mmap, 3, MAP_SHARED, EACCES)) return kCannot;
+    const auto attach = [&](Access access) {
+      return Region::attach(duplicate(channel->region().fd()).value(), access);
+    };
+    if (const int bad = failed(attach(Access::read_only), "must be open for reading")) return bad;
+    const int bad = failed(attach(Access::read_write), "must be open for reading and writing");
+    return bad == 0 ? 0 : bad + 2;
+  });
+}
+
+TEST(RefusedCallsTest, AskingForQuickWakeUps) {
+  if (!QuickWake::hold()) GTEST_SKIP() << "they cannot be had here";
+  in_child([] {
+    if (!deny_system_call(SYS_write, EIO)) return kCannot;
+    return failed(QuickWake::hold(), "writing 0");
+  });
+}
+
+// What another process holds cannot be told then, and is not taken.
+TEST(RefusedCallsTest, LocksThatAreRefusedCountAsHeld) {
+  constexpr std::uint32_t kOfLocks = F_OFD_GETLK & F_OFD_SETLK & ~F_DUPFD_CLOEXEC;
+  in_child([] {
+    const Region queue = Region::create(QueueOptions{}.region()).value();
+    FileDescriptor copy = duplicate(queue.fd()).value();
+    if (!test::deny_flag(SYS_fcntl, 1, kOfLocks & 32U, EACCES)) return kCannot;
+    if (ParticipantLock::seats_held(queue.fd()) != 0) return 3;
+    return code_of(QueueSender::open(Region::attach(std::move(copy)).value())) ==
+                   ErrorCode::no_place
+               ? 0
+               : 4;
+  });
+}
+
+TEST(RefusedCallsTest, MendingThePlaceOfADeadParticipant) {
+  EXPECT_FALSE(ParticipantLock::take_to_mend(-1, 0));
+  in_child([] {
+    const Region queue = Region::create(QueueOptions{}.region()).value();
+    if (!test::deny_flag(SYS_fcntl, 1, 32, ENOLCK)) return kCannot;
+    return failed(ParticipantLock::take_to_mend(queue.fd(), 0), "locking the mender's role");
+  });
+}
+
+// Where it cannot be known whether the name is there, it is not lost.
+TEST(RefusedCallsTest, LookingWhetherANameIsThere) {
+  const test::TemporaryNameFolder folder;
+  for (const bool removed : {false, true}) {
+    const Sender sender = Sender::create("orders").value();
+    if (removed) {
+      ASSERT_EQ(::unlink((folder.path() + "/orders.ring").c_str()), 0);
+    }
+    in_child([&] {
+      if (sender.name_lost() != removed) return 1;
+      if (!deny_system_call(removed ? SYS_getdents64 : SYS_newfstatat, EIO)) return kCannot;
+      return sender.name_lost() ? 2 : 0;
+    });
+  }
+}
+
+TEST(RefusedCallsTest, RemovingAnOlderRingThatIsDrained) {
+  const test::TemporaryNameFolder folder;
+  const ChannelOptions larger{.capacity_bytes = 8192, .replace = Replace::when_drained};
+  test::leave_behind("orders", {.capacity_bytes = 4096}, {"one"});
+  const Sender newer = Sender::create("orders", larger).value();
+  test::in_a_process_that_is_killed([] {
+    Receiver older = Receiver::open("orders").value();
+    EXPECT_EQ(test::receive_text(older), "one");
+    EXPECT_FALSE(older.peek());  // and what was given back is told
+    return older;
+  });
+  in_child([&] {
+    if (!deny_system_call(SYS_unlinkat, EACCES)) return kCannot;
+    if (const int bad = failed(Receiver::open("orders", Timeout::zero()), "removing")) return bad;
+    const int bad = failed(Receiver::create("orders", larger), "removing");
+    return bad == 0 ? 0 : bad + 2;
+  });
+  EXPECT_TRUE(Receiver::open("orders", Timeout::zero()));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // How one sleeps and is woken, without an end around it: doorbells, the budget to spin, and the
 // thread behind a descriptor.
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -22,6 +23,7 @@
 #include <gtest/gtest.h>
 
 #include <ringbell/transport/sleep/doorbell.hpp>
+#include <ringbell/transport/sleep/futex_words.hpp>
 #include <ringbell/transport/sleep/loop_bell.hpp>
 #include <ringbell/transport/sleep/sleeper.hpp>
 #include <ringbell/transport/sleep/spin_budget.hpp>
@@ -176,6 +178,15 @@ TEST(LoopBellTest, ThreadHasAllSignalsBlockedAndItsMakerNone) {
     EXPECT_NE(blocked >> (signal - 1) & 1U, 0U) << signal;
     EXPECT_EQ(::sigismember(&own, signal), 0) << signal;
   }
+}
+
+TEST(FutexWordsTest, AWordThatIsNoLongerWhatItWasEndsASleepWithoutATime) {
+  if (!futex::can_sleep_on_any()) GTEST_SKIP() << "before Linux 5.16";
+  const std::uint32_t word = 1;
+  const std::array<futex::Word, 1> words{futex::Word{.word = &word, .parked = 0}};
+  const auto start = std::chrono::steady_clock::now();
+  futex::sleep_on_any(words, kNever);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 15s);
 }
 
 }  // namespace

@@ -182,5 +182,19 @@ TEST(SmallCallsTest, AProcessThatOnlyReadsMayHaveItsPagesAtOnce) {
   EXPECT_EQ(region.data()[0], std::byte{0});
 }
 
+TEST(SmallCallsTest, WithoutADoorbellEndsSpinAndAreInterrupted) {
+  RegionOptions options = QueueOptions{.messages = 8, .message_bytes = 64}.region();
+  options.doorbell = core::DoorbellKind::none;
+  const Region region = Region::create(options).value();
+  QueueSender sender = QueueSender::open(copy_of(region)).value();
+  QueueReceiver receiver = QueueReceiver::open(copy_of(region)).value();
+  std::array<std::byte, 64> message{};
+  EXPECT_FALSE(receiver.receive(message, 1ms).value());
+  ASSERT_TRUE(sender.send(message, 0ns).value());
+  EXPECT_TRUE(receiver.receive(message, 0ns).value());
+  receiver.interrupt();
+  EXPECT_EQ(code_of(receiver.receive(message, 20s)), ErrorCode::cancelled);
+}
+
 }  // namespace
 }  // namespace ringbell

@@ -1,5 +1,6 @@
 // Channels that ring by a pair of sockets, as two users get them: as pollable as with eventfds, and
 // no peer holds a ringer up.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -25,6 +26,7 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/deny_system_call.hpp>
 #include <tests/support/failure.hpp>
 #include <tests/support/region_copy.hpp>
 
@@ -237,6 +239,58 @@ TEST(SocketBellRefusalTest, OtherDescriptorsAndRingsAreRefused) {
   EXPECT_EQ(
       attaching(rings_by_eventfd, FileDescriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))),
       ErrorCode::invalid_argument);
+}
+
+// However few descriptors are left, what lacks one is an Error or no descriptor, and the next try,
+// with more of them, works.
+TEST(SocketBellRefusalTest, WithoutDescriptorsItIsAnError) {
+  const Region region =
+      Region::create(ChannelOptions{.doorbell = DoorbellKind::eventfd}.region()).value();
+  ChildProcess child = ChildProcess::fork([&] {
+    bool attached = false;
+    for (rlim_t left = 0; left < 16; ++left) {
+      Region ring = copy_of(region);
+      FileDescriptor socket = std::move(unix_socket::pair().value().first);
+      const FileDescriptor next(::eventfd(0, EFD_CLOEXEC));
+      const rlimit few{.rlim_cur = static_cast<rlim_t>(next.get()) + left, .rlim_max = 4096};
+      const rlimit many{.rlim_cur = 1024, .rlim_max = 4096};
+      if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return 77;
+      Result<Channel> channel = Channel::attach_by_socket(std::move(ring), std::move(socket));
+      const bool is_first = channel && !std::exchange(attached, true);
+      if (!channel && errno_of(channel) != EMFILE) return 2;
+      if (::setrlimit(RLIMIT_NOFILE, &many) != 0) return 77;
+      if (is_first && left == 0) return 3;
+    }
+    return attached ? 0 : 4;
+  });
+  EXPECT_EQ(child.wait(), 0);
+}
+
+TEST(SocketBellRefusalTest, OneDescriptorForBothThatCannotBeHadIsAnError) {
+  ChildProcess child = ChildProcess::fork([&] {
+    const Region region =
+        Region::create(ChannelOptions{.doorbell = DoorbellKind::eventfd}.region()).value();
+    Receiver receiver =
+        Receiver::open(
+            Channel::attach_by_socket(copy_of(region), std::move(unix_socket::pair().value().first))
+                .value())
+            .value();
+    const FileDescriptor last(::eventfd(0, EFD_CLOEXEC));
+    const FileDescriptor other(::eventfd(0, EFD_CLOEXEC));
+    const auto least = static_cast<rlim_t>(std::min(last.get(), other.get()));
+    const rlimit few{.rlim_cur = least, .rlim_max = 4096};
+    const rlimit many{.rlim_cur = 1024, .rlim_max = 4096};
+    if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return 77;
+    const std::optional<int> why = errno_of(receiver.waitable_fd());
+    if (::setrlimit(RLIMIT_NOFILE, &many) != 0) return 77;
+    if (why != EMFILE) return 2;
+    if (!test::deny_system_call(SYS_epoll_ctl, ENOSPC)) return 77;
+    if (receiver.sleeping_place().fd != -1) return 3;
+    return errno_of(receiver.waitable_fd()) == ENOSPC ? 0 : 4;
+  });
+  const std::optional<int> status = child.wait();
+  if (status == 77) GTEST_SKIP() << "no system call filter can be installed here";
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

@@ -155,5 +155,41 @@ TEST_F(TypedRefusalsTest, AnswerOfAnotherTypeIsCorrupt) {
   EXPECT_EQ(code_of(client.call({1, 1}, 20s)), ErrorCode::corrupt);
 }
 
+TEST_F(TypedRefusalsTest, PartOfAnotherTypeIsCorrupt) {
+  using Types = typed::Server<Order, std::uint64_t>;
+  auto server = ringbell::Server::create("service", Types::fitted({.tickets = 1})).value();
+  auto client = typed::Client<Order, std::uint64_t>::open("service").value();
+  std::jthread serving([&] {
+    auto taken = server.take_for(20s).value().value();
+    EXPECT_TRUE(taken.send(std::array<std::byte, 3>{}, 20s).value());
+    EXPECT_TRUE(taken.finish());
+  });
+  ASSERT_TRUE(client.begin({1, 1}, 20s).value());
+  EXPECT_EQ(code_of(client.next(20s)), ErrorCode::corrupt);
+}
+
+TEST_F(TypedRefusalsTest, TakingEndsWhenItIsInterrupted) {
+  auto server = typed::Server<Order, std::uint64_t>::create("service").value();
+  server.interrupt();
+  EXPECT_EQ(code_of(server.take(20s)), ErrorCode::cancelled);
+}
+
+TEST_F(TypedRefusalsTest, SubscriberOfALossyTopicShowsOneMessageAtATime) {
+  const TopicOptions lossy{.policy = TopicOptions::Policy::lossy};
+  auto publisher = typed::Publisher<Order>::create("topic", lossy).value();
+  auto subscriber = typed::Subscriber<Order>::open("topic").value();
+  expect_nothing(subscriber.next(0ns), std::nullopt);
+  EXPECT_TRUE(publisher.publish({1, 1}).value());
+  EXPECT_TRUE(publisher.publish({2, 2}).value());
+  {
+    const auto shown = subscriber.next(0ns);
+    ASSERT_TRUE(shown);
+    expect_nothing(subscriber.next(0ns), ErrorCode::invalid_argument);
+    EXPECT_EQ(subscriber.try_receive(), (Order{1, 1})) << "the one that is shown";
+    EXPECT_EQ(*shown, (Order{1, 1}));
+  }
+  EXPECT_EQ(subscriber.receive(0ns).value(), (Order{2, 2}));
+}
+
 }  // namespace
 }  // namespace ringbell

@@ -133,6 +133,46 @@ TEST(TypedStatesTest, PlaceThatChangesItsKeyIsCorrupt) {
   EXPECT_EQ(code_of(reader.changed(9)), ErrorCode::corrupt);
 }
 
+// The newest word of the first place, as a hostile writer stores it.
+std::uint64_t& newest_in(const Region& region) {
+  return core::StatePlaces<std::byte>(region.state_memory()).newest(0);
+}
+
+TEST(TypedStatesTest, KeyThatIsNotSetHasNoPlace) {
+  using Writer = typed::StatesWriter<int, int>;
+  auto writer = Writer::open(State::create(Writer::fitted({.keys = 1})).value()).value();
+  std::uint64_t& newest = newest_in(writer.bytes().region());
+  newest = core::StateVersion(1, 100).word();
+  EXPECT_EQ(code_of(writer.set(7, 70)), ErrorCode::corrupt);
+  EXPECT_EQ(code_of(writer.set(8, 80)), ErrorCode::corrupt) << "and not no_place";
+}
+
+TEST(TypedStatesTest, PlaceThatBecomesNonsenseIsCorruptAndOneThatIsEmptiedHasNone) {
+  using Writer = typed::StatesWriter<int, int>;
+  State state = State::create(Writer::fitted({.keys = 2})).value();
+  auto reader = typed::StatesReader<int, int>::open(State::attach(state.fds()).value()).value();
+  auto writer = Writer::open(std::move(state)).value();
+  std::uint64_t& newest = newest_in(writer.bytes().region());
+  const std::uint64_t none = newest;
+  EXPECT_TRUE(writer.set(7, 70));
+  EXPECT_EQ(reader.get(7).value(), 70);
+  newest = none;
+  EXPECT_EQ(reader.get(7).value(), std::nullopt);
+  newest = core::StateVersion(1, 100).word();
+  EXPECT_EQ(code_of(reader.get(7)), ErrorCode::corrupt);
+}
+
+TEST(TypedStatesTest, WriterOfAStateWithMoreRoomThanItsTypeFindsNoKeys) {
+  using Writer = typed::StatesWriter<int, int>;
+  StateOptions options = Writer::fitted({.keys = 2});
+  options.value_bytes = 64;
+  State state = State::create(options).value();
+  auto reader = typed::StatesReader<int, int>::open(State::attach(state.fds()).value()).value();
+  auto writer = Writer::open(std::move(state)).value();
+  EXPECT_TRUE(writer.set(7, 70));
+  EXPECT_EQ(code_of(reader.get(7)), ErrorCode::corrupt);
+}
+
 TEST_F(TypedStateTest, StatesAreFoundByTheirKeys) {
   using Key = Text<8>;
   auto writer = typed::StatesWriter<Key, Quote>::create("quotes", {.keys = 2}).value();

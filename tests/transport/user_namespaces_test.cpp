@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,10 +16,12 @@
 #include <ringbell/transport/base/known_ids.hpp>
 #include <ringbell/transport/connect/handshake.hpp>
 #include <ringbell/transport/names/name_folder.hpp>
+#include <ringbell/transport/names/names.hpp>
 
 #include <tests/support/child_process.hpp>
 #include <tests/support/failure.hpp>
 #include <tests/support/group_users.hpp>
+#include <tests/support/private_mounts.hpp>
 
 namespace ringbell {
 namespace {
@@ -114,6 +117,42 @@ TEST_F(UserNamespacesTest, FolderOfAnUnmappedUserIsRefused) {
   const std::optional<int> status = child.wait();
   if (status == 100) GTEST_SKIP() << "no user namespaces here";
   EXPECT_EQ(status, 0);
+}
+
+TEST_F(UserNamespacesTest, FolderOfAnUnmappedGroupIsRefused) {
+  ASSERT_EQ(::chown(folder->path().c_str(), kFirst, kGroup + 1), 0);
+  folder->set_mode(02770);
+  ChildProcess child = as_user_in_namespace(kFirst, kFirst, 1, [] {
+    const Result<NameFolder> refused = NameFolder::open();
+    if (code_of(refused) != ErrorCode::permission) return 1;
+    return message_of(refused).find("the group of the folder") != std::string::npos ? 0 : 2;
+  });
+  const std::optional<int> status = child.wait();
+  if (status == 100) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_EQ(status, 0);
+}
+
+// What this user may not open is in use, unless it is a file that the table of locks has not.
+TEST_F(UserNamespacesTest, WhatIsClosedToThisUserIsInUseIfNothingSaysOtherwise) {
+  EXPECT_FALSE(NameFolder::open().value().trust(-1).trust_others) << "there is no such file";
+  std::ofstream(path_of("file.ring")) << "x";
+  ASSERT_EQ(::chmod(path_of("file.ring").c_str(), 0600), 0);
+  ASSERT_EQ(::mkfifo(path_of("fifo.ring").c_str(), 0600), 0);
+  const auto alive = [](const std::string& name) {
+    const std::vector<names::Entry> entries = names::list().value();
+    for (const names::Entry& entry : entries) {
+      if (entry.name == name) return entry.is_closed ? int{entry.alive} : 2;
+    }
+    return 3;
+  };
+  EXPECT_EQ(as_user(kFirst, [&] { return alive("file") * 10 + alive("fifo"); }).wait(), 1);
+  ChildProcess blind = ChildProcess::fork([&] {
+    if (!test::make_mounts_private() || !test::mount_over("/proc", "tmpfs", "size=4k")) return 100;
+    return test::become_user(kFirst) ? alive("file") : 100;
+  });
+  const std::optional<int> status = blind.wait();
+  if (status == 100) GTEST_SKIP() << "/proc cannot be hidden here";
+  EXPECT_EQ(status, 1) << "without /proc/locks";
 }
 
 // Nor is it taken for this user where this user itself has the id that stands for all others.

@@ -3,6 +3,7 @@
 // shown is whole. read(f) looks at a lossy one in place.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -45,15 +46,15 @@ class ShowingSubscriber {
     return ShowingSubscriber(std::move(*end));
   }
 
+  // REQUIRES: peek() has found nothing.
   [[nodiscard]] Result<Found> peek_for(Timeout timeout) {
     if (end_.reads_in_place()) return end_.peek_for(timeout);
-    if (!has_) {
-      const Result<std::optional<std::size_t>> size =
-          end_.receive({buffer_.data(), end_.max_message_bytes()}, timeout);
-      if (!size) return tl::unexpected(size.error());
-      if (!*size) return std::nullopt;
-      has_ = *size;
-    }
+    assert(!has_);
+    const Result<std::optional<std::size_t>> size =
+        end_.receive({buffer_.data(), end_.max_message_bytes()}, timeout);
+    if (!size) return tl::unexpected(size.error());
+    if (!*size) return std::nullopt;
+    has_ = *size;
     return std::span<const std::byte>(buffer_.data(), *has_);
   }
   // Of a lossy one peek_for() finds it: a look that has an Error to tell must not lose it.
