@@ -143,6 +143,8 @@ TEST(OddOptionsTest, WhatCannotBeIsNamed) {
   expect_error(Channel::create({.type = nameless}), ErrorCode::invalid_argument, "type cannot be");
   expect_error(Region::create(QueueOptions{.message_bytes = UINT32_MAX}.region()),
                ErrorCode::invalid_argument, "message_bytes");
+  expect_error(Region::create(QueueOptions{.messages = core::kMostSlots + 1}.region()),
+               ErrorCode::invalid_argument, "messages is 4294967297");
 }
 
 }  // namespace

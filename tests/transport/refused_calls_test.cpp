@@ -308,13 +308,15 @@ TEST(RefusedCallsTest, AskingForQuickWakeUps) {
   });
 }
 
+// A bit of F_OFD_GETLK and F_OFD_SETLK that no other command that is used here has.
+constexpr std::uint32_t kOfLocks = 32;
+
 // What another process holds cannot be told then, and is not taken.
 TEST(RefusedCallsTest, LocksThatAreRefusedCountAsHeld) {
-  constexpr std::uint32_t kOfLocks = F_OFD_GETLK & F_OFD_SETLK & ~F_DUPFD_CLOEXEC;
   in_child([] {
     const Region queue = Region::create(QueueOptions{}.region()).value();
     FileDescriptor copy = duplicate(queue.fd()).value();
-    if (!test::deny_flag(SYS_fcntl, 1, kOfLocks & 32U, EACCES)) return kCannot;
+    if (!test::deny_flag(SYS_fcntl, 1, kOfLocks, EACCES)) return kCannot;
     if (ParticipantLock::seats_held(queue.fd()) != 0) return 3;
     return code_of(QueueSender::open(Region::attach(std::move(copy)).value())) ==
                    ErrorCode::no_place
@@ -327,7 +329,7 @@ TEST(RefusedCallsTest, MendingThePlaceOfADeadParticipant) {
   EXPECT_FALSE(ParticipantLock::take_to_mend(-1, 0));
   in_child([] {
     const Region queue = Region::create(QueueOptions{}.region()).value();
-    if (!test::deny_flag(SYS_fcntl, 1, 32, ENOLCK)) return kCannot;
+    if (!test::deny_flag(SYS_fcntl, 1, kOfLocks, ENOLCK)) return kCannot;
     return failed(ParticipantLock::take_to_mend(queue.fd(), 0), "locking the mender's role");
   });
 }

@@ -194,6 +194,13 @@ TEST(SmallCallsTest, WithoutADoorbellEndsSpinAndAreInterrupted) {
   EXPECT_TRUE(receiver.receive(message, 0ns).value());
   receiver.interrupt();
   EXPECT_EQ(code_of(receiver.receive(message, 20s)), ErrorCode::cancelled);
+  options = CollectorOptions{.contributors = 1, .capacity_bytes = 4096}.region();
+  options.doorbell = core::DoorbellKind::none;
+  const Region lanes = Region::create(options).value();
+  Contributor contributor = Contributor::open(copy_of(lanes)).value();
+  Collector collector = Collector::open(copy_of(lanes)).value();
+  ASSERT_TRUE(contributor.send(message, 0ns).value());
+  EXPECT_TRUE(collector.receive(message, 0ns).value());
 }
 
 }  // namespace
