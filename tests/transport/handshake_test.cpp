@@ -149,6 +149,7 @@ TEST(GreetingTest, RefusalSaysWhy) {
   EXPECT_EQ(error_for(Reason::no_space), ErrorCode::no_space);
   EXPECT_EQ(error_for(Reason::doorbell), ErrorCode::unsupported);
   EXPECT_EQ(error_for(Reason::bad_hello), ErrorCode::corrupt);
+  EXPECT_EQ(error_for(Reason::version), ErrorCode::corrupt) << "ours: it was read";
   EXPECT_EQ(error_for(Reason{99}), ErrorCode::corrupt);
 }
 

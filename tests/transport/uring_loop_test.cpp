@@ -340,7 +340,9 @@ class UringDenialTest : public ::testing::TestWithParam<Denial> {};
 // A container's filter says EPERM, as kernel.io_uring_disabled does; a kernel without it ENOSYS.
 INSTANTIATE_TEST_SUITE_P(EveryWay, UringDenialTest,
                          ::testing::Values(Denial{"Forbidden", SYS_io_uring_setup, EPERM},
+                                           Denial{"ForbiddenByAccess", SYS_io_uring_setup, EACCES},
                                            Denial{"Missing", SYS_io_uring_setup, ENOSYS},
+                                           Denial{"TooOld", SYS_io_uring_setup, EINVAL},
                                            Denial{"HalfForbidden", SYS_io_uring_register, EPERM}),
                          [](const auto& denial) { return denial.param.name; });
 
