@@ -130,6 +130,9 @@ TEST(GreetingTest, EveryFieldIsChecked) {
   expect_lie_found(
       Kind::welcome, [](Greeting& g) { g.descriptors = 6; }, "number of descriptors");
   expect_lie_found(
+      Kind::welcome, [](Greeting& g) { g.doorbell = std::uint32_t(DoorbellKind::eventfd); },
+      "number of descriptors");
+  expect_lie_found(
       Kind::welcome, [](Greeting& g) { g.descriptors = ~0U; }, "number");
   expect_lie_found(
       Kind::welcome, [](Greeting& g) { g.to_listener.capacity_bytes = 0; }, "shape");
