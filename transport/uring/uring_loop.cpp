@@ -37,7 +37,6 @@ UringState::~UringState() {
     std::erase_if(operations_, [](const auto& entry) { return entry.second->is_deletable(); });
     if (operations_.empty()) return;
     const Result<void> waited = uring_.submit_and_wait(kCancelAgain);
-    assert(waited);
     if (!waited) return;  // closing the ring cancels what is left
     take_completions();
   }
@@ -49,7 +48,7 @@ Result<std::size_t> UringState::turn(Timeout timeout) {
   if (Clock::now() >= next_look_) look_after_peers();
   call_what_is_due();
   give_turns();
-  const bool asleep = !std::exchange(busy_, false) && awake_.empty();
+  const bool asleep = !std::exchange(busy_, false);
   const Result<void> waited = uring_.submit_and_wait(asleep ? longest_sleep(timeout) : Timeout(0));
   if (waited && asleep) {
     take_completions();
