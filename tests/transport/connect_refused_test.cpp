@@ -29,6 +29,7 @@
 #include <tests/support/failure.hpp>
 #include <tests/support/group_users.hpp>
 #include <tests/support/name_folder.hpp>
+#include <tests/support/open_files.hpp>
 
 namespace ringbell {
 namespace {
@@ -136,6 +137,26 @@ TEST_F(ConnectRefusedTest, ChannelOfAnotherAlignmentOrDoorbellThanAnnouncedIsRef
   };
   EXPECT_EQ(answer(64, one.fds().memory, two.fds().memory), ErrorCode::corrupt);
   EXPECT_EQ(answer(8, three.fds().memory, two.fds().memory), ErrorCode::corrupt);
+}
+
+// --- a guest that was dropped --------------------------------------------------------------------
+
+TEST_F(ConnectRefusedTest, GuestThatReadsWhatItWasToldIsForgottenThoughItStays) {
+  Listener listener = Listener::open("orders", {.handshake_timeout = 200ms}).value();
+  const FileDescriptor guest = unix_socket::create().value();
+  ASSERT_EQ(unix_socket::connect(guest.get(), {path()}).value(), unix_socket::Reached::yes);
+  ASSERT_TRUE(handshake::send(guest.get(), handshake::greeting(Kind::hello)));
+  while (listener.refused() == 0) ASSERT_FALSE(listener.accept(5ms).value());
+  const auto before = test::open_files();
+  std::array<std::byte, sizeof(Greeting)> bytes{};
+  int messages = 0;
+  for (;; ++messages) {
+    const auto said = unix_socket::receive(guest.get(), bytes, handshake::kMostDescriptors);
+    if (!said || !*said) break;
+  }
+  if (messages != 2) GTEST_SKIP() << "it was late before it was welcomed";
+  for (int i = 0; i < 5; ++i) ASSERT_FALSE(listener.accept(1ms).value());
+  EXPECT_EQ(test::open_files(), before - 1);
 }
 
 // --- two folders of names ------------------------------------------------------------------------
