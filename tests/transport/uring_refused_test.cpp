@@ -310,8 +310,8 @@ TEST_F(UringRefusedTest, CallbackMayCancelAnotherThatIsToBeLookedAt) {
   receiver = Receiver::attach(channel.fds()).value();
   std::vector<UringLoop::Ticket> tickets;
   int calls = 0;
-  for (Receiver* const end : {&*receiver, &watched}) {
-    tickets.push_back(loop->watch(*end,
+  for (Receiver* const one_end : {&*receiver, &watched}) {
+    tickets.push_back(loop->watch(*one_end,
                                   [&](const Result<void>& there) {
                                     EXPECT_EQ(code_of(there), ErrorCode::peer_dead);
                                     ++calls;
