@@ -118,6 +118,8 @@ TEST_F(ManyLosslessRecoveryTest, EvictedReaderThatLivesFindsOutWhenThereIsNothin
   (void)alice_.recover(only(kCarol));
   EXPECT_TRUE(carol.peek().empty());
   EXPECT_TRUE(carol.evicted());
+  carol.publish_position();  // has no cell any more
+  EXPECT_TRUE(carol.evicted());
   (void)alice_.recover(only(kDave));
   send_and_be_read_by_none(3 * kSlots);
   EXPECT_TRUE(dave.peek().empty()) << "what was due was overwritten";

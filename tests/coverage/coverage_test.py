@@ -117,6 +117,14 @@ class Judge(unittest.TestCase):
         self.assertEqual(rest[1:], ["core/a.hpp:2: a branch is never true",
                                     "core/a.hpp:3: not run", "core/a.hpp:4: not run"])
 
+    def test_an_exception_by_chance_may_be_run(self) -> None:
+        both = [*BRANCHES, [2, 7, 2, 12, 1, 0, 0, 0, 4]]
+        whole = [[1, 14, 7, True, True, False], [6, 2, 0, False, False, False]]
+        by_chance = {**REST, "by_chance": True}
+        self.assertEqual(self.failures([by_chance], segments=whole, branches=both), [])
+        wrong = self.failures([{**REST, "by_chance": 1}])
+        self.assertTrue(any("an exception has" in each for each in wrong), wrong)
+
     def test_an_exception_that_is_run_now_must_go(self) -> None:
         both = [*BRANCHES, [2, 7, 2, 12, 1, 0, 0, 0, 4]]
         whole = [[1, 14, 7, True, True, False], [6, 2, 0, False, False, False]]

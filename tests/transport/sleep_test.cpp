@@ -25,6 +25,7 @@
 #include <ringbell/transport/sleep/doorbell.hpp>
 #include <ringbell/transport/sleep/futex_words.hpp>
 #include <ringbell/transport/sleep/loop_bell.hpp>
+#include <ringbell/transport/sleep/membarrier.hpp>
 #include <ringbell/transport/sleep/sleeper.hpp>
 #include <ringbell/transport/sleep/spin_budget.hpp>
 
@@ -49,6 +50,16 @@ TEST(SleeperTest, LoopsSliceIsKeptWithinBoundsAndBelowItsOwn) {
     EXPECT_TRUE(sleeper.slept_a_slice());
     EXPECT_FALSE(sleeper.slept_a_slice()) << "it was told";
   }
+}
+
+TEST(SleeperTest, AnotherSleepsInItsManner) {
+  if (!membarrier::can_issue()) GTEST_SKIP() << "membarrier is refused here";
+  const auto manner_of = [](const WaitOptions& wait) {
+    return Sleeper(DoorbellKind::futex, wait).manner();
+  };
+  EXPECT_EQ(manner_of({.longest_sleep = 50ms}).longest_sleep, 50ms);
+  EXPECT_NE(manner_of({}).fence_below_bytes, 0U);
+  EXPECT_EQ(manner_of({.fence_below_bytes = 0}).fence_below_bytes, 0U);
 }
 
 TEST(DoorbellTest, FutexWakesASleeperInAnotherProcess) {
