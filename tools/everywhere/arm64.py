@@ -34,7 +34,7 @@ IN_ONE_PROCESS = ["core", "model"]
 ONE_BY_ONE = ["capi", "transport", "tools", "package"]
 TARGETS = {"package": ["ringbell", "ringbell_shared", "ringbell-command"]}
 EMULATOR = ["qemu-aarch64", "-L", str(ROOT / "build" / "arm64-root")]
-SECONDS_A_PROGRAM = 900
+SECONDS_A_PROGRAM = 1800
 LINES_SHOWN = 40  # of what a program said that failed
 
 
