@@ -156,7 +156,7 @@ class SharedParking {
     return false;
   }
 
-  // From a publisher that has fenced for long and rung nobody: no more fences, until they are
+  // From a publisher that has fenced for long and rung no side: no more fences, until they are
   // borrowed again.
   static void take_fences_back(std::uint32_t& word) noexcept {
     std::uint32_t seen = Atomics::load(word, std::memory_order_relaxed, kBell);

@@ -120,35 +120,6 @@ class RingbellBatches : public Ringbell<M> {
   };
 };
 
-template <class M>
-class Reserving : public ReservingRing<M> {
- public:
-  using Payload = M;
-  class Producer {
-   public:
-    Producer(Reserving& queue, core::ParticipantId /*id*/) : queue_(queue) {}
-    template <class At>
-    std::uint32_t push(std::uint32_t count, At&& at) {
-      return queue_.push(count, at);
-    }
-
-   private:
-    Reserving& queue_;
-  };
-  class Consumer {
-   public:
-    Consumer(Reserving& queue, core::ParticipantId /*id*/) : queue_(queue) {}
-    template <class See>
-    std::uint32_t pop(std::uint32_t count, See&& see) {
-      return queue_.pop(count, see);
-    }
-
-   private:
-    Reserving& queue_;
-  };
-  Reserving() : ReservingRing<M>(kCapacity) {}
-};
-
 // A queue whose producers and consumers are the queue itself.
 template <class Queue>
 class Handle {
@@ -162,9 +133,24 @@ class Handle {
   bool try_pop(M& message) {
     return queue_.try_pop(message);
   }
+  template <class At>
+  requires requires(Queue& queue, At& at) { queue.push(kBatch, at); }
+  std::uint32_t push(std::uint32_t count, At&& at) { return queue_.push(count, at); }
+  template <class See>
+  requires requires(Queue& queue, See& see) { queue.pop(kBatch, see); }
+  std::uint32_t pop(std::uint32_t count, See&& see) { return queue_.pop(count, see); }
 
  private:
   Queue& queue_;
+};
+
+template <class M>
+class Reserving : public ReservingRing<M> {
+ public:
+  using Payload = M;
+  using Producer = Handle<Reserving>;
+  using Consumer = Handle<Reserving>;
+  Reserving() : ReservingRing<M>(kCapacity) {}
 };
 
 template <class M>

@@ -102,7 +102,7 @@ TEST_F(CompareGuest, ThatReceivedSomethingElseFailsTheRun) {
   const Ended ended =
       run({"--quick", "--sizes", "56", "--transports", "ringbell", "--out", path("out"), "--file",
            small_file(), "--guest",
-           guest("liar", R"(echo '{"p50_ns": 1, "messages_per_s": 1, "verified": false}')")});
+           guest("wrong", R"(echo '{"p50_ns": 1, "messages_per_s": 1, "verified": false}')")});
   EXPECT_EQ(ended.status, 1);
   ASSERT_FALSE(ended.err.empty());
   EXPECT_THAT(ended.err.back(), testing::HasSubstr("received something else"));

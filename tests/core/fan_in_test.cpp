@@ -180,11 +180,11 @@ TEST(FanInTest, AnythingLooksAtAllLanes) {
 TEST(FanInTest, CorruptLaneIsSetAsideAndHarmsNobody) {
   FanInStorage storage(3, 4096);
   FanIn<>::Reader reader = storage.reader();
-  FanIn<>::Writer liar(storage.memory(), 0);
+  FanIn<>::Writer spoilt(storage.memory(), 0);
   FanIn<>::Writer honest(storage.memory(), 2);
-  ASSERT_TRUE(send(liar, number_of(0, 0)));
+  ASSERT_TRUE(send(spoilt, number_of(0, 0)));
   ASSERT_NO_FATAL_FAILURE(expect_from(reader, 0, 0));
-  spoil(storage.memory().ring(0), liar);
+  spoil(storage.memory().ring(0), spoilt);
   for (std::uint64_t count = 0; count < 100; ++count) {
     ASSERT_TRUE(send(honest, number_of(2, count)));
     ASSERT_NO_FATAL_FAILURE(expect_from(reader, 2, count));

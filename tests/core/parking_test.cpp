@@ -305,7 +305,7 @@ class DekkerRace {
       for (int i = 0; i < delay_ + static_cast<int>(round % 32); ++i) {
         HardwareAtomics::compiler_fence();
       }
-      (void)Parking<>::park(bell_.word, can_barrier_, [] { (void)membarrier::heavy_barrier(); });
+      (void)Parking<>::park(bell_.word, can_barrier_, [] { membarrier::heavy_barrier(); });
       const bool saw = load(condition_.word) == round;  // K3
       ASSERT_TRUE(wait_for(done_.word, round, end_.word));
       const bool rung = rang_.word != 0;

@@ -66,7 +66,7 @@ class Crowd : public Program {
   }
   static void ring_all(std::uint32_t& bell) {
     if (!Parking::any_parked(bell, false)) return;
-    (void)Parking::ring(bell, [&] { Execution::current().futex_wake({&bell, sizeof bell}); });
+    Parking::ring(bell, [&] { Execution::current().futex_wake({&bell, sizeof bell}); });
   }
 
   // Until `take()`; then, if it has slept and there is `more()`, rings one in its turn.
@@ -74,10 +74,7 @@ class Crowd : public Program {
   void wait(std::uint32_t& bell, Take&& take, More&& more) {
     bool slept = false;
     while (!take()) {
-      const std::uint32_t parked = Parking::park(bell, means_.order, [] {
-        heavy_barrier();
-        return true;
-      });
+      const std::uint32_t parked = Parking::park(bell, means_.order, heavy_barrier);
       if (take()) break;
       Execution::current().futex_wait({&bell, sizeof bell}, parked, false);
       slept = true;

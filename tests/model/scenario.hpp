@@ -31,6 +31,7 @@ template <class P, class... Arguments>
 // Two messages for two readers of which a ring wakes one, and the reader does not pass it on: they
 // sleep for ever.
 [[nodiscard]] Scenario crowd_that_passes_nothing_on();
+// Fences are said to be lent before the barrier that they need has run: the same.
 [[nodiscard]] Scenario loan_before_its_barrier();
 [[nodiscard]] std::vector<Scenario> mpmc_scenarios();
 [[nodiscard]] std::vector<Scenario> call_scenarios();

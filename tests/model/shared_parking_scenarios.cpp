@@ -88,8 +88,7 @@ class Audience : public Program {
       bool owes_barrier = false;
       const std::uint32_t parked = Parking::park(*bell_, order, [&] {
         owes_barrier = means_.lends_at_once;
-        if (!owes_barrier) heavy_barrier();
-        return true;
+        return owes_barrier || heavy_barrier();
       });
       if (owes_barrier) heavy_barrier();
       if (!is_there()) Execution::current().futex_wait({bell_, sizeof *bell_}, parked, false);

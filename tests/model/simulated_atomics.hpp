@@ -92,6 +92,10 @@ inline void require(bool holds, std::string what) {
 }
 
 inline bool is_dead(std::size_t thread) { return Execution::current().is_dead(thread); }
-inline void heavy_barrier() { Execution::current().heavy_barrier(); }
+// True: it has run.
+inline bool heavy_barrier() {
+  Execution::current().heavy_barrier();
+  return true;
+}
 
 }  // namespace ringbell::model

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include <ringbell/core/atomics.hpp>
+
 #include <tests/support/seed.hpp>
 
 namespace ringbell::test {
@@ -25,6 +27,15 @@ enum Outcome : int {
 // Three to ten such messages fit into a ring of 4 KiB, so that either side has to wait in turn.
 [[nodiscard]] constexpr std::uint32_t size_of_large(std::uint64_t number) noexcept {
   return 400 + static_cast<std::uint32_t>(mix(number) % 700);
+}
+
+// A random time, mostly short, and never more than 2^most_bits turns: so that publishing meets
+// parking at every distance.
+inline void dawdle(std::uint64_t number, unsigned most_bits) noexcept {
+  const std::uint64_t longest = std::uint64_t{1} << mix(number) % (most_bits + 1);
+  for (std::uint64_t i = mix(~number) % longest; i > 0; --i) {
+    core::HardwareAtomics::compiler_fence();
+  }
 }
 
 }  // namespace ringbell::test

@@ -384,6 +384,15 @@ class Peers(ReportTest):
         # ringbell's sleeping rows are copied ones.
         self.assertIn("| nng, loaned | 9.00 us<br><sub>3.00×</sub> |", found)
 
+    def test_a_guest_is_a_library_whatever_its_name(self) -> None:
+        rows = [*self.ROWS, trip("gull", "polled", 600, guest=True, peer_version="1, abc")]
+        found = self.page(rows, "peers.md")
+        self.assertIn("| gull | 600 ns<br><sub>3.00×</sub> |", found)
+        self.assertIn("gull: measured in turn by programs of their own", found)
+        self.assertIn("gull 1, abc", found)
+        self.assertNotIn("gull", self.page(rows, "round_trip.md"))
+        self.assertNotIn("programs of their own", self.page(self.ROWS, "peers.md"))
+
     def test_a_rate_is_compared_the_other_way_round(self) -> None:
         def one_way(transport: str, wait: str, rate: float) -> dict[str, Any]:
             return {"bench": "throughput", "transport": transport, "wait": wait,

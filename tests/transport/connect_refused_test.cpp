@@ -30,6 +30,7 @@
 #include <tests/support/group_users.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/open_files.hpp>
+#include <tests/support/refusing_child.hpp>
 
 namespace ringbell {
 namespace {
@@ -39,18 +40,13 @@ using core::DoorbellKind;
 using handshake::Greeting;
 using handshake::Kind;
 using test::ChildProcess;
+using test::expect_well;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr Timeout kPatience = 20s;
-constexpr int kNoFilter = 77;
-
-void expect_well(ChildProcess child) {
-  const std::optional<int> status = child.wait();
-  if (status == kNoFilter) GTEST_SKIP() << "no seccomp filter can be installed here";
-  EXPECT_EQ(status, 0);
-}
+constexpr int kNoFilter = test::kNoFilterHere;
 
 // A socket of another type than ringbell's at a path.
 FileDescriptor make_stream_socket(const std::string& path) {

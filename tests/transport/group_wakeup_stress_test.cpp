@@ -53,13 +53,7 @@ WaitOptions wait_by(Means means) {
 
 int judge(const Stats& stats) { return stats.missed_rings == 0 ? test::kFine : test::kLostWakeUp; }
 
-// A random time, mostly short, so that publishing meets parking at every distance.
-void dawdle(std::uint64_t number) noexcept {
-  const std::uint64_t longest = std::uint64_t{1} << test::mix(number) % 13;
-  for (std::uint64_t i = test::mix(~number) % longest; i > 0; --i) {
-    core::HardwareAtomics::compiler_fence();
-  }
-}
+void dawdle(std::uint64_t number) noexcept { test::dawdle(number, 12); }
 
 int send_all(const Region& ring, Means means, std::uint64_t seed) {
   auto sender = QueueSender::open(test::copy_of(ring), wait_by(means));

@@ -24,6 +24,7 @@
 #include <tests/support/deny_flag.hpp>
 #include <tests/support/deny_system_call.hpp>
 #include <tests/support/failure.hpp>
+#include <tests/support/refusing_child.hpp>
 #include <tests/support/uring_stream.hpp>
 
 namespace ringbell {
@@ -33,18 +34,13 @@ using namespace std::chrono_literals;
 using core::DoorbellKind;
 using test::ChildProcess;
 using test::content_of;
+using test::expect_well;
 using test::make_file;
 using test::make_pipe;
 using test::some_bytes;
 using ::testing::HasSubstr;
 
-constexpr int kNoFilter = 77;
-
-void expect_well(ChildProcess child) {
-  const std::optional<int> status = child.wait();
-  if (status == kNoFilter) GTEST_SKIP() << "no seccomp filter can be installed here";
-  EXPECT_EQ(status, 0);
-}
+constexpr int kNoFilter = test::kNoFilterHere;
 
 class UringRefusedTest : public test::UringStreamTest {};
 

@@ -70,13 +70,7 @@ long sleeps_so_far() {
   return usage.ru_nvcsw;
 }
 
-// A random time, mostly short, so that publishing meets parking at every distance.
-void dawdle(std::uint64_t number) noexcept {
-  const std::uint64_t longest = std::uint64_t{1} << test::mix(number) % 15;
-  for (std::uint64_t i = test::mix(~number) % longest; i > 0; --i) {
-    core::HardwareAtomics::compiler_fence();
-  }
-}
+void dawdle(std::uint64_t number) noexcept { test::dawdle(number, 14); }
 
 // Exit statuses that say what went wrong.
 int prepare(const Contest& contest, std::size_t cpu) {

@@ -60,30 +60,31 @@ TEST(WrongSizesTest, OfAQueueAreTold) {
   expect_told(receiver);
 }
 
-TEST(WrongSizesTest, OfATopicAreTold) {
+// Of a topic of each kind, with a message in it.
+template <class Look>
+void look_at_spoilt_topics(Look&& look) {
   for (const auto policy : {TopicOptions::Policy::lossless, TopicOptions::Policy::lossy}) {
     Topic topic = Topic::create({.policy = policy, .messages = 8, .message_bytes = kRoom}).value();
     Subscriber subscriber = Subscriber::open(Topic::attach(topic.fds()).value()).value();
     Publisher publisher = Publisher::open(std::move(topic)).value();
     ASSERT_EQ(publisher.publish(kMessage, 0ns), true);
     ASSERT_GE(spoil_sizes(publisher.region()), 1);
-    expect_told(subscriber);
+    look(subscriber);
   }
+}
+
+TEST(WrongSizesTest, OfATopicAreTold) {
+  look_at_spoilt_topics([](Subscriber& subscriber) { expect_told(subscriber); });
 }
 
 // As the first call after it, too.
 TEST(WrongSizesTest, OfATopicAreToldToThoseThatReadInPlace) {
-  for (const auto policy : {TopicOptions::Policy::lossless, TopicOptions::Policy::lossy}) {
-    Topic topic = Topic::create({.policy = policy, .messages = 8, .message_bytes = kRoom}).value();
-    Subscriber subscriber = Subscriber::open(Topic::attach(topic.fds()).value()).value();
-    Publisher publisher = Publisher::open(std::move(topic)).value();
-    ASSERT_EQ(publisher.publish(kMessage, 0ns), true);
-    ASSERT_GE(spoil_sizes(publisher.region()), 1);
+  look_at_spoilt_topics([](Subscriber& subscriber) {
     const auto fails = [](auto) { ADD_FAILURE() << "there is nothing to look at"; };
     EXPECT_EQ(code_of(subscriber.read(fails, 0ns)), ErrorCode::corrupt);
     EXPECT_EQ(code_of(subscriber.read(fails, 20s)), ErrorCode::corrupt);
     EXPECT_EQ(code_of(subscriber.has_message_for(20s)), ErrorCode::corrupt);
-  }
+  });
 }
 
 }  // namespace

@@ -116,7 +116,7 @@ bool Endpoint::keeps_peer_off() const noexcept {
 }
 
 std::uint32_t Endpoint::announce_sleep() noexcept {
-  const auto heavy_barrier = [] { (void)membarrier::heavy_barrier(); };
+  const auto heavy_barrier = [] { membarrier::heavy_barrier(); };
   if (by_barrier_ && sleeps_often()) {
     Parking<>::let_peer_fence(*own_bell_, heavy_barrier);
     by_barrier_ = false;

@@ -31,7 +31,7 @@ Sleeper::Sleeper(core::DoorbellKind kind, const WaitOptions& wait) noexcept
       doorbell_(kind) {}
 
 void Sleeper::interrupt() noexcept {
-  parker_.interrupt([&] { (void)SharedParking<>::ring(*word_, [&] { doorbell_.wake(*word_); }); });
+  parker_.interrupt([&] { SharedParking<>::ring(*word_, [&] { doorbell_.wake(*word_); }); });
 }
 
 Result<int> Sleeper::waitable_fd() {
