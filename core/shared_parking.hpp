@@ -120,12 +120,7 @@ class SharedParking {
   // costs one more system call after the last sleeper has woken up. True: a side was parked.
   template <class WakeOne, class WakeAll>
   static bool ring_one(std::uint32_t& word, WakeOne&& wake_one, WakeAll&& wake_all) noexcept {
-    std::uint32_t seen = Atomics::load(word, std::memory_order_relaxed, kBell);
-    if ((seen & kFence) != 0) {
-      Atomics::fence(std::memory_order_seq_cst, kBell);  // C2'
-      seen = Atomics::load(word, std::memory_order_relaxed, kBell);
-    }
-    if ((seen & kParked) == 0) return false;
+    if ((behind_a_fence(word) & kParked) == 0) return false;
     // Counted first: a side that is about to sleep does not.
     Atomics::fetch_add(word, kOneRing, std::memory_order_relaxed, kBell);
     if (!wake_one()) ring(word, wake_all);
@@ -136,11 +131,7 @@ class SharedParking {
   // side was parked.
   template <class WakeAll>
   static bool ring(std::uint32_t& word, WakeAll&& wake_all) noexcept {
-    std::uint32_t seen = Atomics::load(word, std::memory_order_relaxed, kBell);
-    if ((seen & kFence) != 0) {
-      Atomics::fence(std::memory_order_seq_cst, kBell);  // C2'
-      seen = Atomics::load(word, std::memory_order_relaxed, kBell);
-    }
+    std::uint32_t seen = behind_a_fence(word);
     for (int tries = kTries; (seen & kParked) != 0; --tries) {
       if (tries == 0) {  // counted, so that none goes to sleep; the bit is left for another ring
         Atomics::fetch_add(word, kOneRing, std::memory_order_relaxed, kBell);
@@ -166,6 +157,14 @@ class SharedParking {
   }
 
  private:
+  // The word, from a publisher that has seen one of its bits: behind a fence, if one is asked for.
+  [[nodiscard]] static std::uint32_t behind_a_fence(const std::uint32_t& word) noexcept {
+    const std::uint32_t seen = Atomics::load(word, std::memory_order_relaxed, kBell);
+    if ((seen & kFence) == 0) return seen;
+    Atomics::fence(std::memory_order_seq_cst, kBell);  // C2'
+    return Atomics::load(word, std::memory_order_relaxed, kBell);
+  }
+
   // Honest peers ring and park a few times meanwhile; a hostile one changes the word for ever.
   static constexpr int kTries = 8;
 

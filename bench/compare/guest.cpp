@@ -35,7 +35,7 @@ Result<Row> figures_of(const Guest& guest, const Point& point, const CpuPair& cp
   const Result<std::string> said = output_of(
       {"timeout", "60", guest.program, name_of(point.bench), std::to_string(point.message_bytes),
        std::to_string(cpus[0]), std::to_string(cpus[1])},
-      ".");
+      ".", Errors::passed_on);
   if (!said) return fail(ErrorCode::system, fmt::format("{} failed", guest.program));
   if (said->empty()) return Row();
   Row figures = Row::parse(*said, nullptr, false);

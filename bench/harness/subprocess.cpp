@@ -17,12 +17,13 @@ namespace ringbell::bench {
 namespace {
 
 // In the child: becomes the program, with the parent's blocked signals free again.
-[[noreturn]] void become(char* const* arguments, const char* folder, int captured, int pipe) {
+[[noreturn]] void become(char* const* arguments, const char* folder, int captured, int pipe,
+                         Errors errors) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-  if (captured == STDOUT_FILENO) ::dup2(nowhere, STDERR_FILENO);
+  if (errors == Errors::dropped) ::dup2(nowhere, STDERR_FILENO);
   ::dup2(pipe, captured);
   if (::chdir(folder) == 0) ::execvp(arguments[0], arguments);
   ::dprintf(STDERR_FILENO, "running %s failed: %s\n", arguments[0], std::strerror(errno));
@@ -44,7 +45,7 @@ std::string read_all(int fd) {
 
 // Runs the program, collecting what it writes to `captured`.
 Result<std::string> capture(const std::vector<std::string>& command, const std::string& folder,
-                            int captured, bool& succeeded) {
+                            int captured, Errors errors, bool& succeeded) {
   std::vector<char*> arguments;
   for (const std::string& argument : command) {
     arguments.push_back(const_cast<char*>(argument.c_str()));  // NOLINT(*-const-cast): not written
@@ -56,7 +57,7 @@ Result<std::string> capture(const std::vector<std::string>& command, const std::
   FileDescriptor in(fds[1]);
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno("fork failed");
-  if (pid == 0) become(arguments.data(), folder.c_str(), captured, in.get());
+  if (pid == 0) become(arguments.data(), folder.c_str(), captured, in.get(), errors);
   in = FileDescriptor();
   std::string text = read_all(out.get());
   int status = 0;
@@ -68,9 +69,10 @@ Result<std::string> capture(const std::vector<std::string>& command, const std::
 
 }  // namespace
 
-Result<std::string> output_of(const std::vector<std::string>& command, const std::string& folder) {
+Result<std::string> output_of(const std::vector<std::string>& command, const std::string& folder,
+                              Errors errors) {
   bool succeeded = false;
-  Result<std::string> text = capture(command, folder, STDOUT_FILENO, succeeded);
+  Result<std::string> text = capture(command, folder, STDOUT_FILENO, errors, succeeded);
   if (text && !succeeded) {
     return fail(ErrorCode::system, fmt::format("{} failed", command.front()));
   }
@@ -79,7 +81,7 @@ Result<std::string> output_of(const std::vector<std::string>& command, const std
 
 Result<void> run(const std::vector<std::string>& command, const std::string& folder) {
   bool succeeded = false;
-  Result<std::string> text = capture(command, folder, STDERR_FILENO, succeeded);
+  Result<std::string> text = capture(command, folder, STDERR_FILENO, Errors::passed_on, succeeded);
   if (!text) return tl::unexpected(text.error());
   if (succeeded) return {};
   text->erase(text->find_last_not_of('\n') + 1);

@@ -98,6 +98,13 @@ TEST_F(CompareGuest, ThatFailsOrPrintsSomethingElseLeavesARowThatSaysSo) {
   }
 }
 
+TEST_F(CompareGuest, TellsOnStderrWhatItLacks) {
+  const Ended ended =
+      run({"--quick", "--sizes", "56", "--transports", "ringbell", "--out", path("out"), "--file",
+           small_file(), "--guest", guest("dry", "echo no fuel >&2; exit 1")});
+  EXPECT_THAT(ended.err, testing::Contains(testing::HasSubstr("no fuel")));
+}
+
 TEST_F(CompareGuest, ThatReceivedSomethingElseFailsTheRun) {
   const Ended ended =
       run({"--quick", "--sizes", "56", "--transports", "ringbell", "--out", path("out"), "--file",

@@ -158,12 +158,12 @@ class CallerDiesBetweenParts : public WithSuccessor<Parts, kCaller> {
 std::vector<Scenario> call_parts_scenarios() {
   const auto two = [](const char* name, MakeProgram make) {
     return Scenario{"CallLine", name, std::move(make), Bounds{.preemptions = 2, .stale_loads = 2},
-                    Bounds{.preemptions = 4, .stale_loads = 3}};
+                    Bounds{.preemptions = 3, .stale_loads = 3}};
   };
   const auto death = [](const char* name, MakeProgram make) {
     return Scenario{"CallLine", name, std::move(make),
                     Bounds{.preemptions = 1, .stale_loads = 1, .deaths = 1},
-                    Bounds{.preemptions = 3, .stale_loads = 2, .deaths = 1}};
+                    Bounds{.preemptions = 2, .stale_loads = 2, .deaths = 1}};
   };
   constexpr std::uint32_t kLong = 56;
   return {

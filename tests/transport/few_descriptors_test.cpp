@@ -6,9 +6,11 @@
 #include <cstddef>
 #include <optional>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <ringbell/ringbell.hpp>
@@ -106,6 +108,14 @@ TEST(FewDescriptorsTest, TheLastContributorKeepsTheRing) {
     collector = Collector::open("log", kLong).value();
     EXPECT_EQ(collector->peek_for(kLong).value().value()[0], kMessage[0]);
   }
+}
+
+// The kernel says then that the lowest number asked for is none (EINVAL).
+TEST(FewDescriptorsTest, ALimitBelowTheLibrarysNumbersIsNamed) {
+  const FileDescriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const NoDescriptors none(kFirstOwnDescriptor - 2 - null.get());
+  EXPECT_THAT(message_of(duplicate(null.get())), ::testing::HasSubstr("ulimit -n"));
+  EXPECT_THAT(message_of(duplicate(-1)), ::testing::HasSubstr("open in this process"));
 }
 
 }  // namespace

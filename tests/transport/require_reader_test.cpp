@@ -55,7 +55,6 @@ void expect_to_require_a_reader(Writer& sends, Open&& open_reader) {
     EXPECT_FALSE(sends.claim(message.size()));
   }
   EXPECT_EQ(code_of(sends.send(std::array<std::byte, 9000>{}, kLong)), ErrorCode::too_large);
-  EXPECT_FALSE(sends.arm(kMessage.size())) << "there is an Error to tell";
   {
     auto reader = open_reader().value();
     EXPECT_EQ(sends.send(kMessage, kLong), true);
@@ -166,7 +165,6 @@ TEST(RequireReaderTest, QueueSenderSendsNothingWithoutALivingReceiver) {
   EXPECT_EQ(code_of(sender.send(kMessage, kLong)), ErrorCode::no_reader);
   EXPECT_EQ(code_of(sender.claim_for(kLong)), ErrorCode::no_reader);
   EXPECT_FALSE(sender.claim());
-  EXPECT_FALSE(sender.arm());
   {
     QueueReceiver receiver = QueueReceiver::open(copy_of(ring)).value();
     for (int i = 0; i < 20; ++i) {

@@ -48,8 +48,8 @@ Result<FileDescriptor> duplicate(int fd) {
   FileDescriptor copy{::fcntl(fd, F_DUPFD_CLOEXEC, kFirstOwnDescriptor)};
   if (copy) return copy;
   return fail_errno(fmt::format("duplicating descriptor {} failed", fd),
-                    errno == EMFILE ? "raise the limit of open files (ulimit -n)"
-                                    : "it must be open in this process");
+                    errno == EBADF ? "it must be open in this process"
+                                   : "raise the limit of open files (ulimit -n)");
 }
 
 }  // namespace ringbell
