@@ -160,10 +160,10 @@ std::vector<Scenario> call_parts_scenarios() {
     return Scenario{"CallLine", name, std::move(make), Bounds{.preemptions = 2, .stale_loads = 2},
                     Bounds{.preemptions = 3, .stale_loads = 3}};
   };
-  const auto death = [](const char* name, MakeProgram make) {
+  const auto death = [](const char* name, MakeProgram make, int stale_loads) {
     return Scenario{"CallLine", name, std::move(make),
                     Bounds{.preemptions = 1, .stale_loads = 1, .deaths = 1},
-                    Bounds{.preemptions = 2, .stale_loads = 2, .deaths = 1}};
+                    Bounds{.preemptions = 2, .stale_loads = stale_loads, .deaths = 1}};
   };
   constexpr std::uint32_t kLong = 56;
   return {
@@ -174,8 +174,8 @@ std::vector<Scenario> call_parts_scenarios() {
       two("given up after a part", program<Parts>(Reads::first_part, Ends::finish)),
       two("given up after a part, answered", program<Parts>(Reads::first_part, Ends::respond)),
       two("parts, given up", program<Parts>(Reads::one_look, Ends::finish)),
-      death("the server dies between parts", program<ServerDiesBetweenParts>()),
-      death("the caller dies between parts", program<CallerDiesBetweenParts>()),
+      death("the server dies between parts", program<ServerDiesBetweenParts>(), 2),
+      death("the caller dies between parts", program<CallerDiesBetweenParts>(), 1),
   };
 }
 
