@@ -141,6 +141,9 @@ class FanIn<Atomics>::Reader {
     if (--left_ == 0) lanes_.handle(lane()).publish_head();  // I1
   }
 
+  // As SpscRing's: in each lane from the next visit on.
+  void keep_lines(bool keep) noexcept { keeps_lines_ = keep; }
+
   // Lets the writers have everything given back so far, without waiting for the end of the visit:
   // for a reader that stops, or pauses, with more to come.
   void publish_head() noexcept {
@@ -197,6 +200,7 @@ class FanIn<Atomics>::Reader {
   [[nodiscard, gnu::noinline]] std::span<const std::byte> next_lane() noexcept {
     left_ = 0;
     if (!lanes_.next()) return {};
+    lanes_.handle(lane()).keep_lines(keeps_lines_);
     const std::span<const std::byte> record = lanes_.handle(lane()).peek();
     if (record.data() != nullptr) left_ = burst_;  // or a hostile writer took it back
     return record;
@@ -206,6 +210,7 @@ class FanIn<Atomics>::Reader {
   ReadyLanes<Atomics, FanInMemory> lanes_;
   std::uint32_t burst_;
   std::uint32_t left_ = 0;  // how many more records the visit under way may have
+  bool keeps_lines_ = false;
 };
 
 }  // namespace ringbell::core

@@ -9,6 +9,7 @@
 
 #include "bench/floors/floor.hpp"
 #include "bench/floors/state.hpp"
+#include "bench/transports/ringbell.hpp"
 
 namespace ringbell::bench {
 namespace {
@@ -49,7 +50,8 @@ FloorBeside::Floor FloorBeside::floor_of(const Point& point) noexcept {
 void FloorBeside::measure() {
   const PairOptions pair = point_.pair_options(cpus_);
   if (has_limit(point_)) {
-    if (const Result<FloorFigures> lines = lines_one_way(pair, kLinesSeconds)) {
+    if (const Result<FloorFigures> lines =
+            lines_one_way(pair, kLinesSeconds, Ringbell::ring_bytes(point_.message_bytes))) {
       limits_.push_back(*lines->bytes_per_s);
     }
   }

@@ -93,9 +93,11 @@ inline constexpr std::size_t kOneLineMessageBytes = 48;
 [[nodiscard]] Result<FloorFigures> ring_of_lines(const PairOptions& pair, const Trips& trips,
                                                  std::size_t message_bytes);
 
-// Lines one way, handed over in chunks of a ring as large as a channel's: the limit of all that is
-// sent in lines. Figures are of a line.
-[[nodiscard]] Result<FloorFigures> lines_one_way(const PairOptions& pair, double seconds);
+// Lines one way, handed over in chunks of a ring of so many bytes: the limit of all that is sent in
+// lines. Figures are of a line. REQUIRES: ring_bytes is a power of two, from 128 KiB to the largest.
+[[nodiscard]] Result<FloorFigures> lines_one_way(const PairOptions& pair, double seconds,
+                                                 std::uint64_t ring_bytes);
+inline constexpr std::uint64_t kLargestRingOfLines = 4UL * 1024 * 1024;
 
 // Copying messages in at one end and out at the other.
 [[nodiscard]] Result<FloorFigures> shared_memcpy(const PairOptions& pair, std::size_t message_bytes,

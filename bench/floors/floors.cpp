@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <ringbell/transport/ends/channel.hpp>
+
 #include "bench/floors/floor.hpp"
 #include "bench/floors/hiccups.hpp"
 #include "bench/floors/state.hpp"
@@ -50,7 +52,7 @@ void add_spinning(const FloorOptions& options, std::vector<Floor>& floors) {
   const double each = options.memcpy_seconds * 1.1;  // warm-up
   if (options.one_way) {
     add("lines_one_way", kLineBytes, each + 3 * kStartSeconds, [&options](const PairOptions& with) {
-      return lines_one_way(with, options.memcpy_seconds);
+      return lines_one_way(with, options.memcpy_seconds, ChannelOptions::kDefaultCapacityBytes);
     });
   }
   for (const std::size_t bytes : options.memcpy_sizes) {

@@ -1,6 +1,6 @@
 // Cache lines one way: as many as two CPUs can hand over when nothing but whole chunks is handed.
 //
-//   chunks   | every word stored | ...      as large together as a channel's ring
+//   chunks   | every word stored | ...      as large together as the ring that is measured beside
 //   full     how many were filled           stored once a chunk
 //   empty    how many were read             stored once a chunk
 //
@@ -14,15 +14,14 @@
 #include <vector>
 
 #include <ringbell/core/cpu.hpp>
-#include <ringbell/transport/ends/channel.hpp>
 #include "bench/floors/batches.hpp"
 #include "bench/floors/floor.hpp"
 
 namespace ringbell::bench {
 namespace {
 
-constexpr std::size_t kChunks = 4;
-constexpr std::size_t kChunkBytes = ChannelOptions::kDefaultCapacityBytes / kChunks;
+constexpr std::size_t kChunkBytes = 64UL * 1024;
+constexpr std::size_t kMostChunks = kLargestRingOfLines / kChunkBytes;
 constexpr std::size_t kChunkLines = kChunkBytes / kLineBytes;
 constexpr std::size_t kLineWords = kLineBytes / sizeof(std::uint64_t);
 constexpr std::uint64_t kFill = 3;  // what each word says, but the first of a chunk
@@ -35,8 +34,9 @@ struct OneWay {
   alignas(core::kFalseSharingBytes) std::uint64_t empty;
   alignas(core::kFalseSharingBytes) std::uint64_t stop;
   alignas(core::kFalseSharingBytes) FloorFigures figures;
-  bool whole;  // each chunk came as it was stored
-  alignas(core::kFalseSharingBytes) std::array<Chunk, kChunks> chunks;
+  bool whole;        // each chunk came as it was stored
+  std::size_t used;  // of the chunks
+  alignas(core::kFalseSharingBytes) std::array<Chunk, kMostChunks> chunks;
 };
 
 // --- the ways to store a chunk ------------------------------------------------------------------
@@ -70,18 +70,20 @@ constexpr std::array<Way, 3> kWays{by_words, by_lines, by_one_instruction};
 void fill_chunks(OneWay& shared, Way way) {
   std::vector<Chunk> from(1);
   for (Line& line : from[0]) line.fill(kFill);
+  const std::size_t chunks = shared.used;
   for (std::uint64_t i = 0;; ++i) {
-    while (i - load(shared.empty) >= kChunks) {
+    while (i - load(shared.empty) >= chunks) {
       if (load(shared.stop) != 0) return;
     }
     from[0][0][0] = i;
-    way(shared.chunks[i % kChunks], from[0]);
+    way(shared.chunks[i % chunks], from[0]);
     store(shared.full, i + 1);
   }
 }
 
 void read_chunks(OneWay& shared, double seconds) {
   constexpr std::uint64_t kWordsBehindTheFirst = kChunkLines * kLineWords - 1;
+  const std::size_t chunks = shared.used;
   std::uint64_t i = 0;
   shared.whole = true;
   shared.figures = time_batches(kLineBytes, seconds, [&](std::uint64_t lines) {
@@ -89,7 +91,7 @@ void read_chunks(OneWay& shared, double seconds) {
       while (load(shared.full) <= i) {
       }
       std::uint64_t sum = 0;
-      for (const Line& line : shared.chunks[i % kChunks]) {
+      for (const Line& line : shared.chunks[i % chunks]) {
         sum = std::accumulate(line.begin(), line.end(), sum);
       }
       if (sum != i + kFill * kWordsBehindTheFirst) shared.whole = false;
@@ -99,9 +101,11 @@ void read_chunks(OneWay& shared, double seconds) {
   store(shared.stop, 1);
 }
 
-Result<FloorFigures> measure_way(const PairOptions& pair, double seconds, Way way) {
+Result<FloorFigures> measure_way(const PairOptions& pair, double seconds, std::uint64_t ring_bytes,
+                                 Way way) {
   const Result<Shared<OneWay>> shared = Shared<OneWay>::create();
   if (!shared) return tl::unexpected(shared.error());
+  (*shared)->used = ring_bytes / kChunkBytes;
   const Result<void> ran = run_pair(
       pair,
       [&]() -> Result<void> {
@@ -119,11 +123,12 @@ Result<FloorFigures> measure_way(const PairOptions& pair, double seconds, Way wa
 
 }  // namespace
 
-Result<FloorFigures> lines_one_way(const PairOptions& pair, double seconds) {
+Result<FloorFigures> lines_one_way(const PairOptions& pair, double seconds,
+                                   std::uint64_t ring_bytes) {
   static_assert(kLargestBatch % kChunkLines == 0 && kBatchBytes % kChunkBytes == 0);
-  Result<FloorFigures> best = measure_way(pair, seconds / kWays.size(), kWays[0]);
+  Result<FloorFigures> best = measure_way(pair, seconds / kWays.size(), ring_bytes, kWays[0]);
   for (std::size_t i = 1; best && i < kWays.size(); ++i) {
-    Result<FloorFigures> next = measure_way(pair, seconds / kWays.size(), kWays[i]);
+    Result<FloorFigures> next = measure_way(pair, seconds / kWays.size(), ring_bytes, kWays[i]);
     if (!next || *next->bytes_per_s > *best->bytes_per_s) best = std::move(next);
   }
   return best;

@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 
 #include <ringbell/ringbell.hpp>
@@ -21,22 +20,16 @@ class RingbellEnd : public Failing {
   // A span of static extent makes the copy one of constant size, as for a message that is a struct.
   template <std::size_t extent>
   [[nodiscard]] bool send(std::span<std::byte, extent> message) {
-    const std::span<std::byte> room = claim(static_cast<std::uint32_t>(message.size()));
-    if (room.empty()) [[unlikely]]
-      return false;
-    sender_.copy_in(room, message);
-    sender_.commit();
-    return true;
+    const Result<bool> sent = sender_.send(message);
+    return sent ? *sent : failed(sent.error());
   }
 
   template <std::size_t extent>
   [[nodiscard]] std::size_t receive(std::span<std::byte, extent> into) {
-    const std::span<const std::byte> record = peek();
-    if (record.size() != into.size()) [[unlikely]]
-      return wrong_size(record.size());
-    std::memcpy(into.data(), record.data(), into.size());
-    receiver_.release();
-    return into.size();
+    const Result<std::optional<std::size_t>> received = receiver_.receive(into);
+    if (!received) [[unlikely]]
+      return failed(received.error());
+    return *received == into.size() ? into.size() : wrong_size(**received);
   }
 
   // In batches: send several with stage() and show them with flush().

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <ringbell/ringbell.hpp>
 #include <ringbell/transport/ends/sealed.hpp>

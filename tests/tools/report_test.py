@@ -200,6 +200,20 @@ class Targets(ReportTest):
                              "round trip, spin, 56 B: this ÷ ring of lines")
         self.assertEqual(target.got, "1.1001×")
 
+    def test_what_lines_carry_is_another_share_where_they_have_far_to_go(self) -> None:
+        for line_ns, met in ((170.0, True), (250.0, False)):
+            row = {"bench": "throughput", "transport": "ringbell", "wait": "spin",
+                   "placement": "two_cpus", "message_bytes": 56, "messages_per_s": 46e6,
+                   "limit_per_s": 100e6,
+                   "line_ns_before": line_ns, "line_ns_after": line_ns}
+            target = self.target([META, row], "throughput, spin, 56 B: this ÷ what lines carry")
+            self.assertIs(target.met, met)
+            self.assertEqual(target.got, "0.460×")
+            ring = {**row, "transport": "ringbell_mpmc", "messages_per_s": 23e6}
+            table = tables.rings(self.results([META, row, ring]), "throughput")
+            self.assertIn("0.460× limit", table)
+            self.assertIn("0.500×", table)
+
     def test_a_target_without_its_rows_is_not_measured(self) -> None:
         self.assertTrue(all(t.met is None for t in all_targets(self.results([META]))))
 

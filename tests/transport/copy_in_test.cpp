@@ -113,7 +113,7 @@ TEST(CopyChoiceTest, MeasuresEverMoreSeldom) {
   Writer writer;
   writer.copy(4096 * kCopiesALap, kFarApart);
   const std::uint64_t before = writer.measured();
-  constexpr std::uint64_t kMany = 4UL * CopyChoice::kMostLaps * kCopiesALap;
+  constexpr std::uint64_t kMany = 4UL * TwoWays::kMostLaps * kCopiesALap;
   const std::uint64_t streamed = writer.copy(kMany, kFarApart);
   const std::uint64_t measured = writer.measured() - before;
   EXPECT_GE(measured, 2 * 3 * kCopiesALap);

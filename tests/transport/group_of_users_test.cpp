@@ -1,5 +1,6 @@
 // Names in a folder that a group of users shares, and listeners there: what each user may do.
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
@@ -25,6 +26,8 @@
 #include <tests/support/child_process.hpp>
 #include <tests/support/failure.hpp>
 #include <tests/support/group_users.hpp>
+#include <tests/support/shared_pages.hpp>
+#include <tests/support/stepped_process.hpp>
 #include <tests/support/text_messages.hpp>
 
 namespace ringbell {
@@ -309,46 +312,44 @@ TEST_F(GroupOfUsersTest, ConnectorWaitsUntilTheSocketIsOpenToTheGroup) {
   EXPECT_EQ(listening.wait(), 0);
 }
 
-// Between its call and its look at the mode.
+// Before each system call of the connector, and behind each: between its call and its look at the
+// mode, too.
 TEST_F(GroupOfUsersTest, ConnectorIsNotRefusedByASocketThatIsOpenedThisMoment) {
-  constexpr int kTimes = 400;
-  Signal made;
-  Signal comes;
-  Signal came;
-  ChildProcess listening = as_user(kFirst, [&] {
-    ::umask(0077);
-    const std::string path = path_of("talks.sock");
-    for (int i = 0; i < kTimes; ++i) {
-      const FileDescriptor socket = unix_socket::create().value();
-      if (!unix_socket::bind(socket.get(), {.name = path}).value()) return 1;
-      if (!unix_socket::listen(socket.get(), 1)) return 2;
-      made.tell();
-      if (!comes.wait()) return 3;
-      const auto open_at = std::chrono::steady_clock::now() + std::chrono::microseconds(i % 250);
-      while (std::chrono::steady_clock::now() < open_at) {
-      }
-      if (::chmod(path.c_str(), 0660) != 0) return 4;
+  constexpr std::size_t kStops = 100;  // it has tried twice by then
+  const std::string path = path_of("talks.sock");
+  test::SharedPages pages(4096);
+  auto* const status = pages.take<int>();
+  for (std::size_t opened_at = 0; opened_at < kStops; ++opened_at) {
+    const FileDescriptor socket = unix_socket::create().value();
+    EXPECT_TRUE(unix_socket::bind(socket.get(), {.name = path}).value());
+    EXPECT_EQ(::chmod(path.c_str(), 0600), 0);
+    EXPECT_EQ(::chown(path.c_str(), kFirst, kGroup), 0);
+    ASSERT_EQ(::seteuid(kFirst), 0);  // who listens, as the kernel tells it
+    EXPECT_TRUE(unix_socket::listen(socket.get(), 1));
+    ASSERT_EQ(::seteuid(0), 0);
+    test::SteppedProcess connecting(
+        [] { (void)test::become_user(kSecond); },
+        [&] {
+          *status = status_of(connect(
+              "talks", {.place = Place::group, .timeout = kPatience, .listener_uid = kFirst}));
+        });
+    if (connecting.is_forbidden()) GTEST_SKIP() << connecting.trouble();
+    for (std::size_t stop = 0; stop < opened_at; ++stop) connecting.step_to_system_call();
+    ASSERT_EQ(::chmod(path.c_str(), 0660), 0);
+    std::atomic<bool> is_over = false;
+    std::thread hangs_up([&] {
       pollfd there{.fd = socket.get(), .events = POLLIN, .revents = 0};
-      if (::poll(&there, 1, 20'000) != 1) return 5;
-      (void)unix_socket::accept(socket.get());  // and hangs up
-      if (!came.wait()) return 6;
-      if (::unlink(path.c_str()) != 0) return 7;
-    }
-    return 0;
-  });
-  ChildProcess connecting = as_user(kSecond, [&] {
-    const ConnectOptions options{
-        .place = Place::group, .timeout = kPatience, .listener_uid = kFirst};
-    for (int i = 0; i < kTimes; ++i) {
-      if (!made.wait()) return 1;
-      comes.tell();
-      if (code_of(connect("talks", options)) != ErrorCode::peer_dead) return 2;
-      came.tell();
-    }
-    return 0;
-  });
-  EXPECT_EQ(connecting.wait(), 0);
-  EXPECT_EQ(listening.wait(), 0);
+      while (!is_over) {
+        if (::poll(&there, 1, 1) == 1) (void)unix_socket::accept(socket.get());
+      }
+    });
+    while (!connecting.is_over() && connecting.trouble().empty()) connecting.step_to_system_call();
+    is_over = true;
+    hangs_up.join();
+    ASSERT_EQ(connecting.trouble(), "");
+    ASSERT_EQ(*status, refused_with(ErrorCode::peer_dead)) << "opened at stop " << opened_at;
+    ASSERT_EQ(::unlink(path.c_str()), 0);
+  }
 }
 
 TEST_F(GroupOfUsersTest, ConnectorExpectsTheUserThatItNames) {

@@ -67,10 +67,12 @@ class PriorityParking : public ::testing::Test {
   }
 };
 
+// Now and then nothing comes for a while: who may sleep does.
 int send_all(const ChannelFds& fds, const test::Signal& opened) {
   Sender sender = Sender::attach(fds).value();
   opened.tell();
   for (std::uint64_t i = 0; i < kMessages; ++i) {
+    if (i % (kMessages / 10) == 0) std::this_thread::sleep_for(2ms);
     if (sender.send(kMessage, kLong) != true) return 1;
   }
   return 0;

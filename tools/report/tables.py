@@ -91,7 +91,8 @@ def throughput_by_size(results: Results, setting: Setting) -> str:
 def rings(results: Results, bench: str) -> str:
     """The bare rings, spinning on two CPUs, under the channel; in small print spread and ratio.
 
-    The ratio is that to the floor beside the row for round trips, to the channel one way.
+    The ratio is that to the floor beside the row for round trips. One way it is that to the
+    channel, and the channel's that to what lines carry.
     """
     known = {r.transport for r in results.select(bench)}
     sizes = [s for s in message_sizes(results, bench)
@@ -109,11 +110,14 @@ def rings(results: Results, bench: str) -> str:
                                           f"{text.ratio(floor.median)} floor" if floor else ""))
                 continue
             own = results.figure(bench, "messages_per_s", **fields)
-            times = own.over(results.figure(bench, "messages_per_s",
-                                            **{**fields, "transport": "ringbell"}))
-            cells.append(text.stacked(*throughput_cell(own, size),
-                                      text.ratio(times.median)
-                                      if times and transport in RINGS else ""))
+            if transport in RINGS:
+                times = own.over(results.figure(bench, "messages_per_s",
+                                                **{**fields, "transport": "ringbell"}))
+                shown = text.ratio(times.median) if times else ""
+            else:
+                share = own.over(beside(results, bench, "limit_per_s", size))
+                shown = f"{text.ratio(share.median)} limit" if share else ""
+            cells.append(text.stacked(*throughput_cell(own, size), shown))
         rows.append(cells)
     title = "p50" if bench == "round_trip" else "one way"
     return text.table([title, *map(text.size, sizes)], rows) if sizes else ""

@@ -17,6 +17,8 @@ from report.tables import copies_per_byte, file_groups, file_speed
 SPIN = {"transport": "ringbell", "wait": "spin", "placement": "two_cpus"}
 PIPE = {"transport": "pipe", "placement": "two_cpus"}
 READ_AND_WRITE = ("pipe", "pipe_1m")
+# From what a line takes to and fro on, two CPUs share no cache.
+FAR_NS = 180
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,13 @@ def _throughput(results: Results) -> Iterator[Target]:
     yield _ratio(f"throughput, spin, 8 B: batches of {batch} ÷ one by one", batched.over(small),
                  1.5, at_most=False)
     yield _rate("throughput, spin, 56 B", medium, 100e6)
+    for size, near, far in ((56, 0.45, 0.8), (256, 0.5, 0.7), (4096, 0.9, 0.9), (65536, 0.9, 0.9)):
+        line, limit = (results.figure("throughput", metric, message_bytes=size, **SPIN)
+                       for metric in ("line_ns_before", "limit_per_s"))
+        is_far = bool(line) and line.median >= FAR_NS
+        yield _ratio(f"throughput, spin, {text.size(size)}: this ÷ what lines carry, "
+                     f"{'far' if is_far else 'near'}", _rate_of(results, size, **SPIN).over(limit),
+                     far if is_far else near, at_most=False)
     for size, limit in ((8, 40), (65536, 4)):
         own = _rate_of(results, size, **SPIN)
         polled = _rate_of(results, size, wait="polled", **PIPE)

@@ -106,6 +106,7 @@ Collector::Collector(Participant participant, Storage storage) noexcept
     : OpenedEnd(std::move(participant)),
       storage_(std::move(storage)),
       ring_(region().fan_in_memory(), storage_),
+      lines_(region().geometry().capacity_bytes * ring_.lane_count()),
       head_rung_(ring_.published_head(0)) {
   participant_.sleeper().will_sleep_on(region().bells().data_bell.word);
 }

@@ -17,6 +17,7 @@
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/ends/group_end.hpp>
+#include <ringbell/transport/ends/line_choice.hpp>
 #include <ringbell/transport/ends/record_time.hpp>
 #include <ringbell/transport/ends/record_writer.hpp>
 #include <ringbell/transport/memory/region.hpp>
@@ -151,6 +152,10 @@ class RINGBELL_API Collector : public OpenedEnd<Collector, CollectorOptions> {
     const std::uint64_t head = ring_.published_head(read_from_);
     if (head == head_rung_) [[likely]]
       return;
+    if (lines_.gave_back(head - head_rung_)) [[unlikely]] {
+      lines_.next(LineChoice::Clock::now());
+      ring_.keep_lines(lines_.keeps());
+    }
     head_rung_ = head;
     participant_.sleeper().published(participant_.bell_of(read_from_ + 1));
   }
@@ -160,6 +165,7 @@ class RINGBELL_API Collector : public OpenedEnd<Collector, CollectorOptions> {
 
   Storage storage_;  // what ring_ keeps of the lanes; it stays where it is if the vector moves
   core::FanIn<>::Reader ring_;
+  LineChoice lines_;
   std::uint64_t head_rung_;      // of the lane read_from_
   std::uint32_t read_from_ = 0;  // the lane of the message that was peeked last
   std::uint32_t polls_ = 0;      // that found nothing

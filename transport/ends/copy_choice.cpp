@@ -1,35 +1,17 @@
 #include <ringbell/transport/ends/copy_choice.hpp>
 
-#include <algorithm>
-
 namespace ringbell {
 
-void CopyChoice::next_phase() noexcept {
-  left_bytes_ = lap_bytes_;
-  switch (phase_) {
-    case Phase::settled:
-      phase_ = Phase::time_chosen;
-      break;
-    case Phase::time_chosen:
-      chosen_lap_ = lap_;
-      phase_ = Phase::warm_other;
-      break;
-    case Phase::warm_other:
-      phase_ = Phase::time_other;
-      break;
-    case Phase::time_other:
-      decide();
-      phase_ = Phase::settled;
-      left_bytes_ = lap_bytes_ * laps_;
-      break;
+void CopyChoice::next() noexcept {
+  bool other_is_better = false;
+  if (ways_.phase() == TwoWays::Phase::time_chosen) chosen_lap_ = lap_;
+  if (ways_.phase() == TwoWays::Phase::time_other) {
+    const bool streams = way() == Way::streaming;
+    const Way best = streams ? better(chosen_lap_, lap_) : better(lap_, chosen_lap_);
+    other_is_better = best == way();
   }
+  ways_.next(other_is_better);
   lap_ = {};
-}
-
-void CopyChoice::decide() noexcept {
-  const Way way = chosen_ == Way::plain ? better(chosen_lap_, lap_) : better(lap_, chosen_lap_);
-  laps_ = way == chosen_ ? std::min(2 * laps_, kMostLaps) : kFewestLaps;
-  chosen_ = way;
 }
 
 CopyChoice::Way CopyChoice::better(const Lap& plain, const Lap& streaming) noexcept {

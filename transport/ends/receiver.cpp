@@ -11,7 +11,10 @@
 namespace ringbell {
 
 Receiver::Receiver(Endpoint endpoint, core::SpscRing<>::Reader ring) noexcept
-    : OpenedSide(std::move(endpoint)), ring_(std::move(ring)), head_rung_(ring_.published_head()) {}
+    : OpenedSide(std::move(endpoint)),
+      ring_(std::move(ring)),
+      head_rung_(ring_.published_head()),
+      lines_(channel().region().geometry().capacity_bytes) {}
 
 Receiver::~Receiver() {
   if (endpoint_.is_open()) ring_.publish_head();

@@ -16,6 +16,7 @@
 #include <ringbell/transport/base/export.hpp>
 #include <ringbell/transport/ends/channel_end.hpp>
 #include <ringbell/transport/ends/group_end.hpp>
+#include <ringbell/transport/ends/line_choice.hpp>
 #include <ringbell/transport/ends/not_now.hpp>
 #include <ringbell/transport/ends/record_time.hpp>
 
@@ -168,15 +169,19 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
   void head_published() noexcept {
     if (ring_.published_head() == head_rung_) [[likely]]
       return;
+    if (lines_.gave_back(ring_.published_head() - head_rung_)) [[unlikely]]
+      lines_.next(LineChoice::Clock::now());
     head_rung_ = ring_.published_head();
     endpoint_.moved_to(head_rung_);
     endpoint_.published();
     // On one CPU neither side moves by more than the ring holds before the other has its turn.
-    ring_.keep_lines(endpoint_.takes_turns(channel().region().geometry().capacity_bytes));
+    const bool takes_turns = endpoint_.takes_turns(channel().region().geometry().capacity_bytes);
+    ring_.keep_lines(takes_turns || lines_.keeps());
   }
 
   core::SpscRing<>::Reader ring_;
   std::uint64_t head_rung_;
+  LineChoice lines_;
   std::uint64_t peeked_at_ = kNowhere;  // of the record that may be held or given back
   std::uint64_t held_from_ = 0;         // the oldest record that is held
   std::uint64_t expired_ = 0;
