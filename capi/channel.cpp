@@ -88,7 +88,7 @@ int ringbell_sender_open(ringbell_channel* channel, const ringbell_wait_options*
   return open_end<ringbell::Sender>(channel, wait, sender, error);
 }
 
-int ringbell_sender_claim(ringbell_sender* sender, uint32_t size_bytes, int64_t timeout_ns,
+int ringbell_sender_claim(ringbell_sender* sender, size_t size_bytes, int64_t timeout_ns,
                           void** room, ringbell_error* error) {
   return guarded(error, [&] {
     return give_room(sender->value.claim_for(size_bytes, timeout_of(timeout_ns)), room, nullptr,
@@ -96,12 +96,12 @@ int ringbell_sender_claim(ringbell_sender* sender, uint32_t size_bytes, int64_t 
   });
 }
 
-void ringbell_sender_commit(ringbell_sender* sender, uint32_t size_bytes) {
-  size_bytes == 0 ? sender->value.commit() : sender->value.commit(size_bytes);
+void ringbell_sender_commit(ringbell_sender* sender, size_t size_bytes) {
+  sender->value.commit(size_bytes);
 }
 
-void ringbell_sender_stage(ringbell_sender* sender, uint32_t size_bytes) {
-  size_bytes == 0 ? sender->value.stage() : sender->value.stage(size_bytes);
+void ringbell_sender_stage(ringbell_sender* sender, size_t size_bytes) {
+  sender->value.stage(size_bytes);
 }
 
 void ringbell_sender_flush(ringbell_sender* sender) { sender->value.flush(); }
@@ -152,7 +152,7 @@ int ringbell_sender_waitable_fd(const ringbell_sender* sender, int* fd, ringbell
   return waitable_fd(sender->value, fd, error);
 }
 
-int ringbell_sender_arm(ringbell_sender* sender, uint32_t size_bytes) {
+int ringbell_sender_arm(ringbell_sender* sender, size_t size_bytes) {
   return sender->value.arm(size_bytes) ? 1 : 0;
 }
 

@@ -88,14 +88,16 @@ RINGBELL_C_API int ringbell_sender_open_name(const char* name, int64_t timeout_n
 RINGBELL_C_API int ringbell_sender_open_device(const char* path, const ringbell_wait_options* wait,
                                                ringbell_sender** sender, ringbell_error* error);
 /* Room for a record of this size, to be filled in place. The receiver sees nothing of it before it
- * is committed. */
-RINGBELL_C_API int ringbell_sender_claim(ringbell_sender* sender, uint32_t size_bytes,
+ * is committed. RINGBELL_TOO_LARGE: no record of the ring can have that size. */
+RINGBELL_C_API int ringbell_sender_claim(ringbell_sender* sender, size_t size_bytes,
                                          int64_t timeout_ns, void** room, ringbell_error* error);
-/* Makes the claimed record and all that are staged visible. It turned out to be size_bytes long:
- * at most what was claimed; 0: just that. Nothing happens if nothing is claimed, or less. */
-RINGBELL_C_API void ringbell_sender_commit(ringbell_sender* sender, uint32_t size_bytes);
-/* Completes the claimed record; it becomes visible with the next commit or flush. */
-RINGBELL_C_API void ringbell_sender_stage(ringbell_sender* sender, uint32_t size_bytes);
+/* Makes the claimed record and all that are staged visible. It turned out to be size_bytes long,
+ * 0 too: an empty record is one. Nothing happens if nothing is claimed, or less; the claim
+ * stays. */
+RINGBELL_C_API void ringbell_sender_commit(ringbell_sender* sender, size_t size_bytes);
+/* Completes the claimed record; it becomes visible with the next commit or flush. Otherwise as
+ * ringbell_sender_commit(). */
+RINGBELL_C_API void ringbell_sender_stage(ringbell_sender* sender, size_t size_bytes);
 RINGBELL_C_API void ringbell_sender_flush(ringbell_sender* sender);
 /* Forgets the claim and all that is staged. */
 RINGBELL_C_API void ringbell_sender_abort(ringbell_sender* sender);
@@ -121,7 +123,7 @@ RINGBELL_C_API int ringbell_sender_waitable_fd(const ringbell_sender* sender, in
 /* Announces a sleep until there is room for a record of this size, then looks. 1:
  * armed; sleep until the descriptor is readable, look, and arm again. 0: do not sleep: there is
  * room, or ringbell_sender_claim() has an error to tell. */
-RINGBELL_C_API int ringbell_sender_arm(ringbell_sender* sender, uint32_t size_bytes);
+RINGBELL_C_API int ringbell_sender_arm(ringbell_sender* sender, size_t size_bytes);
 /* Takes it back, for a loop that will not look for a while. */
 RINGBELL_C_API void ringbell_sender_disarm(ringbell_sender* sender);
 /* Ends the wait under way, or the next one that does not find at once what it waits for:

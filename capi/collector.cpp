@@ -38,7 +38,7 @@ int ringbell_contributor_open_name(const char* name, int64_t timeout_ns,
   return open_named<ringbell::Contributor>(name, wait, contributor, error, timeout_of(timeout_ns));
 }
 
-int ringbell_contributor_claim(ringbell_contributor* contributor, uint32_t size_bytes,
+int ringbell_contributor_claim(ringbell_contributor* contributor, size_t size_bytes,
                                int64_t timeout_ns, void** room, ringbell_error* error) {
   return guarded(error, [&]() -> int {
     const auto claimed = contributor->value.claim_for(size_bytes, timeout_of(timeout_ns));
@@ -46,12 +46,12 @@ int ringbell_contributor_claim(ringbell_contributor* contributor, uint32_t size_
   });
 }
 
-void ringbell_contributor_commit(ringbell_contributor* contributor, uint32_t size_bytes) {
-  size_bytes == 0 ? contributor->value.commit() : contributor->value.commit(size_bytes);
+void ringbell_contributor_commit(ringbell_contributor* contributor, size_t size_bytes) {
+  contributor->value.commit(size_bytes);
 }
 
-void ringbell_contributor_stage(ringbell_contributor* contributor, uint32_t size_bytes) {
-  size_bytes == 0 ? contributor->value.stage() : contributor->value.stage(size_bytes);
+void ringbell_contributor_stage(ringbell_contributor* contributor, size_t size_bytes) {
+  contributor->value.stage(size_bytes);
 }
 
 void ringbell_contributor_flush(ringbell_contributor* contributor) { contributor->value.flush(); }
@@ -88,7 +88,7 @@ int ringbell_contributor_waitable_fd(ringbell_contributor* contributor, int* fd,
   return waitable_fd(contributor->value, fd, error);
 }
 
-int ringbell_contributor_arm(ringbell_contributor* contributor, uint32_t size_bytes) {
+int ringbell_contributor_arm(ringbell_contributor* contributor, size_t size_bytes) {
   return contributor->value.arm(size_bytes) ? 1 : 0;
 }
 

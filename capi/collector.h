@@ -59,13 +59,13 @@ RINGBELL_C_API int ringbell_contributor_open_name(const char* name, int64_t time
                                                   ringbell_contributor** contributor,
                                                   ringbell_error* error);
 /* These are as those of ringbell_sender, of whose lane no other end is the writer. */
-RINGBELL_C_API int ringbell_contributor_claim(ringbell_contributor* contributor,
-                                              uint32_t size_bytes, int64_t timeout_ns, void** room,
+RINGBELL_C_API int ringbell_contributor_claim(ringbell_contributor* contributor, size_t size_bytes,
+                                              int64_t timeout_ns, void** room,
                                               ringbell_error* error);
 RINGBELL_C_API void ringbell_contributor_commit(ringbell_contributor* contributor,
-                                                uint32_t size_bytes);
+                                                size_t size_bytes);
 RINGBELL_C_API void ringbell_contributor_stage(ringbell_contributor* contributor,
-                                               uint32_t size_bytes);
+                                               size_t size_bytes);
 RINGBELL_C_API void ringbell_contributor_flush(ringbell_contributor* contributor);
 RINGBELL_C_API void ringbell_contributor_abort(ringbell_contributor* contributor);
 RINGBELL_C_API void ringbell_contributor_set_source(ringbell_contributor* contributor,
@@ -84,7 +84,7 @@ RINGBELL_C_API uint32_t ringbell_contributor_lane(const ringbell_contributor* co
  * longest_sleep_ns; it stays the contributor's. */
 RINGBELL_C_API int ringbell_contributor_waitable_fd(ringbell_contributor* contributor, int* fd,
                                                     ringbell_error* error);
-RINGBELL_C_API int ringbell_contributor_arm(ringbell_contributor* contributor, uint32_t size_bytes);
+RINGBELL_C_API int ringbell_contributor_arm(ringbell_contributor* contributor, size_t size_bytes);
 RINGBELL_C_API void ringbell_contributor_disarm(ringbell_contributor* contributor);
 RINGBELL_C_API void ringbell_contributor_interrupt(ringbell_contributor* contributor);
 RINGBELL_C_API int ringbell_contributor_peer(const ringbell_contributor* contributor);

@@ -3,6 +3,27 @@
 #include <ringbell/capi/messages.hpp>
 #include <ringbell/capi/open_side.hpp>
 
+namespace ringbell::capi {
+namespace {
+
+ringbell_queue_recovered recovered_of(const core::MpmcRecovered& found) noexcept {
+  return {.skipped = found.skipped, .returned = found.returned};
+}
+
+template <class Handle>
+ringbell_queue_recovered recover(Handle* handle) noexcept {
+  const NoCancellation whole;
+  return recovered_of(handle->value.recover());
+}
+
+template <class Handle>
+ringbell_queue_recovered recovered(const Handle* handle) noexcept {
+  return recovered_of(handle->value.recovered());
+}
+
+}  // namespace
+}  // namespace ringbell::capi
+
 using namespace ringbell::capi;
 
 extern "C" {
@@ -68,6 +89,14 @@ uint64_t ringbell_queue_sender_fill(const ringbell_queue_sender* sender) {
   return sender->value.fill();
 }
 
+ringbell_queue_recovered ringbell_queue_sender_recover(ringbell_queue_sender* sender) {
+  return recover(sender);
+}
+
+ringbell_queue_recovered ringbell_queue_sender_recovered(const ringbell_queue_sender* sender) {
+  return recovered(sender);
+}
+
 int ringbell_queue_sender_waitable_fd(ringbell_queue_sender* sender, int* fd,
                                       ringbell_error* error) {
   return waitable_fd(sender->value, fd, error);
@@ -130,6 +159,15 @@ uint32_t ringbell_queue_receiver_max_message_bytes(const ringbell_queue_receiver
 
 uint64_t ringbell_queue_receiver_lag(const ringbell_queue_receiver* receiver) {
   return receiver->value.lag();
+}
+
+ringbell_queue_recovered ringbell_queue_receiver_recover(ringbell_queue_receiver* receiver) {
+  return recover(receiver);
+}
+
+ringbell_queue_recovered ringbell_queue_receiver_recovered(
+    const ringbell_queue_receiver* receiver) {
+  return recovered(receiver);
 }
 
 int ringbell_queue_receiver_waitable_fd(ringbell_queue_receiver* receiver, int* fd,

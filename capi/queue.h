@@ -26,6 +26,12 @@ typedef struct ringbell_queue_options {
   uint64_t reserved[2];
 } ringbell_queue_options;
 
+/* What was taken from dead ends. */
+typedef struct ringbell_queue_recovered {
+  uint64_t skipped;  /* messages that were claimed and never committed: gone */
+  uint64_t returned; /* messages that were taken and not released: they come again */
+} ringbell_queue_recovered;
+
 RINGBELL_C_API int ringbell_queue_create(const ringbell_queue_options* options,
                                          ringbell_queue** queue, ringbell_error* error);
 /* By the descriptor of another process's queue, which the caller keeps. */
@@ -77,6 +83,14 @@ RINGBELL_C_API uint32_t
 ringbell_queue_sender_max_message_bytes(const ringbell_queue_sender* sender);
 /* How many of the queue's places are not free. Looks at each. */
 RINGBELL_C_API uint64_t ringbell_queue_sender_fill(const ringbell_queue_sender* sender);
+/* Takes from all dead ends what they held, now: a wait does so when it is held up, and polls do
+ * after some thousand in vain. Returns what it took. Looks at every place, and asks the kernel
+ * about each owner. */
+RINGBELL_C_API ringbell_queue_recovered
+ringbell_queue_sender_recover(ringbell_queue_sender* sender);
+/* What this end has taken so far. */
+RINGBELL_C_API ringbell_queue_recovered
+ringbell_queue_sender_recovered(const ringbell_queue_sender* sender);
 /* For epoll, poll and other loops. The descriptor is readable once there may be room, and after
  * longest_sleep_ns; it stays the sender's. */
 RINGBELL_C_API int ringbell_queue_sender_waitable_fd(ringbell_queue_sender* sender, int* fd,
@@ -127,6 +141,11 @@ RINGBELL_C_API uint32_t
 ringbell_queue_receiver_max_message_bytes(const ringbell_queue_receiver* receiver);
 /* How far the receivers are behind: messages that are ready and in no receiver's hand. */
 RINGBELL_C_API uint64_t ringbell_queue_receiver_lag(const ringbell_queue_receiver* receiver);
+/* As those of the sender. */
+RINGBELL_C_API ringbell_queue_recovered
+ringbell_queue_receiver_recover(ringbell_queue_receiver* receiver);
+RINGBELL_C_API ringbell_queue_recovered
+ringbell_queue_receiver_recovered(const ringbell_queue_receiver* receiver);
 /* As those of the sender; an armed end may have taken a message in hand, which the peek has. */
 RINGBELL_C_API int ringbell_queue_receiver_waitable_fd(ringbell_queue_receiver* receiver, int* fd,
                                                        ringbell_error* error);

@@ -146,11 +146,8 @@ int ringbell_client_start(ringbell_client* client, const void* request, size_t r
 }
 
 int ringbell_client_wait_any(ringbell_client* client, int64_t timeout_ns, ringbell_error* error) {
-  return guarded(error, [&]() -> int {
-    const ringbell::Result<bool> any = client->value.any_answered_for(timeout_of(timeout_ns));
-    if (!any) return report(any.error(), error);
-    return *any ? RINGBELL_OK : RINGBELL_NOT_NOW;
-  });
+  return guarded(
+      error, [&] { return done(client->value.any_answered_for(timeout_of(timeout_ns)), error); });
 }
 
 int ringbell_ticket_wait(ringbell_ticket* ticket, int64_t timeout_ns, const void** response,
@@ -172,6 +169,10 @@ int ringbell_ticket_abandon(ringbell_ticket* ticket) { return number_of(ticket->
 int ringbell_ticket_fate(const ringbell_ticket* ticket) { return number_of(ticket->value.fate()); }
 
 void ringbell_ticket_destroy(ringbell_ticket* ticket) { destroy(ticket); }
+
+uint32_t ringbell_client_max_message_bytes(const ringbell_client* client) {
+  return client->value.max_message_bytes();
+}
 
 int ringbell_client_waitable_fd(ringbell_client* client, int* fd, ringbell_error* error) {
   return waitable_fd(client->value, fd, error);
@@ -202,13 +203,8 @@ int ringbell_server_create(const char* name, const ringbell_service_options* opt
 
 int ringbell_server_request(ringbell_server* server, int64_t timeout_ns, const void** request,
                             size_t* size_bytes, ringbell_error* error) {
-  return guarded(error, [&]() -> int {
-    const auto asked = server->value.request_for(timeout_of(timeout_ns));
-    if (!asked) return report(asked.error(), error);
-    if (!*asked) return RINGBELL_NOT_NOW;
-    *request = (*asked)->data();
-    *size_bytes = (*asked)->size();
-    return RINGBELL_OK;
+  return guarded(error, [&] {
+    return show(server->value.request_for(timeout_of(timeout_ns)), request, size_bytes, error);
   });
 }
 
@@ -281,6 +277,10 @@ int ringbell_taken_finish(ringbell_taken* taken, ringbell_error* error) {
 }
 
 void ringbell_taken_destroy(ringbell_taken* taken) { destroy(taken); }
+
+uint32_t ringbell_server_max_message_bytes(const ringbell_server* server) {
+  return server->value.max_message_bytes();
+}
 
 int ringbell_server_waitable_fd(ringbell_server* server, int* fd, ringbell_error* error) {
   return waitable_fd(server->value, fd, error);

@@ -108,6 +108,8 @@ RINGBELL_C_API int ringbell_ticket_abandon(ringbell_ticket* ticket);
 RINGBELL_C_API int ringbell_ticket_fate(const ringbell_ticket* ticket);
 /* Gives the call up if it is under way. NULL is allowed. */
 RINGBELL_C_API void ringbell_ticket_destroy(ringbell_ticket* ticket);
+/* Of a request, and of a response. */
+RINGBELL_C_API uint32_t ringbell_client_max_message_bytes(const ringbell_client* client);
 /* For epoll, poll and other loops. The descriptor is readable once the server has rung, and after
  * longest_sleep_ns; it stays the client's. */
 RINGBELL_C_API int ringbell_client_waitable_fd(ringbell_client* client, int* fd,
@@ -169,6 +171,7 @@ RINGBELL_C_API int ringbell_taken_send(ringbell_taken* taken, const void* part, 
 RINGBELL_C_API int ringbell_taken_finish(ringbell_taken* taken, ringbell_error* error);
 /* Unanswered it is dropped: the client has RINGBELL_DROPPED. NULL is allowed. */
 RINGBELL_C_API void ringbell_taken_destroy(ringbell_taken* taken);
+RINGBELL_C_API uint32_t ringbell_server_max_message_bytes(const ringbell_server* server);
 /* For epoll, poll and other loops. The descriptor is readable once a client has rung, and after
  * longest_sleep_ns; it stays the server's. */
 RINGBELL_C_API int ringbell_server_waitable_fd(ringbell_server* server, int* fd,

@@ -3,6 +3,7 @@
 #include <span>
 
 #include <ringbell/capi/loop.hpp>
+#include <ringbell/capi/messages.hpp>
 #include <ringbell/capi/open_side.hpp>
 
 using namespace ringbell::capi;
@@ -70,6 +71,10 @@ uint64_t ringbell_state_writer_number(const ringbell_state_writer* writer, uint3
   return writer->value.number(key);
 }
 
+uint32_t ringbell_state_writer_max_value_bytes(const ringbell_state_writer* writer) {
+  return writer->value.max_value_bytes();
+}
+
 int ringbell_state_writer_name_lost(const ringbell_state_writer* writer) {
   return name_lost(writer);
 }
@@ -101,15 +106,8 @@ int ringbell_state_reader_get(ringbell_state_reader* reader, uint32_t key, void*
 
 int ringbell_state_reader_look(ringbell_state_reader* reader, uint32_t key, const void** value,
                                size_t* size_bytes, ringbell_error* error) {
-  return guarded_whole(error, [&]() -> int {
-    const ringbell::Result<std::optional<std::span<const std::byte>>> seen =
-        reader->value.look(key);
-    if (!seen) return report(seen.error(), error);
-    if (!*seen) return RINGBELL_NOT_NOW;
-    *value = (*seen)->data();
-    *size_bytes = (*seen)->size();
-    return RINGBELL_OK;
-  });
+  return guarded_whole(error,
+                       [&] { return show(reader->value.look(key), value, size_bytes, error); });
 }
 
 int ringbell_state_reader_release(ringbell_state_reader* reader) {
@@ -122,11 +120,8 @@ int ringbell_state_reader_changed(const ringbell_state_reader* reader, uint32_t 
 
 int ringbell_state_reader_wait_changed(ringbell_state_reader* reader, uint32_t key,
                                        int64_t timeout_ns, ringbell_error* error) {
-  return guarded(error, [&]() -> int {
-    const ringbell::Result<bool> changed = reader->value.wait_changed(timeout_of(timeout_ns), key);
-    if (!changed) return report(changed.error(), error);
-    return *changed ? RINGBELL_OK : RINGBELL_NOT_NOW;
-  });
+  return guarded(
+      error, [&] { return done(reader->value.wait_changed(timeout_of(timeout_ns), key), error); });
 }
 
 uint64_t ringbell_state_reader_number(const ringbell_state_reader* reader, uint32_t key) {

@@ -66,6 +66,7 @@ RINGBELL_C_API void ringbell_state_writer_abort(ringbell_state_writer* writer);
 /* How often the key was set, by this writer and those before it. */
 RINGBELL_C_API uint64_t ringbell_state_writer_number(const ringbell_state_writer* writer,
                                                      uint32_t key);
+RINGBELL_C_API uint32_t ringbell_state_writer_max_value_bytes(const ringbell_state_writer* writer);
 /* As ringbell_sender_name_lost(). */
 RINGBELL_C_API int ringbell_state_writer_name_lost(const ringbell_state_writer* writer);
 /* Readers that wait learn RINGBELL_CLOSED. NULL is allowed. */

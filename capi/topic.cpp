@@ -85,6 +85,10 @@ void ringbell_publisher_require_reader(ringbell_publisher* publisher, int requir
   publisher->value.require_reader(required != 0);
 }
 
+uint32_t ringbell_publisher_max_message_bytes(const ringbell_publisher* publisher) {
+  return publisher->value.max_message_bytes();
+}
+
 uint64_t ringbell_publisher_fill(const ringbell_publisher* publisher) {
   return publisher->value.fill();
 }
@@ -98,6 +102,15 @@ int ringbell_publisher_wait_for_subscribers(ringbell_publisher* publisher, uint3
   return guarded(error, [&] {
     return done(publisher->value.wait_for_subscribers(count, timeout_of(timeout_ns)), error);
   });
+}
+
+uint32_t ringbell_publisher_evict(ringbell_publisher* publisher) {
+  const ringbell::NoCancellation whole;
+  return publisher->value.evict();
+}
+
+uint64_t ringbell_publisher_evictions(const ringbell_publisher* publisher) {
+  return publisher->value.evictions();
 }
 
 int ringbell_publisher_waitable_fd(ringbell_publisher* publisher, int* fd, ringbell_error* error) {

@@ -64,7 +64,8 @@ RINGBELL_C_API int ringbell_publisher_create(const char* name,
                                              const ringbell_wait_options* wait,
                                              ringbell_publisher** publisher, ringbell_error* error);
 /* Copies a message in. RINGBELL_NOT_NOW: a subscriber of a lossless topic is behind, or another
- * publisher has held a place for a whole ring. */
+ * publisher has held a place for a whole ring. RINGBELL_EVICTED: this one of several was
+ * taken for dead meanwhile. */
 RINGBELL_C_API int ringbell_publisher_publish(ringbell_publisher* publisher, const void* bytes,
                                               size_t size_bytes, int64_t timeout_ns,
                                               ringbell_error* error);
@@ -73,11 +74,13 @@ RINGBELL_C_API int ringbell_publisher_publish(ringbell_publisher* publisher, con
  * message is gone from now on. RINGBELL_NOT_NOW: as ringbell_publisher_publish(). */
 RINGBELL_C_API int ringbell_publisher_claim(ringbell_publisher* publisher, int64_t timeout_ns,
                                             void** room, size_t* room_bytes, ringbell_error* error);
-/* 1; or 0: nothing is claimed, or it cannot have that size, and nothing happened. */
+/* 1; or 0: nothing is claimed, or it cannot have that size, and nothing happened; or this one of
+ * several publishers was taken for dead meanwhile, and the message is gone. */
 RINGBELL_C_API int ringbell_publisher_commit(ringbell_publisher* publisher, size_t size_bytes);
 RINGBELL_C_API void ringbell_publisher_abort(ringbell_publisher* publisher);
 /* Not 0: from now on publishing is RINGBELL_NO_READER while there is no subscriber. */
 RINGBELL_C_API void ringbell_publisher_require_reader(ringbell_publisher* publisher, int required);
+RINGBELL_C_API uint32_t ringbell_publisher_max_message_bytes(const ringbell_publisher* publisher);
 /* How many messages the slowest subscriber of a lossless topic is behind, as far as it has told:
  * after an eighth of the ring, and when it has read all. 0 for a lossy one. */
 RINGBELL_C_API uint64_t ringbell_publisher_fill(const ringbell_publisher* publisher);
@@ -89,6 +92,12 @@ RINGBELL_C_API uint32_t ringbell_publisher_subscribers(const ringbell_publisher*
 RINGBELL_C_API int ringbell_publisher_wait_for_subscribers(ringbell_publisher* publisher,
                                                            uint32_t count, int64_t timeout_ns,
                                                            ringbell_error* error);
+/* Evicts all dead subscribers of a lossless topic, now: they are waited for no more, nor is what
+ * dead ones of several publishers had claimed. A wait does so when one is in its way, and polls do
+ * after some thousand in vain. Returns how many subscribers. Asks the kernel about each. */
+RINGBELL_C_API uint32_t ringbell_publisher_evict(ringbell_publisher* publisher);
+/* How many this publisher has evicted so far. */
+RINGBELL_C_API uint64_t ringbell_publisher_evictions(const ringbell_publisher* publisher);
 
 /* For epoll, poll and other loops. The descriptor is readable once there may be room, and after
  * longest_sleep_ns; it stays the publisher's. RINGBELL_UNSUPPORTED for the one publisher

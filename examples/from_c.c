@@ -22,7 +22,7 @@ static int send_lines(void) {
     void* room; /* in the ring itself: nothing is copied */
     if (ringbell_sender_claim(sender, 64, RINGBELL_FOREVER, &room, &error) < 0) return fails();
     const int length = snprintf(room, 64, "line %d of process %d", line, (int)getpid());
-    ringbell_sender_commit(sender, (uint32_t)length);
+    ringbell_sender_commit(sender, (size_t)length);
   }
   ringbell_sender_close(sender); /* what was sent is read all the same */
   return 0;

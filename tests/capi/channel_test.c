@@ -17,6 +17,7 @@ enum { kMessages = 20000 };
 static ringbell_error error;
 
 static const int64_t kPatience = INT64_C(20) * 1000 * 1000 * 1000;
+static const size_t kFourGiB = (size_t)UINT32_MAX + 1;
 
 struct message {
   uint64_t number;
@@ -141,7 +142,7 @@ static void what_is_held_or_staged_comes_in_order(void) {
   CHECK_CODE(RINGBELL_NOT_NOW, ringbell_receiver_peek(receiver, 0, &record, &size, &error));
   CHECK_CODE(RINGBELL_OK, ringbell_sender_claim(sender, 1, 0, &room, &error));
   *(char*)room = 'a';
-  ringbell_sender_stage(sender, 0);
+  ringbell_sender_stage(sender, 1);
   CHECK_CODE(RINGBELL_OK, ringbell_sender_claim(sender, 1, 0, &room, &error));
   ringbell_sender_abort(sender);
   ringbell_sender_commit(sender, 0); /* nothing is claimed, and nothing staged */
@@ -150,7 +151,7 @@ static void what_is_held_or_staged_comes_in_order(void) {
   for (int letter = 'b'; letter < 'e'; ++letter) {
     CHECK_CODE(RINGBELL_OK, ringbell_sender_claim(sender, 1, 0, &room, &error));
     *(char*)room = (char)letter;
-    ringbell_sender_stage(sender, 0);
+    ringbell_sender_stage(sender, 1);
   }
   CHECK_CODE(RINGBELL_NOT_NOW, ringbell_receiver_peek(receiver, 0, &record, &size, &error));
   ringbell_sender_flush(sender);
@@ -243,6 +244,7 @@ static void a_loop_is_woken_by_what_is_sent_and_by_room(void) {
   CHECK(poll(&data, 1, 20000) == 1);
   CHECK(ringbell_receiver_arm(receiver) == 0); /* there is something */
 
+  CHECK(ringbell_sender_arm(sender, kFourGiB + most) == 0); /* the claim has an error to tell */
   CHECK(ringbell_sender_arm(sender, most) == 1);
   CHECK(poll(&space, 1, 0) == 0);
   CHECK_CODE(RINGBELL_OK, ringbell_receiver_receive(receiver, bytes, most, 0, &size, &error));

@@ -1,5 +1,5 @@
 /* Queues from C: each message goes to one receiver, in place or copied, by descriptor and by name;
- * one in the hand of a receiver that closes comes again. */
+ * one in the hand of a receiver that closes or dies comes again. */
 #define _DEFAULT_SOURCE
 
 #include <poll.h>
@@ -145,6 +145,60 @@ static void what_a_receiver_leaves_in_hand_goes_to_another(void) {
   ringbell_queue_sender_close(sender);
 }
 
+/* Ends a process with a message in the hand of an end: claimed, or taken. */
+static void die_with_a_message(int fd, int claims) {
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    ringbell_queue_sender* sender = NULL;
+    ringbell_queue_receiver* receiver = NULL;
+    const void* message = NULL;
+    void* room = NULL;
+    size_t size = 0;
+    if (claims) {
+      CHECK_CODE(RINGBELL_OK, ringbell_queue_sender_open(attach(fd), NULL, &sender, &error));
+      CHECK_CODE(RINGBELL_OK, ringbell_queue_sender_claim(sender, 0, &room, &size, &error));
+    } else {
+      CHECK_CODE(RINGBELL_OK, ringbell_queue_receiver_open(attach(fd), NULL, &receiver, &error));
+      CHECK_CODE(RINGBELL_OK, ringbell_queue_receiver_peek(receiver, 0, &message, &size, &error));
+    }
+    _exit(0); /* without closing */
+  }
+  check_child_succeeds(child);
+}
+
+static void what_dead_ends_held_is_taken_at_once(void) {
+  ringbell_queue_sender* sender = NULL;
+  ringbell_queue_receiver* receiver = NULL;
+  ringbell_queue* queue = NULL;
+  const void* message = NULL;
+  size_t size = 0;
+  CHECK_CODE(RINGBELL_OK, ringbell_queue_create(NULL, &queue, &error));
+  const int fd = ringbell_queue_fd(queue);
+  CHECK_CODE(RINGBELL_OK, ringbell_queue_sender_open(attach(fd), NULL, &sender, &error));
+  CHECK_CODE(RINGBELL_OK, ringbell_queue_receiver_open(attach(fd), NULL, &receiver, &error));
+  die_with_a_message(fd, 1);
+  CHECK_CODE(RINGBELL_OK, ringbell_queue_sender_send(sender, "one", 3, 0, &error));
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_queue_receiver_peek(receiver, 0, &message, &size, &error));
+  ringbell_queue_recovered found = ringbell_queue_receiver_recover(receiver);
+  CHECK(found.skipped == 1 && found.returned == 0);
+  die_with_a_message(fd, 0);
+  CHECK_CODE(RINGBELL_NOT_NOW, ringbell_queue_receiver_peek(receiver, 0, &message, &size, &error));
+  found = ringbell_queue_sender_recover(sender);
+  CHECK(found.skipped == 0 && found.returned == 1);
+  CHECK_CODE(RINGBELL_OK, ringbell_queue_receiver_peek(receiver, 0, &message, &size, &error));
+  CHECK(size == 3 && memcmp(message, "one", 3) == 0);
+  CHECK(ringbell_queue_receiver_redelivered(receiver) == 1);
+  CHECK(ringbell_queue_sender_recover(sender).returned == 0); /* there is no more */
+  found = ringbell_queue_sender_recovered(sender);
+  CHECK(found.skipped == 0 && found.returned == 1);
+  found = ringbell_queue_receiver_recovered(receiver);
+  CHECK(found.skipped == 1 && found.returned == 0);
+  ringbell_queue_receiver_close(receiver);
+  ringbell_queue_sender_close(sender);
+  ringbell_queue_destroy(queue);
+}
+
 static void ends_find_each_other_by_name(void) {
   const ringbell_queue_options options = {.messages = 8};
   const ringbell_queue_options others = {.messages = 16};
@@ -254,6 +308,7 @@ int main(void) {
   each_message_goes_to_one_of_two_processes();
   messages_are_written_and_read_in_place();
   what_a_receiver_leaves_in_hand_goes_to_another();
+  what_dead_ends_held_is_taken_at_once();
   ends_find_each_other_by_name();
   a_loop_is_woken_by_a_message_and_by_room();
   an_interrupt_ends_the_next_wait();

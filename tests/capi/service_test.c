@@ -174,6 +174,8 @@ static void many_calls_are_under_way(void) {
   CHECK_CODE(RINGBELL_OK, ringbell_service_attach(ringbell_service_fd(service), &other, &error));
   CHECK_CODE(RINGBELL_OK, ringbell_client_open(other, NULL, &client, &error));
   CHECK_CODE(RINGBELL_OK, ringbell_server_open(service, NULL, &server, &error));
+  CHECK(ringbell_client_max_message_bytes(client) == 48);
+  CHECK(ringbell_server_max_message_bytes(server) == 48);
   CHECK_CODE(RINGBELL_INVALID_ARGUMENT, ringbell_client_wait_any(client, 0, &error));
   for (int i = 0; i < kTickets; ++i) {
     CHECK_CODE(RINGBELL_OK, ringbell_client_start(client, "ask", 3, &tickets[i], &error));

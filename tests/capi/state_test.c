@@ -68,6 +68,7 @@ static void a_value_is_filled_and_looked_at_in_place(void) {
   ringbell_state_reader* reader = read_state(&fds);
   ringbell_state_reader* other = read_state(&fds);
   CHECK_CODE(RINGBELL_OK, ringbell_state_writer_open(state, NULL, &writer, &error));
+  CHECK(ringbell_state_writer_max_value_bytes(writer) == 8);
   const void* value = NULL;
   size_t size = 0;
   CHECK_CODE(RINGBELL_NOT_NOW, ringbell_state_reader_look(reader, 1, &value, &size, &error));

@@ -84,6 +84,7 @@ static void who_is_lapped_learns_what_it_missed(void) {
   }
   CHECK_CODE(RINGBELL_TOO_LARGE, ringbell_publisher_publish(publisher, "too large", 9, 0, &error));
   CHECK(ringbell_subscriber_max_message_bytes(subscriber) == 8);
+  CHECK(ringbell_publisher_max_message_bytes(publisher) == 8);
   while (ringbell_subscriber_receive(subscriber, &last, sizeof last, 0, &size, &error) == 0) ++seen;
   CHECK(last == 100 && seen < 100 && seen + ringbell_subscriber_missed(subscriber) == 100);
   CHECK_CODE(RINGBELL_NOT_NOW,
@@ -245,6 +246,31 @@ static void subscribers_are_counted_and_so_is_what_they_lack(uint32_t policy) {
   ringbell_publisher_close(publisher);
 }
 
+static void a_dead_subscriber_is_evicted_at_once(void) {
+  const ringbell_topic_options options = {
+      .policy = RINGBELL_TOPIC_LOSSLESS, .message_bytes = 8, .messages = 4};
+  ringbell_topic* topic = NULL;
+  ringbell_publisher* publisher = NULL;
+  CHECK_CODE(RINGBELL_OK, ringbell_topic_create(&options, &topic, &error));
+  const ringbell_topic_fds fds = ringbell_topic_get_fds(topic);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    (void)subscribe(&fds);
+    _exit(0); /* without closing */
+  }
+  check_child_succeeds(child);
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_open(topic, NULL, &publisher, &error));
+  while (ringbell_publisher_publish(publisher, "x", 1, 0, &error) == RINGBELL_OK) {
+  }
+  CHECK(ringbell_publisher_fill(publisher) == 4 && ringbell_publisher_evictions(publisher) == 0);
+  CHECK(ringbell_publisher_evict(publisher) == 1);
+  CHECK(ringbell_publisher_evict(publisher) == 0);
+  CHECK_CODE(RINGBELL_OK, ringbell_publisher_publish(publisher, "x", 1, 0, &error));
+  CHECK(ringbell_publisher_evictions(publisher) == 1);
+  ringbell_publisher_close(publisher);
+}
+
 static void messages_are_written_and_read_in_place(void) {
   const ringbell_topic_options options = {.policy = RINGBELL_TOPIC_LOSSLESS,
                                           .message_bytes = 64,
@@ -370,6 +396,7 @@ int main(void) {
   a_loop_is_woken_by_a_message_and_by_room();
   subscribers_are_counted_and_so_is_what_they_lack(RINGBELL_TOPIC_LOSSY);
   subscribers_are_counted_and_so_is_what_they_lack(RINGBELL_TOPIC_LOSSLESS);
+  a_dead_subscriber_is_evicted_at_once();
   messages_are_written_and_read_in_place();
   a_look_at_a_lossy_message_says_whether_it_was_whole();
   what_cannot_be_is_refused();
