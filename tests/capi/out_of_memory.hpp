@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -19,6 +20,19 @@ namespace ringbell::test {
 // So many allocations of this thread succeed, then one fails. Negative: none fails.
 extern thread_local constinit int allocations_left;
 extern thread_local constinit bool failed;
+
+// What came of a call in C++, as a code. What it made goes while no allocation fails.
+inline constexpr int kThrown = 1;
+template <class Make>
+int tried(Make&& make) {
+  try {
+    const auto made = make();
+    allocations_left = -1;
+    return made ? 0 : 2;
+  } catch (const std::bad_alloc&) {
+    return kThrown;
+  }
+}
 
 // What a function closes.
 template <class Handle>
@@ -83,6 +97,14 @@ class OutOfMemoryTest : public ::testing::Test {
     each_allocation_fails(RINGBELL_NO_SPACE, call, [&] { close(end); });
     EXPECT_EQ(call(), RINGBELL_OK);
     return std::unique_ptr<std::remove_pointer_t<decltype(end)>, decltype(close)>(end, close);
+  }
+
+  // The same in C++.
+  template <class Make>
+  [[nodiscard]] auto makes(Make&& make) {
+    each_allocation_fails(
+        kThrown, [&] { return tried(make); }, [] {});
+    return make().value();
   }
 
   // A ring without a name belongs to the call that opens an end, whether it succeeds or not.

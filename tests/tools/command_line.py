@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -19,6 +20,9 @@ BINARY = os.environ.get("RINGBELL_BINARY", PROGRAM)  # and this is then a script
 LIBRARY = Path(BINARY).resolve().parents[1] / "transport" / "libringbell.so"
 if EMULATED:
     PATIENCE_S *= 5
+# What --help lists. Those tests that try each take a new one in.
+COMMANDS = {"bench", "bridge", "clean", "compare", "cp", "doctor", "drain", "explain", "inspect",
+            "ls", "metrics", "record", "recv", "replay", "report", "send", "show", "top"}
 
 
 def copy_program(to: Path) -> Path:
@@ -104,3 +108,12 @@ class CommandTest(unittest.TestCase):
 
     def has_come(self, name: str) -> bool:
         return (self.names / f"{name}.ring").exists()
+
+    def expect_all_subcommands(self, test: Path, call: str) -> None:
+        """`test` makes this call for each that the program lists."""
+        said = self.ringbell("--help").stdout.decode()
+        listed = set(re.findall(r"(?m)^  ([a-z]+) ", said.split("Subcommands:")[-1]))
+        self.assertEqual(listed, COMMANDS, f"of {PROGRAM}")
+        source = test.read_text(encoding="utf-8")
+        for command in COMMANDS:
+            self.assertIn(f'{call}("{command}"', source)

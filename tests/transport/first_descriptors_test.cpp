@@ -1,16 +1,20 @@
 // A program that has closed some of its first three descriptors, as daemons do: what it later
 // writes to standard output must reach no region, lock or socket of the library's.
+#include <csignal>
 #include <future>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
 
 #include <ringbell/ringbell.hpp>
+#include <ringbell/transport/base/sign_of_life.hpp>
 #include <ringbell/transport/uring/uring_loop.hpp>
 
 #include <tests/support/child_process.hpp>
@@ -74,6 +78,41 @@ int open_each_kind(const Closed& closed) {
   return closed.still() ? 0 : 5;
 }
 
+// Both ends of a ring of many, by name, and what other loops wait on, where they wait.
+template <class Maker, class Finder>
+bool open_both(const Closed& closed, const char* name) {
+  Maker maker = Maker::create(name).value();
+  Finder finder = Finder::open(name, kPatience).value();
+  const bool never_waits = std::is_same_v<Maker, StateWriter>;
+  return finder.waitable_fd() && (never_waits || maker.waitable_fd()) && closed.still();
+}
+
+// As open_each_kind().
+int open_each_of_many(const Closed& closed) {
+  if (!open_both<QueueSender, QueueReceiver>(closed, "jobs")) return 6;
+  if (!open_both<Collector, Contributor>(closed, "logs")) return 7;
+  if (!open_both<Server, Client>(closed, "sums")) return 8;
+  if (!open_both<StateWriter, StateReader>(closed, "config")) return 9;
+  State state = State::create().value();
+  const StateReader reader = StateReader::open(State::attach(state.fds()).value()).value();
+  const StateWriter writer = StateWriter::open(std::move(state)).value();
+  return closed.still() ? 0 : 10;
+}
+
+// A loop on an end, a descriptor, a time and a signal, which sleeps by itself and by threads.
+int wait_on_each(const Closed& closed) {
+  for (const std::size_t words : {127U, 0U}) {
+    Collector collector = Collector::create("logs").value();
+    const FileDescriptor bell{::eventfd(0, EFD_CLOEXEC)};
+    Loop loop = Loop::create({.words = words}).value();
+    const bool waits = loop.on(collector, [] {}) && loop.on(bell.get(), [] {}) &&
+                       loop.on_signal(SIGUSR2) && loop.after(1ms, [] {});
+    if (!waits || !loop.turn(kPatience) || !closed.still()) return 11;
+  }
+  const Result<FileDescriptor> self = open_process(::getpid());
+  return self && closed.still() ? 0 : 12;
+}
+
 class FirstDescriptorsTest : public ::testing::TestWithParam<unsigned> {};
 
 INSTANTIATE_TEST_SUITE_P(EachCombination, FirstDescriptorsTest, ::testing::Range(0U, 8U));
@@ -83,7 +122,10 @@ TEST_P(FirstDescriptorsTest, NoEndTakesTheirNumbers) {
   const Closed closed{GetParam()};
   ChildProcess child = ChildProcess::fork([&] {
     closed.close_them();
-    return open_each_kind(closed);
+    for (const auto open : {open_each_kind, open_each_of_many, wait_on_each}) {
+      if (const int wrong = open(closed); wrong != 0) return wrong;
+    }
+    return 0;
   });
   EXPECT_EQ(child.wait(), 0);
 }

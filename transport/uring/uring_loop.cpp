@@ -31,7 +31,7 @@ UringState::~UringState() {
   for (;;) {
     for (const auto& [ticket, operation] : operations_) {
       operation->cancel();
-      wake(ticket);
+      wake(*operation);
     }
     give_turns();
     std::erase_if(operations_, [](const auto& entry) { return entry.second->is_deletable(); });
@@ -93,13 +93,23 @@ void UringState::drop_if_over(Ticket ticket) {
   if (found != operations_.end() && found->second->is_deletable()) operations_.erase(found);
 }
 
+void UringState::wake(UringOperation& operation) noexcept {
+  awake_.splice(awake_.end(), operation.asleep_);
+}
+
 // Each that is awake, once; one that still has something to do then stands in awake_ again.
 void UringState::give_turns() {
-  for (const Ticket ticket : std::exchange(awake_, {})) {
+  for (std::size_t left = awake_.size(); left > 0; --left) {
+    const Ticket ticket = awake_.front();
     const auto found = operations_.find(ticket);
-    if (found == operations_.end()) continue;
+    if (found == operations_.end()) {
+      awake_.pop_front();
+      continue;
+    }
+    UringOperation& operation = *found->second;
+    operation.asleep_.splice(operation.asleep_.end(), awake_, awake_.begin());
     busy_ = true;
-    if (!found->second->is_over()) found->second->turn();
+    if (!operation.is_over()) operation.turn();
     drop_if_over(ticket);
   }
 }
@@ -138,7 +148,7 @@ void UringState::cancel(Ticket ticket) noexcept {
   const auto found = operations_.find(ticket);
   if (found != operations_.end()) {
     if (!found->second->is_over()) found->second->cancel();
-    wake(ticket);
+    wake(*found->second);
     return;
   }
   std::erase_if(times_, [&](const auto& entry) { return entry.first.second == ticket; });

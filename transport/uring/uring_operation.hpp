@@ -8,11 +8,11 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include <ringbell/transport/base/error.hpp>
 #include <ringbell/transport/uring/uring.hpp>
@@ -37,17 +37,16 @@ class UringState {
   [[nodiscard]] std::uint64_t missed_rings() const noexcept { return missed_rings_; }
   [[nodiscard]] bool idle() const noexcept { return operations_.empty() && times_.empty(); }
 
-  // Takes an operation in and wakes it.
+  // Takes an operation in and wakes it; without memory there is none.
   template <class Kind, class... Arguments>
   Ticket start(Arguments&&... arguments) {
     const Ticket ticket = ++last_ticket_;
-    operations_[ticket] =
-        std::make_unique<Kind>(*this, ticket, std::forward<Arguments>(arguments)...);
-    wake(ticket);
+    auto operation = std::make_unique<Kind>(*this, ticket, std::forward<Arguments>(arguments)...);
+    wake(*operations_.emplace(ticket, std::move(operation)).first->second);
     return ticket;
   }
-  // It gets its turn before the loop sleeps.
-  void wake(Ticket ticket) { awake_.push_back(ticket); }
+  // It gets its turn before the loop sleeps. Needs no memory.
+  void wake(UringOperation& operation) noexcept;
   Ticket after(Timeout time, UringLoop::OnTime on_time);
   void cancel(Ticket ticket) noexcept;
 
@@ -78,7 +77,7 @@ class UringState {
   UringOptions options_;
   Ticket last_ticket_ = 0;
   std::unordered_map<Ticket, std::unique_ptr<UringOperation>> operations_;
-  std::vector<Ticket> awake_;
+  std::list<Ticket> awake_;
   std::map<std::pair<Clock::time_point, Ticket>, UringLoop::OnTime> times_;
   Clock::time_point next_look_;  // after peers
   std::size_t calls_ = 0;        // in this turn
@@ -95,7 +94,7 @@ class UringOperation {
   // Its requests are told apart by numbers below this.
   static constexpr unsigned kParts = 64;
 
-  UringOperation(UringState& loop, Ticket ticket) noexcept : loop_(loop), ticket_(ticket) {}
+  UringOperation(UringState& loop, Ticket ticket) : loop_(loop), ticket_(ticket) {}
   UringOperation(const UringOperation&) = delete;
   UringOperation& operator=(const UringOperation&) = delete;
   virtual ~UringOperation() = default;
@@ -122,17 +121,19 @@ class UringOperation {
   }
   void cancel_request(unsigned part) { loop_.uring().cancel(tag_of(part)); }
   void ask_for_bell(const SleepingPlace& place, unsigned part);
-  void wake() { loop_.wake(ticket_); }
+  void wake() noexcept { loop_.wake(*this); }
   void over() noexcept { over_ = true; }
   [[nodiscard]] UringState& loop() noexcept { return loop_; }
 
  private:
+  friend class UringState;
   [[nodiscard]] std::uint64_t tag_of(unsigned part) const noexcept {
     return ticket_ * kParts + part;
   }
 
   UringState& loop_;
   Ticket ticket_;
+  std::list<Ticket> asleep_{ticket_};  // or in the loop's list of those that are awake
   unsigned under_way_ = 0;
   bool over_ = false;
 };

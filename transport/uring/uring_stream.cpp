@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -38,12 +39,6 @@ Result<std::uint64_t> bytes_behind(int fd, std::uint64_t offset) {
   return size > offset ? size - offset : 0;
 }
 
-// Both images of the ring's data, so that a record that goes round the end is one piece.
-Result<int> pin_ring(UringState& loop, const Region& region, const StreamOptions& options) {
-  if (!options.pinned) return Uring::kNotPinned;
-  return loop.uring().pin({region.data(), 2 * region.geometry().capacity_bytes});
-}
-
 }  // namespace
 
 // --- both directions -----------------------------------------------------------------------------
@@ -56,6 +51,25 @@ StreamOperation::StreamOperation(UringState& loop, Ticket ticket, Setup setup)
       bell_(std::move(setup.bell)),
       on_end_(std::move(setup.on_end)),
       requests_(setup.options.depth) {}
+
+// Both images of the ring's data are pinned, so that a record that goes round the end is one piece.
+template <class Operation, class End>
+Result<UringLoop::Ticket> StreamOperation::start_on(UringState& loop, End& end, Setup setup) {
+  Uring& uring = loop.uring();
+  if (setup.options.pinned) {
+    const Region& region = end.channel().region();
+    const Result<int> place = uring.pin({region.data(), 2 * region.geometry().capacity_bytes});
+    if (!place) return tl::unexpected(place.error());
+    setup.pinned = *place;
+  }
+  const int pinned = setup.pinned;
+  try {
+    return loop.start<Operation>(end, std::move(setup));
+  } catch (const std::bad_alloc&) {
+    if (pinned != Uring::kNotPinned) uring.unpin(pinned);
+    throw;
+  }
+}
 
 void StreamOperation::turn() {
   start_records();
@@ -145,8 +159,9 @@ void StreamOperation::settle_complete() {
 }
 
 void StreamOperation::end_badly(Error error) {
+  if (ending_) return;
   if (!error_) error_ = std::move(error);
-  if (!ending_) cancel();
+  cancel();
 }
 
 void StreamOperation::look_after_peer() {
@@ -166,7 +181,6 @@ void StreamOperation::look_after_peer() {
 void StreamOperation::cancel() {
   if (is_all_started() && !ending_ && nothing_under_way()) return;  // its turn is coming
   ending_ = true;
-  if (!error_) error_ = Error{ErrorCode::cancelled, ECANCELED, "the stream was cancelled"};
   for (std::uint64_t number = oldest_; number != newest_; ++number) {
     if (at(number).complete || at(number).stalled) continue;
     cancel_request(static_cast<unsigned>(number % requests_.size()));
@@ -176,6 +190,9 @@ void StreamOperation::cancel() {
 }
 
 void StreamOperation::finish() {
+  if (ending_ && !error_) {  // not in cancel(), which needs no memory
+    error_ = Error{ErrorCode::cancelled, ECANCELED, "the stream was cancelled"};
+  }
   if (awaits_readiness_) cancel_request(kReadyPart);
   if (bell_.requested()) cancel_request(kBellPart);
   if (bell_.asleep()) bell_.disarm();
@@ -193,9 +210,9 @@ Result<UringLoop::Ticket> ReadOperation::start(UringState& loop, Sender& sender,
                                                StreamOptions options, UringLoop::OnEnd on_end) {
   const auto refuse = [](auto& failed) { return tl::unexpected(std::move(failed.error())); };
   if (Result<void> checked = check(options, kMostRequests); !checked) return refuse(checked);
-  const Region& region = sender.channel().region();
   if (options.record_bytes == 0) {
-    options.record_bytes = static_cast<std::uint32_t>(region.geometry().capacity_bytes / 8);
+    const core::Geometry& ring = sender.channel().region().geometry();
+    options.record_bytes = static_cast<std::uint32_t>(ring.capacity_bytes / 8);
   }
   if (options.record_bytes > sender.max_record_bytes()) {
     return fail(ErrorCode::too_large,
@@ -210,10 +227,7 @@ Result<UringLoop::Ticket> ReadOperation::start(UringState& loop, Sender& sender,
   Result<BellSleep> bell =
       BellSleep::on(bell_of(sender, options.record_bytes), loop.options().futex_wait);
   if (!bell) return refuse(bell);
-  Result<int> pinned = pin_ring(loop, region, options);
-  if (!pinned) return refuse(pinned);
-  return loop.start<ReadOperation>(
-      sender, Setup{fd, options, *pinned, std::move(*bell), std::move(on_end)});
+  return start_on<ReadOperation>(loop, sender, {fd, options, std::move(*bell), std::move(on_end)});
 }
 
 Result<bool> ReadOperation::start_record() {
@@ -269,10 +283,8 @@ Result<UringLoop::Ticket> WriteOperation::start(UringState& loop, Receiver& rece
   if (Result<void> checked = check(options, kMostRequests); !checked) return refuse(checked);
   Result<BellSleep> bell = BellSleep::on(bell_of(receiver), loop.options().futex_wait);
   if (!bell) return refuse(bell);
-  Result<int> pinned = pin_ring(loop, receiver.channel().region(), options);
-  if (!pinned) return refuse(pinned);
-  return loop.start<WriteOperation>(
-      receiver, Setup{fd, options, *pinned, std::move(*bell), std::move(on_end)});
+  return start_on<WriteOperation>(loop, receiver,
+                                  {fd, options, std::move(*bell), std::move(on_end)});
 }
 
 Result<bool> WriteOperation::start_record() {

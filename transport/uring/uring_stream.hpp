@@ -41,12 +41,15 @@ class StreamOperation : public UringOperation {
   struct Setup {
     int fd;
     StreamOptions options;
-    int pinned;
     BellSleep bell;
     UringLoop::OnEnd on_end;
+    int pinned = Uring::kNotPinned;
   };
 
   StreamOperation(UringState& loop, Ticket ticket, Setup setup);
+  // Of an Operation on this end of a channel. Errors: as Uring::pin.
+  template <class Operation, class End>
+  [[nodiscard]] static Result<Ticket> start_on(UringState& loop, End& end, Setup setup);
 
   [[nodiscard]] const StreamOptions& options() const noexcept { return options_; }
   [[nodiscard]] bool in_file() const noexcept { return options_.offset.has_value(); }

@@ -16,6 +16,7 @@
 
 #include "tools/command/command.hpp"
 #include "tools/command/record/compression.hpp"
+#include "tools/command/standard_streams.hpp"
 
 namespace ringbell::tools {
 
@@ -44,6 +45,9 @@ int close_cookie(void* cookie) {
 }
 
 Tried<std::FILE*> opened(const std::string& path) {
+  if (path == "-") {
+    if (auto open = standard_streams::require_input(); !open) return tl::unexpected(open.error());
+  }
   const int fd = path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
                              : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return give_up_errno("opening " + path + " failed");
