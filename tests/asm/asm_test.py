@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import subprocess
@@ -24,6 +25,15 @@ BARRIERS = {
 # The atomic additions of AArch64 are calls of libgcc unless they are written out, and the store is
 # stlr, no full barrier.
 ARM64_OPTIONS = ["a fence"]
+
+
+@functools.cache
+def compiled_ends() -> asm.Listing:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "ringbell").mkdir()
+        (Path(folder) / "ringbell" / "transport").symlink_to(ROOT / "transport")
+        return asm.functions(asm.compile_to_text(
+            asm.COMPILERS["x86-64"], ROOT / "tests" / "asm" / "typed_paths.cpp", Path(folder)))
 
 
 class Asm(unittest.TestCase):
@@ -49,6 +59,14 @@ class Asm(unittest.TestCase):
                     found = asm.one(architecture, "--check", source)
                 self.assertTrue(any("seen: a full barrier" in line for line in found), what)
 
+    def test_only_a_queue_may_exchange(self) -> None:
+        exchange = ["        lock cmpxchgq   %rdx, (%rax)"]
+        listing = {"mpmc_claim": exchange, "peek": exchange}
+        self.assertEqual(asm.barriers("x86-64", listing),
+                         ["x86-64: peek: a full barrier: lock cmpxchgq   %rdx, (%rax)"])
+        fence = {"mpmc_claim": ["        lock orq        $0, (%rsp)"]}
+        self.assertEqual(len(asm.barriers("x86-64", fence)), 1)
+
     def test_a_longer_path_is_noticed(self) -> None:
         listing = {"peek": ["        ret"] * 3, "release": ["        ret", ".L1:"]}
         self.assertEqual(asm.longer("x86-64", listing, {"peek": 3, "release": 1}), [])
@@ -60,17 +78,13 @@ class Asm(unittest.TestCase):
         for architecture in self.each_architecture():
             recorded = asm.recorded_counts(ROOT / "tests" / "asm" / f"{architecture}.txt")
             self.assertGreaterEqual(recorded.keys(), {
-                "spsc_claim", "spsc_commit", "spsc_peek", "spsc_release", "peer_waits"})
+                "spsc_claim", "spsc_commit", "spsc_peek", "spsc_release", "peer_waits",
+                "mpmc_claim", "mpmc_commit", "mpmc_write", "mpmc_peek", "mpmc_release"})
 
     def listing_of_ends(self) -> asm.Listing:
-        compiler = asm.COMPILERS["x86-64"]
-        if not shutil.which(compiler):
-            self.skipTest(f"{compiler} is not installed")
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "ringbell").mkdir()
-            (Path(folder) / "ringbell" / "transport").symlink_to(ROOT / "transport")
-            return asm.functions(asm.compile_to_text(
-                compiler, ROOT / "tests" / "asm" / "typed_paths.cpp", Path(folder)))
+        if not shutil.which(asm.COMPILERS["x86-64"]):
+            self.skipTest("the compiler is not installed")
+        return compiled_ends()
 
     # A vector that is loaded from two words on the stack waits until they have left the store
     # buffer, behind the stores into the ring: a message then costs a whole transfer more.
@@ -88,6 +102,19 @@ class Asm(unittest.TestCase):
                                  for what in ["typed", "bytes"])
             self.assertLessEqual(of_type, of_bytes, call)
             self.assertGreater(of_bytes, 20, f"{call}: the ring's own instructions are there")
+
+    # What send shares with the typed send, the ring's write(), stands as a function of its own.
+    def test_sending_costs_what_filling_in_place_does(self) -> None:
+        listing = self.listing_of_ends()
+        sent = sum(asm.count(lines) for name, lines in listing.items()
+                   if name == "send_bytes" or "::try_send(" in name)
+        self.assertGreater(sent, 100, "the ring's own instructions are there")
+        self.assertLessEqual(sent, 1.1 * asm.count(listing["send_in_place"]))
+
+    def test_a_bell_is_found_without_a_call(self) -> None:
+        listing = self.listing_of_ends()
+        for name in ("queue_commit", "queue_release", "contributor_commit"):
+            self.assertEqual([line for line in listing[name] if "ringbell::Region::" in line], [])
 
     def test_unknown_words_are_refused(self) -> None:
         ended = subprocess.run([ROOT / "tools" / "everywhere" / "asm.py", "mips"], check=False,

@@ -5,11 +5,13 @@
 #include <cstring>
 #include <span>
 
+#include <ringbell/core/mpmc_ring.hpp>
 #include <ringbell/core/parking.hpp>
 #include <ringbell/core/spsc_ring.hpp>
 
 namespace {
 
+using Queue = ringbell::core::MpmcRing<>;
 using Ring = ringbell::core::SpscRing<>;
 
 }  // namespace
@@ -33,4 +35,16 @@ void spsc_release(Ring::Reader& reader) { reader.release(); }
 bool peer_waits(const std::uint32_t& bell) {
   return ringbell::core::Parking<>::peer_waits(bell, false);
 }
+
+std::byte* mpmc_claim(Queue::Writer& writer) { return writer.claim().data(); }
+bool mpmc_commit(Queue::Writer& writer) { return writer.commit(); }
+bool mpmc_write(Queue::Writer& writer, std::uint64_t message) {
+  const std::span<std::byte> room = writer.claim();
+  if (room.empty()) return false;
+  std::memcpy(room.data(), &message, sizeof message);
+  return writer.commit();
+}
+
+const std::byte* mpmc_peek(Queue::Reader& reader) { return reader.peek().data(); }
+bool mpmc_release(Queue::Reader& reader) { return reader.release(); }
 }

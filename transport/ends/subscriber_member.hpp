@@ -56,7 +56,8 @@ std::optional<std::uint64_t> end_in(const Region& region) noexcept {
 
 }  // namespace subscriber_detail
 
-class Subscriber::Side {
+// Its lines are its own: what stands beside it in the heap may be that of another thread.
+class alignas(core::kFalseSharingBytes) Subscriber::Side {
  public:
   // That of a lossy topic.
   [[nodiscard]] static Result<Subscriber> join_lossy(Topic topic, Start start,

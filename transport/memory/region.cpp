@@ -274,11 +274,11 @@ Result<MemoryNeeded> describe(const RegionOptions& options) {
 
 Region::Region(memory::Source source, memory::Mapping mapping, const RegionHeader& header) noexcept
     : source_(std::move(source)),
+      type_(header.type),
       mapping_(std::move(mapping)),
       kind_(core::RingKind{header.ring_kind}),
       geometry_(header.geometry),
-      doorbell_(core::DoorbellKind{header.doorbell_kind}),
-      type_(header.type) {}
+      doorbell_(core::DoorbellKind{header.doorbell_kind}) {}
 
 Result<Region> Region::create(const RegionOptions& options) {
   Result<Region> made = make(options);

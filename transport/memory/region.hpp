@@ -7,6 +7,7 @@
 // starts; those of a FanIn are for each lane. Slots and buffers are mapped once.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -122,13 +123,19 @@ class RINGBELL_API Region {
   [[nodiscard]] core::StateMemory<std::byte> state_memory() const noexcept;
   [[nodiscard]] core::StateMemory<const std::byte> state_view() const noexcept;
   // Of a ring of many.
-  [[nodiscard]] core::GroupBells& bells() const noexcept;
+  [[nodiscard]] core::GroupBells& bells() const noexcept {
+    assert(kind_ != core::RingKind::spsc);
+    return *part_at<core::GroupBells>(control());
+  }
   // How many participants, from number 0 on, are on the side that the others wait for.
   [[nodiscard]] std::uint32_t first_participants() const noexcept {
     return core::first_participants(kind_, geometry_.participants);
   }
   // REQUIRES: number < shape().participants.
-  [[nodiscard]] core::ParticipantLine& participant(std::uint32_t number) const noexcept;
+  [[nodiscard]] core::ParticipantLine& participant(std::uint32_t number) const noexcept {
+    assert(number < geometry_.participants);
+    return part_at<core::ParticipantLine>(control() + core::participants_offset())[number];
+  }
   [[nodiscard]] std::span<core::ParticipantLine> participants() const noexcept {
     return {&participant(0), geometry_.participants};
   }
@@ -161,13 +168,20 @@ class RINGBELL_API Region {
   Region(memory::Source source, memory::Mapping mapping, const core::RegionHeader& header) noexcept;
   [[nodiscard]] std::byte* control() const noexcept { return base() + geometry_.control_offset; }
   [[nodiscard]] std::byte* ring_control() const noexcept;
+  template <class Part>
+  [[nodiscard]] static Part* part_at(std::byte* at) noexcept {
+    return static_cast<Part*>(static_cast<void*>(at));
+  }
 
+  // An end begins with its region, and that with kFalseSharingBytes, or more, that no message
+  // touches: the end in front of it may change what it likes on lines that they share.
   memory::Source source_;
+  core::TypeRecord type_;
+
   memory::Mapping mapping_;
   core::RingKind kind_;
   core::Geometry geometry_;
   core::DoorbellKind doorbell_;
-  core::TypeRecord type_;
   bool maps_lanes_alone_ = false;
   bool in_core_dumps_ = false;  // AttachOptions has it
 };

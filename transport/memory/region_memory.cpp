@@ -8,11 +8,6 @@ namespace {
 
 using core::RingKind;
 
-template <class Part>
-Part* part_at(std::byte* at) noexcept {
-  return reinterpret_cast<Part*>(at);
-}
-
 }  // namespace
 
 std::byte* Region::ring_control() const noexcept {
@@ -112,16 +107,6 @@ core::StateMemory<const std::byte> Region::state_view() const noexcept {
           .keys = memory.keys,
           .value_bytes = memory.value_bytes,
           .buffers = memory.buffers};
-}
-
-core::GroupBells& Region::bells() const noexcept {
-  assert(kind_ != RingKind::spsc);
-  return *part_at<core::GroupBells>(control());
-}
-
-core::ParticipantLine& Region::participant(std::uint32_t number) const noexcept {
-  assert(number < geometry_.participants);
-  return part_at<core::ParticipantLine>(control() + core::participants_offset())[number];
 }
 
 }  // namespace ringbell
