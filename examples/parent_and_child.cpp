@@ -1,11 +1,12 @@
-// Two processes: the child inherits the channel over fork, the parent sends it numbers in batches,
-// and the child adds them up until the parent closes its side.
+// A child inherits the channel over fork, and adds up the numbers that its parent sends in batches.
+// By the socket between them each learns that the other is gone before it has opened its end.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,8 +16,8 @@ namespace {
 
 constexpr std::uint64_t kNumbers = 100'000;
 
-int child(ringbell::Channel channel) {
-  auto receiver = ringbell::Receiver::open(std::move(channel));
+int child(ringbell::Channel channel, ringbell::FileDescriptor life) {
+  auto receiver = ringbell::Receiver::open(std::move(channel), {}, std::move(life));
   if (!receiver) return 1;
   std::uint64_t sum = 0;
   const auto add = [&sum](std::span<const std::byte> record) {
@@ -29,11 +30,8 @@ int child(ringbell::Channel channel) {
   return sum == kNumbers * (kNumbers - 1) / 2 ? 0 : 1;
 }
 
-// The pidfd tells of a child that ends before it has opened its end; valgrind 3.19 gives none.
-bool parent(ringbell::Channel channel, pid_t pid) {
-  auto life = ringbell::open_process(pid);
-  auto sender = ringbell::Sender::open(std::move(channel), {},
-                                       life ? std::move(*life) : ringbell::FileDescriptor());
+bool parent(ringbell::Channel channel, ringbell::FileDescriptor life) {
+  auto sender = ringbell::Sender::open(std::move(channel), {}, std::move(life));
   if (!sender) return false;
   for (std::uint64_t number = 0; number < kNumbers; ++number) {
     auto room = sender->claim_for(sizeof number);  // waits if the child is behind
@@ -49,11 +47,13 @@ bool parent(ringbell::Channel channel, pid_t pid) {
 
 int main() {
   auto channel = ringbell::Channel::create();
-  if (!channel) return std::puts(channel.error().message.c_str()), 1;
+  int ends[2];
+  if (!channel || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return 1;
   const pid_t pid = ::fork();
-  if (pid < 0) return 1;
-  if (pid == 0) std::exit(child(std::move(*channel)));
-  const bool sent = parent(std::move(*channel), pid);
+  ::close(ends[pid == 0 ? 0 : 1]);  // the other one's, which it alone may hold open
+  ringbell::FileDescriptor life(ends[pid == 0 ? 1 : 0]);
+  if (pid == 0) std::exit(child(std::move(*channel), std::move(life)));
+  const bool sent = pid > 0 && parent(std::move(*channel), std::move(life));
   int status = 1;
   ::waitpid(pid, &status, 0);
   return sent && status == 0 ? 0 : 1;

@@ -27,13 +27,17 @@ def main() -> None:
     frames = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     ring = ringbell.Ring.channel(capacity_bytes=4 * FRAME_BYTES)
     camera = multiprocessing.Process(target=film, args=(ring, frames))
-    camera.start()
     seen, start = 0, time.monotonic()
-    with ringbell.Receiver.open(ring) as receiver:
-        for frame in receiver.arrays(np.uint8, SHAPE):  # valid until the next turn
+    with ringbell.Receiver.open(ring) as receiver:  # before there is a camera that waits for it
+        camera.start()
+        # Each is valid until the next turn. A camera that fails before it has opened its end is not
+        # told of: the time-out ends the wait.
+        for frame in receiver.arrays(np.uint8, SHAPE, timeout=5):
             assert frame[0, 0, 0] == frame[-1, -1, -1] == seen % 256
             seen += 1
     camera.join()
+    if seen < frames:
+        sys.exit(f"{seen} of {frames} frames came")
     seconds = time.monotonic() - start
     print(f"{seen} frames, {seen * FRAME_BYTES / seconds / 1e9:.1f} GB/s")
 

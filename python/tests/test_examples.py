@@ -32,3 +32,27 @@ def test_an_example_runs(name: str) -> None:
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     assert (ended.returncode, bool(re.fullmatch(SAID[name], ended.stdout))) == (0, True), (
         ended.stdout)
+
+
+# The camera's example, of which one end cannot be opened.
+CAMERA_WITHOUT = """
+import sys
+import ringbell
+
+def refuse(ring):
+    raise OSError("no end of it can be opened")
+
+ringbell.{end}.open = refuse
+import camera
+sys.argv[1:] = ["30"]
+camera.main()
+"""
+
+
+@pytest.mark.parametrize("end", ["Sender", "Receiver"])
+def test_a_camera_without_an_end_ends(end: str) -> None:
+    pytest.importorskip("numpy")
+    ended = subprocess.run([sys.executable, "-c", CAMERA_WITHOUT.format(end=end)], cwd=EXAMPLES,
+                           timeout=60, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           check=False)
+    assert ended.returncode == 1 and "no end of it can be opened" in ended.stdout

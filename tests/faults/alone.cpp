@@ -76,7 +76,7 @@ Outcome names_of_the_dead() {
     if (!listener) return told(listener.error());
     const auto there = names::list();
     if (!there) return told(there.error());
-    if (there->size() != 3) return refused;  // what could not be looked at is not told
+    if (there->size() != 3) return wrong;
   }
   const auto removed = names::remove_dead();
   if (!removed) return told(removed.error());
@@ -90,24 +90,18 @@ Outcome abstract_connection() {
                                                     .channel = {.capacity_bytes = 4096},
                                                     .doorbell = core::DoorbellKind::futex});
   if (!listener) return told(listener.error());
-  const pid_t child = ::fork();
-  if (child < 0) return refused;
-  if (child == 0) {
-    Result<Connection> connected = connect(name, {.place = Place::abstract, .timeout = kLong});
-    if (!connected) ::_exit(told(connected.error()));
-    ::_exit(receive_all([&](auto into) { return connected->receiver.receive(into, kLong); }));
-  }
-  const Outcome mine = [&] {
-    Result<std::optional<Connection>> accepted = listener->accept(kLong);
-    if (!accepted) return told(accepted.error());
-    if (!*accepted) return refused;
-    return send_all([&](auto bytes) { return (*accepted)->sender.send(bytes, kLong); });
-  }();
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) == wrong) return wrong;
-  return mine == whole && WEXITSTATUS(status) == whole ? whole : refused;
+  return between_two(
+      [&](FileDescriptor) {
+        Result<std::optional<Connection>> accepted = listener->accept(kLong);
+        if (!accepted) return told(accepted.error());
+        if (!*accepted) return refused;
+        return send_all([&](auto bytes) { return (*accepted)->sender.send(bytes, kTold); });
+      },
+      [&](FileDescriptor) {
+        Result<Connection> connected = connect(name, {.place = Place::abstract, .timeout = kLong});
+        if (!connected) return told(connected.error());
+        return receive_all([&](auto into) { return connected->receiver.receive(into, kTold); });
+      });
 }
 
 // A file into a ring and out of it into another, by io_uring, several requests at a time.

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from case import ERRNOS, Beside
+from case import Beside
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / "tests" / "bridge"), str(ROOT / "tests" / "record")]
@@ -100,8 +100,6 @@ class Bridge(Beside):
     bridge tries again and again until it is told to end.
     """
 
-    errnos = {**ERRNOS, "recvfrom": ["ECONNRESET", "EINTR"], "sendto": ["EPIPE"],
-              "setsockopt": ["ENOMEM"]}
     SIDES = {
         "out": ("{ringbell} send --raw --lines x <from",
                 "bridge out x --to {url} --subject {own} --stream {own} --durable --wait 3"),

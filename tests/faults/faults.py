@@ -2,14 +2,13 @@
 
 usage: faults.py SUBJECT RINGBELL [--only TEXT] [--sample N]
 
-Every kind of end (subject.cpp), and subcommands of the command, run under strace, which makes one
+Every kind of end (subject.cpp) and every subcommand (commands.py) run under strace, which makes one
 occurrence of one call fail. Judged: it ends by itself in time and by no signal, with status 0 only
 if all went through; the process that it works with learns of it; nothing is left; the same process
 succeeds at its next try.
 """
 
 import argparse
-import filecmp
 import os
 import re
 import select
@@ -22,7 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bridges import bridge_cases, server_for
-from case import PATIENCE_S, Beside, Case
+from case import PATIENCE_S, Case
+from commands import command_cases
 
 REFUSED = 10  # of the subject: an Error, and all is well
 
@@ -59,86 +59,17 @@ class End(Case):
 
     def judge(self, folder, status):
         meaning = {20: "wrong data", 21: "the next try fails too", 22: "descriptors are left",
-                   23: "threads are left", 24: "names are left", 25: "its child hangs"}
+                   23: "threads are left", 24: "names are left", 25: "its child hangs",
+                   26: "mappings are left", 27: "it waits for a child that is gone"}
         if status in (0, REFUSED):
             return None
         return meaning.get(status, f"status {status}")
 
 
-class Copy(Case):
-    def __init__(self, ringbell):
-        super().__init__("cp", lambda folder: [ringbell, "cp", str(folder / "from"),
-                                               str(folder / "to")])
-
-    def prepare(self, folder):
-        (folder / "from").write_bytes(os.urandom(700_001))
-
-    def judge(self, folder, status):
-        there = (folder / "to").exists()
-        if status == 0 and not (there and filecmp.cmp(folder / "from", folder / "to", False)):
-            return "status 0, but no whole copy"
-        if status != 0 and there:
-            return f"status {status}, and a copy is left"
-        return None if status in (0, 1, 4, 141) else f"status {status}"
-
-
-class Stream(Beside):
-    """`send` and `recv`."""
-
-    SIDES = {"send": "{ringbell} recv --wait 1 x >to & {strace} {ringbell} send --wait 1 x <from; "
-                     "own=$?; wait $!; echo $own $?",
-             "recv": "{ringbell} send --wait 1 x <from & {strace} {ringbell} recv --wait 1 x >to; "
-                     "own=$?; wait $!; echo $own $?"}
-
-    def __init__(self, ringbell, side):
-        super().__init__(side)
-        self.ringbell, self.side, self.script = ringbell, side, self.SIDES[side]
-
-    def names(self, folder):
-        return {"ringbell": self.ringbell}
-
-    def prepare(self, folder):
-        (folder / "from").write_bytes(os.urandom(700_001))
-
-    def judge(self, folder, status):
-        own, other = self.statuses(folder)
-        sent, received = (own, other) if self.side == "send" else (other, own)
-        source = (folder / "from").read_bytes()
-        arrived = (folder / "to").read_bytes() if (folder / "to").exists() else b""
-        if not {own, other} <= {0, 1, 3, 4, 6, 141}:
-            return f"statuses: send {sent}, recv {received}"
-        if received == 0 and arrived != source:
-            return "recv said 0 of a stream that is not whole"
-        if sent == 0 and received == 0 and arrived != source:
-            return "both said 0"
-        if not source.startswith(arrived):
-            return "wrong data"
-        return None
-
-
-class Look(Case):
-    """What looks at a ring whose process was killed: it does its work, or says why not."""
-
-    def __init__(self, ringbell, words):
-        super().__init__(words[0], lambda _: [ringbell, *words])
-        self.ringbell = ringbell
-
-    def prepare(self, folder):
-        with subprocess.Popen([self.ringbell, "send", "dead"], stdin=subprocess.PIPE,
-                              env={**os.environ, "RINGBELL_DIR": str(folder / "names")}) as sender:
-            while not (folder / "names" / "dead.ring").exists():
-                time.sleep(0.001)
-            sender.kill()
-
-
 def cases(subject, ringbell, with_nats):
     kinds = subprocess.run([subject], capture_output=True, text=True, check=False).stdout.split()
     made = [End(subject, kind) for kind in kinds]
-    made += [Copy(ringbell), Stream(ringbell, "send"), Stream(ringbell, "recv")]
-    made += [Look(ringbell, words) for words in (
-        ["ls"], ["inspect", "dead"], ["clean", "--yes"],
-        ["top", "--times", "1", "--interval", "0.1"])]
-    return made + bridge_cases(ringbell, with_nats)
+    return made + command_cases(ringbell) + bridge_cases(ringbell, with_nats)
 
 
 def main():

@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include <ringbell/ringbell.hpp>
 
@@ -19,7 +20,12 @@ namespace ringbell::faults {
 
 enum Outcome : int { whole = 0, refused = 1, wrong = 2 };
 inline constexpr std::uint64_t kMessages = 150;
+// How long an end waits for one that may never have come.
 inline constexpr std::chrono::seconds kLong{3};
+// By then either process has ended; each has if the other is gone. A wait for an end that was there
+// is longer, so that one that is not told of it is found.
+inline constexpr std::chrono::seconds kEnds{10};
+inline constexpr std::chrono::seconds kTold{15};
 
 inline Outcome told(const Error& error) {
   std::fprintf(stderr, "%s\n", error.message.c_str());
@@ -62,12 +68,24 @@ Outcome receive_all(Receive&& receive) {
   return whole;
 }
 
+// An end on a region that fork() has shared.
+template <class End>
+Result<End> open_on(const Region& region) {
+  Result<FileDescriptor> fd = duplicate(region.fd());
+  if (!fd) return tl::unexpected(std::move(fd.error()));
+  Result<Region> mine = Region::attach(std::move(*fd));
+  if (!mine) return tl::unexpected(std::move(mine.error()));
+  return End::open(std::move(*mine));
+}
+
 // `ours` and `theirs` run side by side, the second in a child; each has an end of a socketpair.
 Outcome between_two(const std::function<Outcome(FileDescriptor)>& ours,
                     const std::function<Outcome(FileDescriptor)>& theirs);
 
 // Those that need no other process (alone.cpp).
 std::map<std::string, std::function<Outcome()>> kinds_of_one_process();
+// Rings of many, by name and by descriptor, and what waits on several (groups.cpp).
+std::map<std::string, std::function<Outcome()>> kinds_of_groups();
 // States, rings that are set aside, files with seals (newer.cpp).
 std::map<std::string, std::function<Outcome()>> newer_kinds();
 

@@ -31,9 +31,9 @@ Outcome set_all(StateWriter& writer) {
 }
 
 // Until the last value has come: each is whole, and none is passed off as another.
-Outcome follow(StateReader& reader) {
+Outcome follow(StateReader& reader, Timeout longest) {
   while (reader.number(1) < kMessages) {
-    const Result<bool> changed = reader.wait_changed(kLong, 1);
+    const Result<bool> changed = reader.wait_changed(std::exchange(longest, Timeout(kTold)), 1);
     if (!changed) return told(changed.error());
     if (!*changed) return refused;
     Message into{};
@@ -57,7 +57,7 @@ Outcome state() {
         Result<State> same = State::attach(fds);
         if (!same) return told(same.error());
         Result<StateReader> reader = StateReader::open(std::move(*same));
-        return reader ? follow(*reader) : told(reader.error());
+        return reader ? follow(*reader, kLong) : told(reader.error());
       });
 }
 
@@ -77,7 +77,7 @@ Outcome named_state() {
         const auto seen = reader->look(1);
         if (!seen) return told(seen.error());
         if (::write(life.get(), "j", 1) != 1) return refused;
-        return follow(*reader);
+        return follow(*reader, kTold);
       });
 }
 

@@ -1,4 +1,5 @@
 // Channels by name: making one, finding it, and the list of names.
+#include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <future>
@@ -8,7 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <gmock/gmock.h>
@@ -17,10 +20,12 @@
 #include <ringbell/ringbell.hpp>
 
 #include <tests/support/child_process.hpp>
+#include <tests/support/deny_flag.hpp>
 #include <tests/support/failure.hpp>
 #include <tests/support/left_behind.hpp>
 #include <tests/support/name_folder.hpp>
 #include <tests/support/open_files.hpp>
+#include <tests/support/refusing_child.hpp>
 #include <tests/support/text_messages.hpp>
 
 namespace ringbell {
@@ -229,6 +234,16 @@ TEST_F(NamesTest, OnlyTheDeadAreRemoved) {
   EXPECT_THAT(names::remove_dead().value(), IsEmpty());
   EXPECT_FALSE(listener.accept(Timeout::zero()).value());
   EXPECT_EQ(listener.refused(), 0U) << "being looked at is no visit";
+}
+
+TEST_F(NamesTest, WhatCannotBeLookedAtIsAnError) {
+  leave_behind("orders", kSmall, {"left"});
+  test::expect_well(ChildProcess::fork([] {
+    if (!test::deny_flag(SYS_openat, 2, O_RDWR, EMFILE)) return test::kNoFilterHere;
+    const bool told = errno_of(names::list()) == EMFILE;
+    return told && !names::remove_dead() ? 0 : 1;
+  }));
+  EXPECT_EQ(names::list().value().size(), 1U);
 }
 
 TEST_F(NamesTest, NameOfAnotherByNowStays) {

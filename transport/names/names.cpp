@@ -28,21 +28,22 @@ namespace {
 constexpr std::string_view kRegionSuffix = ".ring";
 constexpr std::string_view kSocketSuffix = ".sock";
 
-// The first bytes of a region, as they are: for people. Nothing: it is none, or of another version.
-std::optional<core::RegionHeader> header_of(int fd) noexcept {
-  core::RegionHeader header{};
-  if (::pread(fd, &header, sizeof header, 0) != static_cast<ssize_t>(sizeof header) ||
-      header.magic != core::kRegionMagic || header.layout_version != core::kLayoutVersion) {
-    return std::nullopt;
-  }
-  return header;
+// What a look at a file gives. Nothing: it is no name, or gone.
+using Looked = Result<std::optional<Entry>>;
+
+// From errno.
+Looked gone_or_failed(const NameFolder& folder, const std::string& file) {
+  if (errno == ENOENT) return std::nullopt;
+  return fail_errno(fmt::format("looking at {} failed", folder.path_of(file)));
 }
 
 // One that this user may not open, in a folder that a group shares. Where it cannot be known, it is
-// in use. Nothing: it is gone.
-std::optional<Entry> look_at_closed(const NameFolder& folder, const std::string& file) {
+// in use.
+Looked look_at_closed(const NameFolder& folder, const std::string& file) {
   struct stat status {};
-  if (::fstatat(folder.fd(), file.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
+  if (::fstatat(folder.fd(), file.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    return gone_or_failed(folder, file);
+  }
   const std::optional<std::vector<lock_table::Lock>> locks = lock_table::locks_on(status);
   const auto is_participants = [](const auto& lock) { return lock.type == "OFDLCK"; };
   return Entry{.alive = !S_ISREG(status.st_mode) || !locks ||
@@ -52,50 +53,57 @@ std::optional<Entry> look_at_closed(const NameFolder& folder, const std::string&
                .size_bytes = static_cast<std::uint64_t>(status.st_size)};
 }
 
-// Nothing: it is gone.
-std::optional<Entry> look_at_region(const NameFolder& folder, const std::string& file) {
+Looked look_at_region(const NameFolder& folder, const std::string& file) {
   const FileDescriptor region{
       ::openat(folder.fd(), file.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
   struct stat status {};
   if (!region) {
-    if (errno == ENOENT) return std::nullopt;
     if (errno == EACCES) return look_at_closed(folder, file);
+    const bool tells_of_file = errno != EMFILE && errno != ENFILE && errno != ENOMEM;
+    if (errno == ENOENT || !tells_of_file) return gone_or_failed(folder, file);
     return Entry{.alive = true};  // a folder, a link: not ringbell's
   }
-  if (::fstat(region.get(), &status) != 0) return std::nullopt;
+  if (::fstat(region.get(), &status) != 0) return gone_or_failed(folder, file);
+  core::RegionHeader header{};
+  const ssize_t size = ::pread(region.get(), &header, sizeof header, 0);
+  if (size < 0 && S_ISREG(status.st_mode)) return gone_or_failed(folder, file);
   Entry entry{.alive = ParticipantLock::any_held(region.get()),
               .inode = status.st_ino,
               .size_bytes = static_cast<std::uint64_t>(status.st_size)};
-  if (const std::optional<core::RegionHeader> header = header_of(region.get())) {
+  // As they are, for people; else it is no region, or of another version.
+  if (size == ssize_t{sizeof header} && header.magic == core::kRegionMagic &&
+      header.layout_version == core::kLayoutVersion) {
     entry.kind = Kind::ring;
-    entry.ring = core::RingKind{header->ring_kind};
-    entry.creator_pid = static_cast<pid_t>(header->creator_pid);
+    entry.ring = core::RingKind{header.ring_kind};
+    entry.creator_pid = static_cast<pid_t>(header.creator_pid);
   }
   return entry;
 }
 
-std::optional<Entry> look_at_socket(const NameFolder& folder, const std::string& file) {
+Looked look_at_socket(const NameFolder& folder, const std::string& file) {
   struct stat status {};
-  if (::fstatat(folder.fd(), file.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
+  if (::fstatat(folder.fd(), file.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    return gone_or_failed(folder, file);
+  }
   if (!S_ISSOCK(status.st_mode)) return Entry{.alive = true};
   return Entry{.kind = Kind::listener,
                .alive = unix_socket::is_bound({folder.path_of(file)}),
                .inode = status.st_ino};
 }
 
-// Nothing: it is no name, or gone.
-std::optional<Entry> look_at(const NameFolder& folder, const std::string& file) {
+Looked look_at(const NameFolder& folder, const std::string& file) {
   std::optional<generations::Past> past = generations::Past::of(file);
   const bool region = past || file.ends_with(kRegionSuffix);
   if (!region && !file.ends_with(kSocketSuffix)) return std::nullopt;
   std::string name = past ? file : file.substr(0, file.size() - kRegionSuffix.size());
   if (!check_name(name)) return std::nullopt;
-  std::optional<Entry> entry = region ? look_at_region(folder, file) : look_at_socket(folder, file);
-  if (!entry) return entry;
-  entry->name = std::move(name);
-  entry->folder = folder.path();
-  if (past) entry->newer = std::move(past->name);
-  return entry;
+  Looked looked = region ? look_at_region(folder, file) : look_at_socket(folder, file);
+  if (!looked || !*looked) return looked;
+  Entry& entry = **looked;
+  entry.name = std::move(name);
+  entry.folder = folder.path();
+  if (past) entry.newer = std::move(past->name);
+  return looked;
 }
 
 // What a process was making when it died, if it had to be made under a temporary name.
@@ -118,7 +126,12 @@ Result<void> remove_if(const NameFolder& folder, Wanted&& is_wanted, std::vector
   if (!files) return tl::unexpected(files.error());
   Result<void> done;  // what is another user's stops none of this one's
   for (const std::string& file : *files) {
-    std::optional<Entry> entry = look_at(folder, file);
+    Looked looked = look_at(folder, file);
+    if (!looked) {
+      done = tl::unexpected(std::move(looked.error()));
+      continue;
+    }
+    std::optional<Entry>& entry = *looked;
     const bool is_rubbish = is_left_over(folder, file);
     if (!is_rubbish && (!entry || entry->alive || entry->is_closed || !is_wanted(*entry))) {
       continue;
@@ -136,7 +149,9 @@ Result<void> list_in(const NameFolder& folder, std::vector<Entry>& entries) {
   const Result<std::vector<std::string>> files = folder.files();
   if (!files) return tl::unexpected(files.error());
   for (const std::string& file : *files) {
-    if (std::optional<Entry> entry = look_at(folder, file)) entries.push_back(std::move(*entry));
+    Looked looked = look_at(folder, file);
+    if (!looked) return tl::unexpected(std::move(looked.error()));
+    if (*looked) entries.push_back(std::move(**looked));
   }
   return {};
 }
