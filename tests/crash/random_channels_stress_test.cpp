@@ -30,6 +30,7 @@ using namespace std::chrono_literals;
 using core::DoorbellKind;
 using crash::Checker;
 using crash::Record;
+using crash::said;
 using test::Player;
 using test::SharedPages;
 using test::Stage;
@@ -39,10 +40,6 @@ using test::Troupe;
 constexpr WaitOptions kWait{.spin_budget = 5us, .longest_sleep = 2ms};
 constexpr auto kAWhile = 5ms;
 constexpr std::uint64_t kCapacity = 8192;
-
-std::string said(const Error& error) {
-  return fmt::format("{}: {}", name_of(error.code), error.message);
-}
 
 // The death of the peer is no end: there will be another one.
 bool is_death(const Error& error) { return error.code == ErrorCode::peer_dead; }

@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include <ringbell/transport/base/error.hpp>
+
 #include <tests/support/message.hpp>
 #include <tests/support/shared_pages.hpp>
 #include <tests/support/troupe.hpp>
@@ -17,7 +19,16 @@
 namespace ringbell::crash {
 
 // So many troupes share the kills.
-inline std::size_t kills_of_each() { return (test::kills_wanted() + 17) / 18; }
+inline std::size_t kills_of_each() { return (test::kills_wanted() + 25) / 26; }
+
+inline std::string said(const Error& error) {
+  return fmt::format("{}: {}", name_of(error.code), error.message);
+}
+
+// Its peer is closed or dead, and there will be another one.
+inline bool is_gone(const Error& error) {
+  return error.code == ErrorCode::peer_dead || error.code == ErrorCode::closed;
+}
 
 inline std::uint64_t number_in(std::span<const std::byte> message) {
   std::uint64_t number = 0;

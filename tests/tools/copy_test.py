@@ -171,6 +171,18 @@ class Copy(unittest.TestCase):
                     seen |= what in ended.stderr
             self.assertTrue(seen, f"{call} of Receiver::open was not made to fail")
 
+    @not_emulated("strace sees the emulator's system calls, too")
+    def test_ends_if_its_reading_process_ends_before_it_begins(self) -> None:
+        # It alone asks for its parent, and ends if that is another process.
+        if shutil.which("strace") is None:
+            self.skipTest("strace is not installed")
+        ended = subprocess.run(
+            ["strace", "-f", "-o", "/dev/null", "-e", "trace=getppid", "-e",
+             "inject=getppid:retval=1", PROGRAM, "cp", self.source, self.copied],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+        self.assertEqual(ended.returncode, 1, ended.stderr)
+        self.assertFalse(self.copied.exists())
+
     def calls_after_the_loader(self, call: str, copying: list) -> range:
         """The numbers of these calls of the process that writes, and a few more."""
         trace = self.folder / "trace"

@@ -1,16 +1,20 @@
 #!/usr/bin/python3
-"""Random lives of `ringbell send` and `recv` on two names, with `clean` and `ls` beside.
+"""Random lives of `ringbell send` and `recv` on two names, with `clean`, `ls` and `rm` beside.
 
-Some are killed, some interrupted. What must hold: what ends with 0 is whole, arrives once, and
-nowhere else; what does not is a beginning of one stream; everything ends by itself, and nothing is
-left. RINGBELL_LIVES_SECONDS (default 6) says how long, RINGBELL_SEED what is rolled.
+Some are killed, some interrupted, and now and then a name is removed under those that have it. What
+must hold: what ends with 0 is whole, arrives once, and nowhere else; what does not says so and is a
+beginning of one stream (with `--next`, of some, and then one that is whole); everything ends by
+itself, and nothing is left. RINGBELL_LIVES_SECONDS (default 6) says how long, RINGBELL_SEED what is
+rolled.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
+import re
 import signal
 import subprocess
 import threading
@@ -27,6 +31,8 @@ NAMES = ("a", "b")
 WAIT_S = "1.5"
 ENDS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 LARGEST = 6 << 20
+LINE = 64  # the first one of a stream is no longer, and goes in one piece
+BEGIN = re.compile(rb"stream \d+ of \d+ bytes\n")
 
 DONE, FAILED, NOBODY, CUT, CUT_BEFORE = 0, 1, 3, 4, 6
 
@@ -38,11 +44,24 @@ class Life:
     status: int             # below zero: a signal ended it
     errors: str
     began: float
+    goes_on: bool = False   # a receiver that goes on after a stream that was cut
     ended: float = field(default_factory=time.monotonic)
 
     @property
     def was_ended(self) -> bool:
         return self.status < 0 or self.status > 128
+
+    @property
+    def has_one_whole(self) -> bool:
+        """The last one that came, or the one that was sent."""
+        return self.status == DONE or (self.goes_on and self.status == CUT_BEFORE)
+
+    @property
+    def pieces(self) -> list[bytes]:
+        """Of the streams that came, one each."""
+        begins = {found.start() for found in BEGIN.finditer(self.content)}
+        places = sorted({0, *begins, len(self.content)})
+        return [self.content[begin:end] for begin, end in itertools.pairwise(places)]
 
     def overlaps(self, other: Life) -> bool:
         return self.name == other.name and self.began < other.ended and other.began < self.ended
@@ -61,6 +80,7 @@ class Campaign:
         self.sent: list[Life] = []
         self.received: list[Life] = []
         self.looked: list[tuple[list[str], int, str]] = []
+        self.removed = 0
         self.hung: list[str] = []
         self.count = 0
         self.lock = threading.Lock()
@@ -79,12 +99,12 @@ class Campaign:
 
     def run(self, roll: random.Random, *arguments: str, content: bytes | None = None,
             into: Path | None = None) -> tuple[int, str]:
-        """Feeds it in pieces, and ends it at a random moment in three of ten runs."""
+        """Feeds it in pieces, and ends it at a random moment in four of ten runs."""
         with open(into or os.devnull, "wb") as output:
             running = subprocess.Popen(
                 [PROGRAM, *arguments], env=self.environment, stdout=output, stderr=subprocess.PIPE,
                 stdin=subprocess.DEVNULL if content is None else subprocess.PIPE)
-        if roll.random() < 0.3:
+        if roll.random() < 0.4:
             killer = threading.Timer(roll.random() * 0.4, running.send_signal, [roll.choice(ENDS)])
             killer.start()
         if content is not None:
@@ -102,7 +122,7 @@ class Campaign:
         pipe, running.stdin = running.stdin, None
         assert pipe is not None
         with contextlib.suppress(BrokenPipeError):  # it ended before it had read all
-            step = max(1, len(content) // roll.randrange(1, 6))
+            step = max(LINE, len(content) // roll.randrange(1, 6))
             for begin in range(0, len(content), step):
                 pipe.write(content[begin:begin + step])
                 pipe.flush()
@@ -122,16 +142,25 @@ class Campaign:
     def receive(self, seed: int) -> None:
         roll = random.Random(seed)
         while not self.is_over():
+            # Meanwhile what a sender left meets the next one.
+            time.sleep(roll.choice([0, 1.5 * roll.random()]))
             name, began = roll.choice(NAMES), time.monotonic()
             into = self.folder / f"received{self.number()}"
-            status, errors = self.run(roll, "recv", "--wait", WAIT_S, name, into=into)
+            on = ["--next"] if roll.random() < 0.5 else []
+            status, errors = self.run(roll, "recv", "--wait", WAIT_S, *on, name, into=into)
             with self.lock:
-                self.received.append(Life(name, into.read_bytes(), status, errors, began))
+                self.received.append(
+                    Life(name, into.read_bytes(), status, errors, began, bool(on)))
             into.unlink()
 
     def look(self, seed: int) -> None:
         roll = random.Random(seed)
+        names = Path(self.environment["RINGBELL_DIR"])
         while not self.is_over():
+            if roll.random() < 0.3:
+                with contextlib.suppress(FileNotFoundError):
+                    (names / f"{roll.choice(NAMES)}.ring").unlink()
+                    self.removed += 1
             arguments = roll.choice([["ls"], ["ls", "--json"], ["clean", "--yes"]])
             ended = subprocess.run([PROGRAM, *arguments], env=self.environment, text=True,
                                    capture_output=True, timeout=PATIENCE_S, check=False)
@@ -144,7 +173,7 @@ class Lives(CommandTest):
         made = Campaign(self.folder, self.environment)
         roll = random.Random(SEED)
         threads = [threading.Thread(target=work, args=[roll.randrange(1 << 32)])
-                   for work in [made.send] * 3 + [made.receive] * 3 + [made.look]]
+                   for work in [made.send] * 4 + [made.receive] * 3 + [made.look]]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -161,10 +190,12 @@ class Lives(CommandTest):
                 self.assertEqual((status, errors), (0, ""), arguments)
             self.assertEqual(self.ringbell("clean", "--yes").returncode, 0)
             self.assertEqual(self.left_names(), [])
-        done = sum(life.status == DONE for life in made.received)
+        done = sum(life.has_one_whole for life in made.received)
         self.assertGreater(done, 0, "no stream arrived at all")
         print(f"seed {SEED}: {len(made.sent)} sends, {len(made.received)} recvs, {done} whole, "
-              f"{sum(life.was_ended for life in made.sent + made.received)} ended by a signal")
+              f"{sum(life.was_ended for life in made.sent + made.received)} ended by a signal, "
+              f"{sum(life.status == CUT_BEFORE for life in made.received)} had another behind, "
+              f"{made.removed} names removed")
 
     def judge_statuses(self, made: Campaign) -> None:
         refusals = "in use by pid|its beginning went to another receiver"
@@ -172,6 +203,8 @@ class Lives(CommandTest):
             if life.was_ended:
                 continue
             self.assertIn(life.status, (DONE, FAILED, NOBODY, CUT, CUT_BEFORE), life.errors)
+            # Also that of which the name was removed: its other side has not come, or has gone.
+            self.assertRegex(life.errors, r"\A\Z" if life.status == DONE else r"\Aringbell: ")
             if life.status == FAILED:
                 self.assertRegex(life.errors, refusals)
         # A sender is cut short by a receiver that was ended, never by one that ended well.
@@ -186,17 +219,22 @@ class Lives(CommandTest):
         begun: set[bytes] = set()
         killed: set[bytes] = set()  # what a receiver had written when a signal ended it
         for life in made.received:
-            first = life.content.split(b"\n")[0]
-            if b"\n" in life.content:
-                self.assertTrue(sent[first].content.startswith(life.content),
+            pieces = life.pieces
+            if life.status == DONE or not life.goes_on:
+                self.assertEqual(len(pieces), int(life.has_one_whole or bool(life.content)))
+            for piece in pieces:
+                first = piece.split(b"\n")[0]
+                self.assertIn(first, sent)
+                self.assertTrue(sent[first].content.startswith(piece),
                                 f"{first!r} goes on with something else")
-            if life.was_ended:
-                killed.add(life.content)
-            elif life.content:
-                self.assertNotIn(first, begun, "it arrived more than once")
-                begun.add(first)
-            if life.status == DONE:
-                self.assertEqual(sent[first].content, life.content, "it is not whole")
+                if life.was_ended:
+                    killed.add(piece)
+                else:
+                    self.assertNotIn(first, begun, "it arrived more than once")
+                    begun.add(first)
+            if life.has_one_whole:
+                first = pieces[-1].split(b"\n")[0]
+                self.assertEqual(sent[first].content, pieces[-1], "it is not whole")
                 whole.add(first)
         for first, life in sent.items():
             if life.status == DONE:

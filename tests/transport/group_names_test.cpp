@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #include <ringbell/ringbell.hpp>
+#include <ringbell/transport/liveness/participant_lock.hpp>
 #include <ringbell/transport/names/names.hpp>
 
 #include <tests/support/child_process.hpp>
@@ -106,24 +107,46 @@ TEST_F(GroupNamesTest, OpenWaitsAndGivesUp) {
   later.join();
 }
 
+// As a process that has taken a place and not yet said so, or is about to leave it: the name stays.
+ParticipantLock another_in(const Region& region) {
+  constexpr std::uint32_t kFar = 1000;  // a number that none of these rings gives away
+  return ParticipantLock::take(region.fd(), kFar, "another").value();
+}
+
 // A name that is kept by others than the awaited one is not what is waited for.
 TEST_F(GroupNamesTest, SubscriberWaitsForALivingPublisher) {
   const auto open = [] { return Subscriber::open("prices", Subscriber::Start::oldest, 20ms); };
-  std::optional<Publisher> publisher(
-      Publisher::create("prices", {.policy = Policy::lossless}).value());
-  const Subscriber keeps = open().value();
-  publisher.reset();  // closes, and leaves the name to the one that is there
-  EXPECT_EQ(code_of(open()), ErrorCode::not_found);
-  publisher.emplace(Publisher::create("prices", {.policy = Policy::lossless}).value());
-  EXPECT_TRUE(open());
-  publisher.reset();
-  ChildProcess dies = ChildProcess::fork([] {
-    const Publisher next = Publisher::create("prices", {.policy = Policy::lossless}).value();
-    ::raise(SIGKILL);
-    return 1;
-  });
-  ASSERT_EQ(dies.wait(), -SIGKILL);
-  EXPECT_EQ(code_of(open()), ErrorCode::not_found);
+  for (const TopicOptions& options : {TopicOptions{.policy = Policy::lossless},
+                                      {.policy = Policy::lossy},
+                                      {.policy = Policy::lossless, .publishers = 2},
+                                      {.policy = Policy::lossy, .publishers = 2}}) {
+    SCOPED_TRACE(testing::Message() << (options.policy == Policy::lossy ? "lossy, " : "lossless, ")
+                                    << options.publishers);
+    std::optional<Publisher> publisher(Publisher::create("prices", options).value());
+    const Subscriber keeps_what_is_lossless = open().value();
+    const ParticipantLock keeps = another_in(publisher->region());
+    publisher.reset();  // closes, and leaves the name to those that are there
+    EXPECT_EQ(code_of(open()), ErrorCode::not_found);
+    publisher.emplace(Publisher::create("prices", options).value());
+    EXPECT_TRUE(open());
+    publisher.reset();
+    ChildProcess dies = ChildProcess::fork([&] {
+      const Publisher next = Publisher::create("prices", options).value();
+      ::raise(SIGKILL);
+      return 1;
+    });
+    ASSERT_EQ(dies.wait(), -SIGKILL);
+    EXPECT_EQ(code_of(open()), ErrorCode::not_found);
+  }
+}
+
+TEST_F(GroupNamesTest, ReaderOfAStateWaitsForALivingWriter) {
+  std::optional<StateWriter> writer(StateWriter::create("config").value());
+  const ParticipantLock keeps = another_in(writer->region());
+  writer.reset();
+  EXPECT_EQ(code_of(StateReader::open("config", 20ms)), ErrorCode::not_found);
+  writer.emplace(StateWriter::create("config").value());
+  EXPECT_TRUE(StateReader::open("config", kLong));
 }
 
 TEST_F(GroupNamesTest, ContributorsAndClientsWaitForTheirOtherSide) {
