@@ -94,7 +94,8 @@ inline constexpr std::size_t kOneLineMessageBytes = 48;
                                                  std::size_t message_bytes);
 
 // Lines one way, handed over in chunks of a ring of so many bytes: the limit of all that is sent in
-// lines. Figures are of a line. REQUIRES: ring_bytes is a power of two, from 128 KiB to the largest.
+// lines. Figures are of a line. REQUIRES: ring_bytes is a power of two, from 128 KiB to
+// kLargestRingOfLines.
 [[nodiscard]] Result<FloorFigures> lines_one_way(const PairOptions& pair, double seconds,
                                                  std::uint64_t ring_bytes);
 inline constexpr std::uint64_t kLargestRingOfLines = 4UL * 1024 * 1024;

@@ -81,7 +81,8 @@ class Synthetic:
                "p90_ns": p50 * 1.1, "p99_ns": p50 * 1.6, "p999_ns": p50 * 6, "max_ns": p50 * 90}
         cost = 4.9 if transport == "ringbell" else base / 4
         rate = self._noise(1e9 / (cost + size / speed))
-        limit = {"limit_per_s": round(1.3 * rate, 1)} if transport == "ringbell" and wait == "spin" else {}
+        spins = transport == "ringbell" and wait == "spin"
+        limit = {"limit_per_s": round(1.3 * rate, 1)} if spins else {}
         yield {"bench": "throughput", **key, "messages_per_s": rate, "bytes_per_s": rate * size,
                "verified": True, **limit}
 

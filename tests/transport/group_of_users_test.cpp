@@ -324,7 +324,7 @@ TEST_F(GroupOfUsersTest, ConnectorIsNotRefusedByASocketThatIsOpenedThisMoment) {
     EXPECT_TRUE(unix_socket::bind(socket.get(), {.name = path}).value());
     EXPECT_EQ(::chmod(path.c_str(), 0600), 0);
     EXPECT_EQ(::chown(path.c_str(), kFirst, kGroup), 0);
-    ASSERT_EQ(::seteuid(kFirst), 0);  // who listens, as the kernel tells it
+    ASSERT_EQ(::seteuid(kFirst), 0);  // as the kernel names the listener
     EXPECT_TRUE(unix_socket::listen(socket.get(), 1));
     ASSERT_EQ(::seteuid(0), 0);
     test::SteppedProcess connecting(

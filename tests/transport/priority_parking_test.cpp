@@ -67,7 +67,7 @@ class PriorityParking : public ::testing::Test {
   }
 };
 
-// Now and then nothing comes for a while: who may sleep does.
+// Now and then nothing comes for so long that a receiver sleeps, if it may.
 int send_all(const ChannelFds& fds, const test::Signal& opened) {
   Sender sender = Sender::attach(fds).value();
   opened.tell();

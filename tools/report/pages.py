@@ -161,9 +161,10 @@ def _special(results: Results) -> str:
 RINGS_NOTE = """\
 Two processes on two CPUs, spinning, one of them on each side. The rings of core stand bare in
 memory that both inherited: no channel, no doorbell. For comparison the channel's row.
-Floors are the ring of lines, for calls of 8 B one line handed to and fro. One way the channel's limit
-is what the lines of a ring as large carry when whole chunks are handed over. A lossy broadcast has
-no one-way rate: its writer never waits; a call has none, because there is one at a time."""
+Floors are the ring of lines, for calls of 8 B one line handed to and fro. One way the channel's
+limit is what the lines of a ring as large carry when whole chunks are handed over. A lossy
+broadcast has no one-way rate: its writer never waits; a call has none, because there is one at a
+time."""
 
 
 def _rings(results: Results) -> str:

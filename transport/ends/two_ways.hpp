@@ -1,7 +1,7 @@
 // Which of two ways is in use, where only a measurement can tell, and when they are measured.
 //
-//   settled                  | chosen, timed | other | other, timed | settled ...
-//   16 to 512 laps of a ring | one           | one   | one          | twice as many; 16 after a change
+//   settled        | chosen, timed | other | other, timed | settled ...
+//   16 to 512 laps | one lap       | one   | one          | twice as many, or 16 after a change
 //
 // The first lap of the other way is not timed: it finds the lines where the chosen one left them.
 #pragma once
