@@ -1,5 +1,7 @@
 // As misuse_test.cpp, of a client and a server.
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <span>
 #include <vector>
@@ -136,6 +138,68 @@ TEST(ServiceMisuseTest, EachCall) {
        }},
       {"a line that there is not",
        [](Pair& p) { EXPECT_EQ(p.server.finding(UINT32_MAX).field, nullptr); }},
+  });
+}
+
+TEST(ServiceMisuseTest, CallsThatWereBegun) {
+  using Pair = ServicePair;
+  expect_harmless<Pair>({
+      {"put_back() of what was not given, and twice",
+       [](Pair& p) {
+         p.client.abandon();
+         p.client.put_back();
+         EXPECT_EQ(code_of(p.client.answer_for(0ns)), ErrorCode::invalid_argument);
+         ASSERT_TRUE(p.client.claim_for(8, 0ns).value());
+         p.client.put_back();
+         p.client.call();
+         p.client.put_back();
+         EXPECT_EQ(p.server.serve([](auto, auto claim) { claim(3); }, 1, kLong), 1U);
+         EXPECT_EQ(p.client.answer_for(kLong).value().value().size(), 3U);
+         p.client.put_back();
+         p.client.put_back();
+         EXPECT_EQ(p.client.next_for(0ns).value().value().size(), 3U) << "as if not given yet";
+       }},
+      {"begin() while a call is under way, and of too much",
+       [](Pair& p) {
+         const std::array<std::byte, 8> request{};
+         ASSERT_TRUE(p.client.claim_for(16, 0ns).value());
+         ASSERT_TRUE(p.client.begin(request, 0ns).value());
+         p.client.call();  // nothing is claimed
+         EXPECT_EQ(code_of(p.client.begin(request, 0ns)), ErrorCode::invalid_argument);
+         EXPECT_EQ(code_of(p.client.begin(said_to_have(kFourGiBAnd8), 0ns)), ErrorCode::too_large);
+         p.client.call();
+         ASSERT_EQ(p.server.request().value().size(), 8U);
+         ASSERT_EQ(p.server.claim(1).value().size(), 1U);
+         p.server.respond();
+         EXPECT_FALSE(p.server.request());
+         EXPECT_EQ(p.client.answer_for(kLong).value().value().size(), 1U);
+       }},
+      {"next_for() without a call, and behind the end",
+       [](Pair& p) {
+         p.client.abandon();
+         p.client.ask_for_more();
+         EXPECT_EQ(code_of(p.client.next_for(0ns)), ErrorCode::invalid_argument);
+         ASSERT_TRUE(p.client.begin({}, 0ns).value());
+         EXPECT_EQ(p.server.serve([](auto, auto claim) { claim(3); }, 1, kLong), 1U);
+         EXPECT_EQ(p.client.next_for(kLong).value().value().size(), 3U);
+         EXPECT_EQ(code_of(p.client.next_for(kLong)), ErrorCode::closed);
+         EXPECT_EQ(code_of(p.client.next_for(kLong)), ErrorCode::closed);
+       }},
+      {"ask_for_more() where no part was given, and twice",
+       [](Pair& p) {
+         const std::array<std::byte, 8> parts{};
+         ASSERT_TRUE(p.client.begin({}, 0ns).value());
+         p.client.ask_for_more();
+         TakenRequest taken = p.server.take_for(kLong).value().value();
+         for (std::size_t size = 1; size < 4; ++size) {
+           ASSERT_TRUE(taken.send(std::span(parts).first(size), kLong).value());
+           EXPECT_EQ(p.client.answer_for(kLong).value().value().size(), size);
+           p.client.ask_for_more();
+           p.client.ask_for_more();
+         }
+         EXPECT_TRUE(taken.finish());
+         EXPECT_EQ(code_of(p.client.next_for(kLong)), ErrorCode::closed);
+       }},
   });
 }
 

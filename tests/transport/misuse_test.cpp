@@ -27,8 +27,10 @@ using test::kLong;
 using test::said_to_have;
 
 // Each kind of ring: one end that sends and one that receives, with what goes through them.
+template <bool timed>
 struct ChannelPair {
-  Channel channel = Channel::create({.capacity_bytes = 4096}).value();
+  static constexpr bool kTimed = timed;
+  Channel channel = Channel::create({.capacity_bytes = 4096, .timed = timed}).value();
   Channel same = Channel::attach(channel.fds()).value();
   Sender sender = Sender::open(std::move(channel)).value();
   Receiver receiver = Receiver::open(std::move(same)).value();
@@ -65,10 +67,11 @@ struct QueuePair {
   }
 };
 
-template <TopicOptions::Policy policy>
+template <TopicOptions::Policy policy, std::uint32_t publishers>
 struct TopicPair {
   Topic topic =
-      Topic::create({.policy = policy, .messages = 64, .message_bytes = kBytes, .subscribers = 2})
+      Topic::create(
+          {.policy = policy, .messages = 64, .message_bytes = kBytes, .publishers = publishers})
           .value();
   Subscriber receiver = Subscriber::open(Topic::attach(topic.fds()).value()).value();
   Publisher sender = Publisher::open(std::move(topic)).value();
@@ -159,7 +162,7 @@ void expect_record_writer_harmless() {
   });
 }
 
-TEST(MisuseTest, OfASender) { expect_record_writer_harmless<ChannelPair>(); }
+TEST(MisuseTest, OfASender) { expect_record_writer_harmless<ChannelPair<false>>(); }
 TEST(MisuseTest, OfAContributor) { expect_record_writer_harmless<CollectorPair>(); }
 
 // A message of 0 bytes is one: it comes in its turn, and is not "nothing came".
@@ -179,14 +182,16 @@ void expect_empty_messages_to_arrive() {
   EXPECT_EQ(pair.receiver.receive(into, 0ns).value(), std::nullopt);
 }
 
-TEST(EmptyMessageTest, ThroughAChannel) { expect_empty_messages_to_arrive<ChannelPair>(); }
+TEST(EmptyMessageTest, ThroughAChannel) { expect_empty_messages_to_arrive<ChannelPair<false>>(); }
 TEST(EmptyMessageTest, ThroughACollector) { expect_empty_messages_to_arrive<CollectorPair>(); }
 TEST(EmptyMessageTest, ThroughAQueue) { expect_empty_messages_to_arrive<QueuePair>(); }
 TEST(EmptyMessageTest, ThroughALosslessTopic) {
-  expect_empty_messages_to_arrive<TopicPair<TopicOptions::Policy::lossless>>();
+  expect_empty_messages_to_arrive<TopicPair<TopicOptions::Policy::lossless, 1>>();
+  expect_empty_messages_to_arrive<TopicPair<TopicOptions::Policy::lossless, 2>>();
 }
 TEST(EmptyMessageTest, ThroughALossyTopic) {
-  expect_empty_messages_to_arrive<TopicPair<TopicOptions::Policy::lossy>>();
+  expect_empty_messages_to_arrive<TopicPair<TopicOptions::Policy::lossy, 1>>();
+  expect_empty_messages_to_arrive<TopicPair<TopicOptions::Policy::lossy, 2>>();
 }
 
 // One record that is there.
@@ -196,8 +201,8 @@ void put_one(Pair& pair) {
   ASSERT_TRUE(pair.send(message));
 }
 
-TEST(MisuseTest, OfAReceiver) {
-  using Pair = ChannelPair;
+template <class Pair>
+void expect_receiver_harmless() {
   expect_harmless<Pair>({
       {"release() without a record", [](Pair& p) { p.receiver.release(); }},
       {"release() of what was not peeked",
@@ -254,6 +259,35 @@ TEST(MisuseTest, OfAReceiver) {
          p.receiver.release_to(before);
          p.receiver.release_to(before);
        }},
+      {"peek_newest() without a record, twice, and over held ones",
+       [](Pair& p) {
+         EXPECT_FALSE(p.receiver.peek_newest());
+         put_one(p);
+         put_one(p);
+         ASSERT_EQ(p.receiver.peek().value().size(), 16U);
+         p.receiver.hold();
+         ASSERT_EQ(p.receiver.peek_newest().value().size(), 16U);
+         p.receiver.unhold();  // nothing is held
+         p.receiver.release();
+         ASSERT_EQ(p.receiver.peek_newest().value().size(), 16U);
+         p.receiver.release();
+         p.receiver.release();
+         EXPECT_FALSE(p.receiver.peek_newest());
+       }},
+      {"user_header() of what is not peeked",
+       [](Pair& p) {
+         EXPECT_FALSE(p.receiver.user_header());
+         put_one(p);
+         put_one(p);
+         EXPECT_FALSE(p.receiver.user_header());
+         ASSERT_EQ(p.receiver.peek().value().size(), 16U);
+         EXPECT_EQ(p.receiver.user_header().has_value(), Pair::kTimed);
+         p.receiver.hold();
+         EXPECT_FALSE(p.receiver.user_header());
+         ASSERT_EQ(p.receiver.peek().value().size(), 16U);
+         p.receiver.release();
+         EXPECT_FALSE(p.receiver.user_header());
+       }},
       {"receive() into nothing",
        [](Pair& p) {
          EXPECT_EQ(p.receiver.receive({}, 0ns).value(), std::nullopt);
@@ -263,6 +297,11 @@ TEST(MisuseTest, OfAReceiver) {
          p.receiver.release();
        }},
   });
+}
+
+TEST(MisuseTest, OfAReceiver) {
+  expect_receiver_harmless<ChannelPair<false>>();
+  expect_receiver_harmless<ChannelPair<true>>();
 }
 
 TEST(MisuseTest, OfACollector) {
@@ -371,9 +410,13 @@ void expect_topic_harmless() {
 }
 
 TEST(MisuseTest, OfALosslessTopic) {
-  expect_topic_harmless<TopicPair<TopicOptions::Policy::lossless>>();
+  expect_topic_harmless<TopicPair<TopicOptions::Policy::lossless, 1>>();
+  expect_topic_harmless<TopicPair<TopicOptions::Policy::lossless, 2>>();
 }
-TEST(MisuseTest, OfALossyTopic) { expect_topic_harmless<TopicPair<TopicOptions::Policy::lossy>>(); }
+TEST(MisuseTest, OfALossyTopic) {
+  expect_topic_harmless<TopicPair<TopicOptions::Policy::lossy, 1>>();
+  expect_topic_harmless<TopicPair<TopicOptions::Policy::lossy, 2>>();
+}
 
 }  // namespace
 }  // namespace ringbell

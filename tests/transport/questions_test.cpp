@@ -8,6 +8,7 @@
 #include <cstdarg>
 #include <cstdint>
 #include <future>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -141,6 +142,66 @@ TEST(QuestionsTest, ACrowdThatWaitsAsksAfterEachOnceInASlice) {
   EXPECT_LE(asked.back(), slices + 3);
   // But for one that asks after all the others each time: it does not ask after itself.
   EXPECT_GE(asked[1], 5U);
+}
+
+std::uint64_t all_questions() {
+  return std::accumulate(questions.about.begin(), questions.about.end(), std::uint64_t{0});
+}
+
+constexpr WaitOptions kSleeps{.spin_budget = 0ns, .longest_sleep = 20ms};
+
+// Many short waits in a row ask no more than so many questions in this time.
+template <class Wait>
+void expect_short_waits_to_ask(std::uint64_t asks, std::chrono::nanoseconds time, Wait&& wait) {
+  const std::uint64_t before = all_questions();
+  const Clock::time_point begin = Clock::now();
+  for (int turn = 0; turn < 2000; ++turn) EXPECT_FALSE(wait(10us));
+  const auto times = static_cast<std::uint64_t>((Clock::now() - begin) / time);
+  const std::uint64_t asked = all_questions() - before;
+  EXPECT_GE(asked, 1U);
+  EXPECT_LE(asked, asks * (times + 2));
+}
+
+TEST(QuestionsTest, ShortWaitsInAQueueAskAfterSomeOfACrowdInASlice) {
+  constexpr std::uint32_t kEnds = 200;
+  const Region queue = new_queue(kEnds);
+  const std::vector<QueueSender> crowd = open_all<QueueSender>(queue, kEnds - 1);
+  QueueReceiver receiver = QueueReceiver::open(copy_of(queue), kSleeps).value();
+  expect_short_waits_to_ask(kAsksASlice, kSleeps.longest_sleep, [&](Timeout timeout) {
+    return receiver.peek_for(timeout).value().has_value();
+  });
+}
+
+TEST(QuestionsTest, ShortWaitsForAPeerAskOnceAMillisecond) {
+  Topic topic = Topic::create({.policy = TopicOptions::Policy::lossless}).value();
+  Topic same = Topic::attach(topic.fds()).value();
+  const Publisher publisher = Publisher::open(std::move(topic)).value();
+  Subscriber subscriber = Subscriber::open(std::move(same), TopicStart::oldest, kSleeps).value();
+  expect_short_waits_to_ask(
+      1, 1ms, [&](Timeout timeout) { return subscriber.has_message_for(timeout).value(); });
+}
+
+TEST(QuestionsTest, AServerAsksAfterSomeClientsOfTakenRequestsInASliceInTurn) {
+  constexpr std::uint32_t kClients = 200;
+  const Region region = Region::create(ServiceOptions{.clients = kClients}.region()).value();
+  Server server = Server::open(copy_of(region), kSleeps).value();
+  std::vector<Client> clients = open_all<Client>(region, kClients);
+  std::vector<TakenRequest> taken;
+  for (Client& client : clients) {
+    ASSERT_TRUE(client.begin({}, 0ns).value());
+    taken.push_back(server.take_for(20s).value().value());
+  }
+  expect_short_waits_to_ask(kAsksASlice, kSleeps.longest_sleep, [&](Timeout timeout) {
+    return server.request_for(timeout).value().has_value();
+  });
+  clients.clear();
+  const auto are_cancelled = [&] {
+    return std::all_of(taken.begin(), taken.end(),
+                       [](const TakenRequest& each) { return each.is_cancelled(); });
+  };
+  const Clock::time_point deadline = Clock::now() + 20s;
+  while (!are_cancelled() && Clock::now() < deadline) (void)server.request_for(1ms);
+  EXPECT_TRUE(are_cancelled());
 }
 
 }  // namespace

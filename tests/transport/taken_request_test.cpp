@@ -157,6 +157,21 @@ TEST(TakenRequestsTest, TellThatTheirClientHasDied) {
   EXPECT_TRUE(taken.respond({}));
 }
 
+TEST(TakenRequestsTest, TellThatTheirClientHasDiedToAServerThatOnlyPolls) {
+  const Region region = Region::create(ServiceOptions{.clients = 1}.region()).value();
+  Server server = Server::open(copy_of(region), kWait).value();
+  ChildProcess dies = ChildProcess::fork([&] {
+    auto* const never_closed = new Client(Client::open(copy_of(region)).value());
+    return never_closed->begin({}, kLong).value() ? 0 : 1;
+  });
+  ASSERT_EQ(dies.wait(), 0);
+  const TakenRequest taken = server.take_for(kLong).value().value();
+  EXPECT_FALSE(taken.is_cancelled());
+  constexpr int kPollsEnough = 10'000;
+  for (int polls = 0; polls < kPollsEnough; ++polls) EXPECT_FALSE(server.request());
+  EXPECT_TRUE(taken.is_cancelled());
+}
+
 // Neither wakes the set: it looks after the clients once its slice is over.
 TEST(TakenRequestsTest, TellInAWaitSetThatTheirClientHasDied) {
   const Region region = Region::create(ServiceOptions{.clients = 1}.region()).value();

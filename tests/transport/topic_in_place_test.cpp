@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -35,12 +36,21 @@ constexpr auto kLong = 20s;
 constexpr std::uint32_t kBytes = 100;
 constexpr WaitOptions kAsleep{.spin_budget = 0ns, .longest_sleep = 1h};
 
+struct Kind {
+  Kind(Policy of_policy, std::uint32_t with_publishers = 1)  // NOLINT(google-explicit-constructor)
+      : policy(of_policy), publishers(with_publishers) {}
+
+  Policy policy;
+  std::uint32_t publishers;
+};
+
 struct Ends {
-  explicit Ends(Policy policy, std::uint64_t messages = 8, const WaitOptions& wait = {},
+  explicit Ends(const Kind& kind, std::uint64_t messages = 8, const WaitOptions& wait = {},
                 std::uint32_t alignment = 8)
-      : topic(Topic::create({.policy = policy,
+      : topic(Topic::create({.policy = kind.policy,
                              .messages = messages,
                              .message_bytes = kBytes,
+                             .publishers = kind.publishers,
                              .payload_alignment = alignment})
                   .value()),
         subscriber(
@@ -65,11 +75,14 @@ struct Ends {
   std::optional<Publisher> publisher;
 };
 
-class TopicInPlaceTest : public testing::TestWithParam<Policy> {};
+class TopicInPlaceTest : public testing::TestWithParam<Kind> {};
 
 INSTANTIATE_TEST_SUITE_P(Policies, TopicInPlaceTest,
-                         testing::Values(Policy::lossless, Policy::lossy), [](const auto& of) {
-                           return of.param == Policy::lossy ? "Lossy" : "Lossless";
+                         testing::Values(Kind(Policy::lossless), Kind(Policy::lossy),
+                                         Kind(Policy::lossless, 2), Kind(Policy::lossy, 2)),
+                         [](const auto& of) {
+                           return std::string(of.param.publishers == 1 ? "" : "Many") +
+                                  (of.param.policy == Policy::lossy ? "Lossy" : "Lossless");
                          });
 
 TEST_P(TopicInPlaceTest, MessagesOfEverySizeAreWrittenAndReadWhereTheyStand) {

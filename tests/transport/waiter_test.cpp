@@ -69,6 +69,42 @@ TEST_F(WaiterTest, AsksFirstAfterSomethingCameWithoutARing) {
   EXPECT_EQ(wait(true, true), "sleep ");
 }
 
+// A peer that lives until it closes, and counts the questions.
+struct Living {
+  int* asks;
+  const bool* has_closed;
+
+  [[nodiscard]] bool closed() const { return *has_closed; }
+  [[nodiscard]] static bool is_kept_off() { return false; }
+  [[nodiscard]] Waited ask() const {
+    ++*asks;
+    return closed() ? Waited::peer_closed : Waited::ready;
+  }
+  template <class Ready>
+  [[nodiscard]] bool sleep(Ready&& ready, Waiter::Clock::time_point until) const {
+    std::this_thread::sleep_until(until);
+    return ready();
+  }
+};
+
+TEST(ShortWaitTest, AsksAtItsEndOnceAMillisecond) {
+  Waiter waiter({.spin_budget = 0ns, .longest_sleep = 1h}, true);
+  int asks = 0;
+  bool closed = false;
+  const auto wait = [&](Timeout timeout) {
+    return waiter.wait_until([] { return false; }, Living{&asks, &closed}, timeout);
+  };
+  const auto start = Waiter::Clock::now();
+  for (int turn = 0; turn < 1000; ++turn) ASSERT_EQ(wait(1us), Waited::timed_out);
+  EXPECT_GE(asks, 1);
+  EXPECT_LE(asks, 2 + (Waiter::Clock::now() - start) / 1ms);
+  asks = 0;
+  for (int turn = 0; turn < 5; ++turn) EXPECT_EQ(wait(2ms), Waited::timed_out);
+  EXPECT_EQ(asks, 5);
+  closed = true;
+  EXPECT_EQ(wait(1us), Waited::peer_closed) << "also where it does not ask";
+}
+
 // A budget whose end cannot be counted is no budget of nothing: what comes late still comes while
 // this side spins.
 TEST(HugeBudgetTest, IsSpentSpinning) {

@@ -145,6 +145,9 @@ RINGBELL_API [[nodiscard]] PeerState peer_state(const Region& region) noexcept;
 RINGBELL_API [[nodiscard]] PeerState peer_state(const Region& region,
                                                 std::uint32_t number) noexcept;
 
+// After how many others one end asks the kernel in a slice: some 100 us.
+inline constexpr std::uint32_t kAsksASlice = 64;
+
 // The first participants, in the form that Sleeper asks for.
 struct ThePeer {
   const Region& region;

@@ -15,10 +15,8 @@ namespace {
 
 constexpr std::string_view kMore =
     "QueueOptions::participants of the ring's maker says how many there can be";
-// How much of the list of participants one end goes through in a slice, and for how many of them it
-// asks the kernel: some 100 us.
+// How much of the list of participants one end goes through in a slice.
 constexpr std::uint32_t kLooksASlice = 1024;
-constexpr std::uint32_t kAsksASlice = 64;
 constexpr int kTries = 4;  // to take a share of the questions, beside others
 // So many slots are looked at in the time of a question, or more.
 constexpr std::uint64_t kLooksPerAsk = 256;

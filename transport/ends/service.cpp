@@ -355,9 +355,14 @@ void Server::mend_lines() noexcept {
       });
     }
   }
-  if (taken_) {
-    taken_->cancel_those_of([&](std::uint32_t client) { return participant_.is_gone(client + 1); });
-  }
+  if (taken_) look_after_clients();
+}
+
+void Server::look_after_clients() noexcept {
+  const Sleeper::Clock::time_point now = Sleeper::Clock::now();
+  if (now < look_after_) return;
+  look_after_ = now + participant_.sleeper().slice();
+  taken_->cancel_those_of([&](std::uint32_t client) { return participant_.is_gone(client + 1); });
 }
 
 Result<std::optional<std::span<const std::byte>>> Server::request_for(Timeout timeout) {
@@ -383,7 +388,10 @@ Result<std::optional<TakenRequest>> Server::take_for(Timeout timeout) {
 }
 
 bool Server::arm() {
-  if (participant_.sleeper().slept_a_slice()) mend_lines();
+  if (participant_.sleeper().slept_a_slice()) {
+    look_after_ = {};
+    mend_lines();
+  }
   return participant_.sleeper().arm([&] { return request().has_value(); }, Clients{*this});
 }
 

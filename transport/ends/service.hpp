@@ -271,15 +271,18 @@ class RINGBELL_API Server : public OpenedEnd<Server, ServiceOptions> {
   }
   void ring_clients() const noexcept;
   void mend_lines() noexcept;
+  // Of requests that were taken: some in each slice, in turn.
+  void look_after_clients() noexcept;
   struct Clients;
 
   Storage storage_;  // what ring_ keeps of the lines; it stays where it is if the vector moves
   core::CallGroup<>::Server ring_;
-  std::uint32_t lines_of_each_;           // client
-  std::shared_ptr<TakenRequests> taken_;  // from the first take_for() on
-  std::uint32_t polls_ = 0;               // that found nothing
-  bool is_asked_ = false;                 // a request is being served
-  bool claimed_ = false;                  // and room for its response
+  std::uint32_t lines_of_each_;              // client
+  std::shared_ptr<TakenRequests> taken_;     // from the first take_for() on
+  Sleeper::Clock::time_point look_after_{};  // when their clients are next asked after
+  std::uint32_t polls_ = 0;                  // that found nothing
+  bool is_asked_ = false;                    // a request is being served
+  bool claimed_ = false;                     // and room for its response
 };
 
 }  // namespace ringbell

@@ -21,6 +21,7 @@
 
 #include <ringbell/core/call_group.hpp>
 #include <ringbell/transport/base/error.hpp>
+#include <ringbell/transport/ends/participant.hpp>
 #include <ringbell/transport/ends/taken_request.hpp>
 #include <ringbell/transport/memory/region.hpp>
 #include <ringbell/transport/sleep/sleeper.hpp>
@@ -40,12 +41,25 @@ class TakenRequests : public std::enable_shared_from_this<TakenRequests> {
   // `bell` is the client's.
   [[nodiscard]] TakenRequest add(const Taken& taken, std::uint32_t line, std::uint32_t client,
                                  std::uint32_t& bell);
-  // Cancels those whose client is gone, as `is_gone(client)` says.
+  // Asks `is_gone(client)` of kAsksASlice clients, in turn, and cancels the requests of those that
+  // are.
   template <class IsGone>
   void cancel_those_of(IsGone&& is_gone) {
     const std::lock_guard lock(mutex_);
-    for (std::optional<Entry>& entry : entries_) {
-      if (entry && !entry->is_cancelled) entry->is_cancelled = is_gone(entry->client);
+    std::optional<std::uint32_t> asked;  // last: a client's lines stand in a row
+    bool gone = false;
+    std::uint32_t asks = 0;
+    for (std::size_t looks = 0; looks < entries_.size(); ++looks) {
+      std::optional<Entry>& entry = entries_[next_];
+      if (entry && !entry->is_cancelled) {
+        if (entry->client != asked) {
+          if (++asks > kAsksASlice) return;
+          asked = entry->client;
+          gone = is_gone(entry->client);
+        }
+        entry->is_cancelled = gone;
+      }
+      next_ = (next_ + 1) % entries_.size();
     }
   }
   // The server closes: drops what is open. Then it hands its region over.
@@ -103,6 +117,7 @@ class TakenRequests : public std::enable_shared_from_this<TakenRequests> {
   std::span<core::ParticipantLine> participants_;
   Sleeper sleeper_;                            // rings, and never sleeps
   std::vector<std::optional<Entry>> entries_;  // by line
+  std::size_t next_ = 0;                       // the line whose client is next asked after
   std::uint64_t serial_ = 0;                   // of the request that was taken last
   bool is_closed_ = false;
   std::optional<Region> region_;  // of a server that is gone

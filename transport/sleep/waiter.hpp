@@ -1,7 +1,8 @@
 // The patience of a side that waits: look at once; spin for a budget, if spinning has been paying,
 // else give the CPU away once, if that has; then sleep, in slices, so that a peer that died between
 // clearing the bell word and ringing costs one slice and not the channel. Between two slices it
-// asks whether the peer is still there.
+// asks whether the peer is still there, and so it does when its time is up, but then at most once a
+// millisecond: short waits in a row ask as seldom as long ones.
 //
 // It gives way, whatever it was told, while this thread keeps the peer off its CPU (priority.hpp),
 // and while spinning would use up the CPU quota of a control group (cpu_quota.hpp): it sleeps at
@@ -110,12 +111,17 @@ class RINGBELL_API Waiter {
           return Waited::ready;
         }
       }
-      const Waited there = peer.ask();
+      now = Clock::now();
+      const bool asks = now < deadline || now >= ask_again_;
+      const Waited there = asks ? peer.ask() : seen_of(peer);
       if (ready()) return Waited::ready;
       if (there != Waited::ready) return there;
       if (is_interrupted()) return take_interruption();
-      now = Clock::now();
-      judge(peer.is_kept_off(), now);
+      if (asks) {
+        now = Clock::now();
+        ask_again_ = now + kShortestSlice;
+        judge(peer.is_kept_off(), now);
+      }
       if (now >= deadline) return Waited::timed_out;
     }
   }
@@ -142,8 +148,7 @@ class RINGBELL_API Waiter {
 
   // How long a side sleeps before it asks after the others, as it is used: 1 ms to 1 h.
   [[nodiscard]] static std::chrono::nanoseconds slice_of(std::chrono::nanoseconds wanted) noexcept {
-    return std::clamp<std::chrono::nanoseconds>(wanted, std::chrono::milliseconds(1),
-                                                std::chrono::hours(1));
+    return std::clamp<std::chrono::nanoseconds>(wanted, kShortestSlice, std::chrono::hours(1));
   }
   // WaitOptions::longest_sleep, as it is used.
   [[nodiscard]] std::chrono::nanoseconds slice() const noexcept { return slice_; }
@@ -160,6 +165,7 @@ class RINGBELL_API Waiter {
   static constexpr std::uint32_t kPollsPerAsk = 4096;
 
  private:
+  static constexpr std::chrono::milliseconds kShortestSlice{1};
   static constexpr int kEagerLooks = 256;
   static constexpr int kLooksPerClock = 64;
   // A real-time thread that gives way looks once in so many waits whether it still must.
@@ -172,10 +178,16 @@ class RINGBELL_API Waiter {
     return Waited::cancelled;
   }
 
+  // What is known of it without asking.
+  template <class Peer>
+  [[nodiscard]] static Waited seen_of(Peer&& peer) {
+    return peer.closed() ? Waited::peer_closed : Waited::ready;
+  }
+
   // A caller that only polls learns of an end at once, and of a death after kPollsPerAsk polls.
   template <class Ready, class Peer>
   [[nodiscard]] Waited poll(Ready&& ready, Peer&& peer) {
-    Waited there = peer.closed() ? Waited::peer_closed : Waited::ready;
+    Waited there = seen_of(peer);
     if (there == Waited::ready) {
       if (++polls_ % kPollsPerAsk != 0) [[likely]]
         return Waited::timed_out;
@@ -240,6 +252,7 @@ class RINGBELL_API Waiter {
   YieldBudget yield_budget_;
   std::chrono::nanoseconds slice_;  // WaitOptions::longest_sleep
   core::Backoff<> backoff_;
+  Clock::time_point ask_again_{};  // from then on also a wait whose time is up asks
   std::uint64_t waits_ = 0;
   std::uint32_t polls_ = 0;        // that found nothing
   std::uint32_t interrupted_ = 0;  // 1: by interrupt(), until a wait has ended by it
