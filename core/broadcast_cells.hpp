@@ -71,7 +71,7 @@ class BroadcastCells {
     Slowest found;
     for (std::uint32_t i = 0; i < memory.max_readers; ++i) {
       const BroadcastCellState cell(
-          Atomics::load(memory.control->readers[i].state, std::memory_order_acquire, kFree));  // F
+          Atomics::load(memory.control->readers[i].state, std::memory_order_acquire, kFree));
       if (cell.owner() == 0) continue;
       const std::int64_t behind = cell.behind(position);
       if (behind < 0) ahead(cell.word());
@@ -100,7 +100,7 @@ class BroadcastCells {
       if (owner == 0 || !is_dead(owner)) continue;
       // It fails if another participant has evicted it, or if it was not dead after all.
       if (Atomics::compare_exchange(cell, word, std::uint64_t{0}, order, std::memory_order_relaxed,
-                                    kEvict)) {  // E
+                                    kEvict)) {
         ++evicted;
       }
     }

@@ -74,7 +74,7 @@ class BroadcastFollower : public Witness {
     if (!position || !cell_.take(memory_, id_, *position)) return false;
     next_ = *position;
     for (int tries = 0; tries < kTries; ++tries) {
-      Atomics::fence(std::memory_order_seq_cst, kJoin);  // J
+      Atomics::fence(std::memory_order_seq_cst, kJoin);
       const std::optional<std::uint64_t> first = oldest();
       if (!first) return false;
       published_ = next_;

@@ -113,7 +113,7 @@ class BroadcastLossless<Atomics>::Writer : public Witness {
     assert(claimed_);
     claimed_ = false;
     Atomics::store(at_.sequence_at(tail_), holding_sequence(tail_), std::memory_order_release,
-                   kPublish);  // P
+                   kPublish);
     ++tail_;
   }
 
@@ -146,7 +146,7 @@ class BroadcastLossless<Atomics>::Writer : public Witness {
     if (!corrupt() && seen_limit_ > tail_ && seen_limit_ > published_limit_) {
       published_limit_ = std::min(seen_limit_, tail_ + at_.step());
       Atomics::store(memory_.control->limit, published_limit_, std::memory_order_relaxed, kRelaxed);
-      Atomics::fence(std::memory_order_seq_cst, kJoin);  // J
+      Atomics::fence(std::memory_order_seq_cst, kJoin);
       seen_limit_ = limit_by_cells();
     }
     if (corrupt()) return false;
@@ -181,6 +181,8 @@ class BroadcastLossless<Atomics>::Reader : public BroadcastFollower<Atomics> {
   using Follower = BroadcastFollower<Atomics>;
 
  public:
+  using Follower::corrupt;
+
   // Nothing: not now, all cells are taken; evict() may help. (Or the writer stored something
   // impossible.) `id` is this participant's alone, and not 0.
   [[nodiscard]] static std::optional<Reader> join(
@@ -196,8 +198,8 @@ class BroadcastLossless<Atomics>::Reader : public BroadcastFollower<Atomics> {
   // writer can change them while they are read.
   [[nodiscard]] std::span<const std::byte> peek() noexcept {
     const BroadcastSequence found =
-        Atomics::load(at_.sequence_at(next_), std::memory_order_acquire, kPublish);  // P
-    peeked_ = found == holding_sequence(next_) && !evicted_ && !this->corrupt();
+        Atomics::load(at_.sequence_at(next_), std::memory_order_acquire, kPublish);
+    peeked_ = found == holding_sequence(next_) && !evicted_ && !corrupt();
     if (!peeked_) [[unlikely]] {
       nothing(found);
       return {};
@@ -214,22 +216,25 @@ class BroadcastLossless<Atomics>::Reader : public BroadcastFollower<Atomics> {
  private:
   using Follower::at_;
   using Follower::evicted_;
+  using Follower::keeps_its_cell;
   using Follower::next_;
+  using Follower::oldest;
   using Follower::peeked_;
+  using Follower::saw;
 
   Reader(const BroadcastMemory& memory, ParticipantId id) noexcept : Follower(memory, id) {}
 
   [[nodiscard]] std::optional<std::uint64_t> first(BroadcastStart start) const noexcept {
-    if (start == BroadcastStart::oldest) return this->oldest();
+    if (start == BroadcastStart::oldest) return oldest();
     Finding found;
     return broadcast_end<Atomics>(at_, kRelaxed, found);
   }
 
   [[gnu::noinline]] void nothing(BroadcastSequence found) noexcept {
-    if (!this->keeps_its_cell()) return;
+    if (!keeps_its_cell()) return;
     // A sequence from further on is what an evicted reader finds, and else impossible.
     const bool expected = at_.plausible(found, next_) && found < holding_sequence(next_);
-    if (!expected) this->saw(kSequenceField, found);
+    if (!expected) saw(kSequenceField, found);
   }
 };
 

@@ -66,20 +66,22 @@ class BroadcastLossy<Atomics>::Reader
   friend Base;
 
  public:
+  using Base::corrupt;
+
   // Joins at the oldest record that is safe, or so that it sees whatever is published from now on.
   explicit Reader(const BroadcastSlots<const std::byte>& memory,
                   BroadcastStart start = BroadcastStart::oldest) noexcept
       : Base(memory) {
     Finding found;
     const std::optional<std::uint64_t> end = broadcast_end<Atomics>(at_, Words::kRelaxed, found);
-    if (!end) this->saw(found);
-    if (end) next_ = start == BroadcastStart::newest ? *end : this->oldest(*end);
+    if (!end) saw(found);
+    if (end) next_ = start == BroadcastStart::newest ? *end : oldest(*end);
   }
   // Goes on at a position() that a reader of this ring had: missed() counts what is gone since. A
   // position that is not reached yet is of another ring: joins at the oldest record.
   Reader(const BroadcastSlots<const std::byte>& memory, std::uint64_t position) noexcept
       : Reader(memory, BroadcastStart::newest) {
-    next_ = position <= next_ ? position : this->oldest(next_);
+    next_ = position <= next_ ? position : oldest(next_);
   }
 
   // Whether there is something to receive, or to find out about (missed(), corrupt()). Copies
@@ -87,7 +89,7 @@ class BroadcastLossy<Atomics>::Reader
   [[nodiscard]] bool anything() const noexcept {
     const BroadcastSequence found =
         Atomics::load(at_.sequence_at(next_), std::memory_order_relaxed, Words::kRelaxed);
-    return this->corrupt() || found >= holding_sequence(next_) || !at_.plausible(found, next_);
+    return corrupt() || found >= holding_sequence(next_) || !at_.plausible(found, next_);
   }
 
   // How many records were published that were neither received nor passed over. Those that will be
@@ -100,17 +102,20 @@ class BroadcastLossy<Atomics>::Reader
  private:
   using Base::at_;
   using Base::next_;
+  using Base::oldest;
+  using Base::saw;
+  using Base::skip_to;
 
   [[nodiscard]] BroadcastSequence due() const noexcept { return holding_sequence(next_); }
   [[nodiscard, gnu::noinline]] bool moves_on(BroadcastSequence found) noexcept {
-    if (!at_.plausible(found, next_)) this->saw(kSequenceField, found);  // I4
-    if (this->corrupt() || found <= due()) return false;                 // or nothing yet
+    if (!at_.plausible(found, next_)) saw(kSequenceField, found);  // I4
+    if (corrupt() || found <= due()) return false;                 // or nothing yet
     Finding bad;
     const std::optional<std::uint64_t> end =
         broadcast_end<Atomics>(at_, position_in(found), Words::kRelaxed, bad);
-    if (!end) this->saw(bad);
-    if (this->corrupt()) return false;
-    this->skip_to(this->oldest(*end));  // ahead: end is more than a lap ahead of next_
+    if (!end) saw(bad);
+    if (corrupt()) return false;
+    skip_to(oldest(*end));  // ahead: end is more than a lap ahead of next_
     return true;
   }
 };

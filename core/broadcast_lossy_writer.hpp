@@ -80,13 +80,13 @@ class BroadcastLossy<Atomics>::Writer : public Witness {
   }
   void begin() noexcept {
     Atomics::store(at_.sequence_at(next_), writing_sequence(next_), std::memory_order_relaxed,
-                   Words::kRelaxed);                          // I2
-    Atomics::fence(std::memory_order_release, Words::kTorn);  // T
+                   Words::kRelaxed);  // I2
+    Atomics::fence(std::memory_order_release, Words::kTorn);
   }
   void finish() noexcept {
     claimed_ = false;
     Atomics::store(at_.sequence_at(next_), holding_sequence(next_), std::memory_order_release,
-                   Words::kPublish);  // P
+                   Words::kPublish);
     ++next_;
   }
 

@@ -24,8 +24,7 @@ class CallLine<Atomics>::Caller : public Witness {
   // answer dropped.
   explicit Caller(const CallMemory& memory) noexcept : memory_(memory) {
     assert(memory.buffer_bytes <= CallState::kMaxSizeBytes);
-    const CallState state(
-        Atomics::load(memory_.cell->state, std::memory_order_acquire, kServed));  // S
+    const CallState state(Atomics::load(memory_.cell->state, std::memory_order_acquire, kServed));
     generation_ = state.generation();
     abandoned_ = state.is_under_way();
     (void)(leave(CallState::kServing, CallState::kCancelled) || hand_back(CallState::kCancelled));
@@ -52,7 +51,7 @@ class CallLine<Atomics>::Caller : public Witness {
   void call() noexcept {
     assert(request_bytes_ != kNoMessage);
     const CallState request(CallState::kRequest, ++generation_, request_bytes_);
-    Atomics::store(memory_.cell->state, request.word(), std::memory_order_release, kCall);  // C
+    Atomics::store(memory_.cell->state, request.word(), std::memory_order_release, kCall);
     request_bytes_ = kNoMessage;
     waiting_ = true;
   }
@@ -94,8 +93,7 @@ class CallLine<Atomics>::Caller : public Witness {
     if (ended_ != CallState::kPart) return false;
     waiting_ = hand_back(CallState::kServing);
     if (waiting_) return true;
-    const CallState state(
-        Atomics::load(memory_.cell->state, std::memory_order_acquire, kServed));  // S
+    const CallState state(Atomics::load(memory_.cell->state, std::memory_order_acquire, kServed));
     if (state.is_under_way() || state.phase() == CallState::kIdle) {
       saw(kStateField, state.word());  // I6: no server leaves a part for that
     }
@@ -137,8 +135,7 @@ class CallLine<Atomics>::Caller : public Witness {
  private:
   // Whether the line is the caller's again.
   [[nodiscard]] bool look() noexcept {
-    const CallState state(
-        Atomics::load(memory_.cell->state, std::memory_order_acquire, kServed));  // S
+    const CallState state(Atomics::load(memory_.cell->state, std::memory_order_acquire, kServed));
     return !state.is_servers() && accept(state);
   }
   // Takes in what the server has left. False: it is not of this call, or impossible.

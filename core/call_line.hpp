@@ -92,7 +92,7 @@ class CallLine {
     const CallState part(word);
     return Atomics::compare_exchange(
         memory.cell->state, word, CallState(to, part.generation(), part.size_bytes()).word(),
-        std::memory_order_relaxed, std::memory_order_relaxed, kWithdraw);  // W, I6
+        std::memory_order_relaxed, std::memory_order_relaxed, kWithdraw);  // I6
   }
   // Whether the caller has given up the call that is being served.
   [[nodiscard]] static bool is_cancelled(const CallMemory& memory) noexcept {

@@ -31,7 +31,7 @@ class CallLine<Atomics>::Server : public Witness {
     const CallState state(word);
     if (!state.is_begun()) return;
     const CallState failed(CallState::kFailed, state.generation(), 0);
-    Atomics::store(memory_.cell->state, failed.word(), std::memory_order_release, kServed);  // S
+    Atomics::store(memory_.cell->state, failed.word(), std::memory_order_release, kServed);
   }
 
   Server(Server&&) noexcept = default;
@@ -56,8 +56,7 @@ class CallLine<Atomics>::Server : public Witness {
   // not change after a check.
   [[nodiscard]] std::span<const std::byte> request() noexcept {
     if (request_bytes_ == kNoMessage) {
-      const CallState state(
-          Atomics::load(memory_.cell->state, std::memory_order_acquire, kCall));  // C
+      const CallState state(Atomics::load(memory_.cell->state, std::memory_order_acquire, kCall));
       if (state.phase() != CallState::kRequest) return {};
       if (corrupt() || state.size_bytes() > memory_.max_message_bytes()) {
         saw(kStateField, state.word());  // I3
@@ -67,7 +66,7 @@ class CallLine<Atomics>::Server : public Witness {
       std::uint64_t word = state.word();
       if (!Atomics::compare_exchange(memory_.cell->state, word, serving.word(),
                                      std::memory_order_relaxed, std::memory_order_relaxed,
-                                     kWithdraw)) [[unlikely]]  // W, I2, I4
+                                     kWithdraw)) [[unlikely]]  // I2, I4
         return {};
       Atomics::compiler_fence();
       generation_ = state.generation();
@@ -89,7 +88,7 @@ class CallLine<Atomics>::Server : public Witness {
   void respond() noexcept {
     assert(response_bytes_ != kNoMessage);
     const CallState response(CallState::kResponse, generation_, response_bytes_);
-    Atomics::store(memory_.cell->state, response.word(), std::memory_order_release, kServed);  // S
+    Atomics::store(memory_.cell->state, response.word(), std::memory_order_release, kServed);
     request_bytes_ = kNoMessage;
     response_bytes_ = kNoMessage;
   }
@@ -148,7 +147,7 @@ class CallLine<Atomics>::Taken {
     is_out_ = state.phase() == CallState::kServing && state.generation() == generation_ &&
               Atomics::compare_exchange(memory_.cell->state, word, part.word(),
                                         std::memory_order_release, std::memory_order_relaxed,
-                                        kServed);  // S, I6
+                                        kServed);  // I6
     return is_out_;
   }
   // Where the line is after part(): with the caller, which has not asked for more; here again, by
@@ -156,8 +155,7 @@ class CallLine<Atomics>::Taken {
   enum class Standing : std::uint8_t { out, here, spoilt };
   [[nodiscard]] Standing look() noexcept {
     if (!is_out_) return Standing::here;
-    const CallState state(
-        Atomics::load(memory_.cell->state, std::memory_order_acquire, kNext));  // N
+    const CallState state(Atomics::load(memory_.cell->state, std::memory_order_acquire, kNext));
     if (state.generation() != generation_) return Standing::spoilt;
     if (state.phase() == CallState::kPart) return Standing::out;
     if (!state.is_begun()) return Standing::spoilt;  // I3
@@ -179,7 +177,7 @@ class CallLine<Atomics>::Taken {
       : memory_(memory), generation_(generation), request_bytes_(request_bytes) {}
 
   void end(CallState state) noexcept {
-    Atomics::store(memory_.cell->state, state.word(), std::memory_order_release, kServed);  // S
+    Atomics::store(memory_.cell->state, state.word(), std::memory_order_release, kServed);
   }
   // Of a part that the caller has, and of a line that is here.
   void end(CallState::Phase from_part, CallState::Phase from_here) noexcept {

@@ -162,11 +162,11 @@ class LossyReader : public Witness {
   [[nodiscard]] Self& self() noexcept { return static_cast<Self&>(*this); }
 
   [[nodiscard]] Word look_at_slot() const noexcept {
-    return Atomics::load(at_.sequence_at(next_), std::memory_order_acquire, Words::kPublish);  // P
+    return Atomics::load(at_.sequence_at(next_), std::memory_order_acquire, Words::kPublish);
   }
   // After a copy: whether it is what the first look said.
   [[nodiscard]] Word look_again() const noexcept {
-    Atomics::fence(std::memory_order_acquire, Words::kTorn);  // T
+    Atomics::fence(std::memory_order_acquire, Words::kTorn);
     return Atomics::load(at_.sequence_at(next_), std::memory_order_relaxed, Words::kRelaxed);
   }
 

@@ -137,6 +137,9 @@ class ManyLossless<Atomics>::Writer
   }
 
  private:
+  using Base::saw;
+  using Base::waits_for_;
+
   static constexpr int kTries = 4;  // one to raise the limit, one to look: only a hostile peer
                                     // needs more
 
@@ -154,24 +157,24 @@ class ManyLossless<Atomics>::Writer
   // Moves the limit on, beyond this position. False: the slowest reader is a whole ring behind.
   [[nodiscard, gnu::noinline]] bool look(std::uint64_t position) noexcept {
     if (position >= kMaxBroadcastPosition) {  // I6: which only the hint can have led to
-      this->saw("MpmcControl::tail_hint", position);
+      saw("MpmcControl::tail_hint", position);
       return false;
     }
     std::uint64_t& limit = readers_.control->limit;
     for (int tries = 0; tries < kTries; ++tries) {
       std::uint64_t published = Atomics::load(limit, std::memory_order_relaxed, kRelaxed);
       if (published >= kMaxBroadcastPosition) {
-        this->saw("BroadcastControl::limit", published);
+        saw("BroadcastControl::limit", published);
         return false;
       }
-      Atomics::fence(std::memory_order_seq_cst, kJoin);  // J
+      Atomics::fence(std::memory_order_seq_cst, kJoin);
       // A cell may be ahead of this position: if others have claimed it, and this one has not yet
       // seen that.
       const auto slowest = Cells::slowest(readers_, position, [](std::uint64_t) {});
       const std::uint64_t allowed = Cells::limit(readers_, position, slowest);
       limit_ = std::min(allowed, published);  // I2
       if (reaches(position)) return true;
-      this->waits_for_ = slowest.reader;
+      waits_for_ = slowest.reader;
       if (allowed <= position) return false;
       // It fails if another writer has raised it: I3.
       (void)Atomics::compare_exchange(limit, published, std::min(allowed, position + step_),
@@ -193,6 +196,8 @@ class ManyLossless<Atomics>::Reader : public BroadcastFollower<Atomics> {
   using Follower = BroadcastFollower<Atomics>;
 
  public:
+  using Follower::corrupt;
+
   // Nothing: not now, all cells are taken; recover() may help. (Or a peer stored something
   // impossible.) `id` is this participant's alone, among readers and writers, and not 0.
   [[nodiscard]] static std::optional<Reader> join(
@@ -211,9 +216,8 @@ class ManyLossless<Atomics>::Reader : public BroadcastFollower<Atomics> {
   // read.
   [[nodiscard]] std::span<const std::byte> peek() noexcept {
     const MpmcState word =
-        Atomics::load(slots_.state_at(next_), std::memory_order_acquire, kPublish);  // P
-    peeked_ =
-        word == MpmcSlotState::ready(slots_.lap_of(next_), false) && !evicted_ && !this->corrupt();
+        Atomics::load(slots_.state_at(next_), std::memory_order_acquire, kPublish);
+    peeked_ = word == MpmcSlotState::ready(slots_.lap_of(next_), false) && !evicted_ && !corrupt();
     if (!peeked_ && !passes_over(word)) [[unlikely]]
       return {};
     return {slots_.payload_at(next_), slots_.message_bytes()};
@@ -230,8 +234,11 @@ class ManyLossless<Atomics>::Reader : public BroadcastFollower<Atomics> {
 
  private:
   using Follower::evicted_;
+  using Follower::keeps_its_cell;
   using Follower::next_;
+  using Follower::pass;
   using Follower::peeked_;
+  using Follower::saw;
 
   Reader(const ManyMemory& memory, ParticipantId id) noexcept
       : Follower(memory.readers(), id), slots_(memory.claims()) {}
@@ -240,7 +247,7 @@ class ManyLossless<Atomics>::Reader : public BroadcastFollower<Atomics> {
   // only places in between that were given up. False: not now.
   [[nodiscard, gnu::noinline]] bool passes_over(MpmcState word) noexcept {
     waits_for_ = 0;
-    if (evicted_ || this->corrupt()) return false;
+    if (evicted_ || corrupt()) return false;
     for (std::uint64_t looks = slots_.slot_count(); looks > 0; --looks) {
       const ManySlot slot(word, slots_.lap_of(next_));
       peeked_ = slot.is_ready();
@@ -249,20 +256,20 @@ class ManyLossless<Atomics>::Reader : public BroadcastFollower<Atomics> {
         nothing(slot, word);
         return false;
       }
-      this->pass();
+      pass();
       if (evicted_) return false;
-      word = Atomics::load(slots_.state_at(next_), std::memory_order_acquire, kPublish);  // P
+      word = Atomics::load(slots_.state_at(next_), std::memory_order_acquire, kPublish);
     }
     return false;
   }
 
   void nothing(const ManySlot& slot, MpmcState word) noexcept {
     waits_for_ = slot.owner();
-    if (!this->keeps_its_cell()) return;
+    if (!keeps_its_cell()) return;
     // A message of a later lap is what an evicted reader finds, and else impossible. A claim alone
     // does not tell: nothing orders it behind the eviction.
     const bool expected = !slot.is_overwritten() || slot.is_claimed();
-    if (!slot.plausible() || !expected) this->saw("MpmcState", word);
+    if (!slot.plausible() || !expected) saw("MpmcState", word);
   }
 
   MpmcPlaces slots_;

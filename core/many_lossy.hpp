@@ -80,6 +80,10 @@ class ManyLossy<Atomics>::Writer : public MpmcWriter<Atomics, typename ManyLossy
   friend Base;
 
  public:
+  using Base::commit;
+  using Base::message_bytes;
+  using Base::payload;
+
   // `id` is this writer's alone, and not 0.
   Writer(const MpmcMemory& memory, ParticipantId id) noexcept : Base(memory, id) {}
 
@@ -88,11 +92,11 @@ class ManyLossy<Atomics>::Writer : public MpmcWriter<Atomics, typename ManyLossy
   // stores to it are a race with readers that ThreadSanitizer sees; write() has none.
   [[nodiscard]] std::span<std::byte> claim() noexcept {
     if (claim(1) == 0) return {};
-    return this->payload(0);
+    return payload(0);
   }
   [[nodiscard]] std::uint32_t claim(std::uint32_t wanted) noexcept {
     const std::uint32_t claimed = Base::claim(wanted);
-    if (claimed != 0) Atomics::fence(std::memory_order_release, Words::kTorn);  // T
+    if (claimed != 0) Atomics::fence(std::memory_order_release, Words::kTorn);
     return claimed;
   }
 
@@ -101,28 +105,30 @@ class ManyLossy<Atomics>::Writer : public MpmcWriter<Atomics, typename ManyLossy
   bool publish(std::span<const std::byte> message) noexcept {
     if (claim(1) == 0) return false;
     write(0, message);
-    return this->commit();
+    return commit();
   }
 
   // Copies the i-th of the claimed messages in. REQUIRES: i is less than their number;
   // message.size() == message_bytes().
   void write(std::uint32_t i, std::span<const std::byte> message) noexcept {
-    assert(message.size() == this->message_bytes());
+    assert(message.size() == message_bytes());
     Words::copy_in(words(i), message);
   }
   // The same for messages of any size: a word in front of each says it. REQUIRES:
   // message.size() + 8 <= message_bytes(); all of this ring's messages are written so.
   void write_sized(std::uint32_t i, std::span<const std::byte> message) noexcept {
-    assert(message.size() + sizeof(Word) <= this->message_bytes());
+    assert(message.size() + sizeof(Word) <= message_bytes());
     Words::copy_in_sized(words(i), message);
   }
   // That word alone, of what was written in place behind it.
   void write_size(std::uint32_t i, Word size_bytes) noexcept {
-    assert(size_bytes + sizeof(Word) <= this->message_bytes());
+    assert(size_bytes + sizeof(Word) <= message_bytes());
     Atomics::store(*words(i), size_bytes, std::memory_order_relaxed, Words::kRelaxed);
   }
 
  private:
+  using Base::saw;
+
   [[nodiscard]] static constexpr bool plausible(MpmcSlotState state) noexcept {
     return ManySlot::plausible(state);
   }
@@ -135,12 +141,12 @@ class ManyLossy<Atomics>::Writer : public MpmcWriter<Atomics, typename ManyLossy
   [[nodiscard]] bool may_claim(std::uint64_t position) noexcept {
     if (reaches(position)) [[likely]]
       return true;
-    this->saw("MpmcControl::tail_hint", position);  // I4: which only the hint can have led to
+    saw("MpmcControl::tail_hint", position);  // I4: which only the hint can have led to
     return false;
   }
 
   [[nodiscard]] Word* words(std::uint32_t i) const noexcept {
-    return object_at<Word>(this->payload(i).data());
+    return object_at<Word>(payload(i).data());
   }
 };
 
@@ -153,6 +159,8 @@ class ManyLossy<Atomics>::Reader
   friend Base;
 
  public:
+  using Base::corrupt;
+
   // Joins at the oldest record that is safe, or at what is claimed next.
   explicit Reader(const BroadcastSlots<const std::byte>& memory,
                   BroadcastStart start = BroadcastStart::oldest) noexcept
@@ -160,13 +168,13 @@ class ManyLossy<Atomics>::Reader
     const MpmcState first =
         Atomics::load(at_.state_at(0), std::memory_order_relaxed, Words::kRelaxed);
     const std::optional<std::uint64_t> end = end_from(begun_by(at_, first), first);
-    if (end) next_ = start == BroadcastStart::newest ? *end : this->oldest(*end);
+    if (end) next_ = start == BroadcastStart::newest ? *end : oldest(*end);
   }
   // Goes on at a position() that a reader of this ring had: missed() counts what is gone since. A
   // position that is not reached yet is of another ring: joins at the oldest record.
   Reader(const BroadcastSlots<const std::byte>& memory, std::uint64_t position) noexcept
       : Reader(memory, BroadcastStart::newest) {
-    next_ = position <= next_ ? position : this->oldest(next_);
+    next_ = position <= next_ ? position : oldest(next_);
   }
 
   // Whether there is something to receive, or to find out about (missed(), corrupt()). Goes on over
@@ -174,7 +182,7 @@ class ManyLossy<Atomics>::Reader
   [[nodiscard]] bool anything() noexcept {
     const MpmcState word = pass_over_given_up(look_at_next());
     const ManySlot slot(word, at_.lap_of(next_));
-    return this->corrupt() || slot.is_ready() || slot.is_overwritten() || !slot.plausible();
+    return corrupt() || slot.is_ready() || slot.is_overwritten() || !slot.plausible();
   }
 
   // How many records were claimed that were neither received nor passed over. Those that will be
@@ -208,6 +216,9 @@ class ManyLossy<Atomics>::Reader
  private:
   using Base::at_;
   using Base::next_;
+  using Base::oldest;
+  using Base::saw;
+  using Base::skip_to;
 
   [[nodiscard]] MpmcState due() const noexcept {
     return MpmcSlotState::ready(at_.lap_of(next_), false);
@@ -215,8 +226,8 @@ class ManyLossy<Atomics>::Reader
   [[nodiscard, gnu::noinline]] bool moves_on(MpmcState word) noexcept {
     word = pass_over_given_up(word);
     const ManySlot slot(word, at_.lap_of(next_));
-    if (!slot.plausible()) this->saw("MpmcState", word);  // I4
-    if (this->corrupt()) return false;
+    if (!slot.plausible()) saw("MpmcState", word);  // I4
+    if (corrupt()) return false;
     return slot.is_ready() || (slot.is_overwritten() && was_lapped(word));
   }
   // `word` is that of the slot that is due. Returns that of the one that is due then.
@@ -233,17 +244,17 @@ class ManyLossy<Atomics>::Reader
   // The slot of the position that is due is in a later lap.
   [[nodiscard]] bool was_lapped(MpmcState word) noexcept {
     const std::optional<std::uint64_t> end = end_from(next_, word);
-    if (end) this->skip_to(this->oldest(*end));  // ahead: end is more than a lap ahead of next_
+    if (end) skip_to(oldest(*end));  // ahead: end is more than a lap ahead of next_
     return end.has_value();
   }
   [[nodiscard]] std::optional<std::uint64_t> end_from(std::uint64_t begun,
                                                       MpmcState word) noexcept {
     const std::optional<std::uint64_t> end = many_end<Atomics>(at_, begun, word, Words::kRelaxed);
-    if (!end) this->saw("MpmcState", word);
+    if (!end) saw("MpmcState", word);
     return end;
   }
   [[nodiscard]] MpmcState look_at_next() const noexcept {
-    return Atomics::load(at_.state_at(next_), std::memory_order_acquire, Words::kPublish);  // P
+    return Atomics::load(at_.state_at(next_), std::memory_order_acquire, Words::kPublish);
   }
 
   ParticipantId waits_for_ = 0;

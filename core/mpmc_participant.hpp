@@ -1,5 +1,6 @@
 // What writers and readers of an MpmcRing (mpmc_ring.hpp, which has the protocol) have in common:
-// their place in the order, the messages that they hold, and recovery after a death.
+// their place in the order and the search for it, the messages that they hold, and recovery after a
+// death.
 #pragma once
 
 #include <cassert>
@@ -55,6 +56,15 @@ template <AtomicsPolicy Atomics>
   return found;
 }
 
+// What a slot is to a participant that searches for its next position.
+struct MpmcLook {
+  enum Kind : std::uint8_t { kImpossible, kNotNow, kDue, kPassed };
+
+  Kind kind;
+  ParticipantId waits_for = 0;  // kNotNow: the owner in the way; 0: there is none
+  std::int64_t laps = 0;        // kPassed: the search goes on so many laps and a position further
+};
+
 // What writers and readers have in common. Not thread-safe; the memory must outlive it.
 template <AtomicsPolicy Atomics>
 class MpmcParticipant : public Witness {
@@ -98,7 +108,7 @@ class MpmcParticipant : public Witness {
         const MpmcState next =
             skip ? MpmcSlotState::freed(state.lap() + 1) : MpmcSlotState::ready(state.lap(), true);
         if (Atomics::compare_exchange(at.state_at(slot), word, next, std::memory_order_release,
-                                      std::memory_order_relaxed, kFree)) {  // F
+                                      std::memory_order_relaxed, kFree)) {
           ++(skip ? found.skipped : found.returned);
           word = next;
         }
@@ -112,7 +122,7 @@ class MpmcParticipant : public Witness {
     }
     if (tell) {
       Atomics::fetch_add(at.control().returned, std::uint64_t{1}, std::memory_order_release,
-                         kReturned);  // D
+                         kReturned);
     }
     return found;
   }
@@ -146,14 +156,35 @@ class MpmcParticipant : public Witness {
   [[nodiscard]] std::uint64_t max_position(std::uint64_t hint) const noexcept {
     return static_cast<std::int64_t>(hint - next_) > 0 ? hint : next_;
   }
-  // "Not now", because of this state.
-  bool not_now(std::uint64_t position, MpmcSlotState state) noexcept {
-    next_ = position;
-    waits_for_ = state.has_owner() ? state.owner() : ParticipantId{0};
-    return false;
-  }
-  bool give_up(MpmcState word) noexcept {
-    saw("MpmcState", word);
+
+  // Others were here: the first position, from the hint on, that is due to this role, if
+  // `take(position, state, word)`. `judge(word, lap)` says what a slot is to it.
+  template <class Judge, class Take>
+  [[nodiscard, gnu::always_inline]] bool search_from(const std::uint64_t& hint, Judge&& judge,
+                                                     Take&& take) noexcept {
+    searched_ = true;
+    std::uint64_t position = max_position(Atomics::load(hint, std::memory_order_relaxed, kRelaxed));
+    for (std::uint64_t looks = 2 * at_.slot_count(); looks > 0; --looks) {  // I4
+      MpmcState& state = at_.state_at(position);
+      const MpmcState word = Atomics::load(state, std::memory_order_relaxed, kRelaxed);
+      const MpmcLook look = judge(word, at_.lap_of(position));
+      switch (look.kind) {
+        case MpmcLook::kPassed:
+          position += static_cast<std::uint64_t>(look.laps) * at_.slot_count() + 1;
+          break;
+        case MpmcLook::kDue:
+          next_ = position;
+          if (take(position, state, word)) return true;
+          break;  // another participant was faster: the state is a new one
+        case MpmcLook::kNotNow:
+          next_ = position;
+          waits_for_ = look.waits_for;
+          return false;
+        case MpmcLook::kImpossible:
+          saw("MpmcState", word);
+          return false;
+      }
+    }
     return false;
   }
 

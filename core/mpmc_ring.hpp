@@ -94,49 +94,47 @@ class MpmcRing<Atomics>::Reader : public MpmcParticipant<Atomics> {
   // `id` is this participant's alone, and not 0.
   Reader(const MpmcMemory& memory, ParticipantId id) noexcept
       : Participant(memory, id,
-                    Atomics::load(memory.control->head_hint, std::memory_order_relaxed,
-                                  Participant::kRelaxed)) {}
+                    Atomics::load(memory.control->head_hint, std::memory_order_relaxed, kRelaxed)) {
+  }
 
   // The next message, in place, this reader's alone; or an empty span: not now, nothing is there,
   // or not yet committed (waits_for() names its writer). The same message again until release().
   [[nodiscard]] std::span<const std::byte> peek() noexcept {
-    if (this->count_ == 0 && take(1) == 0) return {};
+    if (count_ == 0 && take(1) == 0) return {};
     return payload(0);
   }
 
   // Whether peek() would find another message behind those in hand, if no other reader takes it
   // first. Takes nothing. Of messages that come again it knows nothing.
   [[nodiscard]] bool has_more() noexcept {
-    return is_ready_at(this->next_) || search([](MpmcState&, MpmcState) { return true; });
+    return is_ready_at(next_) || search([](auto&&...) { return true; });
   }
 
   // Takes up to `wanted` messages, next to each other in the order. Returns how many, at most the
   // slot count. REQUIRES: nothing is in hand; wanted > 0.
   [[nodiscard]] std::uint32_t take(std::uint32_t wanted) noexcept {
-    assert(this->count_ == 0 && wanted > 0);
+    assert(count_ == 0 && wanted > 0);
     redelivered_ = false;
-    if (!take_at(this->next_) && !search([this](MpmcState& state, MpmcState word) {
+    if (!take_at(next_) && !search([this](std::uint64_t, MpmcState& state, MpmcState word) {
           if (!take_as(state, word)) return false;
           redelivered_ = MpmcSlotState(word).again();
           return true;
         })) {
       return take_returned() ? 1 : 0;
     }
-    wanted = this->at_.clamp_to_slot_count(wanted);
-    this->first_ = this->next_;
-    this->count_ = 1;
-    while (this->count_ < wanted && !redelivered_ && take_at(this->first_ + this->count_)) {
-      ++this->count_;
-    }
-    this->next_ = this->first_ + this->count_;
-    this->publish_hint(this->at_.control().head_hint);
-    return this->count_;
+    wanted = at_.clamp_to_slot_count(wanted);
+    first_ = next_;
+    count_ = 1;
+    while (count_ < wanted && !redelivered_ && take_at(first_ + count_)) ++count_;
+    next_ = first_ + count_;
+    publish_hint(at_.control().head_hint);
+    return count_;
   }
 
   // The i-th of the messages in hand. REQUIRES: i is less than their number.
   [[nodiscard]] std::span<const std::byte> payload(std::uint32_t i) const noexcept {
-    assert(i < this->count_);
-    return {this->at_.payload_at(this->first_ + i), this->at_.message_bytes()};
+    assert(i < count_);
+    return {at_.payload_at(first_ + i), at_.message_bytes()};
   }
 
   // Another reader died with the message in hand and may have acted on it. It comes out of order.
@@ -145,75 +143,77 @@ class MpmcRing<Atomics>::Reader : public MpmcParticipant<Atomics> {
   // Frees what is in hand: the bytes may be overwritten from now on. False: this one was declared
   // dead meanwhile, at least one message goes to another reader (evicted() counts them).
   bool release() noexcept {
-    return this->finish_slots(
-        [this](std::uint64_t lap) { return MpmcSlotState::taken(lap, this->id_, redelivered_); },
-        [](std::uint64_t lap) { return MpmcSlotState::freed(lap + 1); }, Participant::kFree);
+    return finish_slots(
+        [this](std::uint64_t lap) { return MpmcSlotState::taken(lap, id_, redelivered_); },
+        [](std::uint64_t lap) { return MpmcSlotState::freed(lap + 1); }, kFree);
   }
 
  private:
+  using Participant::at_;
+  using Participant::count_;
+  using Participant::finish_slots;
+  using Participant::first_;
+  using Participant::id_;
+  using Participant::kFree;
+  using Participant::kPublish;
+  using Participant::kRelaxed;
+  using Participant::kReturned;
+  using Participant::next_;
+  using Participant::publish_hint;
+  using Participant::search_from;
+
   [[nodiscard]] bool is_ready_at(std::uint64_t position) const noexcept {
-    return Atomics::load(this->at_.state_at(position), std::memory_order_relaxed,
-                         Participant::kRelaxed) ==
-           MpmcSlotState::ready(this->at_.lap_of(position), false);
+    return Atomics::load(at_.state_at(position), std::memory_order_relaxed, kRelaxed) ==
+           MpmcSlotState::ready(at_.lap_of(position), false);
   }
   [[nodiscard]] bool take_at(std::uint64_t position) noexcept {
-    const std::uint64_t lap = this->at_.lap_of(position);
-    MpmcState& state = this->at_.state_at(position);
-    const MpmcState word = Atomics::load(state, std::memory_order_relaxed, Participant::kRelaxed);
+    const std::uint64_t lap = at_.lap_of(position);
+    MpmcState& state = at_.state_at(position);
+    const MpmcState word = Atomics::load(state, std::memory_order_relaxed, kRelaxed);
     return word == MpmcSlotState::ready(lap, false) && take_as(state, word);
   }
   [[nodiscard]] bool take_as(MpmcState& state, MpmcState word) noexcept {
     const MpmcSlotState before(word);
     return Atomics::compare_exchange(
-        state, word, MpmcSlotState::taken(before.lap(), this->id_, before.again()),
-        std::memory_order_acquire, std::memory_order_relaxed, Participant::kPublish);  // P
+        state, word, MpmcSlotState::taken(before.lap(), id_, before.again()),
+        std::memory_order_acquire, std::memory_order_relaxed, kPublish);
   }
 
-  // Others were here: the first position that is ready, if `take(state, word)`.
+  // The first position that is ready, if `take(position, state, word)`.
   template <class Take>
   [[nodiscard, gnu::noinline]] bool search(Take&& take) noexcept {
-    this->searched_ = true;
-    std::uint64_t position = this->max_position(Atomics::load(
-        this->at_.control().head_hint, std::memory_order_relaxed, Participant::kRelaxed));
-    for (std::uint64_t looks = 2 * this->at_.slot_count(); looks > 0; --looks) {
-      MpmcState& where = this->at_.state_at(position);
-      const MpmcState word = Atomics::load(where, std::memory_order_relaxed, Participant::kRelaxed);
-      const MpmcSlotState state(word);
-      const std::int64_t ahead = state.laps_ahead_of(this->at_.lap_of(position));
-      if (!state.plausible()) return this->give_up(word);
-      if (ahead < 0) return this->not_now(position, MpmcSlotState(0));  // not even freed: nothing
-      if (ahead == 0 && state.phase() == MpmcSlotState::kReady) {
-        if (take(where, word)) {
-          this->next_ = position;
-          return true;
-        }
-      } else if (ahead == 0 && state.phase() != MpmcSlotState::kTaken) {
-        return this->not_now(position, state);  // free, or claimed and not yet committed
-      } else {
-        // Taken or skipped. A slot that was claimed again tells of the whole lap before it.
-        const std::int64_t laps = ahead - (state.phase() == MpmcSlotState::kFree ? 2 : 1);
-        if (laps > 0) position += static_cast<std::uint64_t>(laps) * this->at_.slot_count();
-        ++position;
-      }
+    return search_from(at_.control().head_hint, judge, take);
+  }
+  [[nodiscard]] static MpmcLook judge(MpmcState word, std::uint64_t lap) noexcept {
+    const MpmcSlotState state(word);
+    const std::int64_t ahead = state.laps_ahead_of(lap);
+    if (!state.plausible()) return {MpmcLook::kImpossible};
+    if (ahead < 0) return {MpmcLook::kNotNow};  // not even freed: nothing
+    if (ahead == 0 && state.phase() == MpmcSlotState::kReady) return {MpmcLook::kDue};
+    // Free, or claimed and not yet committed.
+    if (ahead == 0 && state.phase() != MpmcSlotState::kTaken) {
+      return {.kind = MpmcLook::kNotNow, .waits_for = state.owner()};
     }
-    return false;
+    // Taken or skipped. A slot that was claimed again tells of the whole lap before it.
+    const std::int64_t laps = ahead - (state.phase() == MpmcSlotState::kFree ? 2 : 1);
+    return {.kind = MpmcLook::kPassed, .laps = laps > 0 ? laps : 0};
   }
 
   // What a dead reader had in hand, if there is nothing else.
   [[nodiscard]] bool take_returned() noexcept {
-    const std::uint64_t returned = Atomics::load(
-        this->at_.control().returned, std::memory_order_acquire, Participant::kReturned);  // D
+    const std::uint64_t returned =
+        Atomics::load(at_.control().returned, std::memory_order_acquire, kReturned);
     if (returned == returned_seen_) [[likely]]
       return false;
-    for (std::uint64_t slot = 0; slot < this->at_.slot_count(); ++slot) {
-      MpmcState& where = this->at_.state_at(slot);
-      const MpmcState word = Atomics::load(where, std::memory_order_relaxed, Participant::kRelaxed);
+    for (std::uint64_t slot = 0; slot < at_.slot_count(); ++slot) {
+      MpmcState& where = at_.state_at(slot);
+      const MpmcState word = Atomics::load(where, std::memory_order_relaxed, kRelaxed);
       const MpmcSlotState state(word);
       if (state.phase() != MpmcSlotState::kReady || !state.again()) continue;
       if (!take_as(where, word)) continue;
       redelivered_ = true;
-      this->first_ = this->at_.position_of(state.lap(), slot);
-      this->count_ = 1;
+      first_ = at_.position_of(state.lap(), slot);
+      count_ = 1;
       return true;
     }
     returned_seen_ = returned;

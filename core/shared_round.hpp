@@ -52,7 +52,7 @@ class SharedRound {
 
   // `now_ns` is of a clock that all ends share and that is never set.
   [[nodiscard]] Due due(std::uint64_t now_ns) const noexcept {
-    const std::uint64_t seen = Atomics::load(word_, std::memory_order_relaxed, kTurn);  // T
+    const std::uint64_t seen = Atomics::load(word_, std::memory_order_relaxed, kTurn);
     const std::uint64_t now = now_ns >> kUnitShift;
     // Of 48 bits, which wrap around.
     const std::int64_t since =
@@ -80,8 +80,7 @@ class SharedRound {
     const std::uint64_t next = (due.first + count) % numbers_;
     std::uint64_t seen = due.seen;
     return Atomics::compare_exchange(word_, seen, paid << kNextBits | next,
-                                     std::memory_order_relaxed, std::memory_order_relaxed,
-                                     kTurn);  // T
+                                     std::memory_order_relaxed, std::memory_order_relaxed, kTurn);
   }
 
  private:

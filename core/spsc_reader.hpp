@@ -47,7 +47,7 @@ class SpscRing<Atomics>::Reader : public Witness {
   // change after a check.
   [[nodiscard]] std::span<const std::byte> peek() noexcept {
     const RecordHeader header =
-        Atomics::load(at_.header_at(cursor_), std::memory_order_acquire, kPublish);  // P
+        Atomics::load(at_.header_at(cursor_), std::memory_order_acquire, kPublish);
     if (!at_.plausible(header, cursor_)) [[unlikely]] {
       nothing(header);
       return {};
@@ -95,7 +95,7 @@ class SpscRing<Atomics>::Reader : public Witness {
   [[gnu::noinline]] void publish_head() noexcept {
     if (published_ == head()) return;
     published_ = head();
-    Atomics::store(at_.control().head, published_, std::memory_order_release, kFree);  // F
+    Atomics::store(at_.control().head, published_, std::memory_order_release, kFree);
   }
 
   // What was committed and is neither held nor given back, the peeked record included. Looks at the
@@ -105,7 +105,7 @@ class SpscRing<Atomics>::Reader : public Witness {
     for (;;) {
       const std::uint64_t position = cursor_ + found.bytes;
       const RecordHeader header =
-          Atomics::load(at_.header_at(position), std::memory_order_acquire, kPublish);  // P
+          Atomics::load(at_.header_at(position), std::memory_order_acquire, kPublish);
       if (!at_.plausible(header, position)) return found;
       const std::uint64_t behind =
           found.bytes + at_.footprint(SpscPlaces::size_in(header)) + kRecordHeaderBytes;

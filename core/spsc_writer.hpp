@@ -90,7 +90,7 @@ class SpscRing<Atomics>::Writer : public Witness {
     if (!in_batch()) return;
     make_sure(position_);  // I1
     looked_ahead_ = 0;
-    Atomics::store(at_.header_at(batch_), first_header_, std::memory_order_release, kPublish);  // P
+    Atomics::store(at_.header_at(batch_), first_header_, std::memory_order_release, kPublish);
     batch_ = kNowhere;
   }
 
@@ -117,7 +117,7 @@ class SpscRing<Atomics>::Writer : public Witness {
     RecordHeader& next = at_.header_at(position);
     const RecordHeader staged = Atomics::load(next, std::memory_order_relaxed, kRelaxed);
     Atomics::store(next, RecordHeader{0}, std::memory_order_relaxed, kRelaxed);  // I1
-    Atomics::store(at_.header_at(batch_), first_header_, std::memory_order_release, kPublish);  // P
+    Atomics::store(at_.header_at(batch_), first_header_, std::memory_order_release, kPublish);
     batch_ = position;
     first_header_ = staged;
   }
@@ -180,7 +180,7 @@ class SpscRing<Atomics>::Writer : public Witness {
     if (footprint != looked_ahead_) [[unlikely]]
       make_sure(next);  // I1
     Atomics::store(at_.header_at(position_), SpscPlaces::header_of(position_, size_bytes),
-                   std::memory_order_release, kPublish);  // P
+                   std::memory_order_release, kPublish);
     ask_for_lines(next);
     position_ = next;
     look_ahead(footprint);
@@ -239,8 +239,7 @@ class SpscRing<Atomics>::Writer : public Witness {
 
   // Reads the reader's position anew. False also if it is impossible.
   [[nodiscard, gnu::noinline]] bool sees_room_up_to(std::uint64_t end) noexcept {
-    const std::uint64_t head =
-        Atomics::load(at_.control().head, std::memory_order_acquire, kFree);  // F
+    const std::uint64_t head = Atomics::load(at_.control().head, std::memory_order_acquire, kFree);
     // Back, past what is visible, or not where a record can end.
     if (head - head_seen_ > tail() - head_seen_ || !at_.aligned(head))
       saw("SpscControl::head", head);
@@ -250,7 +249,7 @@ class SpscRing<Atomics>::Writer : public Witness {
   }
 
   void recover() noexcept {
-    head_seen_ = Atomics::load(at_.control().head, std::memory_order_acquire, kFree);  // F
+    head_seen_ = Atomics::load(at_.control().head, std::memory_order_acquire, kFree);
     if (!at_.aligned(head_seen_)) saw("SpscControl::head", head_seen_);
     if (!corrupt()) {
       const SpscEnd end = end_of_records<Atomics>(at_, head_seen_, kRelaxed);

@@ -82,8 +82,8 @@ class State<Atomics>::Reader : public Witness {
       const StateVersion version = newest(key);
       if (version.word() == 0) break;
       Atomics::store(at_.pin(number_), pin_of(key, version.buffer()), std::memory_order_release,
-                     kUnpin);  // U: it may be read instead of the 0 before it
-      Atomics::fence(std::memory_order_seq_cst, kNewest);  // N
+                     kUnpin);  // it may be read instead of the 0 before it
+      Atomics::fence(std::memory_order_seq_cst, kNewest);
       const StateBuffer& buffer = at_.buffer(key, version.buffer());
       if (Atomics::load(buffer.version, std::memory_order_relaxed, kRelaxed) != version.word()) {
         continue;  // I4
@@ -124,18 +124,17 @@ class State<Atomics>::Reader : public Witness {
 
   // 0 also if corrupt().
   [[nodiscard]] StateVersion newest(std::uint32_t key) noexcept {
-    const StateVersion version(
-        Atomics::load(at_.newest(key), std::memory_order_acquire, kPublish));  // P
-    if (!at_.plausible(version)) saw("StateHead::newest", version.word());     // I5
+    const StateVersion version(Atomics::load(at_.newest(key), std::memory_order_acquire, kPublish));
+    if (!at_.plausible(version)) saw("StateHead::newest", version.word());  // I5
     return corrupt() ? StateVersion(0) : version;
   }
   [[nodiscard]] bool is_whole(const StateBuffer& buffer, StateVersion version) const noexcept {
-    Atomics::fence(std::memory_order_acquire, kTorn);  // T
+    Atomics::fence(std::memory_order_acquire, kTorn);
     const StateVersion now(Atomics::load(buffer.version, std::memory_order_relaxed, kRelaxed));
     return now.unmarked().word() == version.word();
   }
   void unpin() noexcept {
-    Atomics::store(at_.pin(number_), std::uint64_t{0}, std::memory_order_release, kUnpin);  // U
+    Atomics::store(at_.pin(number_), std::uint64_t{0}, std::memory_order_release, kUnpin);
   }
 
   static void copy_out(const std::byte* from, std::span<std::byte> into) noexcept {

@@ -46,7 +46,7 @@ class State<Atomics>::Writer : public Witness {
     next_ = StateVersion(shown.number() + 1, free_buffer(key, shown.buffer()));
     Atomics::store(at_.buffer(key, next_.buffer()).version, std::uint64_t{0},
                    std::memory_order_relaxed, kRelaxed);  // I2
-    Atomics::fence(std::memory_order_release, kTorn);     // T
+    Atomics::fence(std::memory_order_release, kTorn);
     claimed_ = true;
     return {at_.value(key, next_.buffer()), at_.value_bytes()};
   }
@@ -57,8 +57,8 @@ class State<Atomics>::Writer : public Witness {
     StateBuffer& buffer = at_.buffer(key_, next_.buffer());
     Atomics::store(buffer.size_bytes, std::uint64_t{size_bytes}, std::memory_order_relaxed,
                    kRelaxed);
-    Atomics::store(buffer.version, next_.word(), std::memory_order_relaxed, kRelaxed);    // I2
-    Atomics::store(at_.newest(key_), next_.word(), std::memory_order_release, kPublish);  // P
+    Atomics::store(buffer.version, next_.word(), std::memory_order_relaxed, kRelaxed);  // I2
+    Atomics::store(at_.newest(key_), next_.word(), std::memory_order_release, kPublish);
   }
   void abort() noexcept { claimed_ = false; }
 
@@ -124,15 +124,14 @@ class State<Atomics>::Writer : public Witness {
   void mark(std::uint32_t key, std::uint32_t buffer) const noexcept {
     std::uint64_t& version = at_.buffer(key, buffer).version;
     const StateVersion had(Atomics::load(version, std::memory_order_relaxed, kRelaxed));
-    Atomics::store(version, had.marked().word(), std::memory_order_relaxed, kMark);  // M
+    Atomics::store(version, had.marked().word(), std::memory_order_relaxed, kMark);
   }
 
   [[nodiscard]] Buffers pinned_of(std::uint32_t key) const noexcept {
-    Atomics::fence(std::memory_order_seq_cst, kNewest);  // N
+    Atomics::fence(std::memory_order_seq_cst, kNewest);
     Buffers pinned;
     for (std::uint32_t reader = 1; reader < at_.participants(); ++reader) {
-      const std::uint64_t pin =
-          Atomics::load(at_.pin(reader), std::memory_order_acquire, kUnpin);  // U
+      const std::uint64_t pin = Atomics::load(at_.pin(reader), std::memory_order_acquire, kUnpin);
       const std::uint64_t buffer = pin - pin_of(key, 0);  // far too large, if of another key
       if (buffer < at_.buffers()) pinned.add(buffer);
     }
