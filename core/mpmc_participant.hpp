@@ -198,7 +198,7 @@ class MpmcParticipant : public Witness {
       MpmcState word = from(at_.lap_of(position));
       if (!Atomics::compare_exchange(at_.state_at(position), word, to(at_.lap_of(position)),
                                      std::memory_order_release, std::memory_order_relaxed,
-                                     edge)) {  // P or F; I3
+                                     edge)) {  // I3
         ++evicted_;
         all = false;
       }

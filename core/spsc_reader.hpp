@@ -116,7 +116,7 @@ class SpscRing<Atomics>::Reader : public Witness {
   }
 
   // Whether what was read stays in this CPU's cache: right for a reader that takes turns with its
-  // writer on one CPU, wrong for one that reads while it writes. False at first.
+  // writer on one CPU; for one that reads while it writes it depends on the CPUs. False at first.
   void keep_lines(bool keep) noexcept {
     most_evicted_ = !keep && cpu::has_evict_line() ? kMostEvictedBytes : 0;
   }

@@ -10,6 +10,7 @@
 // floor: a loop of words alone is beaten by rings that copy.
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <numeric>
 #include <vector>
 
@@ -125,6 +126,7 @@ Result<FloorFigures> measure_way(const PairOptions& pair, double seconds, std::u
 
 Result<FloorFigures> lines_one_way(const PairOptions& pair, double seconds,
                                    std::uint64_t ring_bytes) {
+  assert(ring_bytes >= 2 * kChunkBytes && ring_bytes <= kLargestRingOfLines);
   static_assert(kLargestBatch % kChunkLines == 0 && kBatchBytes % kChunkBytes == 0);
   Result<FloorFigures> best = measure_way(pair, seconds / kWays.size(), ring_bytes, kWays[0]);
   for (std::size_t i = 1; best && i < kWays.size(); ++i) {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "bench/floors/floor.hpp"
 #include "bench/transports/entry.hpp"
 
 namespace ringbell::bench {
@@ -44,7 +45,7 @@ Result<Channel> create_nameless(const ChannelOptions& options) {
 std::uint64_t Ringbell::ring_bytes(std::size_t message_bytes) noexcept {
   constexpr std::uint64_t kSmallest = 256UL * 1024;
   constexpr std::uint64_t kDepthOfLarge = 16;
-  constexpr std::uint64_t kLargest = 4UL * 1024 * 1024;
+  constexpr std::uint64_t kLargest = kLargestRingOfLines;
   const std::uint64_t deep = std::bit_ceil(message_bytes) * kDepthOfLarge;
   return std::clamp(deep, kSmallest, kLargest);
 }

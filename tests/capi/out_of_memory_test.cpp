@@ -39,17 +39,27 @@ using ringbell::test::allocations_left;
 using ringbell::test::failed;
 
 // NOLINTBEGIN(cppcoreguidelines-no-malloc): what stands in for the C++ library's own
-void* operator new(std::size_t bytes) {
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
   if (allocations_left >= 0 && allocations_left-- == 0) {
     failed = true;
     throw std::bad_alloc();
   }
-  if (void* const got = std::malloc(bytes == 0 ? 1 : bytes)) return got;
+  const auto align = static_cast<std::size_t>(alignment);
+  if (void* const got = std::aligned_alloc(align, (bytes + align) / align * align)) return got;
   throw std::bad_alloc();
+}
+void* operator new(std::size_t bytes) {
+  return ::operator new (bytes, std::align_val_t{__STDCPP_DEFAULT_NEW_ALIGNMENT__});
 }
 // Inlined without the operator new, g++ takes them for mismatched.
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
 // NOLINTEND(cppcoreguidelines-no-malloc)
 
 namespace ringbell {

@@ -29,6 +29,7 @@ class Laps {
     return kept_steps / kStepsALap;
   }
   [[nodiscard]] bool keeps() const { return choice_.keeps(); }
+  void spoil() { choice_.spoil(); }
 
  private:
   LineChoice choice_;
@@ -65,7 +66,33 @@ TEST(LineChoiceTest, FollowsCpusThatMove) {
   EXPECT_TRUE(laps.keeps());
 }
 
-// The first lap of another way finds the lines as the one before left them.
+// It finds the lines as the way before left them.
+TEST(LineChoiceTest, TheFirstLapOfTheOtherWayDoesNotCount) {
+  Laps laps;
+  laps.go(2, kTime, kTime / 2);
+  laps.go(1, kTime, 3 * kTime);
+  laps.go(1, kTime, kTime / 2);
+  EXPECT_TRUE(laps.keeps());
+}
+
+TEST(LineChoiceTest, APauseIsNoTimeOfALap) {
+  Laps laps;
+  laps.go(1, kTime, kTime);
+  laps.go(1, 1000 * kTime, kTime);
+  laps.go(2, kTime, kTime);
+  EXPECT_FALSE(laps.keeps());
+}
+
+TEST(LineChoiceTest, ASpoiltLapIsMeasuredOnceMore) {
+  Laps laps;
+  laps.go(1, kTime, kTime / 2);
+  laps.spoil();
+  laps.go(1, kTime / 2, kTime / 2);  // its lines were kept
+  laps.go(kMeasured, kTime, kTime / 2);
+  EXPECT_TRUE(laps.keeps());
+  EXPECT_EQ(laps.go(TwoWays::kFewestLaps, kTime, kTime / 2), TwoWays::kFewestLaps) << "for long";
+}
+
 TEST(LineChoiceTest, AskedForTheTimeOnceALap) {
   LineChoice choice(4 * kLapBytes);
   EXPECT_FALSE(choice.gave_back(4 * kLapBytes - 1)) << "a lap is the ring's, where that is longer";

@@ -147,7 +147,10 @@ struct Collector::Contributors {
 void Collector::mend_lanes() noexcept {
   for (std::uint32_t lane = 0; ring_.corrupt_lanes() > 0 && lane < lane_count(); ++lane) {
     if (ring_.corrupt(lane)) {
-      (void)participant_.mend_place_of(lane + 1, [&] { ring_.mend(lane); });
+      (void)participant_.mend_place_of(lane + 1, [&] {
+        ring_.mend(lane);
+        if (lane == read_from_) head_rung_ = ring_.published_head(lane);
+      });
     }
   }
 }

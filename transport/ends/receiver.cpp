@@ -28,6 +28,18 @@ void Receiver::leave() noexcept {
   endpoint_.leave(if_any(ring_.peek()).has_value());
 }
 
+void Receiver::head_moved() noexcept {
+  const std::uint64_t head = ring_.published_head();
+  if (lines_.gave_back(head - head_rung_)) lines_.next(LineChoice::Clock::now());
+  head_rung_ = head;
+  endpoint_.moved_to(head);
+  endpoint_.published();
+  // On one CPU neither side moves by more than the ring holds before the other has its turn.
+  const bool takes_turns = endpoint_.takes_turns(channel().region().geometry().capacity_bytes);
+  if (takes_turns) lines_.spoil();
+  ring_.keep_lines(takes_turns || lines_.keeps());
+}
+
 Result<Receiver> Receiver::on(Endpoint endpoint) {
   core::SpscRing<>::Reader ring(endpoint.channel().region().spsc_memory());
   if (ring.corrupt()) return fail_corrupt(ring.finding());

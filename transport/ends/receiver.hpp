@@ -165,19 +165,12 @@ class RINGBELL_API Receiver : public OpenedSide<Receiver> {
   [[nodiscard]] static Result<Receiver> on(Endpoint endpoint);
   Receiver(Endpoint endpoint, core::SpscRing<>::Reader ring) noexcept;
   [[nodiscard]] Result<std::optional<std::span<const std::byte>>> go_on(SteadyTime deadline);
-  // Rings if the sender sleeps and a new head was published since the last call.
   void head_published() noexcept {
-    if (ring_.published_head() == head_rung_) [[likely]]
-      return;
-    if (lines_.gave_back(ring_.published_head() - head_rung_)) [[unlikely]]
-      lines_.next(LineChoice::Clock::now());
-    head_rung_ = ring_.published_head();
-    endpoint_.moved_to(head_rung_);
-    endpoint_.published();
-    // On one CPU neither side moves by more than the ring holds before the other has its turn.
-    const bool takes_turns = endpoint_.takes_turns(channel().region().geometry().capacity_bytes);
-    ring_.keep_lines(takes_turns || lines_.keeps());
+    if (ring_.published_head() != head_rung_) [[unlikely]]
+      head_moved();
   }
+  // Rings if the sender sleeps.
+  void head_moved() noexcept;
 
   core::SpscRing<>::Reader ring_;
   std::uint64_t head_rung_;

@@ -36,6 +36,8 @@ class TwoWays {
     left_bytes_ -= is_over ? left_bytes_ : bytes;
     return is_over;
   }
+  // Not what it should be: the same phase again.
+  void again() noexcept { left_bytes_ = lap_bytes_; }
   // `other_is_better`: of the two that were timed; it counts behind time_other.
   void next(bool other_is_better) noexcept {
     left_bytes_ = lap_bytes_;

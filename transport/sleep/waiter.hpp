@@ -104,7 +104,7 @@ class RINGBELL_API Waiter {
     for (Clock::time_point now = start;;) {
       // The sleep before this one timed out although something was there: the peer may have died
       // before it rang, so check it first.
-      if (!std::exchange(unrung_, false)) {
+      if (!unrung_) {
         const Clock::time_point look_again = std::min(deadline, now + slice_);
         if (sleeps_now() ? peer.sleep(ready, look_again) : spin(ready, look_again)) {
           unrung_ = Clock::now() >= look_again;
@@ -120,6 +120,7 @@ class RINGBELL_API Waiter {
       if (asks) {
         now = Clock::now();
         ask_again_ = now + kShortestSlice;
+        unrung_ = false;
         judge(peer.is_kept_off(), now);
       }
       if (now >= deadline) return Waited::timed_out;

@@ -126,9 +126,9 @@ void UringState::call_what_is_due() {
 }
 
 void UringState::look_after_peers() {
-  next_look_ = end_of(options_.longest_sleep);
   std::vector<Ticket> tickets;
   tickets.reserve(operations_.size());
+  next_look_ = end_of(options_.longest_sleep);
   for (const auto& [ticket, operation] : operations_) tickets.push_back(ticket);
   for (const Ticket ticket : tickets) {  // callbacks may cancel some
     const auto found = operations_.find(ticket);

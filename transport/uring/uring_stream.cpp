@@ -129,8 +129,8 @@ void StreamOperation::completed(unsigned part, std::int32_t result, bool more) {
   } else if (result == -EINTR) {
     if (!ending_) submit_request(part);
   } else {
-    end_badly(error_of(result, readiness() == POLLIN ? "reading into the ring failed"
-                                                     : "writing from the ring failed"));
+    if (!ending_) failed_ = result;  // the Error takes memory: in the end
+    cancel();
   }
   settle_complete();
 }
@@ -190,7 +190,12 @@ void StreamOperation::cancel() {
 }
 
 void StreamOperation::finish() {
-  if (ending_ && !error_) {  // not in cancel(), which needs no memory
+  if (failed_ != 0 && !error_ && !loop().is_stopping()) {
+    error_ = error_of(failed_, readiness() == POLLIN ? "reading into the ring failed"
+                                                     : "writing from the ring failed");
+  }
+  // Not in cancel(), which needs no memory.
+  if (ending_ && !error_ && !loop().is_stopping()) {
     error_ = Error{ErrorCode::cancelled, ECANCELED, "the stream was cancelled"};
   }
   if (awaits_readiness_) cancel_request(kReadyPart);

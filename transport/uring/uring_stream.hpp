@@ -109,6 +109,7 @@ class StreamOperation : public UringOperation {
   std::uint64_t started_bytes_ = 0;
   std::uint64_t settled_bytes_ = 0;
   std::optional<Error> error_;
+  int failed_ = 0;        // or what a request ended with
   bool no_more_ = false;  // to be started
   bool ending_ = false;   // badly
   bool awaits_readiness_ = false;
