@@ -17,7 +17,7 @@ constexpr int kMessages = 1000, kAskAfterPeerMs = 100;  // a bell does not ring 
 int receive() {
   auto listener = ringbell::Listener::open("epoll");  // its channels ring by eventfd
   if (!listener) return std::puts(listener.error().message.c_str()), 1;
-  auto connection = listener->accept(std::chrono::seconds(5));
+  auto connection = listener->accept(std::chrono::seconds(20));
   if (!connection || !*connection) return std::puts("no sender came"), 1;
   ringbell::Receiver& receiver = (*connection)->receiver;
   const auto bell = receiver.waitable_fd();

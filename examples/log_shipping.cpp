@@ -34,7 +34,7 @@ int collect(int programs) {
   if (!collector || file == nullptr) return std::puts("the log is in use"), 1;
   int written = 0;
   while (written < programs * kLines) {
-    const auto line = collector->peek_for(std::chrono::seconds(5));
+    const auto line = collector->peek_for(std::chrono::seconds(20));
     if (!line || !*line) break;  // nothing was logged for a while
     const std::span<const std::byte> text = **line;
     written += std::fwrite(text.data(), 1, text.size(), file) == text.size() ? 1 : 0;

@@ -47,7 +47,7 @@ int main(int argc, char** argv) {
   auto listener = ringbell::Listener::open(name);  // its channels ring by eventfd
   if (!listener) return std::puts(listener.error().message.c_str()), 1;
   if (::fork() == 0) return ::execl(argv[0], argv[0], name.c_str(), nullptr);
-  auto peer = listener->accept(std::chrono::seconds(5));
+  auto peer = listener->accept(std::chrono::seconds(20));
   if (!peer || !*peer) return std::puts("the other program did not come"), 1;
   const int copy = ::memfd_create("copy", MFD_CLOEXEC);
   const long written = run([&](ringbell::UringLoop& loop, auto done) {
