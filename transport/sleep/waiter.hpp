@@ -113,6 +113,7 @@ class RINGBELL_API Waiter {
       }
       now = Clock::now();
       const bool asks = now < deadline || now >= ask_again_;
+      if (asks) unrung_ = false;
       const Waited there = asks ? peer.ask() : seen_of(peer);
       if (ready()) return Waited::ready;
       if (there != Waited::ready) return there;
@@ -120,7 +121,6 @@ class RINGBELL_API Waiter {
       if (asks) {
         now = Clock::now();
         ask_again_ = now + kShortestSlice;
-        unrung_ = false;
         judge(peer.is_kept_off(), now);
       }
       if (now >= deadline) return Waited::timed_out;
