@@ -194,7 +194,6 @@ int spinning() {
 
 // Maps the pages of this process's code: what runs once in a lap would fault later.
 void map_code() {
-  (void)std::chrono::steady_clock::now();  // the kernel's page of the time: fork() leaves it out
   std::ifstream maps("/proc/self/maps");
   for (std::string line; std::getline(maps, line);) {
     std::uintptr_t begin = 0;

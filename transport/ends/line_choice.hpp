@@ -43,8 +43,8 @@ class LineChoice {
 
  private:
   TwoWays ways_;
-  Clock::time_point began_ = Clock::now();  // this phase; no later look at it is a page fault
-  Clock::duration chosen_took_{0};          // a lap by the way in use, when it was timed last
+  Clock::time_point began_{};       // this phase
+  Clock::duration chosen_took_{0};  // a lap by the way in use, when it was timed last
   bool is_spoilt_ = false;
 };
 

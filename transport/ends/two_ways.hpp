@@ -6,7 +6,6 @@
 // The first lap of the other way is not timed: it finds the lines where the chosen one left them.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 namespace ringbell {
@@ -45,7 +44,7 @@ class TwoWays {
       phase_ = static_cast<Phase>(static_cast<std::uint8_t>(phase_) + 1);
       return;
     }
-    laps_ = other_is_better ? kFewestLaps : std::min(2 * laps_, kMostLaps);
+    laps_ = other_is_better ? kFewestLaps : laps_ < kMostLaps ? 2 * laps_ : laps_;
     second_is_chosen_ = second_is_chosen_ != other_is_better;
     phase_ = Phase::settled;
     left_bytes_ *= laps_;
